@@ -1,1 +1,4 @@
 //! mwi
+#![forbid(unsafe_code)]
+
+pub mod config;
