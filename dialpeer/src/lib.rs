@@ -1,10 +1,54 @@
-//! dialpeer
+//! Dial peers: which way a call goes, exactly as IOS chooses.
+//!
+//! **The law of this crate:** pure functions and tables. No socket, clock, thread or randomness; a
+//! configuration goes in as [`DialPeer`]s, a number goes in as text, an ordered list of peers comes out.
+//! Nothing a caller can dial makes a look-up panic or take longer than its number is long times the ways the
+//! configuration leads; the count of peers does not matter.
+//!
+//! ```
+//! use dialpeer::{DialPeer, InboundLeg, PeerKind, Progress, Table, digits_for_pots};
+//!
+//! // dial-peer voice 1 pots / destination-pattern 8000 / port 2/0
+//! let mut phone = DialPeer::new(1, PeerKind::Pots);
+//! phone.destination_pattern = Some("8000".parse()?);
+//! phone.port = Some("2/0".into());
+//!
+//! // dial-peer voice 9 pots / destination-pattern 9T / trunkgroup Incoming
+//! let mut trunk = DialPeer::new(9, PeerKind::Pots);
+//! trunk.destination_pattern = Some("9T".parse()?);
+//! trunk.trunk_groups.push(("Incoming".into(), None));
+//!
+//! // dial-peer voice 3 voip / destination-pattern .T / session target sip-server / incoming called-number .
+//! let mut sip = DialPeer::new(3, PeerKind::Voip);
+//! sip.destination_pattern = Some(".T".parse()?);
+//! sip.session_target = Some("sip-server".parse()?);
+//! sip.incoming_called = Some(".".parse()?);
+//!
+//! let table = Table::new([phone, trunk, sip]);
+//!
+//! // A SIP call for 90301234: it arrives on peer 3 and goes to the trunk, without the 9.
+//! let leg = InboundLeg { kind: PeerKind::Voip, called: "90301234", calling: "8000", port: None };
+//! assert_eq!(table.inbound(leg).map(|found| found.peer.tag), Some(3));
+//! let ways = table.outbound("90301234");
+//! assert_eq!(ways.iter().map(|way| way.peer.tag).collect::<Vec<_>>(), [9, 3]);
+//! assert_eq!(digits_for_pots(ways[0].peer, "90301234"), "0301234");
+//!
+//! // A telephone that has dialled 80: more digits may come, and `.T` matches already.
+//! assert_eq!(table.progress("80"), Progress::Open);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 #![forbid(unsafe_code)]
 
+pub mod digits;
+pub mod index;
 pub mod pattern;
 pub mod peer;
+pub mod table;
 
+pub use digits::digits_for_pots;
+pub use index::PatternIndex;
 pub use pattern::{Pattern, PatternError, Progress, Rank};
 pub use peer::{
     DialPeer, ForwardDigits, PeerKind, Permission, SessionProtocol, SessionTarget, SessionTransport,
 };
+pub use table::{Criterion, InboundLeg, InboundMatch, OutboundMatch, Table};

@@ -1,10 +1,11 @@
 //! The number patterns of `destination-pattern`, `incoming called-number` and `answer-address`.
 //!
 //! A pattern is compiled once into its positions (Glushkov's construction: at most 64, one bit each),
-//! so that matching is a loop over the dialled symbols without allocation or recursion.
+//! so that matching is a loop over the dialled symbols without allocation or recursion. A clone shares it.
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// Longest pattern accepted, in characters.
 pub const MAX_PATTERN: usize = 64;
@@ -48,8 +49,8 @@ pub(crate) const ANY: u32 = (1 << SYMBOLS) - 1;
 /// ```
 #[derive(Clone)]
 pub struct Pattern {
-    text: Box<str>,
-    positions: Box<[Position]>,
+    text: Arc<str>,
+    positions: Arc<[Position]>,
     /// Positions a number can begin with.
     first: u64,
     /// Positions after which the number may be complete.
@@ -99,7 +100,7 @@ impl Pattern {
         self.timeout
     }
 
-    /// Whether the pattern is `T` alone, for which IOS prints [`T_ALONE_WARNING`] and takes it all the same.
+    /// Whether the pattern matches an empty number, as `T` does; IOS prints [`T_ALONE_WARNING`] and takes it.
     pub fn matches_empty(&self) -> bool {
         self.nullable
     }
@@ -268,7 +269,7 @@ impl FromStr for Pattern {
             strip: u8::try_from(explicit).unwrap_or(u8::MAX),
             timeout,
             end,
-            positions: parser.positions.into_boxed_slice(),
+            positions: parser.positions.into(),
         })
     }
 }

@@ -1,0 +1,320 @@
+//! All dial peers of a gateway, and which of them a call takes.
+
+use std::collections::HashMap;
+
+use crate::index::PatternIndex;
+use crate::pattern::{Pattern, Progress, Rank};
+use crate::peer::{DialPeer, PeerKind, Permission};
+
+/// The dial peers of a gateway.
+///
+/// Peers are looked up by number at a cost that does not grow with their count; one peer is added, replaced or
+/// removed without touching the others.
+///
+/// ```
+/// use dialpeer::{DialPeer, PeerKind, Table};
+///
+/// let mut phone = DialPeer::new(1, PeerKind::Pots);
+/// phone.destination_pattern = Some("8000".parse()?);
+/// phone.port = Some("2/0".into());
+/// let mut pbx = DialPeer::new(7, PeerKind::Pots);
+/// pbx.destination_pattern = Some("8...".parse()?);
+/// pbx.port = Some("1/0:15".into());
+///
+/// let table = Table::new([pbx, phone]);
+/// let tags: Vec<u32> = table.outbound("8000").iter().map(|found| found.peer.tag).collect();
+/// assert_eq!(tags, [1, 7]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Table {
+    slots: Vec<Option<Slot>>,
+    by_tag: HashMap<u32, u32>,
+    free: Vec<u32>,
+    next_sequence: u64,
+    maps: HashMap<u32, Vec<Pattern>>,
+    destination: PatternIndex<u32>,
+    incoming_called: PatternIndex<u32>,
+    incoming_calling: PatternIndex<u32>,
+    by_port: HashMap<String, Vec<u32>>,
+}
+
+impl Table {
+    /// A table of these peers; their order is the configured order. A tag given twice keeps the later peer in
+    /// the earlier one's place.
+    pub fn new(peers: impl IntoIterator<Item = DialPeer>) -> Self {
+        let mut table = Self::default();
+        peers.into_iter().for_each(|peer| {
+            table.insert(peer);
+        });
+        table
+    }
+
+    /// Adds a peer behind those there are, or replaces the one with the same tag, which keeps its place.
+    /// Returns the replaced peer.
+    pub fn insert(&mut self, peer: DialPeer) -> Option<DialPeer> {
+        let tag = peer.tag;
+        let old = self.by_tag.get(&tag).copied().and_then(|at| Some((at, self.take(at)?)));
+        let (at, sequence, old) = match old {
+            Some((at, slot)) => (at, slot.sequence, Some(slot.peer)),
+            None => {
+                self.next_sequence += 1;
+                let at = self.free.pop().unwrap_or_else(|| {
+                    self.slots.push(None);
+                    u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
+                });
+                (at, self.next_sequence, None)
+            }
+        };
+        self.put(at, Slot { peer, sequence });
+        self.by_tag.insert(tag, at);
+        old
+    }
+
+    /// Removes the peer with this tag and returns it.
+    pub fn remove(&mut self, tag: u32) -> Option<DialPeer> {
+        let at = self.by_tag.remove(&tag)?;
+        let slot = self.take(at)?;
+        self.free.push(at);
+        Some(slot.peer)
+    }
+
+    /// The peer with this tag.
+    pub fn peer(&self, tag: u32) -> Option<&DialPeer> {
+        self.slot(*self.by_tag.get(&tag)?).map(|slot| &slot.peer)
+    }
+
+    /// All peers in configured order.
+    pub fn iter(&self) -> impl Iterator<Item = &DialPeer> {
+        let mut slots: Vec<&Slot> = self.slots.iter().flatten().collect();
+        slots.sort_by_key(|slot| slot.sequence);
+        slots.into_iter().map(|slot| &slot.peer)
+    }
+
+    /// Number of peers.
+    pub fn len(&self) -> usize {
+        self.by_tag.len()
+    }
+
+    /// Whether there is no peer.
+    pub fn is_empty(&self) -> bool {
+        self.by_tag.is_empty()
+    }
+
+    /// Sets the patterns of `voice class e164-pattern-map N`; none at all removes the map.
+    ///
+    /// Peers that name the map are looked up by the new patterns from now on. A map nobody has set matches nothing.
+    pub fn set_map(&mut self, map: u32, patterns: Vec<Pattern>) {
+        let names = |peer: &DialPeer| {
+            [peer.destination_map, peer.incoming_called_map, peer.incoming_calling_map].contains(&Some(map))
+        };
+        let users: Vec<u32> = (0..)
+            .zip(&self.slots)
+            .filter(|(_, slot)| slot.as_ref().is_some_and(|slot| names(&slot.peer)))
+            .map(|(at, _)| at)
+            .collect();
+        let taken: Vec<(u32, Slot)> = users.into_iter().filter_map(|at| Some((at, self.take(at)?))).collect();
+        if patterns.is_empty() {
+            self.maps.remove(&map);
+        } else {
+            self.maps.insert(map, patterns);
+        }
+        taken.into_iter().for_each(|(at, slot)| self.put(at, slot));
+    }
+
+    /// The peers a call to `number` may take, best first: longest match, then `preference`, then configured
+    /// order (`dial-peer hunt 0`, with configured order in place of chance).
+    ///
+    /// The longest match is the greatest number of digits matched explicitly; of equals the one with more digits
+    /// at `.` or sets, so that `T` counts least. Peers that are shut down, have no target, or `permission` other
+    /// than `both` and `term` are left out. [`DialPeer::huntstop`] is left to the caller: a call that failed on a
+    /// peer with it goes no further down the list.
+    pub fn outbound(&self, number: &str) -> Vec<OutboundMatch<'_>> {
+        let mut found: Vec<(&Slot, Rank)> = Vec::new();
+        for (&at, rank) in self.destination.lookup(number) {
+            let Some(slot) = self.slot(at).filter(|slot| takes_outbound(&slot.peer)) else { continue };
+            // A peer may match by its pattern and several times by its map.
+            match found.iter_mut().find(|(other, _)| other.sequence == slot.sequence) {
+                Some((_, best)) => *best = rank.max(*best),
+                None => found.push((slot, rank)),
+            }
+        }
+        found.sort_by_key(|(slot, rank)| (std::cmp::Reverse(*rank), slot.peer.preference, slot.sequence));
+        found
+            .into_iter()
+            .map(|(slot, rank)| OutboundMatch { peer: &slot.peer, explicit: rank.explicit, wild: rank.wild })
+            .collect()
+    }
+
+    /// What the digits collected so far mean, for telephones and overlap receiving.
+    ///
+    /// [`Progress::Full`]: route now. [`Progress::Open`]: route after the interdigit timeout or terminator.
+    /// [`Progress::Partial`]: wait for digits. [`Progress::Never`]: no peer can match any more.
+    pub fn progress(&self, digits: &str) -> Progress {
+        self.destination.progress(digits)
+    }
+
+    /// The peer a call arrives on, in IOS's order: each criterion over all peers before the next.
+    ///
+    /// | SIP | POTS |
+    /// |---|---|
+    /// | `incoming called-number` or its map | `incoming called-number` |
+    /// | `answer-address` or `incoming calling` map | `answer-address` |
+    /// | `destination-pattern` against the calling number | the same |
+    /// | | `port` |
+    ///
+    /// Within one criterion the longest match wins, of equals the first configured. With an empty called number
+    /// `incoming called-number` comes last for POTS. `None` is dial peer 0.
+    pub fn inbound(&self, leg: InboundLeg<'_>) -> Option<InboundMatch<'_>> {
+        let called = || self.best(&self.incoming_called, leg.called, leg.kind, Criterion::CalledNumber);
+        let others = || {
+            let answer = self.best(&self.incoming_calling, leg.calling, leg.kind, Criterion::AnswerAddress);
+            answer
+                .or_else(|| {
+                    self.best(&self.destination, leg.calling, leg.kind, Criterion::DestinationPattern)
+                })
+                .or_else(|| self.at_port(leg))
+        };
+        if leg.called.is_empty() && leg.kind == PeerKind::Pots {
+            others().or_else(called)
+        } else {
+            called().or_else(others)
+        }
+    }
+
+    fn at_port(&self, leg: InboundLeg<'_>) -> Option<InboundMatch<'_>> {
+        let port = leg.port.filter(|_| leg.kind == PeerKind::Pots)?;
+        let slots = self.by_port.get(port)?.iter().filter_map(|&at| self.slot(at));
+        let first =
+            slots.filter(|slot| takes_inbound(&slot.peer, leg.kind)).min_by_key(|slot| slot.sequence)?;
+        Some(InboundMatch { peer: &first.peer, by: Criterion::Port })
+    }
+
+    fn best(
+        &self,
+        index: &PatternIndex<u32>,
+        number: &str,
+        kind: PeerKind,
+        by: Criterion,
+    ) -> Option<InboundMatch<'_>> {
+        let found = index.lookup(number).into_iter().filter_map(|(&at, rank)| Some((self.slot(at)?, rank)));
+        let (slot, _) = found
+            .filter(|(slot, _)| takes_inbound(&slot.peer, kind))
+            .max_by_key(|(slot, rank)| (*rank, std::cmp::Reverse(slot.sequence)))?;
+        Some(InboundMatch { peer: &slot.peer, by })
+    }
+
+    fn slot(&self, at: u32) -> Option<&Slot> {
+        self.slots.get(at as usize)?.as_ref()
+    }
+
+    fn put(&mut self, at: u32, slot: Slot) {
+        self.each_pattern(&slot.peer, |index, pattern| index.insert(at, pattern));
+        if let Some(port) = slot.peer.port.as_ref().filter(|_| !slot.peer.shutdown) {
+            self.by_port.entry(port.clone()).or_default().push(at);
+        }
+        if let Some(place) = self.slots.get_mut(at as usize) {
+            *place = Some(slot);
+        }
+    }
+
+    fn take(&mut self, at: u32) -> Option<Slot> {
+        let slot = self.slots.get_mut(at as usize)?.take()?;
+        self.each_pattern(&slot.peer, |index, pattern| {
+            index.remove(&at, pattern);
+        });
+        if let Some(port) = &slot.peer.port
+            && let Some(users) = self.by_port.get_mut(port)
+        {
+            users.retain(|&user| user != at);
+            if users.is_empty() {
+                self.by_port.remove(port);
+            }
+        }
+        Some(slot)
+    }
+
+    /// Every pattern of a peer with the index it belongs to; none if the peer is shut down.
+    fn each_pattern(&mut self, peer: &DialPeer, mut act: impl FnMut(&mut PatternIndex<u32>, &Pattern)) {
+        if peer.shutdown {
+            return;
+        }
+        let all = [
+            (&mut self.destination, &peer.destination_pattern, peer.destination_map),
+            (&mut self.incoming_called, &peer.incoming_called, peer.incoming_called_map),
+            (&mut self.incoming_calling, &peer.answer_address, peer.incoming_calling_map),
+        ];
+        for (index, pattern, map) in all {
+            let of_map = map.and_then(|map| self.maps.get(&map)).into_iter().flatten();
+            pattern.iter().chain(of_map).for_each(|pattern| act(index, pattern));
+        }
+    }
+}
+
+/// A peer a call may take, from [`Table::outbound`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OutboundMatch<'a> {
+    /// The peer.
+    pub peer: &'a DialPeer,
+    /// Digits of the number matched by themselves.
+    pub explicit: u8,
+    /// Digits of the number matched by `.` or a set.
+    pub wild: u8,
+}
+
+/// What is known of a call that arrives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InboundLeg<'a> {
+    /// Whether it came over SIP or from a telephone port or trunk.
+    pub kind: PeerKind,
+    /// Called number, empty if none.
+    pub called: &'a str,
+    /// Calling number, empty if none.
+    pub calling: &'a str,
+    /// Voice port, as dial peers name it.
+    pub port: Option<&'a str>,
+}
+
+/// The peer a call arrives on, from [`Table::inbound`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InboundMatch<'a> {
+    /// The peer.
+    pub peer: &'a DialPeer,
+    /// What chose it.
+    pub by: Criterion,
+}
+
+/// What chose an inbound peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Criterion {
+    /// `incoming called-number` or `incoming called e164-pattern-map`.
+    CalledNumber,
+    /// `answer-address` or `incoming calling e164-pattern-map`.
+    AnswerAddress,
+    /// `destination-pattern`, against the calling number.
+    DestinationPattern,
+    /// `port`
+    Port,
+}
+
+#[derive(Clone, Debug)]
+struct Slot {
+    peer: DialPeer,
+    /// Place in the configured order.
+    sequence: u64,
+}
+
+fn takes_outbound(peer: &DialPeer) -> bool {
+    let target = match peer.kind {
+        PeerKind::Pots => peer.port.is_some() || !peer.trunk_groups.is_empty(),
+        PeerKind::Voip => peer.session_target.is_some() || peer.server_group.is_some(),
+    };
+    target && !peer.shutdown && matches!(peer.permission, Permission::Both | Permission::Term)
+}
+
+fn takes_inbound(peer: &DialPeer, kind: PeerKind) -> bool {
+    peer.kind == kind && !peer.shutdown && matches!(peer.permission, Permission::Both | Permission::Orig)
+}
+
+#[cfg(test)]
+mod tests;
