@@ -1,1 +1,42 @@
-//! telephony-hal
+//! Lines, spans and channels of a voice gateway.
+//!
+//! * **Contracts**: [`FxsLine`] (a telephone line) and [`DChannel`] (a signalling channel) with [`HalError::kind`] on every
+//!   error, so that generic code decides about calls without knowing the hardware.
+//! * **Backends**: [`sim`], the outside plant in memory with telephones to play with (`lines.sock`), and [`socket`],
+//!   a trunk over TCP or Unix sockets.
+//!
+//! # Law of use
+//!
+//! One task owns a line or channel and makes every call on it. Nothing blocks. Backends report raw facts; meaning (debouncing,
+//! flashes, dialling, tones, timeouts) is made by sans-IO machines that get the time as an argument.
+//!
+//! # Example
+//!
+//! ```
+//! use std::future::poll_fn;
+//! use telephony_hal::{FxsLine, LineEvent, sim::Plant};
+//!
+//! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+//! let plant = Plant::new();
+//! let mut line = plant.add_line("2/0");
+//! let phone = plant.phone("2/0").unwrap();
+//!
+//! line.set_ringing(true).unwrap();
+//! assert!(phone.status().ringing);
+//! phone.off_hook().unwrap(); // ring trip
+//! assert!(!phone.status().ringing);
+//! assert_eq!(poll_fn(|cx| line.poll_event(cx)).await.unwrap(), LineEvent::OffHook);
+//! # });
+//! ```
+#![forbid(unsafe_code)]
+
+mod dchannel;
+mod error;
+mod fxs;
+pub mod sim;
+pub mod socket;
+pub mod wav;
+
+pub use dchannel::{DChannel, DChannelEvent, MAX_FRAME};
+pub use error::{AnyError, ErrorKind, HalError};
+pub use fxs::{FxsCapabilities, FxsLine, Lamp, LineEvent, SAMPLE_RATE};

@@ -1,0 +1,201 @@
+//! Contract of a foreign exchange station port: the exchange's end of a telephone line.
+
+use std::task::{Context, Poll};
+
+use crate::HalError;
+
+/// Sampling rate of every audio stream in this crate, in samples per second.
+pub const SAMPLE_RATE: u32 = 8000;
+
+/// Something the line hardware noticed.
+///
+/// Hook events are raw loop transitions. Backends must not debounce them: the line discipline
+/// (the module `line`) tells hits, dial pulses, flashes and releases apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LineEvent {
+    /// Loop current flows.
+    OffHook,
+    /// Loop current has stopped.
+    OnHook,
+    /// The hardware recognised a timed loop break by itself (hardware that hides the transitions).
+    Flash,
+    /// The hardware decoded a dial pulse train by itself: number of breaks, 1 to 10 (up to 16 is passed on).
+    Pulse(u8),
+    /// The port no longer exists. No event follows; every later call fails with `ErrorKind::Closed`.
+    Removed,
+}
+
+/// What to apply to the idle pair so that a message-waiting lamp lights.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Lamp {
+    /// Ordinary idle battery.
+    #[default]
+    Off,
+    /// About 90 to 100 V DC, 1 s on and 1 s off, ramped so that bells do not tap. The backend makes the duty cycle.
+    HighVoltage,
+    /// 90 V AC for neon lamps.
+    Neon,
+    /// Reversed battery while on hook (low-voltage LED sets).
+    Reversal,
+}
+
+/// What a port's hardware can do. What is `false` answers `ErrorKind::Unsupported`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FxsCapabilities {
+    /// `set_polarity(true)` works.
+    pub polarity_reversal: bool,
+    /// `set_battery(false)` works (open switch interval, power denial).
+    pub open_loop: bool,
+    /// `set_lamp(Lamp::HighVoltage)` works.
+    pub lamp_high_voltage: bool,
+    /// `set_lamp(Lamp::Neon)` works.
+    pub lamp_neon: bool,
+    /// Audio written while the telephone is on hook reaches it (caller ID, FSK message waiting).
+    pub on_hook_transmission: bool,
+    /// Hook transitions are reported one by one. If `false`, flashes and pulses come ready made.
+    pub raw_hook: bool,
+}
+
+/// One FXS port.
+///
+/// One task owns it and makes every call. No method blocks; audio is paced by the caller (normally 160 samples
+/// every 20 ms in both directions while the line is in use). Ringing, lamp, polarity and battery are levels, not
+/// pulses: setting one to the value it has is allowed and does nothing.
+///
+/// After an error of kind `Closed` every later call fails the same way. After any other error the port is as it was before
+/// the call, and a call in progress stays up unless its owner decides otherwise.
+///
+/// ```
+/// use telephony_hal::{FxsLine, HalError, sim::Plant};
+///
+/// /// Rings any port, whoever made it.
+/// fn ring<L: FxsLine>(line: &mut L) -> bool {
+///     line.set_ringing(true).is_ok()
+/// }
+/// let plant = Plant::new();
+/// let mut line = plant.add_line("2/0");
+/// assert!(ring(&mut line));
+/// assert!(plant.phone("2/0").unwrap().status().ringing);
+/// ```
+pub trait FxsLine {
+    /// The backend's error.
+    type Error: HalError;
+
+    /// The next event of the line.
+    ///
+    /// The owner polls in every state of the line until `Pending`, and again when woken. At most one task may wait; a newer
+    /// waker replaces the older. The initial state is on hook: a telephone that is off hook when the port opens is reported by
+    /// an `OffHook` event.
+    ///
+    /// # Errors
+    /// `Closed`: release all calls of the port. Others: transient, poll again.
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<LineEvent, Self::Error>>;
+
+    /// Sends linear 16-bit samples at 8 kHz toward the telephone; returns how many were taken (from the front).
+    ///
+    /// Called in talking state and while a tone plays, and on hook only to send caller ID or message waiting. Fewer than
+    /// given are taken when the backend's buffer is full; the rest is lost audio unless the caller keeps it.
+    ///
+    /// # Errors
+    /// `Closed`, `Io`. The call stays up; the audio is lost.
+    fn write_audio(&mut self, samples: &[i16]) -> Result<usize, Self::Error>;
+
+    /// Reads linear 16-bit samples at 8 kHz from the telephone into the front of `out`; returns how many were written.
+    ///
+    /// Zero means that nothing is there yet, never the end.
+    ///
+    /// # Errors
+    /// `Closed`, `Io`. The call stays up.
+    fn read_audio(&mut self, out: &mut [i16]) -> Result<usize, Self::Error>;
+
+    /// Applies (`true`) or removes ringing voltage. The caller makes the cadence.
+    ///
+    /// Called only while the telephone is on hook. Hardware removes the voltage by itself on ring trip; the caller still
+    /// calls `set_ringing(false)`.
+    ///
+    /// # Errors
+    /// `Busy` when the line is off hook or lamp voltage could not be removed; `Closed`, `Io`.
+    fn set_ringing(&mut self, on: bool) -> Result<(), Self::Error>;
+
+    /// Reverses (`true`) or restores the polarity of the battery.
+    ///
+    /// # Errors
+    /// `Unsupported`, `Closed`, `Io`.
+    fn set_polarity(&mut self, reversed: bool) -> Result<(), Self::Error>;
+
+    /// Applies message-waiting lamp voltage. Called only on hook and not while ringing; hardware drops it on off hook.
+    ///
+    /// # Errors
+    /// `Unsupported`, `Closed`, `Io`.
+    fn set_lamp(&mut self, lamp: Lamp) -> Result<(), Self::Error>;
+
+    /// Feeds (`true`) or opens the loop: disconnect supervision, open switch interval. The caller times it.
+    ///
+    /// While the loop is open the hardware reports the telephone as on hook, or reports nothing.
+    ///
+    /// # Errors
+    /// `Unsupported`, `Closed`, `Io`.
+    fn set_battery(&mut self, on: bool) -> Result<(), Self::Error>;
+
+    /// What the hardware can do. Constant for the life of the port.
+    fn capabilities(&self) -> FxsCapabilities;
+}
+
+impl<T: FxsLine + ?Sized> FxsLine for &mut T {
+    type Error = T::Error;
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<LineEvent, Self::Error>> {
+        (**self).poll_event(cx)
+    }
+    fn write_audio(&mut self, samples: &[i16]) -> Result<usize, Self::Error> {
+        (**self).write_audio(samples)
+    }
+    fn read_audio(&mut self, out: &mut [i16]) -> Result<usize, Self::Error> {
+        (**self).read_audio(out)
+    }
+    fn set_ringing(&mut self, on: bool) -> Result<(), Self::Error> {
+        (**self).set_ringing(on)
+    }
+    fn set_polarity(&mut self, reversed: bool) -> Result<(), Self::Error> {
+        (**self).set_polarity(reversed)
+    }
+    fn set_lamp(&mut self, lamp: Lamp) -> Result<(), Self::Error> {
+        (**self).set_lamp(lamp)
+    }
+    fn set_battery(&mut self, on: bool) -> Result<(), Self::Error> {
+        (**self).set_battery(on)
+    }
+    fn capabilities(&self) -> FxsCapabilities {
+        (**self).capabilities()
+    }
+}
+
+impl<T: FxsLine + ?Sized> FxsLine for Box<T> {
+    type Error = T::Error;
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<LineEvent, Self::Error>> {
+        (**self).poll_event(cx)
+    }
+    fn write_audio(&mut self, samples: &[i16]) -> Result<usize, Self::Error> {
+        (**self).write_audio(samples)
+    }
+    fn read_audio(&mut self, out: &mut [i16]) -> Result<usize, Self::Error> {
+        (**self).read_audio(out)
+    }
+    fn set_ringing(&mut self, on: bool) -> Result<(), Self::Error> {
+        (**self).set_ringing(on)
+    }
+    fn set_polarity(&mut self, reversed: bool) -> Result<(), Self::Error> {
+        (**self).set_polarity(reversed)
+    }
+    fn set_lamp(&mut self, lamp: Lamp) -> Result<(), Self::Error> {
+        (**self).set_lamp(lamp)
+    }
+    fn set_battery(&mut self, on: bool) -> Result<(), Self::Error> {
+        (**self).set_battery(on)
+    }
+    fn capabilities(&self) -> FxsCapabilities {
+        (**self).capabilities()
+    }
+}

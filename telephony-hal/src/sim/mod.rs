@@ -1,0 +1,17 @@
+//! The outside plant in memory: lines, the telephones on them, and trunks.
+//!
+//! Nothing here has a clock. What a telephone hears is exactly what the gateway writes; what it says is read out at the
+//! gateway's pace. Only flashes and dial pulses, which are made of time, use tokio's timer (real or paused).
+
+mod dtmf;
+mod event;
+mod phone;
+mod plant;
+mod server;
+mod trunk;
+
+pub use event::{LampName, PhoneEvent, PhoneEventKind, PhoneStatus};
+pub use phone::{Phone, PhoneEvents, Start};
+pub use plant::{MAX_EVENTS, MAX_SPEECH, Plant, PlantError, SimLine, SimLineError};
+pub use server::{MAX_CLIENTS, MAX_LINE, Server, serve};
+pub use trunk::{Cable, SimTrunk, SimTrunkError, TRUNK_QUEUE, trunk_pair};
