@@ -1,1 +1,48 @@
-//! tests
+//! What the whole-system tests stand on: they start the real `tipringd`, put real peers around it (SIPp as the
+//! voice mail, libpri as the PBX, spandsp's ears on the telephone line, tshark on the D channel) and look at
+//! what comes out of the other side.
+//!
+//! The law: a test starts everything it needs, on ports of its own, waits with a bound, and leaves nothing
+//! behind. Processes are ended by process id when their owner is dropped. Helpers panic with what they
+//! expected and what came; nothing is skipped.
+//!
+//! ```no_run
+//! use system_tests::{Tipringd, VoiceMail};
+//!
+//! let gateway = Tipringd::start(
+//!     "voice-port 2/0\n mwi\n!\ndial-peer voice 1 pots\n destination-pattern 8000\n port 2/0\n!\n\
+//!      sip-ua\n mwi-server ipv4:127.0.0.1 unsolicited\n",
+//!     "[[fxs]]\nport = \"2/0\"\nbackend = \"sim\"\n",
+//! );
+//! let mut voice_mail = VoiceMail::udp(gateway.sip());
+//! assert_eq!(voice_mail.notify("8000", true).status, 200);
+//! assert!(gateway.show("show sip-ua mwi").contains("endpoint 8000 mwi status ON"));
+//! ```
+#![allow(clippy::panic, clippy::unwrap_used, reason = "test support: a failed expectation is a failed test")]
+
+mod blast;
+mod daemon;
+mod events;
+mod lines;
+mod paths;
+mod pbx;
+mod ports;
+mod process;
+mod sip;
+mod sipp;
+mod tone;
+mod tshark;
+
+pub use blast::{Blast, BlastReport};
+pub use daemon::{Profile, Run, Tipringd};
+pub use events::Events;
+pub use lines::Lines;
+pub use paths::{build_peers, peer, target_dir, workspace_root};
+pub use pbx::{Pbx, Side};
+pub use ports::free_port;
+pub use process::{Finished, Process, finish};
+pub use serde_json::{Value, json};
+pub use sip::{Answer, NotifyText, Transport, VoiceMail};
+pub use sipp::{Sipp, sipp_notify};
+pub use tone::{Cadence, Measured, Segment, Step, adsi_decode, tone_measure};
+pub use tshark::{tshark_complaints, tshark_fields};

@@ -1,0 +1,119 @@
+//! What a telephone hears, measured by programs that share no code with us.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::{finish, peer};
+
+/// Output of `tone_measure`.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Measured {
+    /// Segments folded into repeats.
+    pub cadence: Vec<Cadence>,
+    /// Every stretch of tone.
+    pub segments: Vec<Segment>,
+}
+
+/// A run of steps that repeats.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Cadence {
+    /// How often the steps were heard.
+    pub repeat: u32,
+    /// The steps.
+    pub steps: Vec<Step>,
+}
+
+/// One tone of a cadence and the silence after it.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Step {
+    /// `350+440`, `425*25` (AM).
+    pub f: String,
+    /// Total level in dBm0.
+    pub dbm0: f64,
+    /// Length in ms.
+    pub on_ms: f64,
+    /// Silence after it in ms; absent when the recording ended with the tone.
+    #[serde(default)]
+    pub off_ms: Option<f64>,
+    /// The tone sounded to the end of the recording.
+    #[serde(default)]
+    pub runs_to_end: bool,
+}
+
+/// One stretch of tone.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Segment {
+    /// Start in ms from the beginning of the recording.
+    pub start_ms: f64,
+    /// Everything else as printed.
+    #[serde(flatten)]
+    pub rest: serde_json::Map<String, Value>,
+}
+
+/// Measures the tones of an 8 kHz recording.
+///
+/// # Panics
+/// When the program fails.
+#[must_use]
+#[track_caller]
+pub fn tone_measure(wav: &Path) -> Measured {
+    let mut command = Command::new(peer("tone_measure"));
+    command.arg(wav);
+    let run = finish(command, Duration::from_secs(30));
+    assert_eq!(run.code, Some(0), "tone_measure {}: {}{}", wav.display(), run.stdout, run.stderr);
+    serde_json::from_str(&run.stdout).unwrap_or_else(|e| panic!("tone_measure: {e}\n{}", run.stdout))
+}
+
+/// Reads caller ID and VMWI frames out of an 8 kHz recording; `messages[]`, `fsk_bursts[]` and so on as
+/// `tests/peers/adsi_decode/README.md` has them.
+///
+/// # Panics
+/// When the program cannot read the file.
+#[must_use]
+#[track_caller]
+pub fn adsi_decode(wav: &Path) -> Value {
+    let mut command = Command::new(peer("adsi_decode"));
+    command.arg(wav);
+    let run = finish(command, Duration::from_secs(30));
+    assert_ne!(run.code, Some(2), "adsi_decode {}: {}", wav.display(), run.stderr);
+    serde_json::from_str(&run.stdout).unwrap_or_else(|e| panic!("adsi_decode: {e}\n{}", run.stdout))
+}
+
+impl Measured {
+    /// True when it is one steady tone `f` from the first sound to the end, e.g. `350+440`.
+    #[must_use]
+    pub fn is_steady(&self, f: &str) -> bool {
+        matches!(self.cadence.as_slice(), [Cadence { repeat: 1, steps }]
+            if matches!(steps.as_slice(), [step] if same_tone(&step.f, f) && step.runs_to_end))
+    }
+
+    /// True when it is `count` bursts of `f`, `on` ms long with `off` ms between (5 ms of grace), then `f` steady.
+    #[must_use]
+    pub fn is_stutter(&self, f: &str, count: u32, on: f64, off: f64) -> bool {
+        matches!(self.cadence.as_slice(), [bursts, Cadence { repeat: 1, steps: last }]
+            if bursts.repeat == count
+                && matches!(bursts.steps.as_slice(), [step] if step.is(f, on, off))
+                && matches!(last.as_slice(), [step] if same_tone(&step.f, f) && step.runs_to_end))
+    }
+}
+
+impl Step {
+    /// True for tone `f` of `on` ms followed by `off` ms of silence, each within 5 ms.
+    #[must_use]
+    pub fn is(&self, f: &str, on: f64, off: f64) -> bool {
+        same_tone(&self.f, f)
+            && (self.on_ms - on).abs() <= 5.0
+            && self.off_ms.is_some_and(|heard| (heard - off).abs() <= 5.0)
+    }
+}
+
+/// Same components within 2 Hz, whatever the number of decimals printed.
+fn same_tone(heard: &str, expected: &str) -> bool {
+    let parts = |text: &str| -> Option<Vec<f64>> { text.split(['+', '*']).map(|p| p.parse().ok()).collect() };
+    let (Some(heard), Some(expected)) = (parts(heard), parts(expected)) else { return false };
+    heard.len() == expected.len() && heard.iter().zip(&expected).all(|(h, e)| (h - e).abs() <= 2.0)
+}
