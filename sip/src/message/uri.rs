@@ -1,0 +1,266 @@
+//! URIs: `sip:`, `sips:`, `tel:`, and any other scheme as far as it can be read.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use super::scan;
+
+/// A URI taken apart, every part as written (RFC 3261 19.1, RFC 3966).
+///
+/// For `sip:` and `sips:` it has user, host, port, parameters and headers; for `tel:` the number is the user and
+/// there is no host; of other schemes only [`Uri::scheme`] and [`Uri::as_str`] mean something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Uri<'a> {
+    text: &'a str,
+    scheme: &'a str,
+    user: Option<&'a str>,
+    password: Option<&'a str>,
+    host: Option<&'a str>,
+    port: Option<u16>,
+    params: &'a str,
+    headers: Option<&'a str>,
+}
+
+/// Why text is not a URI.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UriError {
+    /// No `scheme:` in front.
+    #[error("expected a scheme and a colon, got {0:?}")]
+    NoScheme(String),
+    /// A blank, control or bracket inside.
+    #[error("{0:?} cannot stand in a URI")]
+    BadCharacter(char),
+    /// Host missing or not a name, IPv4 or bracketed IPv6 address.
+    #[error("expected a host, got {0:?}")]
+    BadHost(String),
+    /// Port not in 0..=65535.
+    #[error("expected a port, got {0:?}")]
+    BadPort(String),
+}
+
+impl<'a> Uri<'a> {
+    /// Takes `text` apart.
+    ///
+    /// # Errors
+    /// [`UriError`] says what was expected and what came.
+    ///
+    /// ```
+    /// let uri = sip::Uri::parse("sip:+1.201.555@[2001:db8::9]:5062;transport=tcp?Subject=hi")?;
+    /// assert_eq!(uri.user().as_deref(), Some("+1.201.555"));
+    /// assert_eq!((uri.host(), uri.port()), (Some("[2001:db8::9]"), Some(5062)));
+    /// assert_eq!(uri.param("transport"), Some("tcp"));
+    /// # Ok::<(), sip::UriError>(())
+    /// ```
+    pub fn parse(text: &'a str) -> Result<Uri<'a>, UriError> {
+        if let Some(bad) = text.chars().find(|c| c.is_control() || matches!(c, ' ' | '<' | '>' | '"')) {
+            return Err(UriError::BadCharacter(bad));
+        }
+        let no_scheme = || UriError::NoScheme(text.chars().take(40).collect());
+        let (scheme, rest) = text.split_once(':').ok_or_else(no_scheme)?;
+        let mut letters = scheme.bytes();
+        if !letters.next().is_some_and(|first| first.is_ascii_alphabetic())
+            || !letters.all(|octet| octet.is_ascii_alphanumeric() || b"+-.".contains(&octet))
+        {
+            return Err(no_scheme());
+        }
+        let mut uri = Uri {
+            text,
+            scheme,
+            user: None,
+            password: None,
+            host: None,
+            port: None,
+            params: "",
+            headers: None,
+        };
+        if uri.is_sip() {
+            uri.parse_sip(rest)?;
+        } else if uri.is_tel() {
+            let (number, params) = rest.split_once(';').unwrap_or((rest, ""));
+            uri.user = Some(number);
+            uri.params = params;
+        }
+        Ok(uri)
+    }
+
+    /// The URI as written.
+    pub fn as_str(&self) -> &'a str {
+        self.text
+    }
+
+    /// The scheme as written, such as `sip`. Compare without regard to case, or with [`Uri::is_sip`] and [`Uri::is_tel`].
+    pub fn scheme(&self) -> &'a str {
+        self.scheme
+    }
+
+    /// `sip:` or `sips:`.
+    pub fn is_sip(&self) -> bool {
+        self.scheme.eq_ignore_ascii_case("sip") || self.is_sips()
+    }
+
+    /// `sips:`.
+    pub fn is_sips(&self) -> bool {
+        self.scheme.eq_ignore_ascii_case("sips")
+    }
+
+    /// `tel:`.
+    pub fn is_tel(&self) -> bool {
+        self.scheme.eq_ignore_ascii_case("tel")
+    }
+
+    /// The user part with its `%HH` escapes undone (RFC 3261 19.1.2); of a `tel:` URI the number.
+    pub fn user(&self) -> Option<Cow<'a, str>> {
+        self.user.map(scan::unescape)
+    }
+
+    /// The user part as written.
+    pub fn user_raw(&self) -> Option<&'a str> {
+        self.user
+    }
+
+    /// The password as written. RFC 3261 19.1.1 advises against its use.
+    pub fn password(&self) -> Option<&'a str> {
+        self.password
+    }
+
+    /// Host name or address as written; an IPv6 address has its brackets.
+    pub fn host(&self) -> Option<&'a str> {
+        self.host
+    }
+
+    /// The host as an address, when it is one.
+    pub fn ip(&self) -> Option<std::net::IpAddr> {
+        parse_ip(self.host?)
+    }
+
+    /// The port, when one is written.
+    pub fn port(&self) -> Option<u16> {
+        self.port
+    }
+
+    /// A URI parameter's value as written; `""` for one without value. Names are case blind.
+    pub fn param(&self, name: &str) -> Option<&'a str> {
+        self.params().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.unwrap_or(""))
+    }
+
+    /// All URI parameters in order.
+    pub fn params(&self) -> impl Iterator<Item = (&'a str, Option<&'a str>)> + use<'a> {
+        self.params.split(';').filter(|param| !param.is_empty()).map(|param| match param.split_once('=') {
+            Some((key, value)) => (key, Some(value)),
+            None => (param, None),
+        })
+    }
+
+    /// The URI headers (behind `?`) as name and value, escapes undone.
+    pub fn headers(&self) -> impl Iterator<Item = (Cow<'a, str>, Cow<'a, str>)> + use<'a> {
+        self.headers.unwrap_or("").split('&').filter(|header| !header.is_empty()).map(|header| {
+            let (name, value) = header.split_once('=').unwrap_or((header, ""));
+            (scan::unescape(name), scan::unescape(value))
+        })
+    }
+
+    /// Whether both name the same resource by the rules of RFC 3261 19.1.4: scheme and host case blind, user case
+    /// sensitive, escapes undone, `user`, `ttl`, `method`, `maddr` and `transport` must be in both or neither.
+    /// URI headers are compared as a set. Other schemes are compared as text.
+    pub fn is_equivalent(&self, other: &Uri<'_>) -> bool {
+        if !self.scheme.eq_ignore_ascii_case(other.scheme) {
+            return false;
+        }
+        if !self.is_sip() {
+            return self.text.eq_ignore_ascii_case(other.text);
+        }
+        let unescaped = |text: Option<&str>| text.map(|text| scan::unescape(text).into_owned());
+        if unescaped(self.user) != unescaped(other.user)
+            || unescaped(self.password) != unescaped(other.password)
+            || self.port != other.port
+        {
+            return false;
+        }
+        let same_host = match (self.host, other.host) {
+            (Some(a), Some(b)) => a.eq_ignore_ascii_case(b) || (parse_ip(a).is_some() && parse_ip(a) == parse_ip(b)),
+            (a, b) => a == b,
+        };
+        let one_sided = ["user", "ttl", "method", "maddr", "transport"];
+        let params_agree = |a: &Uri<'_>, b: &Uri<'_>| {
+            a.params().all(|(key, value)| match b.params().find(|(k, _)| k.eq_ignore_ascii_case(key)) {
+                Some((_, theirs)) => {
+                    scan::unescape(value.unwrap_or("")).eq_ignore_ascii_case(&scan::unescape(theirs.unwrap_or("")))
+                }
+                None => !one_sided.iter().any(|name| name.eq_ignore_ascii_case(key)),
+            })
+        };
+        let sorted = |uri: &Uri<'_>| {
+            let mut all: Vec<_> = uri.headers().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect();
+            all.sort();
+            all.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>()
+        };
+        same_host && params_agree(self, other) && params_agree(other, self) && sorted(self) == sorted(other)
+    }
+
+    fn parse_sip(&mut self, rest: &'a str) -> Result<(), UriError> {
+        let hostport = match rest.split_once('@') {
+            Some((userinfo, tail)) => {
+                let (user, password) = match userinfo.split_once(':') {
+                    Some((user, password)) => (user, Some(password)),
+                    None => (userinfo, None),
+                };
+                self.user = Some(user);
+                self.password = password;
+                tail
+            }
+            None => rest,
+        };
+        let (hostport, headers) = match hostport.split_once('?') {
+            Some((head, headers)) => (head, Some(headers)),
+            None => (hostport, None),
+        };
+        self.headers = headers;
+        let (hostport, params) = hostport.split_once(';').unwrap_or((hostport, ""));
+        self.params = params;
+        let (host, port) = split_host_port(hostport)?;
+        self.host = Some(host);
+        self.port = port;
+        Ok(())
+    }
+}
+
+impl fmt::Display for Uri<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text)
+    }
+}
+
+/// An address with or without IPv6 brackets.
+pub(crate) fn parse_ip(host: &str) -> Option<std::net::IpAddr> {
+    host.strip_prefix('[').and_then(|inner| inner.strip_suffix(']')).unwrap_or(host).parse().ok()
+}
+
+/// `host`, `host:port`, `[v6]`, `[v6]:port`; white space around the colon is dropped (RFC 3261 25.1 COLON).
+pub(crate) fn split_host_port(text: &str) -> Result<(&str, Option<u16>), UriError> {
+    let bad_host = || UriError::BadHost(text.chars().take(40).collect());
+    let (host, rest) = if text.starts_with('[') {
+        let end = text.find(']').ok_or_else(bad_host)? + 1;
+        text.split_at_checked(end).ok_or_else(bad_host)?
+    } else {
+        text.find(':').and_then(|colon| text.split_at_checked(colon)).unwrap_or((text, ""))
+    };
+    let host = host.trim();
+    let well_formed = match host.strip_prefix('[').and_then(|inner| inner.strip_suffix(']')) {
+        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+        // Underscores are no host name by RFC 3261, but machines are called that.
+        None => !host.is_empty() && host.bytes().all(|o| o.is_ascii_alphanumeric() || b"-._".contains(&o)),
+    };
+    if !well_formed {
+        return Err(bad_host());
+    }
+    let rest = rest.trim();
+    let port = match rest.strip_prefix(':') {
+        None if rest.is_empty() => None,
+        None => return Err(bad_host()),
+        Some(port) => {
+            let port = port.trim();
+            Some(scan::decimal(port.as_bytes()).ok_or_else(|| UriError::BadPort(port.chars().take(20).collect()))?)
+        }
+    };
+    Ok((host, port))
+}

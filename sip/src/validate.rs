@@ -1,0 +1,204 @@
+//! What response a request is owed before its meaning is looked at (RFC 3261 8.2, RFC 6665 4.1.3).
+//!
+//! The other half of reading: [`Message::parse`] takes nearly everything, this names what is wrong with it.
+
+use crate::config::EndpointConfig;
+use crate::message::scan::is_token;
+use crate::message::{Faults, FieldError, Header, Message, Method, Reply};
+
+/// Checks a request as a user agent server has to before serving it.
+///
+/// Everything but the state of transactions and dialogs is looked at, in the order of RFC 3261 8.2: version, syntax of
+/// the mandatory headers, method, Request-URI scheme, Require, content coding, event package.
+///
+/// # Errors
+/// The response that is owed, boxed because it is the rare case. For ACK the caller must stay silent instead
+/// (RFC 3261 17.1.1.3).
+pub fn check_request(request: &Message, config: &EndpointConfig) -> Result<(), Box<Reply>> {
+    //= RFC 3261 21.5.6: "The server does not support, or refuses to support, the SIP protocol version that was used in
+    //= the request."
+    if !request.version().eq_ignore_ascii_case("SIP/2.0") {
+        return refuse(505);
+    }
+    whole_message(request, config)?;
+    mandatory_headers(request)?;
+    method(request, config)?;
+    request_uri(request, config)?;
+    extensions(request, config)?;
+    event_package(request, config)
+}
+
+/// The value of an `Allow` header.
+pub(crate) fn allow(config: &EndpointConfig) -> String {
+    let names: Vec<&str> = config.allow.iter().map(Method::as_str).collect();
+    names.join(", ")
+}
+
+/// The 200 to an OPTIONS (RFC 3261 11.2).
+pub(crate) fn options_reply(config: &EndpointConfig) -> Reply {
+    let mut reply = Reply::new(200).header(Header::Allow, allow(config));
+    for (header, values) in [
+        (Header::Accept, &config.accept),
+        (Header::AllowEvents, &config.allow_events),
+        (Header::Supported, &config.supported),
+    ] {
+        if !values.is_empty() {
+            reply = reply.header(header, values.join(", "));
+        }
+    }
+    reply
+}
+
+fn refuse(status: u16) -> Result<(), Box<Reply>> {
+    Err(Box::new(Reply::new(status)))
+}
+
+fn bad_request(why: &str) -> Box<Reply> {
+    Box::new(Reply::new(400).reason(&format!("Bad Request - {why}")))
+}
+
+fn bad_field(error: &FieldError) -> Box<Reply> {
+    Box::new(Reply::new(400).reason(&error.reason_phrase()))
+}
+
+fn whole_message(request: &Message, config: &EndpointConfig) -> Result<(), Box<Reply>> {
+    let faults = request.faults();
+    for (fault, why) in [
+        (Faults::TOO_MANY_HEADERS, "Too many header fields"),
+        (Faults::BAD_CONTENT_LENGTH, "Malformed Content-Length"),
+        (Faults::DIFFERENT_CONTENT_LENGTHS, "Two different Content-Length"),
+        //= RFC 3261 18.3: "If the transport packet ends before the end of the message body, this is considered an error."
+        (Faults::SHORT_BODY, "Body shorter than Content-Length"),
+    ] {
+        if faults.contains(fault) {
+            return Err(bad_request(why));
+        }
+    }
+    let limits = &config.limits;
+    if request.uri_octets().len() > limits.uri {
+        return refuse(414);
+    }
+    let (longest, name) = request.longest_header();
+    if longest > limits.header {
+        let name: String = name.chars().take(40).collect();
+        return Err(bad_request(&format!("{name} is {longest} octets, limit {}", limits.header)));
+    }
+    if request.body().len() > limits.body {
+        return refuse(413);
+    }
+    Ok(())
+}
+
+fn mandatory_headers(request: &Message) -> Result<(), Box<Reply>> {
+    for header in [Header::From, Header::To, Header::CallId, Header::CSeq, Header::MaxForwards] {
+        if request.raw(header).nth(1).is_some() {
+            return Err(bad_request(&format!("Multiple {header}")));
+        }
+    }
+    // A request without any Via comes from real senders; it is answered to where it came from.
+    if let Some(octets) = request.top_via_octets() {
+        crate::message::Via::parse(octets).map_err(|error| bad_field(&error))?;
+    }
+    request.call_id().map_err(|error| bad_field(&error))?;
+    for (header, address) in [(Header::From, request.from()), (Header::To, request.to())] {
+        let address = address.map_err(|error| bad_field(&error))?;
+        if address.uri().is_err() {
+            return Err(bad_request(&format!("Malformed URI in {header}")));
+        }
+    }
+    let cseq = request.cseq().map_err(|error| bad_field(&error))?;
+    if cseq.method.as_bytes() != request.method_octets() {
+        return Err(bad_request("CSeq method does not match"));
+    }
+    request.max_forwards().map_err(|error| bad_field(&error))?;
+    Ok(())
+}
+
+fn method(request: &Message, config: &EndpointConfig) -> Result<(), Box<Reply>> {
+    let Some(method) = request.method_ref() else { return Ok(()) };
+    if !is_token(method.as_str().as_bytes()) {
+        return Err(bad_request("Malformed method"));
+    }
+    if config.allow.contains(method) {
+        return Ok(());
+    }
+    if !method.is_known() {
+        //= RFC 3261 21.5.2: "This is the appropriate response when a UAS does not recognize the request method and is not
+        //= capable of supporting it for any user."
+        return refuse(501);
+    }
+    //= RFC 3261 8.2.1: "The UAS MUST also add an Allow header field to the 405 (Method Not Allowed) response."
+    Err(Box::new(Reply::new(405).header(Header::Allow, allow(config))))
+}
+
+fn request_uri(request: &Message, config: &EndpointConfig) -> Result<(), Box<Reply>> {
+    let scheme = request
+        .request_uri()
+        .and_then(|text| text.split_once(':'))
+        .map(|(scheme, _)| scheme)
+        .ok_or_else(|| bad_request("Malformed Request-URI"))?;
+    let well_formed = scheme.bytes().next().is_some_and(|octet| octet.is_ascii_alphabetic())
+        && scheme.bytes().all(|octet| octet.is_ascii_alphanumeric() || b"+-.".contains(&octet));
+    //= RFC 3261 8.2.2.1: "If the Request-URI uses a scheme not supported by the UAS, it SHOULD reject the request with a
+    //= 416 (Unsupported URI Scheme) response."
+    if well_formed && !config.schemes.iter().any(|known| known.eq_ignore_ascii_case(scheme)) {
+        return refuse(416);
+    }
+    request.uri().map(|_| ()).map_err(|error| bad_field(&error))
+}
+
+fn extensions(request: &Message, config: &EndpointConfig) -> Result<(), Box<Reply>> {
+    if matches!(request.method_ref(), Some(Method::Cancel | Method::Ack)) {
+        return Ok(());
+    }
+    let mut unknown = String::new();
+    for tag in request.require() {
+        let tag = tag.to_str();
+        if !config.supported.iter().any(|known| known.eq_ignore_ascii_case(&tag)) {
+            if !unknown.is_empty() {
+                unknown.push_str(", ");
+            }
+            unknown.push_str(&tag);
+        }
+    }
+    if !unknown.is_empty() {
+        //= RFC 3261 8.2.2.3: "the UAS MUST add an Unsupported header field, and list in it those options it does not
+        //= understand amongst those in the Require header field of the request."
+        return Err(Box::new(Reply::new(420).header(Header::Unsupported, unknown)));
+    }
+    if !request.body().is_empty()
+        && request.elements(Header::ContentEncoding).any(|coding| !coding.eq_ignore_ascii_case(b"identity"))
+    {
+        return Err(Box::new(Reply::new(415).header(Header::AcceptEncoding, "identity")));
+    }
+    Ok(())
+}
+
+fn event_package(request: &Message, config: &EndpointConfig) -> Result<(), Box<Reply>> {
+    if !matches!(request.method_ref(), Some(Method::Subscribe | Method::Notify | Method::Publish)) {
+        return Ok(());
+    }
+    let event = request.event().map_err(|error| bad_field(&error))?;
+    let package = match event {
+        Some(event) => Some(event.package),
+        None => package_without_event(request, config),
+    };
+    match package {
+        Some(package) if config.allow_events.iter().any(|known| known.eq_ignore_ascii_case(package)) => Ok(()),
+        //= RFC 6665 7.3.2: "489 response codes MUST contain an "Allow-Events" header field" (the field is then written even
+        //= when there is no package).
+        _ => Err(Box::new(Reply::new(489).header(Header::AllowEvents, config.allow_events.join(", ")))),
+    }
+}
+
+fn package_without_event<'a>(request: &Message, config: &'a EndpointConfig) -> Option<&'a str> {
+    if request.method_ref() != Some(&Method::Notify) {
+        return None;
+    }
+    let package = config.notify_without_event.as_deref()?;
+    let summary = match request.content_type() {
+        Ok(Some(kind)) => kind.is("application/simple-message-summary") || kind.is("text/plain"),
+        _ => request.body().is_empty(),
+    };
+    summary.then_some(package)
+}
