@@ -13,18 +13,44 @@ fn every_octet_survives_decoding_and_encoding() {
     }
 }
 
-/// Both laws choose the nearest value, but for the two bits the 14 bit scale of µ-law drops first.
+/// The decision values of G.711 tables 1 and 2, laid end to end: steps of a segment are twice those before.
+fn decision_values(law: Law) -> Vec<i32> {
+    let mut at = 0;
+    let mut out = vec![0];
+    for segment in 0..8 {
+        for interval in 0..16 {
+            at += match law {
+                Law::Mu if segment == 0 && interval == 0 => 1,
+                Law::Mu => 2 << segment,
+                Law::A => 1 << i32::max(segment - 1, 0),
+            };
+            out.push(at);
+        }
+    }
+    out
+}
+
 #[test]
-fn every_sample_becomes_the_nearest_value_of_the_table() {
-    for (law, slack) in [(Law::Mu, 6), (Law::A, 0)] {
-        let mut table: Vec<i32> = (0..=255).map(|o| decode_sample(law, o).into()).collect();
-        table.sort_unstable();
+fn every_sample_falls_in_the_interval_of_the_tables() {
+    for (law, shift, sign, invert) in [(Law::Mu, 2, 0x80, 0xFF), (Law::A, 4, 0x80, 0xD5)] {
+        let decisions = decision_values(law);
+        assert_eq!(decisions.last(), Some(if law == Law::Mu { &8159 } else { &2048 }));
         for sample in i16::MIN..=i16::MAX {
-            let value = i32::from(sample);
-            let at = table.partition_point(|&t| t < value);
-            let nearest = table[at.saturating_sub(1)..].iter().take(2).map(|t| (t - value).abs()).min();
-            let found = (i32::from(decode_sample(law, encode_sample(law, sample))) - value).abs();
-            assert!(nearest.is_some_and(|n| found <= n + slack), "{law} {sample}: {found} {nearest:?}");
+            let magnitude = i32::from(if sample < 0 { !sample } else { sample }) >> shift;
+            let number = (decisions.partition_point(|&d| d <= magnitude) - 1).min(127) as u8;
+            let bits = if sample < 0 { number | sign } else { number };
+            assert_eq!(encode_sample(law, sample), bits ^ invert, "{law} {sample}");
+        }
+    }
+}
+
+#[test]
+fn outputs_lie_in_the_middle_of_their_intervals() {
+    for (law, unit, invert) in [(Law::Mu, 4, 0xFF), (Law::A, 16, 0xD5)] {
+        for (number, ends) in decision_values(law).windows(2).enumerate() {
+            // The first interval of µ-law is half of one that spans zero.
+            let middle = if law == Law::Mu && number == 0 { 0 } else { (ends[0] + ends[1]) * unit / 2 };
+            assert_eq!(i32::from(decode_sample(law, number as u8 ^ invert)), middle, "{law} {number}");
         }
     }
 }
