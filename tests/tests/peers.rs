@@ -52,8 +52,9 @@ fn two_pbxs_light_a_lamp_and_tshark_reads_the_trunk() {
     user.kill();
     network.wait(&json!({"ev": "l1", "state": "down"}));
     network.kill();
-    let rows = tshark_fields(&pcap, "qsig.operation == 80", &["qsig.mcm.servedUserNr", "q931.message_type"]);
-    assert_eq!(rows.len(), 1, "{rows:?}");
+    let setups = "qsig.operation == 80 && q931.message_type == 0x05";
+    let rows = tshark_fields(&pcap, setups, &["qsig.unknownPartyNumber"]);
+    assert_eq!(rows, [["4711"]]);
     assert_eq!(tshark_complaints(&pcap), Vec::<String>::new());
 }
 

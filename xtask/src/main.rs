@@ -1,2 +1,78 @@
-//! x
-fn main() {}
+//! `cargo xtask`: sets a machine up, tests, benchmarks. `cargo xtask help` lists the commands.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod bench;
+mod ci;
+mod demo;
+mod features;
+mod libtest;
+mod setup;
+mod shell;
+mod test;
+
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", about = "Sets a machine up, tests, benchmarks")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Installs what the tests need (as root; else prints the line to type) and builds the test peers
+    Setup {
+        /// Only look: fail with the line to type if anything is missing, change nothing
+        #[arg(long)]
+        check: bool,
+    },
+    /// Set-up, then every test; checks that each row of docs/features.toml is proved
+    Test {
+        /// Run only tests whose name contains this; the feature rows are not checked then
+        filter: Option<String>,
+        /// Take the set-up as done
+        #[arg(long)]
+        no_setup: bool,
+    },
+    /// Format, file lengths, lints, documentation, licences and advisories
+    Lint,
+    /// `lint`, then `test`
+    Ci,
+    /// Writes the feature table of README.md from docs/features.toml
+    Features {
+        /// Only look: fail when README.md is not current
+        #[arg(long)]
+        check: bool,
+    },
+    /// Measures in release builds
+    Bench {
+        /// What
+        #[arg(value_enum)]
+        name: bench::Name,
+    },
+    /// Runs `tipringd demo --json` and checks every step
+    DemoCheck,
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().command {
+        Command::Setup { check } => setup::setup(setup::Scope::Everything, check),
+        Command::Test { filter, no_setup } => test::test(filter.as_deref(), no_setup),
+        Command::Lint => ci::lint(),
+        Command::Ci => ci::ci(),
+        Command::Features { check } => features::readme(check),
+        Command::Bench { name } => bench::bench(name),
+        Command::DemoCheck => demo::check(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            if !why.is_empty() {
+                eprintln!("cargo xtask: {why}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! CPU the daemon spends on a NOTIFY, from the datagram to the state on disk and the 200.
+
+use std::time::{Duration, Instant};
+
+use system_tests::{Blast, Profile, Run, Tipringd, free_port};
+
+use crate::shell::say;
+
+/// NOTIFYs a round.
+const COUNT: usize = 20_000;
+/// Mailboxes they are spread over: half behind an FXS port, half behind a trunk that is down.
+const NUMBERS: usize = 1_000;
+/// Unanswered NOTIFYs at a time.
+const WINDOW: usize = 32;
+/// Rounds; the first warms up and is not counted.
+const ROUNDS: usize = 4;
+
+/// Rows of the table.
+pub(crate) fn bench() -> Vec<(String, String)> {
+    say("bench notify: building and starting tipringd");
+    let gateway = Tipringd::start_run(Run {
+        config: config(),
+        hardware: format!(
+            "[[fxs]]\nport = \"2/0\"\nbackend = \"sim\"\n\n[[pri]]\ncontroller = \"E1 1/0\"\nbackend = \"socket\"\n\
+             address = \"tcp-listen:127.0.0.1:{}\"\n",
+            free_port()
+        ),
+        profile: Profile::Release,
+        args: Vec::new(),
+    });
+    let mut rows = Vec::new();
+    for round in 0..ROUNDS {
+        let notifies = (0..COUNT)
+            .map(|i| {
+                let number = i % NUMBERS;
+                let user = if number.is_multiple_of(2) { 80_000 + number } else { 47_000 + number };
+                // every pass over the numbers turns every lamp
+                (user.to_string(), (i / NUMBERS + round).is_multiple_of(2))
+            })
+            .collect();
+        let blast = Blast { target: gateway.sip(), window: WINDOW, notifies, burst: (0, 0) };
+        let before = cpu(gateway.pid());
+        let started = Instant::now();
+        let report = blast.run();
+        // what was answered may still be on its way to disk
+        std::thread::sleep(Duration::from_millis(300));
+        let spent = cpu(gateway.pid()).saturating_sub(before);
+        let answered = report.latencies.len().max(1);
+        #[allow(clippy::cast_precision_loss)]
+        let each = spent.as_secs_f64() * 1e6 / answered as f64;
+        if round == 0 {
+            continue;
+        }
+        rows.push((
+            format!("tipringd, NOTIFY to 200, round {round} of {}", ROUNDS - 1),
+            format!(
+                "{each:.1} µs CPU each; answer p50 {:.0?}, p99 {:.0?}; {} of {COUNT} answered {:?}, {} sent again, \
+                 {:.1} s; RSS {} MiB",
+                report.percentile(50.0),
+                report.percentile(99.0),
+                report.latencies.len(),
+                report.statuses,
+                report.retransmissions,
+                started.elapsed().as_secs_f64(),
+                rss_mib(gateway.pid()),
+            ),
+        ));
+    }
+    rows
+}
+
+fn config() -> String {
+    "hostname Bench\nisdn switch-type primary-qsig\n!\ncontroller E1 1/0\n pri-group timeslots 1-31\n!\n\
+     interface Serial1/0:15\n isdn protocol-emulate network\n!\nvoice-port 1/0:15\n mwi\n!\nvoice-port 2/0\n mwi\n!\n\
+     dial-peer voice 8 pots\n destination-pattern 80...\n port 2/0\n!\n\
+     dial-peer voice 47 pots\n destination-pattern 47...\n port 1/0:15\n!\n\
+     sip-ua\n mwi-server ipv4:127.0.0.1 unsolicited\n"
+        .into()
+}
+
+/// User and system time of a process and all its threads so far.
+fn cpu(pid: u32) -> Duration {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    // the command name may hold spaces and parentheses; the fields we want stand behind it
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or("").split_whitespace().collect();
+    let ticks: u64 = [11, 12].iter().filter_map(|&at| fields.get(at)?.parse::<u64>().ok()).sum();
+    // USER_HZ is 100 on every Linux of ours
+    Duration::from_millis(ticks * 10)
+}
+
+fn rss_mib(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let kib = status.lines().find_map(|l| l.strip_prefix("VmRSS:")).and_then(|l| l.split_whitespace().next());
+    kib.and_then(|k| k.parse::<u64>().ok()).unwrap_or(0) / 1024
+}
