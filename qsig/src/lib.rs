@@ -1,1 +1,80 @@
-//! qsig
+//! Q.921, Q.931, ROSE and the QSIG services of one primary rate D channel, sans-IO.
+//!
+//! # The law of use
+//!
+//! [`Span`] does no input or output and looks at no clock. Its owner
+//!
+//! 1. hands in what happens, with the time: [`Span::handle_link`], [`Span::handle_frame`], [`Span::handle_timeout`],
+//!    or a command such as [`Span::invoke_mwi`];
+//! 2. after each of these drains [`Span::poll_frame`] to the wire and [`Span::poll_event`] to itself;
+//! 3. sleeps until [`Span::poll_timeout`] or the next input.
+//!
+//! Any octets may be handed in; nothing a peer sends makes it panic or grow without bound.
+//!
+//! # Example: a lamp is lit
+//!
+//! Two spans back to back, message centre on the network side, served user on the user side:
+//!
+//! ```
+//! use std::time::Instant;
+//! use qsig::{Event, Side, Span, SpanConfig};
+//! use qsig::mwi::{MwiAction, MwiAnswer, MwiOutcome, MwiRequest, PartyNumber};
+//!
+//! let now = Instant::now();
+//! let mut gateway = Span::new(SpanConfig { side: Side::Network, ..SpanConfig::default() });
+//! let mut exchange = Span::new(SpanConfig { side: Side::User, ..SpanConfig::default() });
+//! gateway.handle_link(now, true);
+//! exchange.handle_link(now, true);
+//!
+//! // The wire: frames go over until none is left.
+//! fn wire(now: Instant, a: &mut Span, b: &mut Span) {
+//!     loop {
+//!         let (from_a, from_b) = (a.poll_frame(), b.poll_frame());
+//!         if from_a.is_none() && from_b.is_none() {
+//!             break;
+//!         }
+//!         if let Some(frame) = from_a {
+//!             b.handle_frame(now, &frame);
+//!         }
+//!         if let Some(frame) = from_b {
+//!             a.handle_frame(now, &frame);
+//!         }
+//!     }
+//! }
+//!
+//! wire(now, &mut gateway, &mut exchange);
+//! assert!(gateway.is_up() && exchange.is_up());
+//! assert_eq!(gateway.poll_event(), Some(Event::DataLinkUp));
+//! assert_eq!(exchange.poll_event(), Some(Event::DataLinkUp));
+//!
+//! let lamp = MwiRequest::new(MwiAction::Activate, PartyNumber::Unknown("4711".into()));
+//! let operation = gateway.invoke_mwi(now, lamp)?;
+//! wire(now, &mut gateway, &mut exchange);
+//!
+//! let Some(Event::MwiIndication { id, request }) = exchange.poll_event() else { panic!("no indication") };
+//! assert_eq!(request.served_user.digits(), "4711");
+//! exchange.answer_mwi(now, id, MwiAnswer::Result);
+//! wire(now, &mut gateway, &mut exchange);
+//!
+//! assert_eq!(gateway.poll_event(), Some(Event::MwiDone { operation, outcome: MwiOutcome::Done }));
+//! assert_eq!((gateway.active_calls(), exchange.active_calls()), (0, 0));
+//! # Ok::<(), qsig::mwi::InvokeError>(())
+//! ```
+#![forbid(unsafe_code)]
+
+pub mod facility;
+pub mod lapd;
+pub mod mwi;
+pub mod q931;
+pub mod rose;
+mod span;
+
+pub use lapd::Side;
+pub use mwi::{
+    BasicService, InvokeError, MsgCentreId, MwiAction, MwiAnswer, MwiDialect, MwiOutcome, MwiRequest,
+    MwiStatus, OperationForm, PartyNumber,
+};
+pub use span::{
+    Event, IndicationId, LineKind, MAX_CONNECTIONS, OperationId, Span, SpanConfig, Statistics, SwitchType,
+    Timers,
+};

@@ -1,0 +1,145 @@
+//! The Facility information element of QSIG-GF (ECMA-165): profile, network facility extension, interpretation
+//! APDU, and ROSE components one after another.
+
+use bytes::Bytes;
+use rasn::types::Any;
+
+use crate::rose::Component;
+
+/// Protocol profile "networking extensions" (ISO editions): NFE and interpretation APDU may follow.
+pub const PROFILE_NETWORKING: u8 = 0x9F;
+/// Protocol profile "remote operations" (older editions).
+pub const PROFILE_REMOTE_OPERATIONS: u8 = 0x91;
+
+/// What a PINX that does not know an invoke shall do with it (ECMA-165 interpretation APDU).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Interpretation {
+    /// 0: discard the unrecognised invoke.
+    Discard,
+    /// 1: clear the call, cause 29.
+    ClearCall,
+    /// 2: send a ROSE reject; the same as leaving the APDU out.
+    Reject,
+}
+
+impl Interpretation {
+    /// The value on the wire.
+    pub fn value(self) -> u8 {
+        match self {
+            Self::Discard => 0,
+            Self::ClearCall => 1,
+            Self::Reject => 2,
+        }
+    }
+}
+
+/// One part of a Facility element, in its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Item {
+    /// Network facility extension (`AA …`), whole BER element: whom the components are for.
+    Nfe(Bytes),
+    /// Interpretation APDU (`8B 01 n`): the value.
+    Interpretation(u8),
+    /// A ROSE component.
+    Component(Component),
+    /// Any other BER element, or a component that does not decode: kept as octets.
+    Other(Bytes),
+}
+
+/// The contents of one Facility information element.
+///
+/// ```
+/// use qsig::facility::Facility;
+/// let octets = [0x9F, 0xAA, 6, 0x80, 1, 0, 0x82, 1, 0, 0xA2, 3, 2, 1, 1];
+/// let facility = Facility::parse(&octets).expect("a profile octet is there");
+/// assert_eq!(facility.components().count(), 1);
+/// assert_eq!(facility.to_vec(), octets);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Facility {
+    /// Protocol profile octet, [`PROFILE_NETWORKING`] or [`PROFILE_REMOTE_OPERATIONS`].
+    pub profile: u8,
+    /// The parts in order.
+    pub items: Vec<Item>,
+}
+
+/// NFE from end PINX to end PINX, the only one a gateway at the end of a connection sends.
+const NFE_END_TO_END: &[u8] = &[0xAA, 0x06, 0x80, 0x01, 0x00, 0x82, 0x01, 0x00];
+
+impl Facility {
+    /// A Facility element with an end-to-end NFE if `nfe`, an interpretation APDU if given, and one component.
+    pub fn new(profile: u8, nfe: bool, interpretation: Option<Interpretation>, component: Component) -> Self {
+        let mut items = Vec::with_capacity(3);
+        if nfe {
+            items.push(Item::Nfe(Bytes::from_static(NFE_END_TO_END)));
+        }
+        if let Some(interpretation) = interpretation {
+            items.push(Item::Interpretation(interpretation.value()));
+        }
+        items.push(Item::Component(component));
+        Self { profile, items }
+    }
+
+    /// Reads the element's contents. `None` only if there is not even a profile octet. What is no BER element ends the
+    /// list as [`Item::Other`].
+    pub fn parse(body: &[u8]) -> Option<Self> {
+        let (&profile, mut rest) = body.split_first()?;
+        let mut items = Vec::with_capacity(3);
+        while let Some(&tag) = rest.first() {
+            let Ok((element, remainder)) = rasn::ber::decode_with_remainder::<Any>(rest) else {
+                items.push(Item::Other(Bytes::copy_from_slice(rest)));
+                break;
+            };
+            rest = remainder;
+            items.push(item(tag, element));
+        }
+        Some(Self { profile, items })
+    }
+
+    /// The element's contents.
+    pub fn to_vec(&self) -> Vec<u8> {
+        let mut out = vec![self.profile];
+        for item in &self.items {
+            match item {
+                Item::Nfe(octets) | Item::Other(octets) => out.extend_from_slice(octets),
+                Item::Interpretation(value) => out.extend([0x8B, 1, *value]),
+                Item::Component(component) => out.extend(component.to_vec()),
+            }
+        }
+        out
+    }
+
+    /// The ROSE components in order.
+    pub fn components(&self) -> impl Iterator<Item = &Component> {
+        self.items.iter().filter_map(|item| match item {
+            Item::Component(component) => Some(component),
+            _ => None,
+        })
+    }
+
+    /// What is to be done with invokes we do not know; [`Interpretation::Reject`] if it is not said.
+    pub fn interpretation(&self) -> Interpretation {
+        self.items
+            .iter()
+            .find_map(|item| match item {
+                Item::Interpretation(0) => Some(Interpretation::Discard),
+                Item::Interpretation(1) => Some(Interpretation::ClearCall),
+                Item::Interpretation(_) => Some(Interpretation::Reject),
+                _ => None,
+            })
+            .unwrap_or(Interpretation::Reject)
+    }
+}
+
+fn item(tag: u8, element: Any) -> Item {
+    let octets = element.into_bytes();
+    match (tag, octets.as_slice()) {
+        (0xAA, _) => Item::Nfe(octets.into()),
+        (0x8B, &[_, 1, value]) => Item::Interpretation(value),
+        (0xA1..=0xA4, _) => match Component::parse(&octets) {
+            Ok(component) => Item::Component(component),
+            Err(_) => Item::Other(octets.into()),
+        },
+        _ => Item::Other(octets.into()),
+    }
+}

@@ -1,0 +1,320 @@
+//! ROSE (X.880) as Q.932 and QSIG carry it: invoke, return result, return error, reject; BER by rasn.
+//!
+//! Arguments, results and parameters stay octets ([`rasn::types::Any`]): an operation we do not know goes through
+//! unharmed.
+
+use rasn::types::{Any, ObjectIdentifier};
+use rasn::{AsnType, Decode, Decoder as _, Encode};
+
+/// An operation or error value: local, or global as the first editions of the standards had them.
+#[derive(AsnType, Decode, Encode, Clone, Debug, PartialEq, Eq, Hash)]
+#[rasn(choice)]
+pub enum Code {
+    /// A local value.
+    Local(i32),
+    /// An object identifier.
+    Global(ObjectIdentifier),
+}
+
+/// Arcs of the ECMA "private ISDN signalling domain": { 1 3 12 9 n } is operation n.
+const ECMA: [u32; 4] = [1, 3, 12, 9];
+/// Arcs of an ISO standard's global values: { 1 0 standard 0 n } is operation n.
+const ISO: [u32; 2] = [1, 0];
+
+impl Code {
+    /// The value in the numbering of the local values: `n`, { 1 3 12 9 n } and { 1 0 standard 0 n } are all n.
+    pub fn value(&self) -> Option<i32> {
+        match self {
+            Self::Local(value) => Some(*value),
+            Self::Global(oid) => {
+                let arcs: &[u32] = oid;
+                match *arcs {
+                    [a, b, c, d, n] if [a, b, c, d] == ECMA => i32::try_from(n).ok(),
+                    [a, b, _, 0, n] if [a, b] == ISO => i32::try_from(n).ok(),
+                    _ => None,
+                }
+            }
+        }
+    }
+
+    /// { 1 3 12 9 n }.
+    pub fn ecma(value: u8) -> Self {
+        Self::global(&[1, 3, 12, 9, u32::from(value)])
+    }
+
+    /// { 1 0 `standard` 0 n }; 15506 is message waiting, 13868 names.
+    pub fn iso(standard: u32, value: u8) -> Self {
+        Self::global(&[1, 0, standard, 0, u32::from(value)])
+    }
+
+    fn global(arcs: &[u32]) -> Self {
+        // Both callers give five arcs that start 1.3 or 1.0, which is always a valid identifier.
+        ObjectIdentifier::new(arcs.to_vec()).map_or(Self::Local(0), Self::Global)
+    }
+}
+
+/// One ROSE component.
+#[derive(AsnType, Decode, Encode, Clone, Debug, PartialEq, Eq)]
+#[rasn(choice)]
+pub enum Component {
+    /// Asks for an operation.
+    #[rasn(tag(context, 1))]
+    Invoke(Invoke),
+    /// The operation was done.
+    #[rasn(tag(context, 2))]
+    ReturnResult(ReturnResult),
+    /// The operation was understood and not done.
+    #[rasn(tag(context, 3))]
+    ReturnError(ReturnError),
+    /// The component was not understood.
+    #[rasn(tag(context, 4))]
+    Reject(Reject),
+}
+
+/// An invoke component.
+#[derive(AsnType, Decode, Encode, Clone, Debug, PartialEq, Eq)]
+pub struct Invoke {
+    /// Invoke identifier, -32768..=32767.
+    pub invoke_id: i16,
+    /// The invoke this one belongs to.
+    #[rasn(tag(context, 0))]
+    pub linked_id: Option<i16>,
+    /// Which operation.
+    pub operation: Code,
+    /// Its argument, one BER element.
+    pub argument: Option<Any>,
+}
+
+/// A return result component.
+#[derive(AsnType, Decode, Encode, Clone, Debug, PartialEq, Eq)]
+pub struct ReturnResult {
+    /// The invoke it answers.
+    pub invoke_id: i16,
+    /// Operation and result; may be absent as a whole (libpri sends only the identifier).
+    pub result: Option<ResultBody>,
+}
+
+/// The inner sequence of a return result.
+#[derive(AsnType, Decode, Encode, Clone, Debug, PartialEq, Eq)]
+pub struct ResultBody {
+    /// Which operation.
+    pub operation: Code,
+    /// Its result, one BER element.
+    pub result: Option<Any>,
+}
+
+/// A return error component.
+#[derive(AsnType, Decode, Encode, Clone, Debug, PartialEq, Eq)]
+pub struct ReturnError {
+    /// The invoke it answers.
+    pub invoke_id: i16,
+    /// Which error.
+    pub error: Code,
+    /// Its parameter, one BER element.
+    pub parameter: Option<Any>,
+}
+
+/// A reject component.
+#[derive(AsnType, Decode, Encode, Clone, Debug, PartialEq, Eq)]
+pub struct Reject {
+    /// What is rejected.
+    pub invoke_id: RejectedId,
+    /// Why.
+    pub problem: Problem,
+}
+
+/// The invoke identifier of a reject, absent if it could not be read.
+#[derive(AsnType, Decode, Encode, Clone, Copy, Debug, PartialEq, Eq)]
+#[rasn(choice)]
+pub enum RejectedId {
+    /// The identifier.
+    Id(i16),
+    /// Not known.
+    Unknown(()),
+}
+
+/// Why a component was rejected, X.880 / Q.932.
+#[derive(AsnType, Decode, Encode, Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[rasn(choice)]
+pub enum Problem {
+    /// 0 unrecognised component, 1 mistyped component, 2 badly structured component.
+    #[rasn(tag(context, 0))]
+    General(i32),
+    /// 0 duplicate invocation, 1 unrecognised operation, 2 mistyped argument, 3 resource limitation,
+    /// 4 initiator releasing, 5 unrecognised linked id, 6 linked response unexpected, 7 unexpected linked operation.
+    #[rasn(tag(context, 1))]
+    Invoke(i32),
+    /// 0 unrecognised invocation, 1 result response unexpected, 2 mistyped result.
+    #[rasn(tag(context, 2))]
+    Result(i32),
+    /// 0 unrecognised invocation, 1 error response unexpected, 2 unrecognised error, 3 unexpected error,
+    /// 4 mistyped parameter.
+    #[rasn(tag(context, 3))]
+    Error(i32),
+}
+
+impl Component {
+    /// The component's BER octets. Empty if rasn refuses, which no value of these types makes it do.
+    pub fn to_vec(&self) -> Vec<u8> {
+        rasn::ber::encode(self).unwrap_or_default()
+    }
+
+    /// Reads one component that fills `octets`.
+    ///
+    /// # Errors
+    /// rasn's decode error, as text in [`std::fmt::Display`]: not BER, or not one of the four components.
+    pub fn parse(octets: &[u8]) -> Result<Self, rasn::error::DecodeError> {
+        rasn::ber::decode(octets)
+    }
+
+    /// The invoke this component asks for or answers.
+    pub fn invoke_id(&self) -> Option<i16> {
+        match self {
+            Self::Invoke(invoke) => Some(invoke.invoke_id),
+            Self::ReturnResult(result) => Some(result.invoke_id),
+            Self::ReturnError(error) => Some(error.invoke_id),
+            Self::Reject(Reject { invoke_id: RejectedId::Id(id), .. }) => Some(*id),
+            Self::Reject(_) => None,
+        }
+    }
+
+    /// A reject of invoke `invoke_id`.
+    pub fn reject(invoke_id: i16, problem: Problem) -> Self {
+        Self::Reject(Reject { invoke_id: RejectedId::Id(invoke_id), problem })
+    }
+
+    /// A return error with a local value and no parameter.
+    pub fn error(invoke_id: i16, error: i32) -> Self {
+        Self::ReturnError(ReturnError { invoke_id, error: Code::Local(error), parameter: None })
+    }
+
+    /// A return result.
+    pub fn result(invoke_id: i16, operation: Code, result: Any) -> Self {
+        let result = Some(ResultBody { operation, result: Some(result) });
+        Self::ReturnResult(ReturnResult { invoke_id, result })
+    }
+}
+
+/// The BER encoding of NULL, the result of operations that have none.
+pub fn null() -> Any {
+    Any::new(vec![0x05, 0x00])
+}
+
+/// The name of a QSIG operation by its local value, as the standards spell it.
+pub fn operation_name(value: i32) -> Option<&'static str> {
+    Some(match value {
+        0 => "callingName",
+        1 => "calledName",
+        2 => "connectedName",
+        3 => "busyName",
+        4 => "pathReplacePropose",
+        5 => "pathReplaceSetup",
+        6 => "pathReplaceRetain",
+        7 => "callTransferIdentify",
+        8 => "callTransferAbandon",
+        9 => "callTransferInitiate",
+        10 => "callTransferSetup",
+        11 => "callTransferActive",
+        12 => "callTransferComplete",
+        13 => "callTransferUpdate",
+        14 => "subaddressTransfer",
+        15 => "activateDiversionQ",
+        16 => "deactivateDiversionQ",
+        17 => "interrogateDiversionQ",
+        18 => "checkRestriction",
+        19 => "callRerouteing",
+        20 => "divertingLegInformation1",
+        21 => "divertingLegInformation2",
+        22 => "divertingLegInformation3",
+        23 => "cfnrDivertedLegFailed",
+        27 => "ccnrRequest",
+        28 => "ccCancel",
+        29 => "ccExecPossible",
+        30 => "ccPathReserve",
+        31 => "ccRingout",
+        32 => "ccSuspend",
+        33 => "ccResume",
+        34 => "callOfferRequest",
+        40 => "ccbsRequest",
+        41 => "pathRetain",
+        42 => "serviceAvailable",
+        49 => "cfbOverride",
+        57 => "recallAlerting",
+        58 => "recallAnswered",
+        59 => "chargeRequest",
+        60 => "getFinalCharge",
+        61 => "aocFinal",
+        62 => "aocInterim",
+        63 => "aocRate",
+        64 => "aocComplete",
+        65 => "aocDivChargeReq",
+        80 => "mWIActivate",
+        81 => "mWIDeactivate",
+        82 => "mWIInterrogate",
+        84 => "cmnRequest",
+        85 => "cmnInform",
+        86 => "pathReplaceInvite",
+        99 => "ssctInitiate",
+        100 => "ssctSetup",
+        101 => "ssctPostDial",
+        102 => "ssctDigitInfo",
+        115 => "mCMUpdate",
+        116 => "mCMService",
+        117 => "mCMInterrogate",
+        118 => "mCMailboxFull",
+        119 => "mIDMailboxAuth",
+        120 => "mIDMailboxID",
+        _ => return None,
+    })
+}
+
+/// The name of a QSIG error by its local value.
+pub fn error_name(value: i32) -> Option<&'static str> {
+    Some(match value {
+        0 => "userNotSubscribed",
+        1 => "rejectedByNetwork",
+        2 => "rejectedByUser",
+        3 => "notAvailable",
+        5 => "insufficientInformation",
+        6 => "invalidServedUserNr",
+        7 => "invalidCallState",
+        8 => "basicServiceNotProvided",
+        9 => "notIncomingCall",
+        10 => "supplementaryServiceInteractionNotAllowed",
+        11 => "resourceUnavailable",
+        25 => "callFailure",
+        43 => "proceduralError",
+        1000 => "temporarilyUnavailable",
+        1007 => "notAuthorized",
+        1008 => "unspecified",
+        1018 => "invalidMsgCentreId",
+        _ => return None,
+    })
+}
+
+impl Problem {
+    /// The problem in words, as Q.932 lists them.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::General(0) => "unrecognizedComponent",
+            Self::General(1) => "mistypedComponent",
+            Self::General(2) => "badlyStructuredComponent",
+            Self::Invoke(0) => "duplicateInvocation",
+            Self::Invoke(1) => "unrecognizedOperation",
+            Self::Invoke(2) => "mistypedArgument",
+            Self::Invoke(3) => "resourceLimitation",
+            Self::Invoke(4) => "releaseInProgress",
+            Self::Invoke(5) => "unrecognizedLinkedId",
+            Self::Invoke(6) => "linkedResponseUnexpected",
+            Self::Invoke(7) => "unexpectedLinkedOperation",
+            Self::Result(0) | Self::Error(0) => "unrecognizedInvocation",
+            Self::Result(1) => "resultResponseUnexpected",
+            Self::Result(2) => "mistypedResult",
+            Self::Error(1) => "errorResponseUnexpected",
+            Self::Error(2) => "unrecognizedError",
+            Self::Error(3) => "unexpectedError",
+            Self::Error(4) => "mistypedParameter",
+            _ => "unknown problem",
+        }
+    }
+}

@@ -1,0 +1,401 @@
+//! One D channel: data link, calls and services behind one interface.
+
+mod config;
+mod invoker;
+mod server;
+#[cfg(test)]
+mod tests;
+mod timer;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Instant;
+
+use bytes::Bytes;
+
+pub use config::{LineKind, SpanConfig, SwitchType, Timers};
+
+use crate::lapd::{self, Indication, Link, State};
+use crate::mwi::{InvokeError, MwiAnswer, MwiOutcome, MwiRequest};
+use crate::q931::{CallReference, Cause, Element, Message, MessageType, ParseError, ie};
+use invoker::Invoker;
+use server::Server;
+use timer::{Running, Timer};
+
+/// Names an operation we asked for; never used twice on a span.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct OperationId(pub u64);
+
+/// Names an indication the peer gave us; never used twice on a span.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct IndicationId(pub u64);
+
+/// What a span tells its owner.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "events are moved out one by one, few are ever queued")]
+pub enum Event {
+    /// Frames flow: [`Span::is_up`] turned true.
+    DataLinkUp,
+    /// Frames no longer flow. Operations under way end with [`MwiOutcome::LinkDown`] if the link does not come back
+    /// within N200 repetitions of SABME; a short reset leaves them alone.
+    DataLinkDown,
+    /// An operation ended.
+    MwiDone {
+        /// As [`Span::invoke_mwi`] returned it.
+        operation: OperationId,
+        /// How.
+        outcome: MwiOutcome,
+    },
+    /// The peer asks for message waiting: answer with [`Span::answer_mwi`].
+    MwiIndication {
+        /// For the answer.
+        id: IndicationId,
+        /// What it asks for.
+        request: MwiRequest,
+    },
+}
+
+/// Counters of a span since it was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Statistics {
+    /// The data link's.
+    pub link: lapd::Statistics,
+    /// Layer 3 messages given to the data link.
+    pub messages_sent: u64,
+    /// Layer 3 messages that could not be given to the data link (no link, queue full, too long).
+    pub messages_unsent: u64,
+    /// Layer 3 messages received.
+    pub messages_received: u64,
+    /// Messages ignored: not Q.931, or a call reference that cannot be.
+    pub messages_ignored: u64,
+    /// Messages for a call reference we do not know.
+    pub unknown_references: u64,
+    /// RESTART messages acknowledged.
+    pub restarts_received: u64,
+    /// Operations asked for.
+    pub mwi_invoked: u64,
+    /// Operations ended with a result.
+    pub mwi_done: u64,
+    /// Operations ended otherwise.
+    pub mwi_failed: u64,
+    /// Indications received.
+    pub mwi_indicated: u64,
+}
+
+/// Most connections at once, ours and the peer's together.
+pub const MAX_CONNECTIONS: usize = 4096;
+
+/// Which side chose a call reference value, and the value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    value: u16,
+    ours: bool,
+}
+
+impl Key {
+    /// The call reference in messages we send.
+    fn reference(self) -> CallReference {
+        CallReference::new(self.value, !self.ours)
+    }
+}
+
+#[derive(Debug)]
+enum Connection {
+    Invoker(Invoker),
+    Server(Server),
+}
+
+/// One D channel: Q.921, Q.931 and the QSIG services. See the crate's documentation for how to drive it.
+#[derive(Debug)]
+pub struct Span {
+    config: SpanConfig,
+    link: Link,
+    up: bool,
+    connections: BTreeMap<Key, Connection>,
+    operations: BTreeMap<OperationId, Key>,
+    indications: BTreeMap<IndicationId, Key>,
+    timers: Running,
+    events: VecDeque<Event>,
+    statistics: Statistics,
+    last_reference: u16,
+    next_invoke_id: i16,
+    next_id: u64,
+}
+
+impl Span {
+    /// A span whose layer 1 is down.
+    pub fn new(config: SpanConfig) -> Self {
+        Self {
+            link: Link::new(config.side, config.l2.clone()),
+            next_invoke_id: config.mwi.first_invoke_id.max(1),
+            config,
+            up: false,
+            connections: BTreeMap::new(),
+            operations: BTreeMap::new(),
+            indications: BTreeMap::new(),
+            timers: Running::default(),
+            events: VecDeque::new(),
+            statistics: Statistics::default(),
+            last_reference: 0,
+            next_id: 0,
+        }
+    }
+
+    /// The configuration in force.
+    pub fn config(&self) -> &SpanConfig {
+        &self.config
+    }
+
+    /// Changes the configuration. Timers running keep their time; another side sets the link up anew, which ends
+    /// operations under way with [`MwiOutcome::LinkDown`].
+    pub fn set_config(&mut self, now: Instant, config: SpanConfig) {
+        self.link.reconfigure(now, config.side, config.l2.clone());
+        self.config = config;
+        self.finish(now);
+    }
+
+    /// Layer 1 came up or went down.
+    pub fn handle_link(&mut self, now: Instant, up: bool) {
+        self.link.handle_link(now, up);
+        self.finish(now);
+    }
+
+    /// One Q.921 frame from the wire: address to last information octet, without flags and FCS. Any octets are
+    /// allowed; what is no frame for this link is counted and discarded.
+    pub fn handle_frame(&mut self, now: Instant, frame: &[u8]) {
+        self.link.handle_frame(now, frame);
+        self.finish(now);
+    }
+
+    /// Runs what is due. Calling too early or too often does no harm.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.link.handle_timeout(now);
+        while let Some((key, timer)) = self.timers.expired(now) {
+            match self.connections.remove(&key) {
+                Some(Connection::Invoker(invoker)) => self.invoker_timeout(now, key, invoker, timer),
+                Some(Connection::Server(server)) => self.server_timeout(now, key, server, timer),
+                None => {}
+            }
+        }
+        self.finish(now);
+    }
+
+    /// When [`Span::handle_timeout`] is due next.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        [self.link.poll_timeout(), self.timers.next()].into_iter().flatten().min()
+    }
+
+    /// The next frame for the wire.
+    pub fn poll_frame(&mut self) -> Option<Bytes> {
+        self.link.poll_frame()
+    }
+
+    /// The next event for the owner.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// The data link's state.
+    pub fn data_link_state(&self) -> State {
+        self.link.state()
+    }
+
+    /// Whether frames flow.
+    pub fn is_up(&self) -> bool {
+        self.link.is_established()
+    }
+
+    /// Call references in use, call independent connections included.
+    pub fn active_calls(&self) -> usize {
+        self.connections.len()
+    }
+
+    /// The counters.
+    pub fn statistics(&self) -> &Statistics {
+        &self.statistics
+    }
+
+    /// Asks the peer for a message waiting operation on a call independent connection of its own.
+    /// [`Event::MwiDone`] with the returned identifier follows exactly once, unless [`Span::cancel_mwi`] comes first.
+    ///
+    /// # Errors
+    /// [`InvokeError`]; nothing was sent then.
+    pub fn invoke_mwi(&mut self, now: Instant, request: MwiRequest) -> Result<OperationId, InvokeError> {
+        let operation = self.start_invoker(now, &request)?;
+        self.finish(now);
+        Ok(operation)
+    }
+
+    /// Operations whose outcome is not known yet.
+    pub fn pending_mwi(&self) -> usize {
+        self.operations.len()
+    }
+
+    /// Gives an operation up: its connection is released, and no event follows.
+    pub fn cancel_mwi(&mut self, now: Instant, operation: OperationId) {
+        self.cancel_invoker(now, operation);
+        self.finish(now);
+    }
+
+    /// Answers an indication. Nothing happens if it has been answered or its connection is gone.
+    pub fn answer_mwi(&mut self, now: Instant, id: IndicationId, answer: MwiAnswer) {
+        self.answer_server(now, id, answer);
+        self.finish(now);
+    }
+
+    /// Layer 3 reacts to what layer 2 brought; then frames go out.
+    fn finish(&mut self, now: Instant) {
+        self.note_up();
+        while let Some(indication) = self.link.poll_indication() {
+            match indication {
+                Indication::Established => self.note_up(),
+                Indication::Released => self.link_lost(),
+                Indication::Data(message) => self.handle_message(now, &message),
+            }
+        }
+        self.link.flush(now);
+        self.statistics.link = *self.link.statistics();
+    }
+
+    fn note_up(&mut self) {
+        let up = self.link.is_established();
+        if up != self.up {
+            self.up = up;
+            self.events.push_back(if up { Event::DataLinkUp } else { Event::DataLinkDown });
+        }
+    }
+
+    fn link_lost(&mut self) {
+        let keys: Vec<Key> = self.connections.keys().copied().collect();
+        for key in keys {
+            match self.connections.remove(&key) {
+                Some(Connection::Invoker(invoker)) => {
+                    self.report(&invoker, MwiOutcome::LinkDown);
+                    self.timers.stop_all(key);
+                }
+                Some(Connection::Server(server)) => self.forget(key, &server),
+                None => {}
+            }
+        }
+    }
+
+    fn handle_message(&mut self, now: Instant, octets: &[u8]) {
+        self.statistics.messages_received += 1;
+        let (message, whole) = match Message::parse_checked(octets) {
+            Ok(parsed) => parsed,
+            Err(ParseError::TooShort(_) | ParseError::Discriminator(_) | ParseError::CallReference(_)) => {
+                self.statistics.messages_ignored += 1;
+                return;
+            }
+        };
+        let reference = message.call_reference;
+        if reference.octets == 0 {
+            // Dummy call reference: connectionless work, which no service of ours uses.
+            self.statistics.messages_ignored += 1;
+            return;
+        }
+        if reference.value == 0 {
+            self.handle_global(now, &message);
+            return;
+        }
+        let key = Key { value: reference.value, ours: reference.flag };
+        match self.connections.remove(&key) {
+            Some(Connection::Invoker(invoker)) => self.invoker_message(now, key, invoker, &message),
+            Some(Connection::Server(server)) => self.server_message(now, key, server, &message),
+            None if message.kind == MessageType::SETUP => {
+                if reference.flag {
+                    //= Q.931 5.8.3.2 c): a SETUP with the call reference flag set to 1 is ignored.
+                    self.statistics.messages_ignored += 1;
+                } else {
+                    self.handle_setup(now, key, &message, whole);
+                }
+            }
+            None => self.unknown_reference(&message),
+        }
+    }
+
+    /// Q.931 5.8.3.2: messages for a call that does not exist.
+    fn unknown_reference(&mut self, message: &Message) {
+        self.statistics.unknown_references += 1;
+        let reply = message.call_reference.reply();
+        match message.kind {
+            MessageType::RELEASE_COMPLETE => {}
+            MessageType::STATUS if message.call_state() == Some(0) => {}
+            MessageType::STATUS => self.send_clearing(reply, MessageType::RELEASE_COMPLETE, 101),
+            MessageType::STATUS_ENQUIRY => self.send_status(reply, 30, 0),
+            _ => self.send_clearing(reply, MessageType::RELEASE_COMPLETE, 81),
+        }
+    }
+
+    fn handle_setup(&mut self, now: Instant, key: Key, message: &Message, whole: bool) {
+        let refusal = match message.get(ie::BEARER_CAPABILITY) {
+            None if !whole => Some(100),
+            None => Some(96),
+            Some(body) if body.len() < 2 => Some(100),
+            Some(_) if self.connections.len() >= MAX_CONNECTIONS => Some(47),
+            Some(body) if crate::q931::BearerCapability(body.clone()).is_call_independent() => None,
+            // Service or option not implemented: this span carries no calls.
+            Some(_) => Some(79),
+        };
+        match refusal {
+            Some(cause) => self.send_clearing(key.reference(), MessageType::RELEASE_COMPLETE, cause),
+            None => self.start_server(now, key, message),
+        }
+    }
+
+    fn handle_global(&mut self, _now: Instant, message: &Message) {
+        match message.kind {
+            MessageType::RESTART => {
+                self.statistics.restarts_received += 1;
+                let mut answer =
+                    Message::new(message.call_reference.reply(), MessageType::RESTART_ACKNOWLEDGE);
+                //= Q.931 5.5.2: RESTART ACKNOWLEDGE indicates the channels that were restarted.
+                for id in [ie::CHANNEL_ID, ie::RESTART] {
+                    answer.elements.extend(message.get(id).map(|body| Element::new(id, body.clone())));
+                }
+                self.send(&answer);
+            }
+            MessageType::RESTART_ACKNOWLEDGE | MessageType::STATUS => {}
+            //= Q.931 5.8.3.2 f): any other message with the global call reference gets STATUS, cause 81.
+            _ => self.send_status(message.call_reference.reply(), 81, 0),
+        }
+    }
+
+    fn send(&mut self, message: &Message) {
+        self.send_octets(message.to_bytes());
+    }
+
+    fn send_octets(&mut self, octets: Bytes) {
+        match self.link.send(octets) {
+            Ok(()) => self.statistics.messages_sent += 1,
+            // The timer that waits for the answer deals with it, as with a message lost on the way.
+            Err(_) => self.statistics.messages_unsent += 1,
+        }
+    }
+
+    fn send_clearing(&mut self, reference: CallReference, kind: MessageType, cause: u8) {
+        self.send(&Message::new(reference, kind).with(Cause::private(cause).element()));
+    }
+
+    fn send_status(&mut self, reference: CallReference, cause: u8, state: u8) {
+        let call_state = Element::new(ie::CALL_STATE, vec![state & 0x3F]);
+        self.send(
+            &Message::new(reference, MessageType::STATUS)
+                .with(Cause::private(cause).element())
+                .with(call_state),
+        );
+    }
+
+    /// A free call reference value of ours.
+    fn allocate(&mut self) -> Option<Key> {
+        (0..=MAX_CONNECTIONS).find_map(|_| {
+            self.last_reference = self.last_reference % 0x7FFF + 1;
+            let key = Key { value: self.last_reference, ours: true };
+            (!self.connections.contains_key(&key)).then_some(key)
+        })
+    }
+
+    fn id(&mut self) -> u64 {
+        self.next_id += 1;
+        self.next_id
+    }
+}

@@ -1,0 +1,118 @@
+//! What a span can be told.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::lapd::{self, Side};
+use crate::mwi::MwiDialect;
+
+/// The line a D channel belongs to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum LineKind {
+    /// 2048 kbit/s: D channel in timeslot 16, B channels 1-15 and 17-31, A-law.
+    #[default]
+    E1,
+    /// 1544 kbit/s: D channel in timeslot 24, B channels 1-23, mu-law.
+    T1,
+}
+
+impl LineKind {
+    /// The D channel's timeslot.
+    pub fn d_channel(self) -> u8 {
+        match self {
+            Self::E1 => 16,
+            Self::T1 => 24,
+        }
+    }
+
+    /// The timeslots of the B channels, ascending.
+    pub fn b_channels(self) -> impl DoubleEndedIterator<Item = u8> {
+        let last = match self {
+            Self::E1 => 31,
+            Self::T1 => 23,
+        };
+        (1..=last).filter(move |&slot| slot != self.d_channel())
+    }
+}
+
+/// `isdn switch-type`. `Display` gives the IOS keyword.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum SwitchType {
+    /// QSIG (ISO).
+    #[default]
+    PrimaryQsig,
+    /// EuroISDN (ETSI).
+    PrimaryNet5,
+    /// National ISDN (NI-2).
+    PrimaryNi,
+    /// Lucent 5ESS.
+    Primary5ess,
+    /// Nortel DMS-100.
+    PrimaryDms100,
+    /// Lucent 4ESS.
+    Primary4ess,
+    /// NTT, Japan.
+    PrimaryNtt,
+}
+
+impl fmt::Display for SwitchType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::PrimaryQsig => "primary-qsig",
+            Self::PrimaryNet5 => "primary-net5",
+            Self::PrimaryNi => "primary-ni",
+            Self::Primary5ess => "primary-5ess",
+            Self::PrimaryDms100 => "primary-dms100",
+            Self::Primary4ess => "primary-4ess",
+            Self::PrimaryNtt => "primary-ntt",
+        })
+    }
+}
+
+macro_rules! timers {
+    ($($(#[$doc:meta])* $field:ident, $name:literal, $default:literal ms, $meaning:literal;)*) => {
+        /// The layer 3 timers: name, default and meaning stand here and nowhere else.
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub struct Timers {
+            $(#[doc = $meaning] pub $field: Duration,)*
+        }
+
+        impl Default for Timers {
+            fn default() -> Self {
+                Self { $($field: Duration::from_millis($default),)* }
+            }
+        }
+
+        impl Timers {
+            /// Name, value and meaning of every timer, for `show`.
+            pub fn table(&self) -> Vec<(&'static str, Duration, &'static str)> {
+                vec![$(($name, self.$field, $meaning),)*]
+            }
+        }
+    };
+}
+
+timers! {
+    t303, "T303", 4000 ms, "SETUP sent, until any answer; SETUP once more, then given up.";
+    t308, "T308", 4000 ms, "RELEASE sent, until RELEASE COMPLETE; RELEASE once more, then the call reference is freed.";
+    answer, "answer", 30000 ms, "An incoming call independent connection waits for the application at most so long.";
+    proceeding, "proceeding", 2000 ms, "CALL PROCEEDING is sent if the application has not answered after this; below T303.";
+    idle, "idle", 60000 ms, "An incoming call independent connection without operations is released after this.";
+}
+
+/// Everything a span can be told. The default is an E1 in QSIG, user side, as IOS has it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SpanConfig {
+    /// Network or user side (`isdn protocol-emulate`).
+    pub side: Side,
+    /// E1 or T1.
+    pub line: LineKind,
+    /// `isdn switch-type`.
+    pub switch_type: SwitchType,
+    /// Layer 2 timers and limits.
+    pub l2: lapd::Parameters,
+    /// Layer 3 timers.
+    pub l3: Timers,
+    /// How message waiting is written on this trunk.
+    pub mwi: MwiDialect,
+}
