@@ -80,6 +80,10 @@ impl Reply {
         self.to_tag = Some(tag.into());
         self
     }
+
+    pub(crate) fn own_to_tag(&self) -> Option<&str> {
+        self.to_tag.as_deref()
+    }
 }
 
 /// A request in the making, given to [`crate::Endpoint::request`].

@@ -32,6 +32,7 @@ pub use method::{Method, StatusCode};
 pub use name::{Header, HeaderName};
 pub use parse::{Faults, Limits, ParseError};
 pub use uri::{Uri, UriError};
+pub(crate) use uri::parse_ip;
 
 use parse::{Entry, Span, Start};
 
