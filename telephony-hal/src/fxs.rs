@@ -10,7 +10,7 @@ pub const SAMPLE_RATE: u32 = 8000;
 /// Something the line hardware noticed.
 ///
 /// Hook events are raw loop transitions. Backends must not debounce them: the line discipline
-/// (the module `line`) tells hits, dial pulses, flashes and releases apart.
+/// ([`crate::line::Line`]) tells hits, dial pulses, flashes and releases apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LineEvent {

@@ -4,6 +4,7 @@
 //!   error, so that generic code decides about calls without knowing the hardware.
 //! * **Backends**: [`sim`], the outside plant in memory with telephones to play with (`lines.sock`), and [`socket`],
 //!   a trunk over TCP or Unix sockets.
+//! * **Meaning**: [`line`], the sans-IO discipline of an FXS line: tones, dialling, ringing, flash, supervision.
 //!
 //! # Law of use
 //!
@@ -33,6 +34,7 @@
 mod dchannel;
 mod error;
 mod fxs;
+pub mod line;
 pub mod sim;
 pub mod socket;
 pub mod wav;
