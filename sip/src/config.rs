@@ -83,7 +83,11 @@ impl Default for EndpointConfig {
             timers: Timers::default(),
             limits: Limits::default(),
             server: None,
-            allow: Method::KNOWN.iter().filter(|method| !matches!(method, Method::Publish)).cloned().collect(),
+            allow: Method::KNOWN
+                .iter()
+                .filter(|method| !matches!(method, Method::Publish))
+                .cloned()
+                .collect(),
             allow_events: Vec::new(),
             accept: vec!["application/sdp".into()],
             supported: Vec::new(),

@@ -184,7 +184,9 @@ fn event_package(request: &Message, config: &EndpointConfig) -> Result<(), Box<R
         None => package_without_event(request, config),
     };
     match package {
-        Some(package) if config.allow_events.iter().any(|known| known.eq_ignore_ascii_case(package)) => Ok(()),
+        Some(package) if config.allow_events.iter().any(|known| known.eq_ignore_ascii_case(package)) => {
+            Ok(())
+        }
         //= RFC 6665 7.3.2: "489 response codes MUST contain an "Allow-Events" header field" (the field is then written even
         //= when there is no package).
         _ => Err(Box::new(Reply::new(489).header(Header::AllowEvents, config.allow_events.join(", ")))),

@@ -200,7 +200,9 @@ impl Endpoint {
 
     pub(super) fn client_timer(&mut self, now: Instant, entry: Entry) {
         let index = entry.index;
-        let Some(client) = self.clients.get_mut(index).filter(|client| client.serial == entry.serial) else { return };
+        let Some(client) = self.clients.get_mut(index).filter(|client| client.serial == entry.serial) else {
+            return;
+        };
         if !client.timers.wants(&entry) {
             return;
         }

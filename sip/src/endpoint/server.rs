@@ -6,7 +6,10 @@ use bytes::Bytes;
 
 use super::key::{Key, Tag};
 use super::timer::{Entry, TimerKind};
-use super::{Endpoint, Event, ServerTransactionId, TransactionGone, TransactionTimers, is_in_dialog_only, response_flow};
+use super::{
+    Endpoint, Event, ServerTransactionId, TransactionGone, TransactionTimers, is_in_dialog_only,
+    response_flow,
+};
 use crate::flow::Flow;
 use crate::message::{Message, Method, Reply, ResponseContext, encode_response};
 use crate::validate::{check_request, options_reply};
@@ -55,7 +58,12 @@ impl Endpoint {
     ///
     /// # Errors
     /// [`TransactionGone`] after a final response, a timeout, or for an `id` of another endpoint.
-    pub fn respond(&mut self, now: Instant, id: ServerTransactionId, reply: Reply) -> Result<(), TransactionGone> {
+    pub fn respond(
+        &mut self,
+        now: Instant,
+        id: ServerTransactionId,
+        reply: Reply,
+    ) -> Result<(), TransactionGone> {
         let outcome = self.respond_in_transaction(now, id, &reply);
         self.tidy();
         outcome
@@ -109,7 +117,9 @@ impl Endpoint {
 
     pub(super) fn server_timer(&mut self, now: Instant, entry: Entry) {
         let index = entry.index;
-        let Some(server) = self.servers.get_mut(index).filter(|server| server.serial == entry.serial) else { return };
+        let Some(server) = self.servers.get_mut(index).filter(|server| server.serial == entry.serial) else {
+            return;
+        };
         if !server.timers.wants(&entry) {
             return;
         }
@@ -126,7 +136,9 @@ impl Endpoint {
     }
 
     fn is_in_known_dialog(&self, request: &Message) -> bool {
-        let (Ok(call_id), Ok(from), Ok(to)) = (request.call_id(), request.from(), request.to()) else { return false };
+        let (Ok(call_id), Ok(from), Ok(to)) = (request.call_id(), request.from(), request.to()) else {
+            return false;
+        };
         let Some(local_tag) = to.tag() else { return false };
         // RFC 2543 peers have no From tag; it then counts as empty (RFC 3261 12.1.1).
         let key = self.keys.dialog(call_id, local_tag, from.tag().unwrap_or_default());
@@ -190,7 +202,8 @@ impl Endpoint {
             let to_tag = ack.to().ok()?.tag()?.to_owned();
             self.server_index.get(&self.keys.accepted(&ack, &to_tag)).copied()
         });
-        let Some((index, server)) = found.and_then(|index| Some((index, self.servers.get_mut(index)?))) else {
+        let Some((index, server)) = found.and_then(|index| Some((index, self.servers.get_mut(index)?)))
+        else {
             self.statistics.stray_acks += 1;
             return;
         };
@@ -198,7 +211,8 @@ impl Endpoint {
             State::Completed => {
                 //= RFC 3261 17.2.1: "The purpose of the "Confirmed" state is to absorb any additional ACK messages that arrive"
                 server.state = State::Confirmed;
-                let wait = if server.flow.transport.is_reliable() { Duration::ZERO } else { self.config.timers.t4 };
+                let wait =
+                    if server.flow.transport.is_reliable() { Duration::ZERO } else { self.config.timers.t4 };
                 self.set_server_soon(index, None);
                 if wait.is_zero() {
                     self.remove_server(index);
@@ -224,7 +238,8 @@ impl Endpoint {
             self.statistics.refused += 1;
             return self.respond_statelessly(&flow, &cancel, key, &reply);
         }
-        let found = self.server_index.get(&key).and_then(|index| Some((*index, self.servers.get_mut(*index)?)));
+        let found =
+            self.server_index.get(&key).and_then(|index| Some((*index, self.servers.get_mut(*index)?)));
         let Some((index, server)) = found else {
             //= RFC 3261 9.2: "If the UAS did not find a matching transaction for the CANCEL according to the procedure above,
             //= it SHOULD respond to the CANCEL with a 481 (Call Leg/Transaction Does Not Exist)."
@@ -246,8 +261,11 @@ impl Endpoint {
         id: ServerTransactionId,
         reply: &Reply,
     ) -> Result<(), TransactionGone> {
-        let server =
-            self.servers.get_mut(id.index).filter(|server| server.serial == id.serial).ok_or(TransactionGone)?;
+        let server = self
+            .servers
+            .get_mut(id.index)
+            .filter(|server| server.serial == id.serial)
+            .ok_or(TransactionGone)?;
         let status = reply.status();
         let may_answer = match server.state {
             State::Trying | State::Proceeding => true,
@@ -291,7 +309,12 @@ impl Endpoint {
             return Ok(());
         }
         server.interval = t1;
-        let to_tag = request.to().ok().and_then(|to| to.tag()).or(reply.own_to_tag()).unwrap_or(server.to_tag.as_str());
+        let to_tag = request
+            .to()
+            .ok()
+            .and_then(|to| to.tag())
+            .or(reply.own_to_tag())
+            .unwrap_or(server.to_tag.as_str());
         let to_tag = to_tag.to_owned();
         if status.is_success() {
             server.state = State::Accepted;
@@ -405,4 +428,3 @@ fn server_proceeding(endpoint: &mut Endpoint, index: usize) {
         server.timers.soon = None;
     }
 }
-

@@ -179,7 +179,8 @@ impl Fields {
         let (known, name) = match name {
             HeaderName::Known(header) => (Some(header), header.as_str().into()),
             HeaderName::Other(text) => {
-                let text: String = text.chars().filter(|c| u8::try_from(*c).is_ok_and(is_token_octet)).collect();
+                let text: String =
+                    text.chars().filter(|c| u8::try_from(*c).is_ok_and(is_token_octet)).collect();
                 (Header::from_bytes(text.as_bytes()), text.into_boxed_str())
             }
         };
@@ -224,12 +225,19 @@ pub(crate) struct ResponseContext<'a> {
 /// Writes the response in one buffer.
 pub(crate) fn encode_response(context: &ResponseContext<'_>, reply: &Reply) -> Bytes {
     let request = context.request;
-    let copied: usize =
-        [Header::Via, Header::From, Header::To, Header::CallId, Header::CSeq, Header::Timestamp, Header::RecordRoute]
-            .into_iter()
-            .flat_map(|header| request.raw(header))
-            .map(|value| value.len() + 16)
-            .sum();
+    let copied: usize = [
+        Header::Via,
+        Header::From,
+        Header::To,
+        Header::CallId,
+        Header::CSeq,
+        Header::Timestamp,
+        Header::RecordRoute,
+    ]
+    .into_iter()
+    .flat_map(|header| request.raw(header))
+    .map(|value| value.len() + 16)
+    .sum();
     let server = context.server.filter(|_| !reply.fields.has(Header::Server));
     let capacity = 192 + copied + reply.fields.len() + server.map_or(0, str::len) + reply.body.len();
     let mut out = Vec::with_capacity(capacity);
@@ -389,7 +397,8 @@ fn top_via(out: &mut Vec<u8>, value: &[u8], source: SocketAddr) {
     //= address that differs from the packet source address, the server MUST add a "received" parameter to that Via
     //= header field value."
     let source = source.ip().to_canonical();
-    let same = Via::parse(value).is_ok_and(|via| parse_ip(via.host).is_some_and(|host| host.to_canonical() == source));
+    let same = Via::parse(value)
+        .is_ok_and(|via| parse_ip(via.host).is_some_and(|host| host.to_canonical() == source));
     if has_rport || !same {
         let _ = write!(out, ";received={source}");
     }

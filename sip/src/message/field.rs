@@ -189,7 +189,8 @@ impl<'a> NameAddr<'a> {
     pub fn q(&self) -> u16 {
         let Some(q) = self.params.get("q") else { return 1000 };
         let (whole, fraction) = q.split_once('.').unwrap_or((q, ""));
-        let digits: u16 = format!("{fraction:0<3}").get(..3).and_then(|three| three.parse().ok()).unwrap_or(0);
+        let digits: u16 =
+            format!("{fraction:0<3}").get(..3).and_then(|three| three.parse().ok()).unwrap_or(0);
         match whole {
             "0" | "" => digits,
             _ => 1000,
@@ -258,8 +259,10 @@ impl<'a> Via<'a> {
             return Err(bad());
         };
         let rest = rest.trim();
-        let (transport, sent_by) =
-            rest.find(|c: char| c.is_ascii_whitespace()).and_then(|at| rest.split_at_checked(at)).ok_or_else(bad)?;
+        let (transport, sent_by) = rest
+            .find(|c: char| c.is_ascii_whitespace())
+            .and_then(|at| rest.split_at_checked(at))
+            .ok_or_else(bad)?;
         let (host, port) = split_host_port(sent_by.trim()).map_err(|_| bad())?;
         let protocol = (name.trim(), version.trim());
         if ![protocol.0, protocol.1, transport].iter().all(|part| scan::is_token(part.as_bytes())) {
@@ -314,10 +317,14 @@ impl<'a> CSeq<'a> {
         let bad = || FieldError::malformed(Header::CSeq, "a number below 2^31 and a method", bytes);
         let text = std::str::from_utf8(bytes).map_err(|_| bad())?;
         let mut parts = text.split_ascii_whitespace();
-        let number =
-            parts.next().and_then(|number| decimal::<u32>(number.as_bytes())).filter(|number| *number < 1 << 31);
+        let number = parts
+            .next()
+            .and_then(|number| decimal::<u32>(number.as_bytes()))
+            .filter(|number| *number < 1 << 31);
         match (number, parts.next(), parts.next()) {
-            (Some(number), Some(method), None) if scan::is_token(method.as_bytes()) => Ok(CSeq { number, method }),
+            (Some(number), Some(method), None) if scan::is_token(method.as_bytes()) => {
+                Ok(CSeq { number, method })
+            }
             _ => Err(bad()),
         }
     }

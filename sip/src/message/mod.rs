@@ -31,8 +31,8 @@ pub use field::{
 pub use method::{Method, StatusCode};
 pub use name::{Header, HeaderName};
 pub use parse::{Faults, Limits, ParseError};
-pub use uri::{Uri, UriError};
 pub(crate) use uri::parse_ip;
+pub use uri::{Uri, UriError};
 
 use parse::{Entry, Span, Start};
 
@@ -170,7 +170,11 @@ impl Message {
         name: impl Into<HeaderName<'a>>,
     ) -> impl Iterator<Item = HeaderValue<'a>> + Clone {
         let name = name.into();
-        self.inner.entries.iter().filter(move |entry| self.is_named(entry, name)).map(|entry| self.value(entry))
+        self.inner
+            .entries
+            .iter()
+            .filter(move |entry| self.is_named(entry, name))
+            .map(|entry| self.value(entry))
     }
 
     /// Every header line in order, with its name as written.
@@ -202,11 +206,19 @@ impl Message {
     }
 
     pub(crate) fn first_raw(&self, header: Header) -> Option<&[u8]> {
-        self.inner.entries.iter().find(|entry| entry.known == Some(header)).map(|entry| self.span(entry.value))
+        self.inner
+            .entries
+            .iter()
+            .find(|entry| entry.known == Some(header))
+            .map(|entry| self.span(entry.value))
     }
 
     pub(crate) fn raw(&self, header: Header) -> impl Iterator<Item = &[u8]> + Clone {
-        self.inner.entries.iter().filter(move |entry| entry.known == Some(header)).map(|entry| self.span(entry.value))
+        self.inner
+            .entries
+            .iter()
+            .filter(move |entry| entry.known == Some(header))
+            .map(|entry| self.span(entry.value))
     }
 
     pub(crate) fn method_octets(&self) -> &[u8] {
@@ -225,13 +237,9 @@ impl Message {
 
     /// The longest header line's value, in octets, with its name.
     pub(crate) fn longest_header(&self) -> (usize, &str) {
-        self.inner
-            .entries
-            .iter()
-            .max_by_key(|entry| entry.value.len())
-            .map_or((0, ""), |entry| {
-                (entry.value.len(), std::str::from_utf8(self.span(entry.name)).unwrap_or("\u{fffd}"))
-            })
+        self.inner.entries.iter().max_by_key(|entry| entry.value.len()).map_or((0, ""), |entry| {
+            (entry.value.len(), std::str::from_utf8(self.span(entry.name)).unwrap_or("\u{fffd}"))
+        })
     }
 
     fn is_named(&self, entry: &Entry, name: HeaderName<'_>) -> bool {

@@ -288,7 +288,9 @@ impl<'a> Reader<'a> {
 
 fn is_version(bytes: &[u8]) -> bool {
     let Some((name, number)) = bytes.split_at_checked(4) else { return false };
-    name.eq_ignore_ascii_case(b"SIP/") && !number.is_empty() && number.iter().all(|o| o.is_ascii_digit() || *o == b'.')
+    name.eq_ignore_ascii_case(b"SIP/")
+        && !number.is_empty()
+        && number.iter().all(|o| o.is_ascii_digit() || *o == b'.')
 }
 
 fn beginning(bytes: &[u8]) -> String {

@@ -155,7 +155,9 @@ pub(crate) fn delta_seconds(bytes: &[u8]) -> Option<u32> {
     if bytes.is_empty() || !bytes.iter().all(u8::is_ascii_digit) {
         return None;
     }
-    Some(bytes.iter().fold(0u32, |sum, digit| {
-        sum.saturating_mul(10).saturating_add(u32::from(digit.wrapping_sub(b'0')))
-    }))
+    Some(
+        bytes.iter().fold(0u32, |sum, digit| {
+            sum.saturating_mul(10).saturating_add(u32::from(digit.wrapping_sub(b'0')))
+        }),
+    )
 }

@@ -177,20 +177,22 @@ impl<'a> Uri<'a> {
             return false;
         }
         let same_host = match (self.host, other.host) {
-            (Some(a), Some(b)) => a.eq_ignore_ascii_case(b) || (parse_ip(a).is_some() && parse_ip(a) == parse_ip(b)),
+            (Some(a), Some(b)) => {
+                a.eq_ignore_ascii_case(b) || (parse_ip(a).is_some() && parse_ip(a) == parse_ip(b))
+            }
             (a, b) => a == b,
         };
         let one_sided = ["user", "ttl", "method", "maddr", "transport"];
         let params_agree = |a: &Uri<'_>, b: &Uri<'_>| {
             a.params().all(|(key, value)| match b.params().find(|(k, _)| k.eq_ignore_ascii_case(key)) {
-                Some((_, theirs)) => {
-                    scan::unescape(value.unwrap_or("")).eq_ignore_ascii_case(&scan::unescape(theirs.unwrap_or("")))
-                }
+                Some((_, theirs)) => scan::unescape(value.unwrap_or(""))
+                    .eq_ignore_ascii_case(&scan::unescape(theirs.unwrap_or(""))),
                 None => !one_sided.iter().any(|name| name.eq_ignore_ascii_case(key)),
             })
         };
         let sorted = |uri: &Uri<'_>| {
-            let mut all: Vec<_> = uri.headers().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect();
+            let mut all: Vec<_> =
+                uri.headers().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect();
             all.sort();
             all.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>()
         };
@@ -259,7 +261,10 @@ pub(crate) fn split_host_port(text: &str) -> Result<(&str, Option<u16>), UriErro
         None => return Err(bad_host()),
         Some(port) => {
             let port = port.trim();
-            Some(scan::decimal(port.as_bytes()).ok_or_else(|| UriError::BadPort(port.chars().take(20).collect()))?)
+            Some(
+                scan::decimal(port.as_bytes())
+                    .ok_or_else(|| UriError::BadPort(port.chars().take(20).collect()))?,
+            )
         }
     };
     Ok((host, port))

@@ -1,8 +1,6 @@
 //! The typed views of a message's headers.
 
-use super::field::{
-    CSeq, Contacts, Event, FieldError, NameAddr, ParamValue, RAck, SubscriptionState, Via,
-};
+use super::field::{CSeq, Contacts, Event, FieldError, NameAddr, ParamValue, RAck, SubscriptionState, Via};
 use super::name::Header;
 use super::scan::{List, decimal, delta_seconds, trim};
 use super::{HeaderValue, Message};
@@ -68,7 +66,10 @@ impl Message {
         if elements.peek() == Some(&&b"*"[..]) {
             return Ok(Contacts::Star);
         }
-        elements.map(|element| NameAddr::parse(Header::Contact, element)).collect::<Result<_, _>>().map(Contacts::List)
+        elements
+            .map(|element| NameAddr::parse(Header::Contact, element))
+            .collect::<Result<_, _>>()
+            .map(Contacts::List)
     }
 
     /// The first Contact that is an address.
@@ -84,7 +85,10 @@ impl Message {
 
     /// Every address of an address header (`Route`, `Record-Route`, `P-Asserted-Identity`, `Diversion`, `Path`,
     /// `History-Info`, `Remote-Party-ID` …), lists taken apart, in order.
-    pub fn addresses(&self, header: Header) -> impl Iterator<Item = Result<NameAddr<'_>, FieldError>> + Clone {
+    pub fn addresses(
+        &self,
+        header: Header,
+    ) -> impl Iterator<Item = Result<NameAddr<'_>, FieldError>> + Clone {
         self.elements(header).map(move |element| NameAddr::parse(header, element))
     }
 
@@ -105,7 +109,8 @@ impl Message {
     pub fn max_forwards(&self) -> Result<Option<u8>, FieldError> {
         self.first_raw(Header::MaxForwards)
             .map(|octets| {
-                decimal(octets).ok_or_else(|| FieldError::malformed(Header::MaxForwards, "a number up to 255", octets))
+                decimal(octets)
+                    .ok_or_else(|| FieldError::malformed(Header::MaxForwards, "a number up to 255", octets))
             })
             .transpose()
     }
@@ -172,7 +177,8 @@ impl Message {
     pub fn content_length(&self) -> Result<Option<u64>, FieldError> {
         self.first_raw(Header::ContentLength)
             .map(|octets| {
-                decimal(octets).ok_or_else(|| FieldError::malformed(Header::ContentLength, "a number", octets))
+                decimal(octets)
+                    .ok_or_else(|| FieldError::malformed(Header::ContentLength, "a number", octets))
             })
             .transpose()
     }
@@ -196,7 +202,9 @@ impl Message {
     /// Malformed.
     pub fn rseq(&self) -> Result<Option<u32>, FieldError> {
         self.first_raw(Header::RSeq)
-            .map(|octets| decimal(octets).ok_or_else(|| FieldError::malformed(Header::RSeq, "a number", octets)))
+            .map(|octets| {
+                decimal(octets).ok_or_else(|| FieldError::malformed(Header::RSeq, "a number", octets))
+            })
             .transpose()
     }
 
