@@ -49,6 +49,10 @@ pub struct Step {
 pub struct Segment {
     /// Start in ms from the beginning of the recording.
     pub start_ms: f64,
+    /// Length in ms.
+    pub on_ms: f64,
+    /// As in [`Step::f`].
+    pub f: String,
     /// Everything else as printed.
     #[serde(flatten)]
     pub rest: serde_json::Map<String, Value>,
@@ -98,6 +102,72 @@ impl Measured {
             if bursts.repeat == count
                 && matches!(bursts.steps.as_slice(), [step] if step.is(f, on, off))
                 && matches!(last.as_slice(), [step] if same_tone(&step.f, f) && step.runs_to_end))
+    }
+
+    /// True when the tones of `pattern` follow each other without a gap, each for `ms`, at least twice round.
+    ///
+    /// The decoder fits sinusoids to a stretch it takes for one tone, so a change of tone costs it up to 50 ms.
+    #[must_use]
+    pub fn alternates(&self, pattern: &[&str], ms: f64) -> bool {
+        let Some(first) = self.segments.first() else { return false };
+        let mut heard = 0;
+        let mut end = first.start_ms;
+        for segment in &self.segments {
+            if (segment.start_ms - end).abs() > 5.0 {
+                return false;
+            }
+            end = segment.start_ms + segment.on_ms;
+            if segment.on_ms < 50.0 {
+                continue;
+            }
+            let at = (segment.start_ms - first.start_ms) / ms;
+            let expected = pattern.iter().cycle().nth(heard);
+            #[allow(clippy::cast_precision_loss)]
+            let late = (at - heard as f64) * ms;
+            if !(-5.0..=50.0).contains(&late) || !expected.is_some_and(|f| same_tone(&segment.f, f)) {
+                return false;
+            }
+            heard += 1;
+        }
+        heard >= 2 * pattern.len()
+    }
+
+    /// True when it is the steady dial tone of a country the tests know.
+    ///
+    /// # Panics
+    /// For another country.
+    #[must_use]
+    #[track_caller]
+    pub fn is_dial_tone(&self, locale: &str) -> bool {
+        self.is_steady(dial_tone(locale))
+    }
+
+    /// True when it is the message-waiting tone of a country the tests know, heard for 3.5 s or more.
+    ///
+    /// # Panics
+    /// For another country.
+    #[must_use]
+    #[track_caller]
+    pub fn is_message_waiting_tone(&self, locale: &str) -> bool {
+        match locale {
+            "gb" => self.alternates(&["350+440", "440"], 750.0),
+            "de" => self.is_steady("400+425"),
+            "nl" => matches!(self.cadence.first(), Some(Cadence { repeat: 5.., steps })
+                if matches!(steps.as_slice(), [step] if step.is("425", 500.0, 50.0))),
+            // GR-506: ten bursts, then steady; fr and jp have no national tone and get ours
+            _ => self.is_stutter(dial_tone(locale), 10, 100.0, 100.0),
+        }
+    }
+}
+
+/// Countries whose tones the tests know.
+fn dial_tone(locale: &str) -> &'static str {
+    match locale {
+        "us" | "gb" => "350+440",
+        "de" | "nl" => "425",
+        "fr" => "440",
+        "jp" => "400",
+        other => panic!("the tests do not know the dial tone of {other}"),
     }
 }
 

@@ -121,22 +121,12 @@ fn render(locale: &str, kind: &str, wav: &Path) -> Measured {
 #[test]
 fn rendered_dial_and_message_waiting_tones_are_heard_by_spandsp() {
     let dir = tempfile::tempdir().unwrap();
-    for (locale, dial) in
-        [("us", "350+440"), ("gb", "350+440"), ("de", "425"), ("fr", "440"), ("jp", "400"), ("nl", "425")]
-    {
-        let heard = render(locale, "dial", &dir.path().join("dial.wav"));
-        assert!(heard.is_steady(dial), "{locale}: {heard:?}");
-        let heard = render(locale, "stutter_mwi", &dir.path().join("stutter.wav"));
-        let right = match locale {
-            "gb" => heard.cadence.iter().any(|c| {
-                matches!(c.steps.as_slice(), [a, b] if a.is("350+440", 750.0, 0.0) && b.is("440", 750.0, 0.0))
-            }),
-            "de" => heard.is_steady("400+425"),
-            "nl" => heard.cadence.iter().any(|c| {
-                c.repeat >= 5 && matches!(c.steps.as_slice(), [step] if step.is("425", 500.0, 50.0))
-            }),
-            _ => heard.is_stutter(dial, 10, 100.0, 100.0),
-        };
-        assert!(right, "{locale}: {heard:?}");
+    for locale in ["us", "gb", "de", "fr", "jp", "nl"] {
+        let dial = render(locale, "dial", &dir.path().join("dial.wav"));
+        assert!(dial.is_dial_tone(locale), "{locale}: {dial:?}");
+        assert!(!dial.is_message_waiting_tone(locale), "{locale}: {dial:?}");
+        let stutter = render(locale, "stutter_mwi", &dir.path().join("stutter.wav"));
+        assert!(stutter.is_message_waiting_tone(locale), "{locale}: {stutter:?}");
+        assert!(!stutter.is_dial_tone(locale), "{locale}: {stutter:?}");
     }
 }

@@ -50,7 +50,7 @@ pub(crate) fn lint() -> Outcome {
 fn deny() -> Outcome {
     run(cargo().args(["deny", "--workspace", "check", "licenses", "bans", "sources"]))?;
     match read(cargo().args(["deny", "--workspace", "fetch", "db"])) {
-        Ok(_) => run(cargo().args(["deny", "--workspace", "check", "--disable-fetch", "advisories"])),
+        Ok(_) => run(cargo().args(["deny", "--workspace", "check", "advisories"])),
         Err(why) => {
             say("***************************************************************************");
             say("* The RustSec advisory database cannot be fetched. Known vulnerabilities in");
