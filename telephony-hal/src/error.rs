@@ -36,7 +36,7 @@ impl HalError for std::convert::Infallible {
     }
 }
 
-/// Any backend's error behind one type.
+/// Any backend's error behind one type; see [`crate::wrap::Erased`].
 #[derive(Debug, thiserror::Error)]
 #[error("{source}")]
 pub struct AnyError {

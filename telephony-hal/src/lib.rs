@@ -5,6 +5,7 @@
 //! * **Backends**: [`sim`], the outside plant in memory with telephones to play with (`lines.sock`), and [`socket`],
 //!   a trunk over TCP or Unix sockets.
 //! * **Meaning**: [`line`], the sans-IO discipline of an FXS line: tones, dialling, ringing, flash, supervision.
+//! * **Middleware**: [`wrap`], around any backend: recording (pcap, WAV), one error type for all.
 //!
 //! # Law of use
 //!
@@ -38,6 +39,7 @@ pub mod line;
 pub mod sim;
 pub mod socket;
 pub mod wav;
+pub mod wrap;
 
 pub use dchannel::{DChannel, DChannelEvent, MAX_FRAME};
 pub use error::{AnyError, ErrorKind, HalError};
