@@ -27,6 +27,11 @@ impl Events {
         self.mark = self.seen.len();
     }
 
+    /// Later waits look at everything again.
+    pub fn rewind(&mut self) {
+        self.mark = 0;
+    }
+
     /// The first event since the last mark or wait that has all fields of `pattern` with these values.
     ///
     /// # Panics

@@ -36,7 +36,7 @@ mod tshark;
 pub use blast::{Blast, BlastReport};
 pub use daemon::{Profile, Run, Tipringd};
 pub use events::Events;
-pub use lines::Lines;
+pub use lines::{Lines, Listening};
 pub use paths::{build_peers, peer, target_dir, workspace_root};
 pub use pbx::{Pbx, Side};
 pub use ports::free_port;

@@ -7,6 +7,7 @@ use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use crate::{Events, Measured, tone_measure};
 
@@ -75,23 +76,42 @@ impl Lines {
     #[must_use]
     #[track_caller]
     pub fn listen_all(&mut self, ports: &[&str], seconds: f64) -> Vec<Measured> {
+        let listening = self.pick_up(ports, seconds);
+        self.hang_up(listening)
+    }
+
+    /// Takes telephones off hook that will be listened to for `seconds`.
+    #[must_use]
+    #[track_caller]
+    pub fn pick_up(&mut self, ports: &[&str], seconds: f64) -> Listening {
         let dir = tempfile::tempdir().expect("a temporary directory");
-        let file = |port: &str| -> PathBuf { dir.path().join(port.replace('/', "-")).with_extension("wav") };
-        for port in ports {
-            self.act(port, "record", &json!({"file": file(port), "seconds": seconds}));
+        let ports: Vec<String> = ports.iter().map(|&port| port.to_owned()).collect();
+        let listening = Listening { dir, ports, limit: Duration::from_secs_f64(seconds + 10.0) };
+        for port in &listening.ports {
+            self.act(port, "record", &json!({"file": listening.file(port), "seconds": seconds}));
         }
-        self.events.mark();
-        for port in ports {
+        for port in &listening.ports {
             self.act(port, "offhook", &json!({}));
         }
-        let limit = Duration::from_secs_f64(seconds + 10.0);
-        for port in ports {
-            self.wait_any(&json!({"port": port, "event": "recorded"}), limit);
+        listening
+    }
+
+    /// Waits until all has been heard, hangs up, and gives what was heard, in the order of the ports.
+    ///
+    /// # Panics
+    /// When nothing of that length was recorded.
+    #[must_use]
+    #[track_caller]
+    pub fn hang_up(&mut self, listening: Listening) -> Vec<Measured> {
+        for port in &listening.ports {
+            self.events.rewind();
+            let recorded = json!({"port": port, "event": "recorded", "file": listening.file(port)});
+            self.events.wait(&recorded, listening.limit);
         }
-        for port in ports {
+        for port in &listening.ports {
             self.act(port, "onhook", &json!({}));
         }
-        ports.iter().map(|port| tone_measure(&file(port))).collect()
+        listening.ports.iter().map(|port| tone_measure(&listening.file(port))).collect()
     }
 
     /// Waits for an event with these fields.
@@ -105,13 +125,18 @@ impl Lines {
     pub fn status(&mut self, port: &str) -> Value {
         self.act(port, "status", &json!({}))
     }
+}
 
-    /// Waits for an event that may have come before others already waited for.
-    #[track_caller]
-    fn wait_any(&mut self, pattern: &Value, limit: Duration) -> Value {
-        if let Some(event) = self.events.all(pattern).pop() {
-            return event;
-        }
-        self.events.wait(pattern, limit)
+/// Telephones off hook, each with a recording of what it hears.
+#[derive(Debug)]
+pub struct Listening {
+    dir: TempDir,
+    ports: Vec<String>,
+    limit: Duration,
+}
+
+impl Listening {
+    fn file(&self, port: &str) -> PathBuf {
+        self.dir.path().join(port.replace('/', "-")).with_extension("wav")
     }
 }
