@@ -4,7 +4,7 @@
 //!   error, so that generic code decides about calls without knowing the hardware.
 //! * **Backends**: [`sim`], the outside plant in memory with telephones to play with (`lines.sock`), and [`socket`],
 //!   a trunk over TCP or Unix sockets.
-//! * **Meaning**: [`line`], the sans-IO discipline of an FXS line: tones, dialling, ringing, flash, supervision.
+//! * **Meaning**: [`mod@line`], the sans-IO discipline of an FXS line: tones, dialling, ringing, flash, supervision.
 //! * **Middleware**: [`wrap`], around any backend: recording (pcap, WAV), one error type for all.
 //!
 //! # Law of use
