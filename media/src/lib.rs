@@ -28,6 +28,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod dtmf;
 pub mod g711;
 pub mod locale;
 pub mod tone;
