@@ -150,3 +150,44 @@ fn read(octets: &[u8], run: &str) -> Option<(usize, u16)> {
     rest.starts_with(run).then_some(())?;
     Some((index.parse().ok()?, status))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A peer that answers 200, but not the first sending of every `drop`th request. Ends after `count` answers.
+    fn peer(drop: usize, count: usize) -> (SocketAddr, std::thread::JoinHandle<usize>) {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let address = socket.local_addr().unwrap();
+        let thread = std::thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            let mut seen = std::collections::BTreeSet::new();
+            let mut answered = 0;
+            while answered < count {
+                let (length, from) = socket.recv_from(&mut buffer).unwrap();
+                let request = String::from_utf8_lossy(buffer.get(..length).unwrap()).into_owned();
+                let call_id = request.lines().find(|l| l.starts_with("Call-ID:")).unwrap().to_owned();
+                if seen.insert(call_id.clone()) && seen.len() % drop == 0 {
+                    continue;
+                }
+                let status = if request.contains("sip:8001@") { 404 } else { 200 };
+                socket.send_to(format!("SIP/2.0 {status} x\r\n{call_id}\r\n\r\n").as_bytes(), from).unwrap();
+                answered += 1;
+            }
+            seen.len()
+        });
+        (address, thread)
+    }
+
+    #[test]
+    fn every_request_is_answered_once_and_what_is_lost_is_sent_again() {
+        let (target, thread) = peer(10, 100);
+        let notifies = (0..100).map(|at| (format!("800{}", at % 2), true)).collect();
+        let report = Blast { target, window: 8, notifies, burst: (25, 5) }.run();
+        assert_eq!(thread.join().unwrap(), 100);
+        assert_eq!(report.statuses, BTreeMap::from([(200, 50), (404, 50)]));
+        assert_eq!((report.lost, report.retransmissions, report.latencies.len()), (0, 10, 100));
+        assert!(report.percentile(99.0) >= Duration::from_millis(500), "{report:?}");
+        assert!(report.percentile(50.0) < Duration::from_millis(500), "{report:?}");
+    }
+}

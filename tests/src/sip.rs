@@ -293,3 +293,29 @@ fn parse(octets: &[u8]) -> Option<(Answer, usize)> {
     let body = text.get(from..from + length)?.to_owned();
     Some((Answer { status, reason: reason.to_owned(), headers, body }, from + length))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_read_when_it_is_whole() {
+        let text = "\r\nSIP/2.0 404 Not Found\r\nVia: a\r\nContent-Length:  3\r\n\r\nabcSIP/2.0 200";
+        let (answer, used) = parse(text.as_bytes()).unwrap();
+        assert_eq!((answer.status, answer.reason.as_str(), answer.body.as_str()), (404, "Not Found", "abc"));
+        assert_eq!(answer.header("via"), Some("a"));
+        assert_eq!(text.get(used..), Some("SIP/2.0 200"));
+        assert!(parse(b"SIP/2.0 200 OK\r\nContent-Length: 3\r\n\r\nab").is_none());
+    }
+
+    #[test]
+    fn a_notify_can_be_bent() {
+        let listener = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let mail = VoiceMail::udp(listener.local_addr().unwrap());
+        let text = mail.text("8000", true).without("event").set("CSeq", "7 NOTIFY").body("x").render();
+        let text = String::from_utf8(text).unwrap();
+        assert!(text.starts_with("NOTIFY sip:8000@127.0.0.1:"), "{text}");
+        assert!(text.contains("\r\nCSeq: 7 NOTIFY\r\n") && !text.contains("Event"), "{text}");
+        assert!(text.ends_with("\r\nContent-Length: 1\r\n\r\nx"), "{text}");
+    }
+}
