@@ -62,6 +62,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod decode;
 pub mod facility;
 pub mod lapd;
 pub mod mwi;

@@ -599,9 +599,10 @@ impl Link {
     /// UA came, or SABME was answered: all counters start anew.
     fn established(&mut self, now: Instant) {
         self.clear_exceptions();
-        if self.outstanding() != 0 {
-            self.queue.clear();
-        }
+        // What was sent may or may not have arrived: sending it again could double it. What was never sent is kept,
+        // where Q.921 lets it be discarded.
+        let doubtful = usize::from(distance(self.va, self.v_sent)).min(self.queue.len());
+        self.queue.drain(..doubtful);
         (self.vs, self.va, self.vr, self.v_sent) = (0, 0, 0, 0);
         self.retries = 0;
         self.t200 = None;
