@@ -1,0 +1,468 @@
+//! One line into the configuration: mode, `no`, `default`, fall-through, free text.
+
+use super::tree::Order;
+use super::{
+    ApplyError, Body, Config, Cx, Frame, LineError, LineErrorKind, LineOutcome, MAX_LINE, Mode, Node,
+};
+use crate::grammar::matcher::{self, Failure, Found, Typed};
+use crate::grammar::syntax::Syntax;
+use crate::grammar::{Apply, Command, ModeKind, Table};
+
+/// Longest banner in lines; a forgotten delimiter must not swallow everything.
+const MAX_TEXT_LINES: usize = 1000;
+/// Reason of lines in modes without a grammar.
+const NOT_MODELLED: &str = "the feature of this section is not modelled";
+
+/// Free text that runs over several lines until its delimiter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct TextBlock {
+    head: String,
+    key: String,
+    order: Order,
+    delimiter: String,
+    lines: Vec<String>,
+}
+
+impl Mode {
+    /// Global configuration of a pasted file, in which EXEC lines (`configure terminal`, `write memory`) may stand.
+    pub fn paste() -> Mode {
+        Mode { paste: true, ..Mode::default() }
+    }
+}
+
+/// What `no` or `default` before a line asks for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sign {
+    Set,
+    No,
+    Default,
+}
+
+impl Config {
+    /// Applies one line at the place that `mode` says, and moves `mode` on.
+    ///
+    /// # Errors
+    /// The router's refusal; neither configuration nor mode has changed then.
+    ///
+    /// ```
+    /// use cli::config::{Config, Mode};
+    /// let (mut config, mut mode) = (Config::default(), Mode::global());
+    /// config.apply_line(&mut mode, "voice-port 2/0").unwrap();
+    /// config.apply_line(&mut mode, " cptone gb").unwrap();
+    /// assert_eq!(config.voice_ports[0].cptone, "gb");
+    /// let error = config.apply_line(&mut mode, " cptone zz").unwrap_err();
+    /// assert_eq!(error.column, Some(8));
+    /// ```
+    pub fn apply_line(&mut self, mode: &mut Mode, line: &str) -> Result<LineOutcome, LineError> {
+        let line = line.trim_end_matches(['\r', '\n']);
+        if line.len() > MAX_LINE {
+            return Err(LineError {
+                column: None,
+                kind: LineErrorKind::Text(format!("% Line is {} octets long, limit {MAX_LINE}", line.len())),
+            });
+        }
+        if mode.text.is_some() {
+            return Ok(self.text_line(mode, line));
+        }
+        let input = matcher::words(line);
+        let Some(first) = input.first().copied() else { return Ok(LineOutcome::Empty) };
+        if first.text.starts_with('!') {
+            return Ok(LineOutcome::Empty);
+        }
+        if let Some(at) = line.find(|c: char| c.is_control() && c != '\t' && c != '\u{3}') {
+            return Err(LineError { column: Some(at), kind: LineErrorKind::Invalid });
+        }
+        let (sign, rest) = match first.text {
+            t if t.eq_ignore_ascii_case("no") => (Sign::No, input.get(1..).unwrap_or(&[])),
+            t if t.eq_ignore_ascii_case("default") => (Sign::Default, input.get(1..).unwrap_or(&[])),
+            _ => (Sign::Set, input.as_slice()),
+        };
+        if rest.is_empty() {
+            return Err(LineError { column: None, kind: LineErrorKind::Incomplete });
+        }
+        self.dispatch(mode, line, sign, rest)
+    }
+
+    fn dispatch(
+        &mut self,
+        mode: &mut Mode,
+        line: &str,
+        sign: Sign,
+        input: &[Typed<'_>],
+    ) -> Result<LineOutcome, LineError> {
+        let indent = line.len() - line.trim_start().len();
+        let mut worst: Option<(usize, Failure)> = None;
+        for depth in (0..=mode.frames.len()).rev() {
+            let frame = depth.checked_sub(1).and_then(|d| mode.frames.get(d));
+            let kind = frame.map_or(ModeKind::Global, |f| f.kind);
+            let table = kind.table();
+            let inner = depth == mode.frames.len();
+            if table.keeps_all() && !is_builtin(input) {
+                let deeper = frame.is_some_and(|f| indent > f.indent);
+                if inner && deeper {
+                    return Ok(self.keep(mode, line, sign, input));
+                }
+                continue;
+            }
+            match matcher::find(table, line, input, sign != Sign::Set) {
+                Ok(found) => return self.execute(mode, depth, table, found, sign, line, indent),
+                Err(failure) => {
+                    let place = match failure {
+                        Failure::Invalid(at) | Failure::Ambiguous(at) => at,
+                        Failure::Incomplete => input.len(),
+                    };
+                    if worst.is_none_or(|(best, _)| place > best) {
+                        worst = Some((place, failure));
+                    }
+                }
+            }
+            let open = matches!(kind, ModeKind::Interface | ModeKind::Line);
+            if open && inner && frame.is_some_and(|f| indent > f.indent) {
+                return Ok(self.keep(mode, line, sign, input));
+            }
+        }
+        if mode.paste
+            && sign == Sign::Set
+            && matcher::find(ModeKind::Privileged.table(), line, input, false).is_ok()
+        {
+            return Ok(LineOutcome::Exec { line: line.trim().to_owned() });
+        }
+        if mode.frames.last().is_some_and(|f| f.kind.table().keeps_all()) {
+            return Ok(self.keep(mode, line, sign, input));
+        }
+        // A word that a section without a grammar shares with global configuration has led out of the section.
+        if let (true, Some(frames)) = (mode.paste, mode.resume.take()) {
+            mode.frames = frames;
+            return Ok(self.keep(mode, line, sign, input));
+        }
+        let failure = worst.map_or(Failure::Invalid(0), |(_, failure)| failure);
+        Err(LineError::from_failure(failure, input, line))
+    }
+
+    /// Keeps a line of a section that has no grammar for it.
+    fn keep(&mut self, mode: &Mode, line: &str, sign: Sign, input: &[Typed<'_>]) -> LineOutcome {
+        let indent = line.len() - line.trim_start().len();
+        let header = mode.frames.last().map_or(0, |f| f.indent);
+        let extra = indent.saturating_sub(header + 1);
+        let text = format!("{:extra$}{}", "", line.trim());
+        let Some(body) = body_mut(&mut self.tree, &mode.frames) else { return LineOutcome::Empty };
+        let words = input.iter().map(|w| w.text).collect::<Vec<_>>().join(" ");
+        let hex = input.iter().all(|w| w.text.len() >= 2 && w.text.bytes().all(|b| b.is_ascii_hexdigit()));
+        match sign {
+            Sign::Set if hex => {
+                // Certificates are octets in hex; equal rows are not repetitions.
+                let key = format!("{} {}", body.nodes.len(), words);
+                body.insert(Node::new(Order::LAST, key, text, None));
+            }
+            Sign::Set => {
+                let negation = format!("no {words}");
+                body.remove(|n| n.key == negation);
+                body.put(Node::new(Order::LAST, words, text, None));
+            }
+            Sign::No | Sign::Default => {
+                let gone = body.remove(|n| {
+                    n.key == words || n.key.strip_prefix(&words).is_some_and(|rest| rest.starts_with(' '))
+                });
+                if sign == Sign::No && !gone {
+                    body.put(Node::new(Order::LAST, format!("no {words}"), format!("no {words}"), None));
+                }
+            }
+        }
+        LineOutcome::Kept { reason: NOT_MODELLED }
+    }
+
+    #[allow(clippy::too_many_arguments)] // one call site; the pieces have no common life
+    fn execute(
+        &mut self,
+        mode: &mut Mode,
+        depth: usize,
+        table: &'static Table,
+        found: Found,
+        sign: Sign,
+        line: &str,
+        indent: usize,
+    ) -> Result<LineOutcome, LineError> {
+        let Some((command, syntax)) = table.command(found.command) else { return Ok(LineOutcome::Empty) };
+        match command.apply {
+            Apply::Exit if mode.frames.is_empty() => return Ok(LineOutcome::Leave),
+            Apply::Exit => {
+                mode.frames.pop();
+                mode.resume = None;
+                return Ok(LineOutcome::Acted { notice: None });
+            }
+            Apply::End => return Ok(LineOutcome::Leave),
+            Apply::Do => {
+                let line = found.args.argument(0).unwrap_or("").to_owned();
+                return Ok(LineOutcome::Exec { line });
+            }
+            Apply::Builtin | Apply::Exec(_) => return Ok(LineOutcome::Acted { notice: None }),
+            Apply::Acted(_) | Apply::Kept(_) => {}
+        }
+        if command.syntax == crate::grammar::REENTER_PEER && sign == Sign::Set {
+            return self.reenter_peer(mode, &found, line, indent);
+        }
+        let order = Order::of(table, found.command);
+        let kept_before = mode.frames.last().is_some_and(|f| f.kind.table().keeps_all());
+        let before = mode.frames.clone();
+        let dropped = mode.frames.split_off(depth.min(mode.frames.len()));
+        let result = if let Some(enters) = command.enters {
+            self.section(mode, &found, command, syntax, order, enters, sign, indent)
+        } else {
+            self.setting(mode, &found, command, syntax, order, sign)
+        };
+        let notice = match result {
+            Ok(notice) => notice,
+            Err(error) => {
+                mode.frames = before;
+                return Err(locate(error, &found, line));
+            }
+        };
+        mode.resume = (kept_before && !dropped.is_empty() && command.enters.is_none()).then_some(before);
+        if is_banner(command) && sign == Sign::Set {
+            self.open_text(mode, &found, order);
+        }
+        Ok(match command.apply {
+            Apply::Kept(reason) => LineOutcome::Kept { reason },
+            _ => LineOutcome::Acted { notice },
+        })
+    }
+
+    fn reenter_peer(
+        &mut self,
+        mode: &mut Mode,
+        found: &Found,
+        line: &str,
+        indent: usize,
+    ) -> Result<LineOutcome, LineError> {
+        let tag = found.args.number::<u32>(0);
+        let peer = self.dial_peers.iter().find(|p| Some(p.tag) == tag);
+        let Some(peer) = peer else {
+            return Err(LineError { column: None, kind: LineErrorKind::Incomplete });
+        };
+        let kind = if peer.kind == dialpeer::PeerKind::Pots { "pots" } else { "voip" };
+        let full = format!("{:indent$}{} {kind}", "", line.trim());
+        self.apply_line(mode, &full)
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn section(
+        &mut self,
+        mode: &mut Mode,
+        found: &Found,
+        command: &Command,
+        syntax: &Syntax,
+        order: Order,
+        enters: ModeKind,
+        sign: Sign,
+        indent: usize,
+    ) -> Result<Option<String>, ApplyError> {
+        let identity = matcher::identity(command, syntax).min(found.args.words.len());
+        let key = found.args.join(identity);
+        let frame = Frame { kind: enters, key: key.clone(), indent, hint: 0 };
+        let outer = mode.frames.len();
+        mode.frames.push(frame);
+        let (notice, appear, vanish) = self.act(mode, found, command, sign)?;
+        if sign == Sign::Set {
+            let parents = mode.frames.get(..outer).unwrap_or(&[]);
+            let Some(body) = body_mut(&mut self.tree, parents) else { return Ok(None) };
+            let at = match body.position(&key, usize::MAX) {
+                Some(at) => at,
+                None => {
+                    let line = found.args.canonical();
+                    body.insert(Node::new(order, key, line, Some(enters)))
+                }
+            };
+            if let Some(frame) = mode.frames.last_mut() {
+                frame.hint = at;
+            }
+        } else {
+            mode.frames.truncate(outer);
+            if let Some(body) = body_mut(&mut self.tree, &mode.frames) {
+                body.remove(|n| n.key == key);
+            }
+        }
+        self.hardware(appear, vanish);
+        Ok(notice)
+    }
+
+    fn setting(
+        &mut self,
+        mode: &Mode,
+        found: &Found,
+        command: &Command,
+        syntax: &Syntax,
+        order: Order,
+        sign: Sign,
+    ) -> Result<Option<String>, ApplyError> {
+        let (notice, appear, vanish) = self.act(mode, found, command, sign)?;
+        let shown = match (command.show, sign) {
+            (Some(show), Sign::Set) => {
+                let cx = Cx::new(self, &mode.frames, found, false);
+                show(&cx)
+            }
+            _ => None,
+        };
+        let canonical = found.args.canonical();
+        let identity = matcher::identity(command, syntax).min(found.args.words.len());
+        let key = found.args.join(identity);
+        if let Some(body) = body_mut(&mut self.tree, &mode.frames) {
+            let negation = format!("no {key}");
+            match sign {
+                Sign::Set => {
+                    body.remove(|n| n.key == negation);
+                    let line = shown.unwrap_or(canonical);
+                    if line == command.default {
+                        body.remove(|n| n.key == key);
+                    } else {
+                        body.put(Node::new(order, key, line, None));
+                    }
+                }
+                Sign::No | Sign::Default => {
+                    let gone = body.remove(|n| {
+                        if command.keyed == 0 { n.key == key } else { n.begins_with(&canonical) }
+                    });
+                    body.remove(|n| n.key == negation);
+                    if sign == Sign::No && command.no_shown && (!gone || command.keyed == 0) {
+                        let line = format!("no {canonical}");
+                        body.put(Node::new(order, negation, line, None));
+                    }
+                }
+            }
+        }
+        self.hardware(appear, vanish);
+        Ok(notice)
+    }
+
+    #[allow(clippy::type_complexity)]
+    fn act(
+        &mut self,
+        mode: &Mode,
+        found: &Found,
+        command: &Command,
+        sign: Sign,
+    ) -> Result<(Option<String>, Vec<(String, Vec<String>)>, Vec<String>), ApplyError> {
+        let Apply::Acted(apply) = command.apply else { return Ok((None, Vec::new(), Vec::new())) };
+        // The default of a command whose `no` form is shown is the positive form.
+        let no = match sign {
+            Sign::Set => false,
+            Sign::No => true,
+            Sign::Default => !command.no_shown,
+        };
+        let mut cx = Cx::new(self, &mode.frames, found, no);
+        apply(&mut cx)?;
+        Ok((cx.notice, cx.appear, cx.vanish))
+    }
+
+    /// Lets the sections appear and vanish that come with hardware: a `pri-group` makes an interface and a port.
+    fn hardware(&mut self, appear: Vec<(String, Vec<String>)>, vanish: Vec<String>) {
+        for (header, lines) in appear {
+            if self.tree.position(&header, usize::MAX).is_some() {
+                continue;
+            }
+            let mut mode = Mode::global();
+            for line in std::iter::once(header).chain(lines) {
+                // These lines are our own; one that the grammar refused would only be missing from the section.
+                let _ = self.apply_line(&mut mode, &line);
+            }
+        }
+        for header in vanish {
+            let _ = self.apply_line(&mut Mode::global(), &format!("no {header}"));
+        }
+    }
+
+    fn open_text(&mut self, mode: &mut Mode, found: &Found, order: Order) {
+        let Some(text) = found.args.argument(0) else { return };
+        let delimiter = if text.starts_with("^C") {
+            "^C".to_owned()
+        } else {
+            text.chars().next().map(String::from).unwrap_or_default()
+        };
+        let rest = text.get(delimiter.len()..).unwrap_or("");
+        let key = found.args.join(2);
+        let block = TextBlock {
+            head: key.clone(),
+            key,
+            order,
+            delimiter: delimiter.clone(),
+            lines: vec![rest.to_owned()],
+        };
+        match rest.find(&delimiter) {
+            Some(end) => {
+                let lines = vec![rest.get(..end).unwrap_or("").to_owned()];
+                self.close_text(TextBlock { lines, ..block });
+            }
+            None => {
+                // Shown once it is complete.
+                self.tree.remove(|n| n.key == block.key);
+                mode.text = Some(block);
+            }
+        }
+    }
+
+    fn text_line(&mut self, mode: &mut Mode, line: &str) -> LineOutcome {
+        let reason = BANNER;
+        let Some(mut block) = mode.text.take() else { return LineOutcome::Empty };
+        match line.find(&block.delimiter) {
+            Some(end) => {
+                block.lines.push(line.get(..end).unwrap_or("").to_owned());
+                self.close_text(block);
+            }
+            None if block.lines.len() >= MAX_TEXT_LINES => self.close_text(block),
+            None => {
+                block.lines.push(line.to_owned());
+                mode.text = Some(block);
+            }
+        }
+        LineOutcome::Kept { reason }
+    }
+
+    fn close_text(&mut self, block: TextBlock) {
+        // Shown with the two characters `^C`, as a router does, whatever the delimiter was.
+        let text: String =
+            block.lines.join("\n").chars().filter(|c| *c == '\n' || *c == '\t' || !c.is_control()).collect();
+        let line = format!("{} ^C{}^C", block.head, text.replace("^C", ""));
+        self.tree.put(Node::new(block.order, block.key, line, None));
+    }
+}
+
+/// Reason of banners.
+pub(crate) const BANNER: &str = "shown at the terminals that the gateway serves, not acted on otherwise";
+
+fn is_banner(command: &Command) -> bool {
+    command.syntax.starts_with("banner ")
+}
+
+fn is_builtin(input: &[Typed<'_>]) -> bool {
+    let word = input.first().map_or("", |w| w.text);
+    let alone = input.len() == 1;
+    (alone && (word.eq_ignore_ascii_case("exit") || word.eq_ignore_ascii_case("end")))
+        || (!alone && word.eq_ignore_ascii_case("do"))
+}
+
+fn body_mut<'a>(tree: &'a mut Body, frames: &[Frame]) -> Option<&'a mut Body> {
+    let mut body = tree;
+    for frame in frames {
+        let at = body.position(&frame.key, frame.hint)?;
+        body = match body.nodes.get_mut(at) {
+            Some(Node { section: Some((_, inner)), .. }) => inner,
+            _ => return None,
+        };
+    }
+    Some(body)
+}
+
+fn locate(error: ApplyError, found: &Found, line: &str) -> LineError {
+    match error {
+        ApplyError::Text(text) => LineError { column: None, kind: LineErrorKind::Text(text) },
+        ApplyError::Incomplete => LineError { column: None, kind: LineErrorKind::Incomplete },
+        ApplyError::Argument(n) => {
+            let word = found.args.words.iter().filter(|w| !w.is_keyword()).nth(n).map_or(0, |w| w.word);
+            let typed = matcher::words(line);
+            let skip = usize::from(typed.first().is_some_and(|w| {
+                w.text.eq_ignore_ascii_case("no") || w.text.eq_ignore_ascii_case("default")
+            }));
+            let column = typed.get(word + skip).map(|w| w.column);
+            LineError { column, kind: LineErrorKind::Invalid }
+        }
+    }
+}

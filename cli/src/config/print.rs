@@ -1,0 +1,65 @@
+//! `show running-config`.
+
+use super::{Body, Config, Node};
+
+impl Config {
+    /// The body of `show running-config`: sections in IOS order, defaults left out, kept lines in their place, one blank
+    /// more for each level, sections separated by `!`, `end` at the end. Reading it again gives the same configuration.
+    pub fn running(&self) -> String {
+        let mut out = String::new();
+        let mut last: Option<&str> = None;
+        for node in self.tree.nodes() {
+            let group = first_word(&node.line);
+            if node.section.is_some() || last.is_none_or(|l| l != group) {
+                separate(&mut out);
+            }
+            print(node, 0, &mut out);
+            if node.section.is_some() {
+                separate(&mut out);
+            }
+            last = Some(group);
+        }
+        separate(&mut out);
+        out.push_str("end\n");
+        out
+    }
+
+    /// One section of `show running-config` with its header, or `None` if there is none of that name.
+    pub fn running_section(&self, header: &str) -> Option<String> {
+        let node = self.tree.nodes.iter().find(|n| n.key.eq_ignore_ascii_case(header))?;
+        let mut out = String::new();
+        print(node, 0, &mut out);
+        Some(out)
+    }
+}
+
+/// `service` of both `service x` and `no service x`.
+fn first_word(line: &str) -> &str {
+    let line = line.strip_prefix("no ").unwrap_or(line);
+    line.split(' ').next().unwrap_or("")
+}
+
+fn separate(out: &mut String) {
+    if !out.ends_with("!\n") {
+        out.push_str("!\n");
+    }
+}
+
+fn print(node: &Node, depth: usize, out: &mut String) {
+    for (row, line) in node.line.lines().enumerate() {
+        if row == 0 {
+            out.extend(std::iter::repeat_n(' ', depth));
+        }
+        out.push_str(line);
+        out.push('\n');
+    }
+    if let Some((_, body)) = &node.section {
+        print_body(body, depth + 1, out);
+    }
+}
+
+fn print_body(body: &Body, depth: usize, out: &mut String) {
+    for node in body.nodes() {
+        print(node, depth, out);
+    }
+}

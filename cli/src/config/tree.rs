@@ -1,0 +1,108 @@
+//! The lines of a configuration, nested.
+
+use crate::grammar::{ModeKind, Table};
+
+/// The lines of a section, or of the whole configuration.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Body {
+    /// In the order of `show running-config`.
+    pub(crate) nodes: Vec<Node>,
+}
+
+/// One line, with its section if it opens one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Node {
+    order: Order,
+    /// The words that identify it.
+    pub key: String,
+    /// The line.
+    pub line: String,
+    /// Mode and lines of the section.
+    pub section: Option<(ModeKind, Body)>,
+    hash: u64,
+}
+
+/// Place of a line among its neighbours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Order {
+    place: usize,
+    sorted: bool,
+}
+
+impl Order {
+    /// Behind everything that has a grammar, in the order of making.
+    pub(crate) const LAST: Order = Order { place: usize::MAX, sorted: false };
+
+    pub(crate) fn of(table: &Table, command: usize) -> Order {
+        let sorted = table.command(command).is_some_and(|(c, _)| c.sorted);
+        Order { place: table.order(command), sorted }
+    }
+}
+
+impl Node {
+    pub(crate) fn new(order: Order, key: String, line: String, section: Option<ModeKind>) -> Node {
+        let hash = hash(&key);
+        Node { order, key, line, section: section.map(|kind| (kind, Body::default())), hash }
+    }
+
+    /// True if the line's words begin with the given words.
+    pub(crate) fn begins_with(&self, words: &str) -> bool {
+        self.line.strip_prefix(words).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+    }
+}
+
+impl Body {
+    /// True if there is no line.
+    pub fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
+    /// The lines in the order of `show running-config`.
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    /// Adds a line in its place and tells where that is.
+    pub(crate) fn insert(&mut self, node: Node) -> usize {
+        let before = |old: &Node| match old.order.place.cmp(&node.order.place) {
+            std::cmp::Ordering::Equal if node.order.sorted => super::natural(&old.key, &node.key).is_le(),
+            order => order.is_le(),
+        };
+        let at = self.nodes.partition_point(before);
+        self.nodes.insert(at, node);
+        at
+    }
+
+    pub(crate) fn position(&self, key: &str, hint: usize) -> Option<usize> {
+        let wanted = hash(key);
+        let is = |n: &Node| n.hash == wanted && n.key == key;
+        if self.nodes.get(hint).is_some_and(is) {
+            return Some(hint);
+        }
+        self.nodes.iter().position(is)
+    }
+
+    /// Adds the line or puts it in the place of the one with the same key.
+    pub(crate) fn put(&mut self, node: Node) {
+        match self.position(&node.key, usize::MAX).and_then(|at| self.nodes.get_mut(at)) {
+            Some(old) => {
+                old.line = node.line;
+            }
+            None => {
+                self.insert(node);
+            }
+        }
+    }
+
+    /// Removes lines; true if there were any.
+    pub(crate) fn remove(&mut self, gone: impl Fn(&Node) -> bool) -> bool {
+        let before = self.nodes.len();
+        self.nodes.retain(|n| !gone(n));
+        self.nodes.len() != before
+    }
+}
+
+/// FNV-1a: keys are compared by hash first, since finding a section among thousands happens for every header.
+fn hash(key: &str) -> u64 {
+    key.bytes().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
+}

@@ -1,0 +1,395 @@
+//! `dial-peer voice`.
+
+use super::reasons::{CALLS, FEATURE, MEDIA, SIP};
+use super::{Apply, Command, WHOLE};
+use crate::config::{ApplyError, Cx};
+use crate::{command, kept};
+use dialpeer::pattern::{PATTERN_ERROR, T_ALONE_WARNING};
+use dialpeer::{ForwardDigits, Pattern, Permission, SessionProtocol, SessionTransport};
+
+pub(super) static COMMON: &[Command] = &[
+    kept!("tone ringback alert-no-PI", ["Generate a tone", "Ringback", "Without a progress indicator"], CALLS, keyed: WHOLE),
+    command! {
+        "description LINE",
+        help: &["Dialpeer specific description", "Up to 64 characters describing this dialpeer"],
+        apply: Apply::Acted(|cx| { let text = cx.text(0); cx.peer()?.description = text; Ok(()) }),
+    },
+    command! {
+        "translation-profile (incoming|outgoing) WORD",
+        help: &["Translation profile", "Translation profile for incoming calls", "Translation profile for outgoing calls",
+            "Translation profile name"],
+        keyed: 2,
+        apply: Apply::Acted(|cx| {
+            let (incoming, name) = (cx.args.has("incoming"), cx.text(0));
+            let peer = cx.peer()?;
+            *(if incoming { &mut peer.translation_incoming } else { &mut peer.translation_outgoing }) = name;
+            Ok(())
+        }),
+    },
+    kept!("translate-outgoing (called|calling) <1-2147483647>",
+        ["Translation rule", "Called number", "Calling number", "Translation rule tag"], CALLS, keyed: 2),
+    kept!("call-block LINE", ["Configure call blocking feature", "Its settings"], CALLS, keyed: WHOLE),
+    command! {
+        "huntstop", help: &["Stop hunting on Dial-Peers"],
+        apply: Apply::Acted(|cx| { let on = !cx.no; cx.peer()?.huntstop = on; Ok(()) }),
+    },
+    kept!(
+        "modem (passthrough|relay) LINE",
+        ["Modem commands", "Modem passthrough", "Modem relay", "Its settings"],
+        MEDIA
+    ),
+    command! {
+        "preference <0-10>", default: "preference 0",
+        help: &["Configure the preference order of each dial peer", "Preference order"],
+        apply: Apply::Acted(|cx| {
+            let value = if cx.no { 0 } else { cx.args.number(0).unwrap_or(0) };
+            cx.peer()?.preference = value;
+            Ok(())
+        }),
+    },
+    command! {
+        "max-conn <1-2147483647>",
+        help: &["Maximum connections allowed to/from this peer", "Number of connections"],
+        apply: Apply::Acted(|cx| {
+            let value = if cx.no { None } else { cx.args.number(0) };
+            cx.peer()?.max_conn = value;
+            Ok(())
+        }),
+    },
+    command! {
+        "destination-pattern WORD [T]",
+        help: &["Destination pattern of a called number", "A sequence of digits - representing the prefix or full telephone number",
+            "Variable length"],
+        apply: Apply::Acted(|cx| {
+            let pattern = pattern(cx)?;
+            cx.peer()?.destination_pattern = pattern;
+            Ok(())
+        }),
+    },
+    command! {
+        "answer-address WORD",
+        help: &["The Call Destination Number", "A sequence of digits"],
+        apply: Apply::Acted(|cx| { let p = pattern(cx)?; cx.peer()?.answer_address = p; Ok(()) }),
+    },
+    command! {
+        "destination e164-pattern-map <1-10000>",
+        help: &["Destination of the call", "Configure voice class to match destination e164-pattern-map", "Voice class tag"],
+        apply: Apply::Acted(|cx| { let n = number(cx); cx.peer()?.destination_map = n; Ok(()) }),
+    },
+    command! {
+        "destination dpg <1-10000>", with_previous: true,
+        help: &["Destination of the call", "Configure destination dial-peer group", "Dial-peer group tag"],
+        apply: Apply::Acted(|cx| { let n = number(cx); cx.peer()?.destination_dpg = n; Ok(()) }),
+    },
+    kept!("destination (uri|uri-from|uri-to|uri-via|uri-diversion|uri-referred-by|provision-policy|calling) LINE",
+        ["Destination of the call", "URI", "From URI", "To URI", "Via URI", "Diversion URI", "Referred-by URI",
+         "Provision policy", "Calling number", "Voice class"], CALLS, keyed: 2, with_previous: true),
+    command! {
+        "session protocol (cisco|sipv2|multicast)", default: "session protocol cisco",
+        help: &["Session", "Session protocol", "Cisco Session Protocol", "IETF Session Initiation Protocol",
+            "Multicast protocol"],
+        apply: Apply::Acted(|cx| {
+            let value = match (cx.no, cx.args.has("sipv2"), cx.args.has("multicast")) {
+                (false, true, _) => SessionProtocol::Sipv2,
+                (false, _, true) => SessionProtocol::Multicast,
+                _ => SessionProtocol::Cisco,
+            };
+            cx.peer()?.session_protocol = value;
+            Ok(())
+        }),
+    },
+    command! {
+        "session target WORD",
+        help: &["Session", "The session target of the destination gateway",
+            "ipv4:A.B.C.D[:port], ipv6:[X:X:X:X::X][:port], dns:name[:port], sip-server, registrar, ..."],
+        apply: Apply::Acted(|cx| {
+            let target = match cx.text(0) {
+                None => None,
+                Some(text) => Some(text.parse().map_err(|_| ApplyError::Argument(0))?),
+            };
+            cx.peer()?.session_target = target;
+            Ok(())
+        }),
+    },
+    command! {
+        "session transport (udp|tcp [tls]|system)", default: "session transport system",
+        help: &["Session", "Transport protocol", "UDP", "TCP", "TLS over TCP", "As voice service voip says"],
+        apply: Apply::Acted(|cx| {
+            let value = match (cx.no, cx.args.has("udp"), cx.args.has("tls"), cx.args.has("tcp")) {
+                (false, true, _, _) => SessionTransport::Udp,
+                (false, _, true, _) => SessionTransport::Tls,
+                (false, _, _, true) => SessionTransport::Tcp,
+                _ => SessionTransport::System,
+            };
+            cx.peer()?.session_transport = value;
+            Ok(())
+        }),
+    },
+    command! {
+        "session server-group <1-10000>",
+        help: &["Session", "Server group", "Server group tag"],
+        apply: Apply::Acted(|cx| { let n = number(cx); cx.peer()?.server_group = n; Ok(()) }),
+    },
+    command! {
+        "incoming called-number WORD [T]",
+        help: &["Incoming called number", "Incoming called number", "A sequence of digits", "Variable length"],
+        apply: Apply::Acted(|cx| { let p = pattern(cx)?; cx.peer()?.incoming_called = p; Ok(()) }),
+    },
+    command! {
+        "incoming called e164-pattern-map <1-10000>", with_previous: true,
+        help: &["Incoming called number", "Called number", "E.164 pattern map", "Voice class tag"],
+        apply: Apply::Acted(|cx| { let n = number(cx); cx.peer()?.incoming_called_map = n; Ok(()) }),
+    },
+    command! {
+        "incoming calling e164-pattern-map <1-10000>", with_previous: true,
+        help: &["Incoming called number", "Calling number", "E.164 pattern map", "Voice class tag"],
+        apply: Apply::Acted(|cx| { let n = number(cx); cx.peer()?.incoming_calling_map = n; Ok(()) }),
+    },
+    kept!("incoming uri (called|calling|from|request|to|via) WORD",
+        ["Incoming", "URI", "Called", "Calling", "From header", "Request-URI", "To header", "Via header", "Voice class uri tag"],
+        CALLS, keyed: 3, with_previous: true),
+    kept!(
+        "voice-class codec <1-10000> [offer-all]",
+        [
+            "Set dial-peer voice class control parameters",
+            "Set codec preference list",
+            "Voice class codec tag",
+            "Offer all codecs"
+        ],
+        MEDIA
+    ),
+    kept!("voice-class sip LINE", ["Set dial-peer voice class control parameters", "Set SIP parameters", "The setting"],
+        SIP, keyed: WHOLE, no_shown: true),
+    kept!("voice-class (h323|stun-usage|called-number|aaa|permanent|busyout|tone-signal) LINE",
+        ["Set dial-peer voice class control parameters", "H.323 parameters", "STUN usage", "Called number", "AAA",
+         "Permanent trunks", "Busyout", "Tone signal", "Voice class tag"], FEATURE, keyed: 2),
+    kept!(
+        "dtmf-relay (cisco-rtp|h245-alphanumeric|h245-signal|rtp-nte [digit-drop]|sip-info|sip-kpml|sip-notify)...",
+        [
+            "Transport DTMF digits across IP link",
+            "Cisco Proprietary RTP",
+            "DTMF Relay via H245 Alphanumeric IE",
+            "DTMF Relay via H245 Signal IE",
+            "RTP Named Telephone Event RFC 2833",
+            "Digits to be passed out-of-band and in-band digits dropped",
+            "DTMF Relay via SIP INFO",
+            "DTMF Relay via KPML over SIP SUBSCRIBE/NOTIFY",
+            "DTMF Relay via SIP NOTIFY messages"
+        ],
+        MEDIA
+    ),
+    kept!(
+        "codec WORD [bytes <10-240>|mode WORD|fixed-bytes]",
+        [
+            "Specify codec to be used for the coder",
+            "Codec name",
+            "Payload size",
+            "Bytes",
+            "Mode",
+            "Mode name",
+            "Fixed size"
+        ],
+        MEDIA
+    ),
+    kept!("rtp payload-type LINE", ["RTP", "Payload type", "Kind of event and its number"], MEDIA, keyed: WHOLE),
+    kept!("rtp payload-type comfort-noise <13-19>", ["RTP", "Payload type", "Comfort noise", "Number"], MEDIA, with_previous: true),
+    kept!("ip (qos|circuit|precedence) LINE", ["IP", "Quality of service", "Circuit", "Precedence", "The setting"], MEDIA, keyed: WHOLE, no_shown: true),
+    kept!("fax rate LINE", ["Set fax options", "Fax rate", "Bit rate, disable or voice"], MEDIA),
+    kept!(
+        "fax protocol LINE",
+        ["Set fax options", "Fax protocol", "t38, pass-through, none or system"],
+        MEDIA
+    ),
+    kept!("fax (nsf|interface-type) LINE", ["Set fax options", "Non-standard facilities", "Interface type", "Value"], MEDIA, keyed: 2),
+    kept!("fax-relay (ecm|sg3-to-g3|ans-disable) [LINE]", ["Fax relay", "Error correction mode", "Super group 3 fallback",
+        "Answer tone", "The setting"], MEDIA, keyed: 2, no_shown: true),
+    kept!("vad [aggressive]", ["Use VoiceActivityDetection as necessary option", "Aggressive"], MEDIA, no_shown: true, default: "vad"),
+    command! {
+        "direct-inward-dial", no_shown: true,
+        help: &["Perform Digit Translation on called number"],
+        apply: Apply::Acted(|cx| { let on = !cx.no; cx.peer()?.direct_inward_dial = on; Ok(()) }),
+    },
+    command! {
+        "corlist (incoming|outgoing) WORD", keyed: 2,
+        help: &["Class of Restriction on the dial-peer", "COR list for incoming calls", "COR list for outgoing calls", "COR list name"],
+        apply: Apply::Acted(|cx| {
+            let (incoming, name) = (cx.args.has("incoming"), cx.text(0));
+            let peer = cx.peer()?;
+            *(if incoming { &mut peer.cor_incoming } else { &mut peer.cor_outgoing }) = name;
+            Ok(())
+        }),
+    },
+    command! {
+        "permission (both|none|orig|term)", default: "permission both",
+        help: &["Permission for incoming and outgoing calls", "Both directions", "No calls", "Originating calls", "Terminating calls"],
+        apply: Apply::Acted(|cx| {
+            let value = match (cx.no, cx.args.word(1)) {
+                (false, Some("none")) => Permission::None,
+                (false, Some("orig")) => Permission::Orig,
+                (false, Some("term")) => Permission::Term,
+                _ => Permission::Both,
+            };
+            cx.peer()?.permission = value;
+            Ok(())
+        }),
+    },
+    kept!("progress_ind (alert|callproc|connect|disconnect|progress|setup) (disable|strip|enable) [LINE]",
+        ["Configure Progress Indicator", "ALERT", "CALL PROCEEDING", "CONNECT", "DISCONNECT", "PROGRESS", "SETUP", "Disable",
+         "Strip", "Enable", "Value"], CALLS, keyed: 2),
+    kept!("numbering-type WORD", ["Match on a number type", "Number type"], CALLS),
+    kept!("clid LINE", ["Caller ID option", "The option"], CALLS, keyed: WHOLE),
+    kept!("media [LINE]", ["Media handling", "The setting"], MEDIA, keyed: WHOLE, no_shown: true),
+    kept!("srtp [LINE]", ["Secure RTP", "The setting"], MEDIA, keyed: WHOLE, no_shown: true),
+    kept!("dspfarm-profile LINE", ["Transcoding profile", "Tag"], FEATURE),
+    kept!("source trunk-group-label WORD", ["Source of the call", "Trunk group", "Label"], CALLS),
+    kept!("lpcor LINE", ["Logical partitioning", "The setting"], FEATURE, keyed: WHOLE),
+    kept!("application LINE", ["The selected application", "Its name"], FEATURE, keyed: WHOLE),
+    kept!("service LINE", ["The selected application", "Its name"], FEATURE, keyed: WHOLE),
+    kept!("paramspace LINE", ["Application parameter", "Name and value"], FEATURE, keyed: WHOLE),
+    kept!("param LINE", ["Application parameter", "Name and value"], FEATURE, keyed: WHOLE),
+    kept!("req-qos LINE", ["Requested quality of service", "The setting"], FEATURE, keyed: WHOLE),
+    kept!("acc-qos LINE", ["Acceptable quality of service", "The setting"], FEATURE, keyed: WHOLE),
+    kept!("playout-delay LINE", ["Configure voice playout delay", "The setting"], MEDIA, keyed: WHOLE),
+    kept!("icpif <0-55>", ["Calculated planning impairment factor", "Value"], FEATURE),
+    kept!("snmp enable peer-trap LINE", ["Modify SNMP voice peer parameters", "Enable", "Trap", "Kind"], FEATURE, keyed: WHOLE),
+    kept!("tech-prefix WORD", ["H.323 gateway technology prefix", "Prefix"], FEATURE),
+    kept!("dnis-map WORD", ["DNIS map", "Name"], CALLS),
+    kept!("trunk-group-label LINE", ["Trunk group label", "Direction and label"], CALLS, keyed: WHOLE),
+    kept!("carrier-id LINE", ["Carrier", "Direction and name"], CALLS, keyed: WHOLE),
+    kept!("redirect ip2ip", ["Redirect calls", "From IP to IP"], SIP),
+    kept!(
+        "signal-type LINE",
+        ["The signaling type to be used when connecting to the dial peer", "Type"],
+        FEATURE
+    ),
+    kept!(
+        "signaling forward LINE",
+        ["Signalling payload", "Forwarding", "none, rawmsg or unconditional"],
+        CALLS
+    ),
+    kept!("supplementary-service LINE", ["Supplementary services", "The service"], SIP, keyed: WHOLE, no_shown: true),
+    kept!("huntgroup LINE", ["Hunt group", "The setting"], CALLS, keyed: WHOLE),
+    command! {
+        "shutdown", help: &["Change the admin state of this peer to down (shutdown)"],
+        apply: Apply::Acted(|cx| { let on = !cx.no; cx.peer()?.shutdown = on; Ok(()) }),
+    },
+];
+
+pub(super) static POTS: &[Command] = &[
+    command! {
+        "digit-strip", no_shown: true, default: "digit-strip",
+        help: &["Strip digits that match the destination pattern"],
+        apply: Apply::Acted(|cx| { let on = !cx.no; cx.peer()?.digit_strip = on; Ok(()) }),
+    },
+    command! {
+        "port WORD",
+        help: &["Voice port", "The voice port of this peer"],
+        apply: Apply::Acted(|cx| {
+            let port = match cx.text(0) {
+                None => None,
+                Some(text) => Some(port_name(&text).ok_or(ApplyError::Argument(0))?),
+            };
+            cx.peer()?.port = port;
+            Ok(())
+        }),
+        keyed: 1,
+    },
+    command! {
+        "trunkgroup WORD [<1-64>]", keyed: 2,
+        help: &["Trunk group for this peer", "Trunk group label", "Preference"],
+        apply: Apply::Acted(|cx| {
+            let label = cx.args.argument(0).unwrap_or("").to_owned();
+            let (no, preference) = (cx.no, cx.args.number(1));
+            let groups = &mut cx.peer()?.trunk_groups;
+            match groups.iter().position(|(name, _)| *name == label) {
+                Some(at) if no => { groups.remove(at); }
+                Some(at) => if let Some(entry) = groups.get_mut(at) { entry.1 = preference },
+                None if no && label.is_empty() => groups.clear(),
+                None if no => {}
+                None => groups.push((label, preference)),
+            }
+            Ok(())
+        }),
+    },
+    kept!("authentication LINE", ["Digest authentication", "User name, password and realm"], SIP, keyed: WHOLE),
+    command! {
+        "prefix WORD",
+        help: &["Pattern to be dialed before the dialed number", "Digits and commas"],
+        apply: Apply::Acted(|cx| {
+            let text = cx.text(0);
+            let fits = |t: &String| {
+                t.len() <= dialpeer::peer::MAX_PREFIX && t.bytes().all(|b| b.is_ascii_hexdigit() || b"*#,+".contains(&b))
+            };
+            if text.as_ref().is_some_and(|t| !fits(t)) {
+                return Err(ApplyError::Argument(0));
+            }
+            cx.peer()?.prefix = text;
+            Ok(())
+        }),
+    },
+    command! {
+        "forward-digits (<0-32>|all|extra [inband])",
+        help: &["Configure the destination digits forward of this peer", "Number of digits to be forwarded from right",
+            "Forward all digits", "Forward digits longer than the length of the destination pattern", "In band"],
+        apply: Apply::Acted(|cx| {
+            let value = if cx.no { None }
+                else if cx.args.has("all") { Some(ForwardDigits::All) }
+                else if cx.args.has("inband") { Some(ForwardDigits::ExtraInband) }
+                else if cx.args.has("extra") { Some(ForwardDigits::Extra) }
+                else { cx.args.number(0).map(ForwardDigits::Right) };
+            cx.peer()?.forward_digits = value;
+            Ok(())
+        }),
+    },
+    command! {
+        "sip-register", no_shown: true, default: "sip-register",
+        help: &["Register this peer's number"],
+        apply: Apply::Acted(|cx| { let on = !cx.no; cx.peer()?.sip_register = on; Ok(()) }),
+    },
+    kept!("register e164", ["Register", "E.164 number"], SIP, no_shown: true),
+    kept!("sip-notify [LINE]", ["SIP NOTIFY", "The setting"], SIP, keyed: WHOLE),
+    kept!("incall LINE", ["In-call settings", "The setting"], CALLS, keyed: WHOLE),
+    kept!(
+        "bearer-cap (speech|3100Hz|unrestricted)",
+        ["Bearer capability", "Speech", "3.1 kHz audio", "Unrestricted"],
+        CALLS
+    ),
+    kept!("isdn contact LINE", ["ISDN", "Contact", "The setting"], CALLS, keyed: WHOLE),
+];
+
+pub(super) static VOIP: &[Command] = &[
+    kept!("authentication LINE", ["Digest authentication", "User name, password and realm"], SIP, keyed: WHOLE),
+    kept!("sip-profiles <1-10000>", ["SIP profiles", "Tag"], SIP),
+    command! {
+        "sip-register", no_shown: true, default: "sip-register",
+        help: &["Register this peer's number"],
+        apply: Apply::Acted(|cx| { let on = !cx.no; cx.peer()?.sip_register = on; Ok(()) }),
+    },
+    kept!("settle-call LINE", ["Settlement", "Provider"], FEATURE),
+    kept!("roaming", ["Roaming"], FEATURE),
+    kept!("expect-factor <0-20>", ["Expectation factor of voice quality", "Value"], FEATURE),
+    kept!("video LINE", ["Video", "The setting"], FEATURE, keyed: WHOLE),
+    kept!("monitor probe LINE", ["Monitor", "Probe", "icmp-ping or rtr"], FEATURE, keyed: WHOLE),
+];
+
+fn number(cx: &Cx<'_>) -> Option<u32> {
+    if cx.no { None } else { cx.args.number(0) }
+}
+
+/// A port or, on access servers, a DS0 group such as `0:D`.
+fn port_name(text: &str) -> Option<String> {
+    crate::config::PortId::parse(text).map(|p| p.to_string())
+}
+
+/// `destination-pattern 9 T` and `9T` are the same.
+fn pattern(cx: &mut Cx<'_>) -> Result<Option<Pattern>, ApplyError> {
+    let Some(mut text) = cx.text(0) else { return Ok(None) };
+    if cx.args.has("T") {
+        text.push('T');
+    }
+    let pattern: Pattern = text.parse().map_err(|_| ApplyError::Text(PATTERN_ERROR.to_owned()))?;
+    if text == "T" {
+        cx.notice = Some(T_ALONE_WARNING.to_owned());
+    }
+    Ok(Some(pattern))
+}

@@ -1,0 +1,270 @@
+//! EXEC commands.
+
+use super::matcher::Args;
+use super::{Apply, Command};
+use crate::command;
+use crate::session::{DebugTopic, Exec, SessionCommand, Show};
+
+const SHOW: &str = "Show running system information";
+const SIP_UA: &str = "SIP User Agent information";
+const DEBUG: &str = "Debugging functions (see also 'undebug')";
+const UNDEBUG: &str = "Disable debugging functions (see also 'debug')";
+
+macro_rules! show {
+    ($syntax:literal, $help:expr, $privilege:expr, $show:expr) => {
+        command! { $syntax, help: &$help, privilege: $privilege, apply: Apply::Exec($show) }
+    };
+}
+
+pub(super) static EXEC: &[Command] = &[
+    command! { "clear counters [LINE]", help: &["Reset functions", "Clear counters", "What"], apply: Apply::Exec(|_| Exec::ClearCounters) },
+    command! { "clear line WORD", help: &["Reset functions", "Reset a terminal line", "Line"],
+    apply: Apply::Exec(|a| Exec::ClearLine { line: a.argument(0).unwrap_or("").to_owned() }) },
+    command! { "clear logging", help: &["Reset functions", "Clear logging buffer"], apply: Apply::Exec(|_| Exec::ClearLogging) },
+    command! { "clear sip-ua mwi [WORD]", help: &["Reset functions", "SIP User Agent", "Message waiting states", "Number"],
+    apply: Apply::Exec(|a| Exec::ClearMwi { number: a.argument(0).map(str::to_owned) }) },
+    command! { "configure terminal", help: &["Enter configuration mode", "Configure from the terminal"],
+    apply: Apply::Exec(|_| Exec::Session(SessionCommand::Configure)) },
+    command! { "configure replace WORD [force] [revert trigger error timer <1-120>|time <1-120>]",
+    help: &["Enter configuration mode", "Parameters for replacing running-config", "URL of the configuration", "Without asking",
+        "Take back", "Trigger", "On error", "After a time", "Minutes", "Take back after a time", "Minutes"],
+    apply: Apply::Exec(|a| Exec::ConfigureReplace {
+        file: a.argument(0).unwrap_or("").to_owned(),
+        revert_minutes: a.number_after("timer").or_else(|| a.number_after("time")),
+    }) },
+    command! { "configure plan WORD", help: &["Enter configuration mode", "Print what a configuration would change", "URL of the configuration"],
+    apply: Apply::Exec(|a| Exec::ConfigurePlan { file: a.argument(0).unwrap_or("").to_owned() }) },
+    command! { "configure confirm", help: &["Enter configuration mode", "Confirm replacement of running-config"],
+    apply: Apply::Exec(|_| Exec::ConfigureConfirm) },
+    command! { "configure revert now", help: &["Enter configuration mode", "Parameters for reverting the configuration", "At once"],
+    apply: Apply::Exec(|_| Exec::ConfigureRevert) },
+    command! { "copy running-config startup-config", help: &["Copy from one file to another", "Current system configuration", "Startup configuration"],
+    apply: Apply::Exec(|_| Exec::WriteMemory) },
+    command! { "copy startup-config running-config", help: &["Copy from one file to another", "Startup configuration", "Current system configuration"],
+    apply: Apply::Exec(|_| Exec::CopyStartRun) },
+    command! { "debug ccsip messages", help: &[DEBUG, "SPI debugging", "SIP messages"], apply: Apply::Exec(|_| on(DebugTopic::CcsipMessages)) },
+    command! { "debug ccsip all", help: &[DEBUG, "SPI debugging", "All SIP debugging"], apply: Apply::Exec(|_| on(DebugTopic::CcsipAll)) },
+    command! { "debug isdn q921 [LINE]", help: &[DEBUG, "ISDN information", "Q.921 frames", "Interface"], apply: Apply::Exec(|_| on(DebugTopic::IsdnQ921)) },
+    command! { "debug isdn q931 [LINE]", help: &[DEBUG, "ISDN information", "Q.931 messages", "Interface"], apply: Apply::Exec(|_| on(DebugTopic::IsdnQ931)) },
+    command! { "debug mwi", help: &[DEBUG, "Message waiting indication"], apply: Apply::Exec(|_| on(DebugTopic::Mwi)) },
+    command! { "debug voice translation", help: &[DEBUG, "Voice", "Translation rules"], apply: Apply::Exec(|_| on(DebugTopic::VoiceTranslation)) },
+    command! { "debug voip ccapi inout", help: &[DEBUG, "VoIP", "Call control", "In and out"], apply: Apply::Exec(|_| on(DebugTopic::VoipCcapi)) },
+    command! { "debug voip dialpeer", help: &[DEBUG, "VoIP", "Dial peers"], apply: Apply::Exec(|_| on(DebugTopic::VoipDialpeer)) },
+    command! { "debug vpm signal", help: &[DEBUG, "Voice port module", "Signalling"], apply: Apply::Exec(|_| on(DebugTopic::VpmSignal)) },
+    command! { "debug vpm all", help: &[DEBUG, "Voice port module", "All"], apply: Apply::Exec(|_| on(DebugTopic::VpmAll)) },
+    command! { "disable [<0-15>]", help: &["Turn off privileged commands", "Privilege level"], privilege: 0,
+    apply: Apply::Exec(|_| Exec::Session(SessionCommand::Disable)) },
+    command! { "enable [<0-15>]", help: &["Turn on privileged commands", "Enable level"], privilege: 0,
+    apply: Apply::Exec(|_| Exec::Session(SessionCommand::Enable)) },
+    command! { "erase startup-config", help: &["Erase a filesystem", "Startup configuration"], apply: Apply::Exec(|_| Exec::WriteErase) },
+    command! { "exit", help: &["Exit from the EXEC"], privilege: 0, apply: Apply::Exec(|_| Exec::Session(SessionCommand::Exit)) },
+    command! { "help", help: &["Description of the interactive help system"], privilege: 0, apply: Apply::Exec(|_| Exec::Session(SessionCommand::Help)) },
+    command! { "logout", help: &["Exit from the EXEC"], privilege: 0, apply: Apply::Exec(|_| Exec::Session(SessionCommand::Exit)) },
+    command! { "no debug all", help: &["Disable debugging functions", DEBUG, "All debugging"], apply: Apply::Exec(|_| Exec::UndebugAll) },
+    command! { "no debug LINE", help: &["Disable debugging functions", DEBUG, "What"], apply: Apply::Exec(undebug) },
+    command! { "ping WORD", help: &["Send echo messages", "Address or host name"], privilege: 1,
+    apply: Apply::Exec(|a| Exec::Ping { target: a.argument(0).unwrap_or("").to_owned() }) },
+    command! { "quit", help: &["Exit from the EXEC"], privilege: 0, apply: Apply::Exec(|_| Exec::Session(SessionCommand::Exit)) },
+    command! { "reload", help: &["Halt and perform a cold restart"], apply: Apply::Exec(|_| Exec::Reload) },
+    show!("show archive", [SHOW, "Archive of the running configuration"], 15, |_| Exec::Show(Show::Archive)),
+    show!(
+        "show call active voice [brief]",
+        [SHOW, "Show Calls", "Active calls", "Voice calls", "Short form"],
+        1,
+        |a| Exec::Show(Show::CallActiveVoice { brief: a.has("brief") })
+    ),
+    show!(
+        "show call history voice [brief]",
+        [SHOW, "Show Calls", "Past calls", "Voice calls", "Short form"],
+        1,
+        |a| Exec::Show(Show::CallHistoryVoice { brief: a.has("brief") })
+    ),
+    show!("show clock", [SHOW, "Display the system clock"], 1, |_| Exec::Show(Show::Clock)),
+    show!(
+        "show configuration unsupported",
+        [SHOW, "Configuration", "Lines that are kept without effect, with the reason"],
+        15,
+        |_| Exec::Show(Show::ConfigurationUnsupported)
+    ),
+    show!(
+        "show controllers [e1|t1] [WORD]",
+        [SHOW, "Interface controller status", "E1", "T1", "Unit"],
+        1,
+        |a| Exec::Show(Show::Controllers { unit: a.argument(0).map(str::to_owned) })
+    ),
+    show!("show debugging", [SHOW, "State of each debugging option"], 15, |_| Exec::Show(Show::Debugging)),
+    show!(
+        "show dial-peer voice summary",
+        [SHOW, "Dial peer information", "Voice dial peers", "As a table"],
+        1,
+        |_| Exec::Show(Show::DialPeerVoice { tag: None, summary: true })
+    ),
+    show!(
+        "show dial-peer voice [<1-2147483647>]",
+        [SHOW, "Dial peer information", "Voice dial peers", "Tag"],
+        1,
+        |a| Exec::Show(Show::DialPeerVoice { tag: a.number(0), summary: false })
+    ),
+    show!(
+        "show dialplan number WORD",
+        [SHOW, "Dial plan", "Number", "Number to look up"],
+        1,
+        |a| Exec::Show(Show::DialplanNumber { number: a.argument(0).unwrap_or("").to_owned() })
+    ),
+    show!("show history", [SHOW, "Display the session command history"], 1, |_| Exec::Session(
+        SessionCommand::ShowHistory
+    )),
+    show!("show interfaces [INTERFACE]", [SHOW, "Interface status and configuration", "Interface"], 1, |a| {
+        Exec::Show(Show::Interfaces { name: a.argument(0).map(str::to_owned) })
+    }),
+    show!("show inventory", [SHOW, "Show the physical inventory"], 1, |_| Exec::Show(Show::Inventory)),
+    show!("show ip interface brief", [SHOW, "IP information", "IP interface status", "Brief"], 1, |_| {
+        Exec::Show(Show::IpInterfaceBrief)
+    }),
+    show!("show isdn active", [SHOW, "ISDN information", "Active calls"], 1, |_| Exec::Show(
+        Show::IsdnActive
+    )),
+    show!("show isdn service", [SHOW, "ISDN information", "Service state of channels"], 1, |_| Exec::Show(
+        Show::IsdnService
+    )),
+    show!("show isdn status", [SHOW, "ISDN information", "Line status"], 1, |_| Exec::Show(Show::IsdnStatus)),
+    show!("show logging", [SHOW, "Show the contents of logging buffers"], 1, |_| Exec::Show(Show::Logging)),
+    show!("show mwi", [SHOW, "Mailboxes, queues and trunks of message waiting indication"], 1, |_| {
+        Exec::Show(Show::Mwi)
+    }),
+    show!("show num-exp", [SHOW, "Number expansion"], 1, |_| Exec::Show(Show::NumExp)),
+    show!("show privilege", [SHOW, "Show current privilege level"], 1, |_| Exec::Session(
+        SessionCommand::ShowPrivilege
+    )),
+    show!("show processes cpu", [SHOW, "Active process statistics", "CPU use"], 1, |_| Exec::Show(
+        Show::ProcessesCpu
+    )),
+    show!("show processes memory", [SHOW, "Active process statistics", "Memory use"], 1, |_| Exec::Show(
+        Show::ProcessesMemory
+    )),
+    show!(
+        "show running-config [all]",
+        [SHOW, "Current operating configuration", "With defaults"],
+        15,
+        |_| Exec::Show(Show::RunningConfig { section: None })
+    ),
+    show!(
+        "show running-config interface INTERFACE",
+        [SHOW, "Current operating configuration", "One interface", "Interface"],
+        15,
+        |a| section(a, "interface")
+    ),
+    show!(
+        "show running-config voice-port WORD",
+        [SHOW, "Current operating configuration", "One voice port", "Port"],
+        15,
+        |a| section(a, "voice-port")
+    ),
+    show!(
+        "show running-config dial-peer <1-2147483647>",
+        [SHOW, "Current operating configuration", "One dial peer", "Tag"],
+        15,
+        |a| section(a, "dial-peer voice")
+    ),
+    show!("show sip-ua calls", [SHOW, SIP_UA, "Active calls"], 1, |_| Exec::Show(Show::SipUaCalls)),
+    show!(
+        "show sip-ua connections (tcp|udp) (brief|detail)",
+        [SHOW, SIP_UA, "Connections", "TCP", "UDP", "Brief", "In detail"],
+        1,
+        |_| Exec::Show(Show::SipUaConnections)
+    ),
+    show!("show sip-ua mwi", [SHOW, SIP_UA, "SIP message waiting indication"], 1, |_| Exec::Show(
+        Show::SipUaMwi
+    )),
+    show!("show sip-ua register status", [SHOW, SIP_UA, "Registrations", "Status"], 1, |_| Exec::Show(
+        Show::SipUaRegisterStatus
+    )),
+    show!("show sip-ua statistics", [SHOW, SIP_UA, "Response, traffic and retry statistics"], 1, |_| {
+        Exec::Show(Show::SipUaStatistics)
+    }),
+    show!("show sip-ua status", [SHOW, SIP_UA, "Status"], 1, |_| Exec::Show(Show::SipUaStatus)),
+    show!("show sip-ua timers", [SHOW, SIP_UA, "Timers"], 1, |_| Exec::Show(Show::SipUaTimers)),
+    show!("show startup-config", [SHOW, "Contents of startup configuration"], 15, |_| Exec::Show(
+        Show::StartupConfig
+    )),
+    show!("show tech-support", [SHOW, "Show system information for Tech-Support"], 15, |_| Exec::Show(
+        Show::TechSupport
+    )),
+    show!("show timers", [SHOW, "Protocol timers with their values"], 1, |_| Exec::Show(Show::Timers)),
+    show!(
+        "show trunk group [WORD]",
+        [SHOW, "Trunk information", "Trunk groups", "Label"],
+        1,
+        |a| Exec::Show(Show::TrunkGroup { label: a.argument(0).map(str::to_owned) })
+    ),
+    show!("show users", [SHOW, "Display information about terminal lines"], 1, |_| Exec::Show(Show::Users)),
+    show!("show version", [SHOW, "System hardware and software status"], 1, |_| Exec::Show(Show::Version)),
+    show!("show voice call summary", [SHOW, "Voice", "Calls", "As a table"], 1, |_| Exec::Show(
+        Show::VoiceCallSummary
+    )),
+    show!("show voice port summary", [SHOW, "Voice", "Voice ports", "As a table"], 1, |_| Exec::Show(
+        Show::VoicePort { port: None, summary: true }
+    )),
+    show!(
+        "show voice port [<0-99>|WORD]",
+        [SHOW, "Voice", "Voice ports", "Slot", "Port"],
+        1,
+        |a| Exec::Show(Show::VoicePort { port: a.argument(0).map(str::to_owned), summary: false })
+    ),
+    show!(
+        "show voice translation-rule [<1-2147483647>]",
+        [SHOW, "Voice", "Translation rules", "Tag"],
+        1,
+        |a| Exec::Show(Show::VoiceTranslationRule { rule: a.number(0) })
+    ),
+    command! { "terminal length <0-512>", help: &["Set terminal line parameters", "Set number of lines on a screen", "Rows, 0 for no pausing"],
+    privilege: 1, apply: Apply::Exec(|a| Exec::Session(SessionCommand::Length(a.number(0).unwrap_or(24)))) },
+    command! { "terminal width <0-512>", help: &["Set terminal line parameters", "Set width of the display terminal", "Columns"],
+    privilege: 1, apply: Apply::Exec(|a| Exec::Session(SessionCommand::Width(a.number(0).unwrap_or(80)))) },
+    command! { "terminal history size <0-256>", help: &["Set terminal line parameters", "Command history", "Size", "Lines"],
+    privilege: 1, apply: Apply::Exec(|a| Exec::Session(SessionCommand::HistorySize(a.number(0).unwrap_or(20)))) },
+    command! { "terminal monitor", help: &["Set terminal line parameters", "Copy debug output to the current terminal line"],
+    privilege: 1, apply: Apply::Exec(|_| Exec::Session(SessionCommand::Monitor(true))) },
+    command! { "terminal no monitor", help: &["Set terminal line parameters", "Negate", "Copy debug output to the current terminal line"],
+    privilege: 1, apply: Apply::Exec(|_| Exec::Session(SessionCommand::Monitor(false))) },
+    command! { "terminal (default|exec|no) LINE", help: &["Set terminal line parameters", "Default", "Exec", "Negate", "The setting"],
+    privilege: 1, apply: Apply::Exec(|_| Exec::Session(SessionCommand::Nothing)) },
+    command! { "test voice port WORD mwi (on|off)", help: &["Test subsystems", "Voice", "Voice port", "Port", "Message waiting indication", "On", "Off"],
+    apply: Apply::Exec(|a| Exec::TestVoicePortMwi { port: a.argument(0).unwrap_or("").to_owned(), on: a.has("on") }) },
+    command! { "test voice translation-rule <1-2147483647> WORD [LINE]", help: &["Test subsystems", "Voice", "Translation rule", "Tag", "Number", "Type and plan"],
+    apply: Apply::Exec(|a| Exec::TestTranslationRule { rule: a.number(0).unwrap_or(0), number: a.argument(1).unwrap_or("").to_owned() }) },
+    command! { "undebug all", help: &[UNDEBUG, "Turn off all debugging"], apply: Apply::Exec(|_| Exec::UndebugAll) },
+    command! { "undebug LINE", help: &[UNDEBUG, "What"], apply: Apply::Exec(undebug) },
+    command! { "write [memory]", help: &["Write running configuration to memory, network, or terminal", "Write to NV memory"],
+    apply: Apply::Exec(|_| Exec::WriteMemory) },
+    command! { "write erase", help: &["Write running configuration to memory, network, or terminal", "Erase NV memory"],
+    apply: Apply::Exec(|_| Exec::WriteErase) },
+    command! { "write terminal", help: &["Write running configuration to memory, network, or terminal", "Write to terminal"],
+    apply: Apply::Exec(|_| Exec::Show(Show::RunningConfig { section: None })) },
+];
+
+fn on(what: DebugTopic) -> Exec {
+    Exec::Debug { what, on: true }
+}
+
+fn section(args: &Args, kind: &str) -> Exec {
+    let name = args.argument(0).unwrap_or("");
+    Exec::Show(Show::RunningConfig { section: Some(format!("{kind} {name}")) })
+}
+
+/// `no debug X` and `undebug X` switch off what `debug X` switches on; words that are no topic switch off nothing.
+fn undebug(args: &Args) -> Exec {
+    let line = format!("debug {}", args.argument(0).unwrap_or(""));
+    let words = super::matcher::words(&line);
+    let table = super::ModeKind::Privileged.table();
+    let Ok(found) = super::matcher::find(table, &line, &words, false) else {
+        return Exec::Session(SessionCommand::Nothing);
+    };
+    match table.command(found.command).map(|(c, _)| c.apply) {
+        Some(Apply::Exec(run)) => match run(&found.args) {
+            Exec::Debug { what, .. } => Exec::Debug { what, on: false },
+            other => other,
+        },
+        _ => Exec::Session(SessionCommand::Nothing),
+    }
+}

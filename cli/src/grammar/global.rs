@@ -1,0 +1,344 @@
+//! Global configuration, in the order of `show running-config`.
+
+use super::reasons::{CALLS, CONSOLE, FEATURE, HARDWARE, HOST, INFO, ISDN, MEDIA, SIP};
+use super::{Apply, Command, ModeKind, WHOLE};
+use crate::config::{
+    ApplyError, Controller, ControllerKind, Interface, PortId, ProtocolEmulate, SerialInterface, TrunkGroup,
+    VoicePort, natural,
+};
+use crate::{command, kept};
+use dialpeer::{DialPeer, PeerKind};
+
+pub(super) static FIRST: &[Command] = &[
+    kept!("version LINE", ["Release that wrote the configuration", "Number"], INFO),
+    kept!("service LINE", ["Modify use of network based services", "The service"], CONSOLE, keyed: WHOLE, no_shown: true),
+    kept!("platform LINE", ["Platform", "The setting"], HARDWARE, keyed: WHOLE, no_shown: true),
+    command! {
+        "hostname WORD", help: &["Set system's network name", "This system's network name"],
+        apply: Apply::Acted(|cx| {
+            let name = cx.text(0).unwrap_or_else(|| "Router".to_owned());
+            if name.len() > 63 || !name.bytes().all(|b| b.is_ascii_graphic()) {
+                return Err(ApplyError::Argument(0));
+            }
+            cx.config.hostname = name;
+            Ok(())
+        }),
+    },
+    kept!("boot-start-marker", ["Beginning of the boot section"], INFO),
+    kept!("boot LINE", ["Modify system boot parameters", "The setting"], HOST, keyed: WHOLE),
+    kept!("boot-end-marker", ["End of the boot section"], INFO),
+    kept!("card type (e1|t1) <0-15> [<0-15>]", ["Card", "Card type", "E1", "T1", "Slot", "Subslot"], HARDWARE, keyed: WHOLE),
+    kept!("vrf definition WORD", ["VRF", "Define", "Name"], HOST, enters: Some(ModeKind::Kept), keyed: 3),
+    kept!("logging (buffered|console|monitor|trap|facility|source-interface|rate-limit|queue-limit|count|on|message-counter|history|userinfo|origin-id|synchronous) [LINE]",
+        ["Modify message logging facilities", "Buffer", "Console", "Terminals", "Servers", "Facility", "Interface", "Rate", "Queue", "Count",
+         "All", "Counter", "History", "Users", "Origin", "Synchronous", "The setting"], CONSOLE, keyed: 2, no_shown: true),
+    kept!("logging LINE", ["Modify message logging facilities", "Server address"], CONSOLE, keyed: WHOLE, no_shown: true, with_previous: true),
+    kept!("enable (secret|password) LINE", ["Modify enable password parameters", "Assign the privileged level secret",
+        "Assign the privileged level password", "Type and secret"], CONSOLE, keyed: 2),
+    kept!("aaa LINE", ["Authentication, Authorization and Accounting", "The setting"], HOST, keyed: WHOLE, no_shown: true),
+    kept!("clock LINE", ["Configure time-of-day clock", "timezone or summer-time"], HOST, keyed: WHOLE),
+    kept!("network-clock-participate LINE", ["Network clock participation", "Slot, wic or controller"], HARDWARE, keyed: WHOLE, no_shown: true),
+    kept!("network-clock-select LINE", ["Network clock source", "Priority and controller"], HARDWARE, keyed: WHOLE),
+    kept!("network-clock LINE", ["Network clock", "The setting"], HARDWARE, keyed: WHOLE),
+    kept!("dot11 LINE", ["Wireless LAN", "The setting"], HOST, keyed: WHOLE, no_shown: true),
+    kept!("ip source-route", ["Global IP configuration subcommands", "Source routing"], HOST, no_shown: true),
+    kept!("ip dhcp pool WORD", ["Global IP configuration subcommands", "DHCP", "Pool", "Name"], HOST, enters: Some(ModeKind::Kept), keyed: 4),
+    kept!("ip (cef|dhcp|domain|domain-name|domain-lookup|name-server|host|subnet-zero|classless|multicast-routing|routing|finger|bootp|gratuitous-arps|options|tcp|inspect|ips|admission|auth-proxy|cache|rcmd|scp|sla|vrf|arp|audit|multicast|telnet|igmp|pim|mobile|mroute|port-map|urlfilter|load-sharing) [LINE]",
+        IP_HELP, HOST, keyed: WHOLE, no_shown: true),
+    kept!("ipv6 LINE", ["Global IPv6 configuration commands", "The setting"], HOST, keyed: WHOLE, no_shown: true),
+    kept!("multilink LINE", ["PPP multilink global configuration", "The setting"], HOST, keyed: WHOLE),
+    kept!("vpdn enable", ["Virtual private dial-up network", "Enable"], HOST, no_shown: true),
+    kept!("subscriber LINE", ["Subscriber", "The setting"], HOST, keyed: WHOLE),
+    kept!("flow LINE", ["Flow", "The setting"], HOST, keyed: WHOLE),
+    kept!("memory-size LINE", ["Memory", "The setting"], HOST, keyed: WHOLE),
+    kept!("diagnostic LINE", ["Diagnostics", "The setting"], HOST, keyed: WHOLE),
+    kept!("spanning-tree LINE", ["Spanning tree", "The setting"], HOST, keyed: WHOLE),
+    kept!("vtp LINE", ["VLAN trunking", "The setting"], HOST, keyed: WHOLE),
+    kept!("vlan LINE", ["VLAN", "Number"], HOST, enters: Some(ModeKind::Kept), keyed: WHOLE),
+    command! {
+        "isdn switch-type WORD",
+        help: &["Global ISDN configuration commands", "Select the ISDN switch type", "primary-qsig, primary-net5, primary-ni, ..."],
+        apply: Apply::Acted(|cx| { cx.config.isdn_switch_type = super::hardware::switch_type(cx)?; Ok(()) }),
+    },
+    kept!("isdn LINE", ["Global ISDN configuration commands", "The setting"], ISDN, keyed: WHOLE, with_previous: true),
+];
+
+pub(super) static VOICE: &[Command] = &[
+    command! {
+        "trunk group WORD", enters: Some(ModeKind::TrunkGroup), keyed: 3,
+        help: &["Trunk", "Trunk group", "Label, up to 63 characters"],
+        apply: Apply::Acted(|cx| {
+            let label = cx.name().to_owned();
+            let (no, groups) = (cx.no, &mut cx.config.trunk_groups);
+            if no {
+                groups.retain(|g| g.label != label);
+            } else if !groups.iter().any(|g| g.label == label) {
+                groups.push(TrunkGroup { label, hunt_scheme: Default::default() });
+            }
+            Ok(())
+        }),
+    },
+    kept!("crypto LINE", ["Encryption", "The setting"], HOST, enters: Some(ModeKind::Kept), keyed: WHOLE, no_shown: true),
+    kept!("voice-card LINE", ["Voice card", "Slot"], HARDWARE, enters: Some(ModeKind::KeptVoiceCard), keyed: WHOLE),
+    kept!("voice rtp send-recv", ["Voice", "RTP", "Both directions before the answer"], MEDIA),
+    kept!("voice call LINE", ["Voice", "Calls", "The setting"], CALLS, keyed: WHOLE),
+    kept!("voice service pots", ["Voice", "Voice service", "POTS"], CALLS, enters: Some(ModeKind::KeptVoiceServicePots), keyed: 3),
+    command! {
+        "voice service voip", enters: Some(ModeKind::VoiceServiceVoip), keyed: 3, with_previous: true,
+        help: &["Voice", "Voice service", "VoIP"],
+        apply: Apply::Acted(|cx| {
+            if cx.no {
+                cx.config.voice_service_voip = Default::default();
+            }
+            Ok(())
+        }),
+    },
+    kept!("voice service (saf|voatm|vofr) [LINE]", ["Voice", "Voice service", "Service advertisement", "ATM", "Frame relay", "Options"], FEATURE,
+        enters: Some(ModeKind::Kept), keyed: 3, with_previous: true),
+    kept!("voice class codec <1-10000>", ["Voice", "Voice class", "Codec preferences", "Tag"], MEDIA, enters: Some(ModeKind::VoiceClassCodec), keyed: 4),
+    kept!("voice class uri WORD (sip|tel)", ["Voice", "Voice class", "URI", "Tag", "sip:", "tel:"], CALLS, enters: Some(ModeKind::VoiceClassUri), keyed: 4),
+    kept!("voice class uri (sip|tel) LINE", ["Voice", "Voice class", "URI", "sip:", "tel:", "The setting"], CALLS, keyed: WHOLE, with_previous: true),
+    kept!("voice class (aaa|busyout|called-number|cause-code|dpg|dscp-profile|dualtone|dualtone-detect-params|e164-pattern-map|e164-translation|h323|media|permanent|phone-proxy|resource-group|route-string|server-group|sip-copylist|sip-event-list|sip-hdr-passthrulist|sip-options-keepalive|sip-predefined|sip-profiles|srtp-crypto|stun-usage|tenant|tls-cipher|tls-profile|tone-signal|tone|ua-stun|video|codec-profile) LINE",
+        CLASS_HELP, CALLS, enters: Some(ModeKind::KeptClass), keyed: WHOLE),
+    kept!("voice class custom-cptone WORD", ["Voice", "Voice class", "Custom tones", "Name"], MEDIA, enters: Some(ModeKind::CustomCptone), keyed: 4),
+    kept!("voice register (global|dn|pool|template|dialplan|session-server|pool-type) [LINE]", ["Voice", "SIP telephones", "Global", "Number", "Telephone", "Template",
+        "Dial plan", "Server", "Type", "Tag"], FEATURE, enters: Some(ModeKind::KeptRegister), keyed: WHOLE),
+    kept!("voice translation-rule <1-2147483647>", ["Voice", "Translation rule", "Tag"], CALLS, enters: Some(ModeKind::TranslationRule), keyed: 3),
+    kept!("voice translation-profile WORD", ["Voice", "Translation profile", "Name"], CALLS, enters: Some(ModeKind::TranslationProfile), keyed: 3),
+    kept!("voice hunt-group LINE", ["Voice", "Hunt group", "Tag and kind"], FEATURE, enters: Some(ModeKind::Kept), keyed: WHOLE),
+    kept!("voice (moh-group|user-profile|logout-profile|mlpp|lpcor|source-group|emergency|enum-match-table|statistics|dnis-map|vad-time|echo-canceller|local-bypass|vrf|dsp|pcm|hpi|iec|dialpeer-hunt|alaw|cause-code) [LINE]",
+        ["Voice", "Music", "User", "Logout", "Precedence", "Partitioning", "Source group", "Emergency", "ENUM", "Statistics", "DNIS", "VAD", "Echo",
+         "Bypass", "VRF", "DSP", "PCM", "Capture", "Error codes", "Hunting", "A-law", "Causes", "The setting"],
+        CALLS, keyed: WHOLE, no_shown: true),
+    kept!("voice hunt LINE", ["Voice", "Causes that go on hunting", "Cause"], CALLS, keyed: WHOLE, no_shown: true),
+    kept!("translation-rule <1-2147483647>", ["Translation rule of old releases", "Tag"], CALLS, enters: Some(ModeKind::Kept), keyed: 2),
+    kept!("call LINE", ["Calls", "The setting"], CALLS, keyed: WHOLE),
+    kept!("application", ["Applications"], FEATURE, enters: Some(ModeKind::Kept)),
+    kept!("license LINE", ["License", "The setting"], INFO, keyed: WHOLE),
+    kept!("archive", ["Archive of configurations"], CONSOLE, enters: Some(ModeKind::Archive)),
+    kept!("username LINE", ["Establish User Name Authentication", "Name and settings"], CONSOLE, keyed: 2),
+    kept!("redundancy", ["Redundancy"], HOST, enters: Some(ModeKind::Kept)),
+    command! {
+        "controller (E1|T1) WORD", enters: Some(ModeKind::Controller), keyed: 3, sorted: true,
+        help: &["Configure a specific controller", "E1 controller", "T1 controller", "Unit"],
+        apply: Apply::Acted(|cx| {
+            let name = cx.name().to_owned();
+            if PortId::parse(&name).is_none_or(|p| p.controller().is_some()) {
+                return Err(ApplyError::Argument(0));
+            }
+            let kind = if cx.args.has("E1") { ControllerKind::E1 } else { ControllerKind::T1 };
+            let (no, controllers) = (cx.no, &mut cx.config.controllers);
+            let at = controllers.iter().position(|c| c.name == name && c.kind == kind);
+            match at {
+                Some(at) if no => {
+                    let gone = controllers.remove(at);
+                    cx.vanish.push(format!("interface {}", gone.serial_interface()));
+                    cx.vanish.push(format!("voice-port {}", gone.voice_port()));
+                }
+                None if !no => {
+                    controllers.push(Controller { kind, name, pri_group: None, shutdown: false });
+                    controllers.sort_by(|a, b| a.kind.name().cmp(b.kind.name()).then_with(|| natural(&a.name, &b.name)));
+                }
+                _ => {}
+            }
+            Ok(())
+        }),
+    },
+    kept!("controller LINE", ["Configure a specific controller", "Kind and unit"], HARDWARE, enters: Some(ModeKind::Kept), keyed: WHOLE, with_previous: true),
+    kept!("class-map LINE", ["Configure QoS Class Map", "Name"], HOST, enters: Some(ModeKind::Kept), keyed: WHOLE),
+    kept!("policy-map LINE", ["Configure QoS Policy Map", "Name"], HOST, enters: Some(ModeKind::Kept), keyed: WHOLE),
+    kept!("zone LINE", ["Zone", "The setting"], HOST, enters: Some(ModeKind::Kept), keyed: WHOLE),
+    kept!("interface range LINE", ["Select an interface to configure", "Range", "Interfaces"], HOST, enters: Some(ModeKind::Kept), keyed: WHOLE),
+    command! {
+        "interface INTERFACE [multipoint|point-to-point]", enters: Some(ModeKind::Interface), keyed: 2, sorted: true,
+        help: &["Select an interface to configure", "Interface", "Multipoint", "Point to point"],
+        apply: Apply::Acted(interface),
+    },
+    kept!("router LINE", ["Enable a routing process", "Protocol and process"], HOST, enters: Some(ModeKind::KeptRouter), keyed: WHOLE),
+    kept!("ip (forward-protocol|http|flow-export|flow-cache|nat|route|radius|tacacs|ssh|ftp|tftp|rtcp|qos|rtp|local|default-gateway|default-network|as-path|prefix-list|community-list|alias|sdr|dvmrp|rsvp|explicit-path|accounting|access-group|dns|bgp-community|tunnel|wccp|flow-top-talkers) [LINE]",
+        IP_LATE_HELP, HOST, keyed: WHOLE, no_shown: true),
+    kept!("ip access-list LINE", ["Global IP configuration subcommands", "Named access list", "Kind and name"], HOST, enters: Some(ModeKind::Kept), keyed: WHOLE, with_previous: true),
+    kept!("access-list LINE", ["Add an access list entry", "The entry"], HOST, keyed: WHOLE),
+    kept!("dialer-list LINE", ["Create a dialer list entry", "The entry"], HOST, keyed: WHOLE),
+    kept!("cdp LINE", ["Global CDP configuration", "The setting"], HOST, keyed: WHOLE, no_shown: true),
+    kept!("route-map LINE", ["Create route-map", "Name"], HOST, enters: Some(ModeKind::Kept), keyed: WHOLE),
+    kept!("snmp-server LINE", ["Modify SNMP engine parameters", "The setting"], HOST, keyed: WHOLE, no_shown: true),
+    kept!("tftp-server LINE", ["Provide TFTP service", "File"], FEATURE, keyed: WHOLE),
+    kept!("tacacs-server LINE", ["TACACS+", "The setting"], HOST, keyed: WHOLE),
+    kept!("radius-server LINE", ["RADIUS", "The setting"], HOST, keyed: WHOLE),
+    kept!("radius LINE", ["RADIUS", "Server"], HOST, enters: Some(ModeKind::Kept), keyed: WHOLE),
+    kept!("control-plane [LINE]", ["Configure control plane services", "Kind"], HOST, enters: Some(ModeKind::Kept), keyed: WHOLE),
+    kept!("ss7 LINE", ["SS7", "The setting"], FEATURE, keyed: WHOLE),
+    kept!("resource-pool LINE", ["Resource pool", "The setting"], FEATURE, keyed: WHOLE),
+    kept!("spe LINE", ["Service processing element", "The setting"], HARDWARE, enters: Some(ModeKind::Kept), keyed: WHOLE),
+    kept!("modemcap LINE", ["Modem capability", "The setting"], HARDWARE, keyed: WHOLE),
+    command! {
+        "voice-port WORD", enters: Some(ModeKind::VoicePort), keyed: 2, sorted: true,
+        help: &["Configure voice port", "Voice port slot/port or slot/subslot/port, :15, :23 or :D for a trunk"],
+        apply: Apply::Acted(|cx| {
+            let port = PortId::parse(cx.name()).ok_or(ApplyError::Argument(0))?;
+            let (no, ports) = (cx.no, &mut cx.config.voice_ports);
+            match (no, ports.binary_search_by(|p| p.port.cmp(&port))) {
+                (true, Ok(at)) => { ports.remove(at); }
+                (false, Err(at)) => ports.insert(at, VoicePort::new(port)),
+                _ => {}
+            }
+            Ok(())
+        }),
+    },
+    kept!("ccm-manager LINE", ["Call manager", "The setting"], FEATURE, keyed: WHOLE, no_shown: true),
+    kept!("mgcp [LINE]", ["Media Gateway Control Protocol", "The setting"], FEATURE, keyed: WHOLE, no_shown: true),
+    kept!("mgcp profile WORD", ["Media Gateway Control Protocol", "Profile", "Name"], FEATURE, enters: Some(ModeKind::Kept), keyed: 3, with_previous: true),
+    kept!("sccp [LINE]", ["Skinny", "The setting"], FEATURE, keyed: WHOLE, no_shown: true),
+    kept!("sccp ccm group <1-50>", ["Skinny", "Call manager", "Group", "Number"], FEATURE, enters: Some(ModeKind::Kept), keyed: 4, with_previous: true),
+    kept!("dspfarm profile LINE", ["DSP farm", "Profile", "Number and kind"], FEATURE, enters: Some(ModeKind::Kept), keyed: WHOLE),
+    kept!("dspfarm [LINE]", ["DSP farm", "The setting"], FEATURE, keyed: WHOLE, with_previous: true),
+    kept!("dial-peer cor custom", ["Dial map (peer) configuration", "Class of restriction", "Names"], CALLS, enters: Some(ModeKind::KeptCor), keyed: 3),
+    kept!("dial-peer cor list WORD", ["Dial map (peer) configuration", "Class of restriction", "List", "Name"], CALLS, enters: Some(ModeKind::KeptCorList), keyed: 4),
+    command! {
+        "dial-peer voice <1-2147483647> pots", enters: Some(ModeKind::PotsPeer), keyed: 3,
+        help: &["Dial map (peer) configuration", "Voice dial peer", "Voice dial-peer tag", "Telephony"],
+        apply: Apply::Acted(peer),
+    },
+    command! {
+        "dial-peer voice <1-2147483647> voip", enters: Some(ModeKind::VoipPeer), keyed: 3, with_previous: true,
+        help: &["Dial map (peer) configuration", "Voice dial peer", "Voice dial-peer tag", "Voice over IP"],
+        apply: Apply::Acted(peer),
+    },
+    command! {
+        "dial-peer voice <1-2147483647>", keyed: 3, with_previous: true,
+        help: &["Dial map (peer) configuration", "Voice dial peer", "Voice dial-peer tag"],
+        apply: Apply::Acted(peer),
+    },
+    kept!("dial-peer voice <1-2147483647> (vofr|voatm|mmoip)", ["Dial map (peer) configuration", "Voice dial peer", "Voice dial-peer tag", "Frame relay",
+        "ATM", "Multimedia mail"], FEATURE, enters: Some(ModeKind::Kept), keyed: 3, with_previous: true),
+    kept!("dial-peer (hunt|terminator|search|outbound|data|no-match|inbound|outbound-status) LINE", ["Dial map (peer) configuration", "Hunting order",
+        "End of dialling", "Search", "Outbound", "Data", "No match", "Inbound", "Status", "The setting"], CALLS, keyed: 2),
+    kept!("num-exp WORD WORD", ["Dial Map Number Expansion", "Digit string", "Substitution pattern"], CALLS, keyed: 2),
+    kept!("gateway", ["Gateway"], CALLS, enters: Some(ModeKind::KeptGateway)),
+    command! {
+        "sip-ua", enters: Some(ModeKind::SipUa), keyed: 1,
+        help: &["SIP User Agent (UA)"],
+        apply: Apply::Acted(|cx| {
+            if cx.no {
+                cx.config.sip_ua = Default::default();
+            }
+            Ok(())
+        }),
+    },
+    kept!("gatekeeper", ["Gatekeeper"], FEATURE, enters: Some(ModeKind::Kept)),
+    kept!("gw-accounting LINE", ["Accounting of calls", "The setting"], CALLS, enters: Some(ModeKind::Kept), keyed: WHOLE),
+    kept!("gw-type-prefix LINE", ["H.323 prefixes", "The setting"], FEATURE, keyed: WHOLE),
+    kept!("telephony-service", ["Telephony service"], FEATURE, enters: Some(ModeKind::KeptTelephony), no_shown: true),
+    kept!("call-manager-fallback", ["Fallback for telephones"], FEATURE, enters: Some(ModeKind::Kept)),
+    kept!("credentials", ["Credentials"], FEATURE, enters: Some(ModeKind::Kept)),
+    kept!("ephone-template <1-20>", ["Telephone template", "Tag"], FEATURE, enters: Some(ModeKind::KeptEphone), keyed: 2),
+    kept!("ephone-dn-template <1-20>", ["Extension template", "Tag"], FEATURE, enters: Some(ModeKind::KeptEphoneDn), keyed: 2),
+    kept!("ephone-dn <1-10000> [dual-line|octo-line]", ["Extension", "Tag", "Two calls", "Eight calls"], FEATURE, enters: Some(ModeKind::KeptEphoneDn), keyed: 2),
+    kept!("ephone <1-10000>", ["Telephone", "Tag"], FEATURE, enters: Some(ModeKind::KeptEphone), keyed: 2),
+    kept!("ephone-hunt LINE", ["Hunt group of extensions", "Tag and kind"], FEATURE, enters: Some(ModeKind::Kept), keyed: WHOLE),
+    kept!("ephone-type LINE", ["Kind of telephone", "Name"], FEATURE, enters: Some(ModeKind::Kept), keyed: WHOLE),
+];
+
+pub(super) static LAST: &[Command] = &[
+    kept!("alias WORD LINE", ["Create command alias", "Mode", "Alias and command"], CONSOLE, keyed: WHOLE),
+    kept!("banner (motd|login|exec|incoming|slip-ppp|prompt-timeout) LINE", ["Define a login banner", "Message of the day", "Login", "Exec", "Incoming",
+        "SLIP and PPP", "Login timeout", "c banner-text c, where 'c' is a delimiting character"], crate::config::BANNER, keyed: 2),
+    kept!("privilege LINE", ["Command privilege parameters", "Mode, level and command"], CONSOLE, keyed: WHOLE),
+    kept!("line (con|console|aux|vty|tty|<0-2000>) [<0-2000>] [<0-2000>]", ["Configure a terminal line", "Primary terminal line", "Primary terminal line",
+        "Auxiliary line", "Virtual terminal", "Terminal controller", "First line number", "First line number", "Last line number"], CONSOLE,
+        enters: Some(ModeKind::Line), keyed: WHOLE),
+    kept!("line (<0-2000>|WORD) [WORD]", ["Configure a terminal line", "Number", "slot/port", "slot/port"], CONSOLE, enters: Some(ModeKind::Line), keyed: WHOLE, with_previous: true),
+    kept!("exception LINE", ["Exception handling", "The setting"], HOST, keyed: WHOLE),
+    kept!("process cpu LINE", ["Process", "CPU", "The setting"], HOST, keyed: WHOLE),
+    kept!("scheduler LINE", ["Scheduler parameters", "The setting"], HOST, keyed: WHOLE, no_shown: true),
+    kept!("event manager applet LINE", ["Events", "Embedded manager", "Applet", "Name"], FEATURE, enters: Some(ModeKind::Kept), keyed: WHOLE),
+    kept!("event manager LINE", ["Events", "Embedded manager", "The setting"], FEATURE, keyed: WHOLE, with_previous: true),
+    kept!("ntp LINE", ["Configure NTP", "The setting"], HOST, keyed: WHOLE),
+    kept!("sntp LINE", ["Configure SNTP", "The setting"], HOST, keyed: WHOLE),
+    kept!("netconf LINE", ["NETCONF", "The setting"], FEATURE, keyed: WHOLE),
+    kept!("netconf-yang", ["NETCONF over YANG models"], FEATURE),
+    kept!("restconf", ["RESTCONF"], FEATURE),
+    kept!("parser LINE", ["Configure parser", "The setting"], CONSOLE, keyed: WHOLE),
+    kept!("file prompt (alert|noisy|quiet)", ["Files", "Questions", "Alert", "All", "None"], CONSOLE),
+    kept!("login LINE", ["Login security", "The setting"], CONSOLE, keyed: WHOLE),
+    kept!("security LINE", ["Security", "The setting"], CONSOLE, keyed: WHOLE),
+    kept!("monitor LINE", ["Monitoring", "The setting"], HOST, keyed: WHOLE),
+    kept!("track LINE", ["Object tracking", "Number and object"], HOST, enters: Some(ModeKind::Kept), keyed: WHOLE),
+    kept!("supplementary-service LINE", ["Supplementary services", "The service"], SIP, keyed: WHOLE),
+    kept!("virtual-service WORD", ["Virtual service", "Name"], FEATURE, enters: Some(ModeKind::Kept), keyed: 2),
+    kept!("chat-script LINE", ["Chat script", "The script"], HOST, keyed: WHOLE),
+    kept!("async-bootp LINE", ["Bootp for async interfaces", "The setting"], HOST, keyed: WHOLE),
+    kept!("default-value LINE", ["Default characters", "The setting"], CONSOLE, keyed: WHOLE),
+    kept!("buffers LINE", ["Buffers", "The setting"], HOST, keyed: WHOLE),
+    kept!("alarm-interface LINE", ["Alarm interface", "The setting"], HARDWARE, keyed: WHOLE),
+];
+
+const IP_HELP: [&str; 36] = with_ends::<36>("Global IP configuration subcommands");
+const IP_LATE_HELP: [&str; 33] = with_ends::<33>("Global IP configuration subcommands");
+const CLASS_HELP: [&str; 36] = with_ends::<36>("Voice class");
+
+/// Help of long lists of words that are only kept: one text for all.
+const fn with_ends<const N: usize>(text: &'static str) -> [&'static str; N] {
+    [text; N]
+}
+
+fn peer(cx: &mut crate::config::Cx<'_>) -> Result<(), ApplyError> {
+    let tag: u32 = cx.args.number(0).ok_or(ApplyError::Argument(0))?;
+    let kind = if cx.args.has("voip") { PeerKind::Voip } else { PeerKind::Pots };
+    let (no, peers) = (cx.no, &mut cx.config.dial_peers);
+    if no {
+        peers.retain(|p| p.tag != tag);
+        return Ok(());
+    }
+    match peers.iter().find(|p| p.tag == tag) {
+        Some(old) if old.kind != kind => Err(ApplyError::Text(format!(
+            "% dial-peer voice {tag} exists as {}; remove it first to change its type",
+            old.kind
+        ))),
+        Some(_) => Ok(()),
+        None => {
+            peers.push(DialPeer::new(tag, kind));
+            Ok(())
+        }
+    }
+}
+
+fn interface(cx: &mut crate::config::Cx<'_>) -> Result<(), ApplyError> {
+    let name = cx.name().to_owned();
+    let no = cx.no;
+    match name.strip_prefix("Serial").filter(|n| n.contains(':')) {
+        Some(channel) => {
+            let serials = &mut cx.config.serial_interfaces;
+            let at = serials.iter().position(|s| s.name == channel);
+            match at {
+                Some(at) if no => {
+                    serials.remove(at);
+                }
+                None if !no => serials.push(SerialInterface {
+                    name: channel.to_owned(),
+                    protocol_emulate: ProtocolEmulate::User,
+                    switch_type: None,
+                    timers: Vec::new(),
+                    shutdown: false,
+                    trunk_groups: Vec::new(),
+                }),
+                _ => {}
+            }
+            serials.sort_by(|a, b| natural(&a.name, &b.name));
+        }
+        None => {
+            let interfaces = &mut cx.config.interfaces;
+            let at = interfaces.iter().position(|i| i.name == name);
+            match at {
+                Some(at) if no => {
+                    interfaces.remove(at);
+                }
+                None if !no => interfaces.push(Interface { name, address: None, shutdown: false }),
+                _ => {}
+            }
+            interfaces.sort_by(|a, b| natural(&a.name, &b.name));
+        }
+    }
+    Ok(())
+}

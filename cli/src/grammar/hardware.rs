@@ -1,0 +1,368 @@
+//! Controllers, interfaces, D channels, trunk groups, lines, archive.
+
+use super::reasons::{CALLS, CONSOLE, HARDWARE, HOST, ISDN, LINE as LINE_LATER};
+use super::{Apply, Command, ModeKind, WHOLE};
+use crate::config::{ApplyError, Cx, HuntScheme, ProtocolEmulate, SwitchType, Timeslots};
+use crate::{command, kept};
+
+pub(super) static CONTROLLER: &[Command] = &[
+    command! {
+        "shutdown", help: &["Shut down a DS1 link (send Blue Alarm)"],
+        apply: Apply::Acted(|cx| { let on = !cx.no; cx.controller()?.shutdown = on; Ok(()) }),
+    },
+    kept!("mode (atm|cas) [LINE]", ["Mode", "ATM", "CAS", "Options"], HARDWARE),
+    kept!(
+        "framing (crc4|no-crc4|NO-CRC4|esf|sf)",
+        [
+            "Specify the type of Framing on a DS1 link",
+            "CRC-4",
+            "No CRC-4",
+            "No CRC-4",
+            "Extended Superframe",
+            "Superframe"
+        ],
+        HARDWARE
+    ),
+    kept!("crc-threshold <0-3000>", ["CRC errors that take the link down", "Number"], HARDWARE),
+    kept!("fdl (ansi|att|both)", ["Facility data link", "ANSI", "AT&T", "Both"], HARDWARE),
+    kept!(
+        "clock source (line [primary|secondary [LINE]]|internal|loop-timed|network|adaptive|free-running)",
+        [
+            "Clock",
+            "Clock source",
+            "From the line",
+            "First choice",
+            "Second choice",
+            "Number",
+            "Internal",
+            "Loop timed",
+            "Network",
+            "Adaptive",
+            "Free running"
+        ],
+        HARDWARE
+    ),
+    kept!(
+        "linecode (ami|b8zs|hdb3)",
+        ["Specify the line encoding method for a DS1 link", "AMI", "B8ZS", "HDB3"],
+        HARDWARE
+    ),
+    kept!("line-termination (75-ohm|120-ohm)", ["Line termination", "75 ohm", "120 ohm"], HARDWARE),
+    kept!(
+        "cablelength LINE",
+        ["Specify the cable length for a DS1 link", "long or short and the length"],
+        HARDWARE
+    ),
+    command! {
+        "pri-group timeslots WORD [service WORD|nfas_d LINE|voice-dsp]",
+        help: &["Configure the specified timeslots for PRI", "Specify timeslots", "List of timeslots such as 1-31", "Service",
+            "Its name", "Non-facility associated signalling", "Its settings", "Voice DSP"],
+        apply: Apply::Acted(pri_group),
+    },
+    kept!("pri-group", ["Configure the specified timeslots for PRI"], HARDWARE, with_previous: true),
+    kept!("ds0-group <0-30> timeslots WORD [LINE]", ["Configure the specified timeslots for CAS", "Group", "Specify timeslots",
+        "List of timeslots", "Signalling type"], HARDWARE, keyed: 2),
+    kept!("channel-group <0-30> [LINE]", ["Specify the timeslots of a channel", "Group", "Timeslots"], HARDWARE, keyed: 2),
+    kept!("tdm-group <0-30> LINE", ["TDM group", "Group", "Timeslots"], HARDWARE, keyed: 2),
+    kept!("cas-custom <0-30>", ["Customise CAS", "Group"], HARDWARE, keyed: 2),
+    kept!("loopback LINE", ["Loopback", "Kind"], HARDWARE),
+    kept!("trunk-group LINE", ["Trunk group", "Label and timeslots"], CALLS, keyed: WHOLE),
+    kept!("guard-timer LINE", ["Guard timer", "Milliseconds and action"], ISDN),
+    kept!("alarm LINE", ["Alarm", "The setting"], HARDWARE, keyed: WHOLE),
+    kept!("yellow LINE", ["Yellow alarm", "The setting"], HARDWARE, keyed: WHOLE),
+    kept!("description LINE", ["Controller specific description", "Text"], HARDWARE),
+    kept!("ss7 LINE", ["SS7", "The setting"], HARDWARE, keyed: WHOLE),
+    kept!("national LINE", ["National bits", "The setting"], HARDWARE, keyed: WHOLE),
+];
+
+pub(super) static INTERFACE: &[Command] = &[
+    kept!("description LINE", ["Interface specific description", "Text"], HOST),
+    kept!("bandwidth LINE", ["Set bandwidth informational parameter", "kbit/s"], HOST),
+    command! {
+        "ip address A.B.C.D A.B.C.D [secondary]",
+        help: &["Interface Internet Protocol config commands", "Set the IP address of an interface", "IP address", "IP subnet mask",
+            "Further address"],
+        no_shown: true,
+        apply: Apply::Acted(|cx| {
+            let address = match (cx.no, cx.args.has("secondary")) {
+                (false, true) => return Ok(()),
+                (false, false) => cx.args.number(0).zip(cx.args.number(1)),
+                (true, _) => None,
+            };
+            if let Some(interface) = cx.interface() {
+                interface.address = address;
+            }
+            Ok(())
+        }),
+    },
+    kept!("ip address (dhcp|negotiated) [LINE]", ["Interface Internet Protocol config commands", "Set the IP address of an interface", "By DHCP",
+        "By PPP", "Options"], HOST, with_previous: true),
+    kept!("ip (access-group|nat|virtual-reassembly|unnumbered|ospf|helper-address|route-cache|mroute-cache|redirects|unreachables|proxy-arp|mtu|tcp|dhcp|policy|flow|inspect|verify|pim|igmp|nbar|rip|summary-address|vrf|rtp|load-sharing|authentication|hold-time|hello-interval|bandwidth-percent|directed-broadcast|broadcast-address|information-reply|mask-reply|split-horizon|accounting|arp|nhrp|rsvp|wccp|sdr|cgmp|dvmrp|traffic-export|ddns|urlfilter|ips|auth-proxy|admission|header-compression|multicast|mobile|port-unreachable|security|trigger-authentication|gratuitous-arps|idle-group|tunnel|lsr|access-list) [LINE]",
+        IP_HELP, HOST, keyed: WHOLE, no_shown: true),
+    kept!("encapsulation LINE", ["Set encapsulation type for an interface", "Type"], HOST),
+    kept!("ipv6 LINE", ["IPv6 interface subcommands", "The setting"], HOST, keyed: WHOLE, no_shown: true),
+    kept!("duplex (auto|full|half)", ["Configure duplex operation", "Auto", "Full", "Half"], HOST),
+    kept!("speed LINE", ["Configure speed operation", "auto, 10, 100, 1000"], HOST),
+    kept!("negotiation auto", ["Negotiation", "Automatic"], HOST, no_shown: true),
+    kept!("media-type LINE", ["Media type", "Type"], HOST),
+    kept!("load-interval <30-600>", ["Load interval", "Seconds"], HOST),
+    kept!("switchport [LINE]", ["Switching", "The setting"], HOST, keyed: WHOLE, no_shown: true),
+    kept!("spanning-tree LINE", ["Spanning tree", "The setting"], HOST, keyed: WHOLE),
+    kept!("ppp LINE", ["Point-to-Point Protocol", "The setting"], HOST, keyed: WHOLE),
+    kept!("dialer LINE", ["Dial-on-demand routing", "The setting"], HOST, keyed: WHOLE),
+    kept!("dialer-group <1-128>", ["Dialer group", "Number"], HOST),
+    kept!("async LINE", ["Async interface", "The setting"], HOST, keyed: WHOLE),
+    kept!("peer default LINE", ["Peer parameters", "Defaults", "The setting"], HOST, keyed: WHOLE),
+    kept!("logging event LINE", ["Logging", "Events", "Kind"], HOST, keyed: WHOLE, no_shown: true),
+    kept!("keepalive [LINE]", ["Enable keepalive", "Seconds"], HOST, no_shown: true),
+    kept!("mtu <64-18000>", ["Set the interface Maximum Transmission Unit", "Octets"], HOST),
+    kept!("service-policy LINE", ["Configure CBWFQ Service Policy", "Direction and name"], HOST, keyed: WHOLE),
+    kept!("service-module LINE", ["Service module", "The setting"], HOST, keyed: WHOLE),
+    kept!("crypto LINE", ["Encryption", "The setting"], HOST, keyed: WHOLE),
+    kept!("standby LINE", ["HSRP", "The setting"], HOST, keyed: WHOLE),
+    kept!("tunnel LINE", ["Tunnel", "The setting"], HOST, keyed: WHOLE),
+    kept!("vrf forwarding WORD", ["VRF", "Forwarding", "Name"], HOST),
+    kept!("h323-gateway voip LINE", ["H.323 gateway", "VoIP", "The setting"], HOST, keyed: WHOLE),
+    kept!("clock rate LINE", ["Clock", "Rate", "bit/s"], HOST),
+    kept!("group-range LINE", ["Group range", "Lines"], HOST),
+    kept!("snmp LINE", ["SNMP", "The setting"], HOST, keyed: WHOLE, no_shown: true),
+    kept!("mop LINE", ["DEC MOP server commands", "The setting"], HOST, keyed: WHOLE, no_shown: true),
+    command! {
+        "isdn switch-type WORD", keyed: 0,
+        help: &["ISDN interface subcommands", "Select the ISDN switch type", "primary-qsig, primary-net5, primary-ni, ..."],
+        apply: Apply::Acted(|cx| {
+            let kind = switch_type(cx)?;
+            match cx.serial() {
+                Some(serial) => { serial.switch_type = kind; Ok(()) }
+                None => Ok(()),
+            }
+        }),
+    },
+    command! {
+        "isdn timer (T200|T203|T301|T302|T303|T304|T305|T306|T307|T308|T309|T310|T313|T314|T316|T318|T319|T321|T322|t200|t203|t306|t309|t310) <1-400000>",
+        keyed: 3,
+        help: &["ISDN interface subcommands", "Timers", "T200", "T203", "T301", "T302", "T303", "T304", "T305", "T306", "T307", "T308",
+            "T309", "T310", "T313", "T314", "T316", "T318", "T319", "T321", "T322", "T200", "T203", "T306", "T309", "T310", "Milliseconds"],
+        apply: Apply::Acted(|cx| {
+            let name = cx.args.word(2).unwrap_or("").to_ascii_uppercase();
+            let value = if cx.no { None } else { cx.args.number::<u32>(0) };
+            if let Some(serial) = cx.serial() {
+                let at = serial.timers.iter().position(|(n, _)| *n == name);
+                match (at, value) {
+                    (Some(at), Some(value)) => serial.timers.iter_mut().skip(at).take(1).for_each(|t| t.1 = value),
+                    (None, Some(value)) => serial.timers.push((name, value)),
+                    (Some(at), None) => { serial.timers.remove(at); }
+                    (None, None) if name.is_empty() => serial.timers.clear(),
+                    (None, None) => {}
+                }
+            }
+            Ok(())
+        }),
+    },
+    command! {
+        "isdn protocol-emulate (user|network)", default: "isdn protocol-emulate user",
+        help: &["ISDN interface subcommands", "Select network/user mode", "User side", "Network side"],
+        apply: Apply::Acted(|cx| {
+            let side = if cx.args.has("network") && !cx.no { ProtocolEmulate::Network } else { ProtocolEmulate::User };
+            if let Some(serial) = cx.serial() {
+                serial.protocol_emulate = side;
+            }
+            Ok(())
+        }),
+    },
+    kept!("isdn LINE", ["ISDN interface subcommands", "The setting"], ISDN, keyed: WHOLE, no_shown: true, with_previous: true),
+    command! {
+        "trunk-group WORD [<1-64>]", keyed: 2,
+        help: &["Trunk group of this interface", "Trunk group label", "Preference"],
+        apply: Apply::Acted(|cx| {
+            let (label, no, preference) = super::trunk_group_words(cx);
+            if let Some(serial) = cx.serial() {
+                super::member(&mut serial.trunk_groups, label, no, preference);
+            }
+            Ok(())
+        }),
+    },
+    kept!("cdp LINE", ["CDP interface subcommands", "enable"], HOST, keyed: WHOLE, no_shown: true),
+    kept!("fair-queue [LINE]", ["Enable Fair Queuing on an Interface", "The setting"], HOST, no_shown: true),
+    kept!("vlan-id dot1q LINE", ["VLAN", "802.1Q", "Number"], HOST, keyed: WHOLE),
+    command! {
+        "shutdown", no_shown: true, default: "no shutdown",
+        help: &["Shutdown the selected interface"],
+        apply: Apply::Acted(|cx| {
+            let on = !cx.no;
+            if let Some(serial) = cx.serial() {
+                serial.shutdown = on;
+            } else if let Some(interface) = cx.interface() {
+                interface.shutdown = on;
+            }
+            Ok(())
+        }),
+    },
+];
+
+const IP_HELP: [&str; 63] = [IP_TEXT; 63];
+const IP_TEXT: &str = "Interface Internet Protocol setting";
+
+pub(super) static LINE: &[Command] = &[
+    kept!("session-timeout LINE", ["Session timeout", "Minutes"], CONSOLE),
+    kept!(
+        "exec-timeout <0-35791> [<0-2147483>]",
+        ["Set the EXEC timeout", "Timeout in minutes", "Timeout in seconds"],
+        CONSOLE
+    ),
+    kept!("access-class LINE", ["Filter connections based on an IP access list", "List and direction"], CONSOLE, keyed: WHOLE),
+    kept!(
+        "privilege level <0-15>",
+        ["Change privilege level for line", "Assign default privilege level for line", "Level"],
+        CONSOLE
+    ),
+    kept!("password LINE", ["Set a password", "Type and password"], CONSOLE),
+    kept!(
+        "logging synchronous [LINE]",
+        ["Modify message logging facilities", "Synchronized message output", "Options"],
+        CONSOLE
+    ),
+    kept!("login [local|authentication WORD]", ["Enable password checking", "User data base", "AAA", "List"], CONSOLE, no_shown: true),
+    kept!("modem LINE", ["Configure the Modem Control Lines", "The setting"], CONSOLE, keyed: WHOLE),
+    kept!("transport (input|output|preferred) LINE", ["Define transport protocols for line", "Incoming", "Outgoing", "Preferred", "Protocols"],
+        CONSOLE, keyed: 2),
+    kept!(
+        "history size <0-256>",
+        ["Enable and control the command history function", "Size", "Lines"],
+        CONSOLE
+    ),
+    kept!("length <0-512>", ["Set number of lines on a screen", "Rows"], CONSOLE),
+    kept!("width <0-512>", ["Set width of the display terminal", "Columns"], CONSOLE),
+    kept!("speed LINE", ["Set the transmit and receive speeds", "bit/s"], CONSOLE),
+    kept!("databits <5-8>", ["Set number of data bits per character", "Number"], CONSOLE),
+    kept!(
+        "parity (none|even|odd|mark|space)",
+        ["Set terminal parity", "None", "Even", "Odd", "Mark", "Space"],
+        CONSOLE
+    ),
+    kept!("stopbits (1|1.5|2)", ["Set async line stop bits", "One", "One and a half", "Two"], CONSOLE),
+    kept!("flowcontrol LINE", ["Set the flow control", "Kind"], CONSOLE),
+    kept!("autoselect LINE", ["Set line to autoselect", "Kind"], CONSOLE, keyed: WHOLE),
+    kept!("session-limit <0-4294967295>", ["Set maximum number of sessions", "Number"], CONSOLE),
+    kept!("exec", ["Configure EXEC"], CONSOLE, no_shown: true),
+    kept!("activation-character LINE", ["Activation character", "Character"], CONSOLE),
+    kept!("escape-character LINE", ["Escape character", "Character"], CONSOLE),
+    kept!("motd-banner", ["Show the banner"], CONSOLE, no_shown: true),
+    kept!("exec-banner", ["Show the banner"], CONSOLE, no_shown: true),
+    kept!("authorization LINE", ["Authorization", "The setting"], CONSOLE, keyed: WHOLE),
+    kept!("accounting LINE", ["Accounting", "The setting"], CONSOLE, keyed: WHOLE),
+    kept!("rotary LINE", ["Rotary group", "Number"], CONSOLE),
+    kept!("location LINE", ["Location", "Text"], CONSOLE),
+    kept!("vacant-message LINE", ["Vacant message", "Text"], CONSOLE),
+    kept!("notify", ["Inform users"], CONSOLE),
+    kept!("monitor", ["Copy debug output to the line"], CONSOLE),
+    kept!("ipv6 access-class LINE", ["IPv6", "Filter", "List"], CONSOLE, keyed: WHOLE),
+    kept!("telnet LINE", ["Telnet", "The setting"], CONSOLE, keyed: WHOLE),
+    kept!("script LINE", ["Chat script", "The setting"], CONSOLE, keyed: WHOLE),
+    kept!("timeout LINE", ["Timeout", "The setting"], CONSOLE, keyed: WHOLE),
+];
+
+pub(super) static TRUNK_GROUP: &[Command] = &[
+    kept!("description LINE", ["Description of the trunk group", "Text"], CALLS),
+    kept!("carrier-id WORD", ["Carrier", "Name"], CALLS),
+    kept!("max-calls (any|data|voice) <0-1000> [direction (in|out)]", ["Maximum calls", "Any", "Data", "Voice", "Number", "Direction",
+        "In", "Out"], CALLS, keyed: 2),
+    kept!("max-retry <1-5>", ["Maximum attempts", "Number"], CALLS),
+    command! {
+        "hunt-scheme (least-idle|least-used|longest-idle|random|round-robin|sequential) [both|even|odd] [up|down]",
+        default: "hunt-scheme least-used",
+        help: &["Configure the trunk hunting method", "Least idle", "Least used", "Longest idle", "Random", "Round robin", "Sequential",
+            "Both", "Even", "Odd", "Up", "Down"],
+        apply: Apply::Acted(|cx| {
+            let scheme = if cx.no { None } else { cx.args.word(1).and_then(HuntScheme::from_keyword) };
+            cx.trunk_group()?.hunt_scheme = scheme.unwrap_or_default();
+            Ok(())
+        }),
+    },
+    kept!("translation-profile (incoming|outgoing) WORD", ["Translation profile", "Incoming calls", "Outgoing calls", "Name"], CALLS, keyed: 2),
+    kept!("xfer-trunk LINE", ["Transfer", "The setting"], CALLS),
+    kept!("default-label LINE", ["Default label", "The setting"], LINE_LATER),
+];
+
+pub(super) static ARCHIVE: &[Command] = &[
+    kept!("path WORD", ["Path for backups", "URL"], CONSOLE),
+    kept!("maximum <1-14>", ["Maximum number of backup copies", "Number"], CONSOLE),
+    kept!("write-memory", ["Enable automatic backup generation during write memory"], CONSOLE),
+    kept!(
+        "time-period <1-525600>",
+        ["Period of time in minutes to automatically archive the running-config", "Minutes"],
+        CONSOLE
+    ),
+    kept!("rollback LINE", ["Rollback parameters", "The setting"], CONSOLE, keyed: WHOLE),
+    kept!("log config", ["Logging commands", "Configuration changes"], CONSOLE, enters: Some(ModeKind::Kept)),
+];
+
+/// `isdn switch-type` in global configuration and on an interface.
+pub(super) fn switch_type(cx: &Cx<'_>) -> Result<Option<SwitchType>, ApplyError> {
+    const TYPES: &[&str] = &[
+        "basic-1tr6",
+        "basic-5ess",
+        "basic-dms100",
+        "basic-net3",
+        "basic-ni",
+        "basic-ntt",
+        "basic-qsig",
+        "basic-ts013",
+        "ntt",
+        "primary-4ess",
+        "primary-5ess",
+        "primary-dms100",
+        "primary-dpnss",
+        "primary-net5",
+        "primary-ni",
+        "primary-ntt",
+        "primary-qsig",
+        "primary-ts014",
+        "vn3",
+    ];
+    let Some(word) = cx.text(0) else { return Ok(None) };
+    let lower = word.to_ascii_lowercase();
+    if lower == "none" {
+        return Ok(None);
+    }
+    let mut fits = TYPES.iter().filter(|t| t.starts_with(&lower));
+    match (fits.next(), fits.next()) {
+        (Some(first), None) => Ok(Some(SwitchType::from_keyword(first))),
+        (Some(first), Some(_)) if *first == lower => Ok(Some(SwitchType::from_keyword(first))),
+        _ => Err(ApplyError::Argument(0)),
+    }
+}
+
+fn pri_group(cx: &mut Cx<'_>) -> Result<(), ApplyError> {
+    let text = cx.text(0);
+    let global = cx.config.isdn_switch_type.clone();
+    let controller = cx.controller()?;
+    let group = match text {
+        None => None,
+        Some(text) => {
+            let mut group =
+                Timeslots::parse(&text, controller.kind.timeslots()).ok_or(ApplyError::Argument(0))?;
+            let d_channel = controller.kind.d_channel();
+            if !group.contains(d_channel) {
+                group.slots.push(d_channel);
+                group.slots.sort_unstable();
+            }
+            Some(group)
+        }
+    };
+    let made = group.is_some();
+    controller.pri_group = group;
+    let serial = format!("interface {}", controller.serial_interface());
+    let port = format!("voice-port {}", controller.voice_port());
+    if made {
+        let mut lines = vec!["no ip address".to_owned(), "encapsulation hdlc".to_owned()];
+        lines.extend(global.map(|g| format!("isdn switch-type {}", g.keyword())));
+        lines.push("isdn incoming-voice voice".to_owned());
+        lines.push("no cdp enable".to_owned());
+        cx.appear.push((serial, lines));
+        cx.appear.push((port, Vec::new()));
+    } else {
+        cx.vanish.extend([serial, port]);
+    }
+    Ok(())
+}

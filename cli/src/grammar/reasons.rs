@@ -1,0 +1,12 @@
+//! Why lines are kept without effect. Each text completes "kept, because …".
+
+pub(super) const HOST: &str = "the Linux host owns this";
+pub(super) const CALLS: &str = "a call setting that the gateway does not act on yet";
+pub(super) const MEDIA: &str = "a media setting that the gateway does not act on yet";
+pub(super) const LINE: &str = "a line setting that the gateway does not act on yet";
+pub(super) const SIP: &str = "a SIP setting that the gateway does not act on yet";
+pub(super) const ISDN: &str = "an ISDN setting that the gateway does not act on yet";
+pub(super) const FEATURE: &str = "a feature that the gateway does not have";
+pub(super) const HARDWARE: &str = "hardware is described by hardware.toml";
+pub(super) const CONSOLE: &str = "a console setting that the gateway does not act on yet";
+pub(super) const INFO: &str = "information without effect";

@@ -1,0 +1,278 @@
+//! `sip-ua`, `voice service voip` and its `sip`.
+
+use super::reasons::{CALLS, FEATURE, MEDIA, SIP as SIP_LATER};
+use super::{Apply, Command, ModeKind, WHOLE};
+use crate::config::{ApplyError, Cx, Network, SipServer};
+use crate::{command, kept};
+use mwi::config::{MwiServer, Transport};
+use std::net::Ipv4Addr;
+
+pub(super) static SIP_UA: &[Command] = &[
+    kept!("credentials LINE", ["User credentials", "Number, user name, password and realm"], SIP_LATER, keyed: WHOLE),
+    kept!("authentication LINE", ["Digest authentication", "User name, password and realm"], SIP_LATER, keyed: WHOLE),
+    kept!("calling-info LINE", ["Calling information", "The setting"], SIP_LATER, keyed: WHOLE),
+    kept!("max-forwards <1-70>", ["Change number of max-forwards for SIP Methods", "Number"], SIP_LATER),
+    kept!("nat (symmetric|force-on|auto) [LINE]", ["NAT traversal", "Symmetric", "Always", "Detected", "The setting"], SIP_LATER, keyed: WHOLE),
+    kept!("retry (bye|cancel|notify|prack|refer|invite|info|keepalive|options|register|rel1xx|response|subscribe|update|comet|publish) <1-10>",
+        ["Change default retries for each SIP Method", "BYE", "CANCEL", "NOTIFY", "PRACK", "REFER", "INVITE", "INFO", "KEEPALIVE",
+         "OPTIONS", "REGISTER", "Reliable 1xx", "Response", "SUBSCRIBE", "UPDATE", "COMET", "PUBLISH", "Retries"], SIP_LATER, keyed: 2),
+    command! {
+        "mwi-server (ipv4:A.B.C.D|dns:WORD) [expires <1-999999>] [port <1-65535>] [transport (tcp|udp)] [unsolicited]",
+        help: &["Configure a SIP MWI Server Interface", "IP address of the voice-mail server", "Host name of the voice-mail server",
+            "Subscription expiration time", "Seconds, default 3600", "Port number of the voice-mail server", "Port, default 5060",
+            "Transport protocol", "TCP", "UDP", "The server notifies without subscription"],
+        apply: Apply::Acted(|cx| {
+            let server = if cx.no { None } else { Some(mwi_server(cx)?) };
+            cx.config.sip_ua.mwi_server = server;
+            Ok(())
+        }),
+        show: Some(|cx| cx.config.sip_ua.mwi_server.as_ref().map(ToString::to_string)),
+    },
+    kept!("timers LINE", ["SIP signaling timers configuration", "Timer and its value"], SIP_LATER, keyed: WHOLE),
+    kept!("registrar LINE", ["Configure SIP registrar VoIP Interface", "Address and options"], SIP_LATER, keyed: WHOLE),
+    command! {
+        "sip-server (ipv4:WORD|dns:WORD)",
+        help: &["Configure a SIP Server Interface", "IP address, optionally with a port", "Host name, optionally with a port"],
+        apply: Apply::Acted(|cx| {
+            let server = if cx.no { None } else { Some(sip_server(cx)?) };
+            cx.config.sip_ua.sip_server = server;
+            Ok(())
+        }),
+    },
+    kept!("host-registrar", ["Use the registrar as host name"], SIP_LATER),
+    kept!("outbound-proxy LINE", ["Outbound proxy", "Address"], SIP_LATER),
+    kept!("remote-party-id", ["Enable Remote-Party-ID support in SIP User Agent calls"], SIP_LATER, no_shown: true, default: "remote-party-id"),
+    kept!("redirection", ["Enable call redirection (3XX) handling"], SIP_LATER, no_shown: true, default: "redirection"),
+    kept!("transport (udp|tcp [tls LINE]|switch LINE)", ["Enable SIP User Agent transport for TCP/UDP", "UDP", "TCP", "TLS", "Versions",
+        "Switch", "The setting"], SIP_LATER, keyed: WHOLE, no_shown: true),
+    kept!("connection-reuse [via-port]", ["Use listener port for sending requests", "Via port"], SIP_LATER),
+    kept!("reason-header override", ["Reason header", "Overrides the SIP to Q.850 mapping"], SIP_LATER),
+    kept!("g729-annexb override", ["G.729 annex B", "Default without the attribute"], MEDIA),
+    kept!("protocol mode LINE", ["Protocol", "Mode", "ipv4, ipv6 or dual-stack"], SIP_LATER),
+    kept!("set pstn-cause <1-127> sip-status <400-699>", ["Set cause mapping", "PSTN cause", "Cause", "SIP status", "Status"], CALLS, keyed: 3),
+    kept!("set sip-status <400-699> pstn-cause <1-127>", ["Set cause mapping", "SIP status", "Status", "PSTN cause", "Cause"], CALLS, keyed: 3),
+    kept!("crypto signaling LINE", ["TLS", "Signalling", "Peers and trustpoint"], SIP_LATER, keyed: WHOLE),
+    kept!("srv version (1|2)", ["DNS SRV", "Version", "First", "Second"], SIP_LATER),
+    kept!("offer call-hold LINE", ["Offer", "Call hold", "conn-addr or direction-attr"], SIP_LATER),
+    kept!("permit hostname dns:WORD", ["Permit", "Host name in requests", "Name"], SIP_LATER, keyed: WHOLE),
+    kept!("privacy LINE", ["Privacy", "Kind"], SIP_LATER, keyed: WHOLE),
+    kept!("disable-early-media 180", ["Disable early media", "For 180 Ringing"], SIP_LATER),
+    kept!("notify telephone-event LINE", ["NOTIFY", "Telephone event", "The setting"], SIP_LATER, keyed: WHOLE),
+    kept!("refer-ood LINE", ["Out of dialog REFER", "The setting"], SIP_LATER, keyed: WHOLE),
+    kept!("suspend-resume", ["Suspend and resume"], SIP_LATER, no_shown: true),
+    kept!("xfer target LINE", ["Transfer", "Target", "dial-peer or hostname"], SIP_LATER),
+    kept!("aaa username LINE", ["AAA", "User name", "Kind"], SIP_LATER),
+    kept!("silent-discard untrusted", ["Discard silently", "Requests of unknown senders"], SIP_LATER, no_shown: true),
+    kept!("tcp-retry LINE", ["TCP retries", "Number"], SIP_LATER),
+    kept!("error-passthru", ["Pass errors through"], SIP_LATER),
+];
+
+pub(super) static VOIP: &[Command] = &[
+    command! {
+        "ip address trusted list", enters: Some(ModeKind::TrustedList), keyed: 4,
+        help: &["Voice service IP", "IP address", "Trusted addresses", "List of addresses"],
+        apply: Apply::Acted(|cx| {
+            if cx.no {
+                cx.config.voice_service_voip.trusted.clear();
+            }
+            Ok(())
+        }),
+    },
+    command! {
+        "ip address trusted authenticate", no_shown: true, default: "ip address trusted authenticate", with_previous: true,
+        help: &["Voice service IP", "IP address", "Trusted addresses", "Refuse senders that are not trusted"],
+        apply: Apply::Acted(|cx| { cx.config.voice_service_voip.trusted_authenticate = !cx.no; Ok(()) }),
+    },
+    kept!("ip address trusted call-block cause WORD", ["Voice service IP", "IP address", "Trusted addresses", "Blocked calls", "Cause",
+        "Name of the cause"], CALLS, with_previous: true),
+    kept!("address-hiding", ["Hide signalling and media addresses"], SIP_LATER),
+    kept!("mode border-element [LINE]", ["Mode", "Border element", "License"], FEATURE),
+    kept!("gcid", ["Global call identifier"], CALLS),
+    kept!("clid LINE", ["Caller ID option", "The option"], CALLS, keyed: WHOLE),
+    kept!("rtp-port range <1024-65535> <1024-65535>", ["RTP ports", "Range", "Lowest", "Highest"], MEDIA),
+    kept!("rtp-media-loop count LINE", ["RTP loops", "Count", "Number"], MEDIA),
+    kept!("media LINE", ["Media handling", "The setting"], MEDIA, keyed: WHOLE, no_shown: true),
+    kept!("media-inactivity-criteria WORD", ["Media inactivity", "all, rtcp, rtp"], MEDIA),
+    kept!("media-address range LINE", ["Media addresses", "Range", "Addresses"], MEDIA, keyed: WHOLE),
+    kept!("allow-connections (h323|sip|skinny) to (h323|sip|skinny)", ["Allow call connection types", "H.323", "SIP", "SCCP", "To", "H.323",
+        "SIP", "SCCP"], CALLS, keyed: WHOLE, no_shown: true),
+    kept!("supplementary-service LINE", ["Supplementary services", "The service"], CALLS, keyed: WHOLE, no_shown: true),
+    kept!("redirect ip2ip", ["Redirect calls", "From IP to IP"], SIP_LATER),
+    kept!("redundancy-group <1-2>", ["Redundancy", "Group"], FEATURE),
+    kept!("fax protocol LINE", ["Set fax options", "Fax protocol", "t38, pass-through or none"], MEDIA),
+    kept!("fax-relay LINE", ["Fax relay", "The setting"], MEDIA, keyed: WHOLE, no_shown: true),
+    kept!(
+        "modem (passthrough|relay) LINE",
+        ["Modem commands", "Modem passthrough", "Modem relay", "Its settings"],
+        MEDIA
+    ),
+    kept!("qsig decode", ["QSIG", "Decode"], CALLS),
+    kept!(
+        "signaling forward LINE",
+        ["Signalling payload", "Forwarding", "none, rawmsg or unconditional"],
+        CALLS
+    ),
+    kept!("callmonitor", ["Call monitoring"], FEATURE),
+    kept!("cpa", ["Call progress analysis"], FEATURE),
+    kept!("dtmf-interworking LINE", ["DTMF interworking", "rtp-nte or standard"], MEDIA),
+    kept!("srtp [LINE]", ["Secure RTP", "The setting"], MEDIA, keyed: WHOLE, no_shown: true),
+    kept!("srtp-auth LINE", ["Secure RTP authentication", "sha1-32 or sha1-80"], MEDIA),
+    kept!("shutdown [forced]", ["Shut VoIP services", "At once"], CALLS, no_shown: true),
+    kept!("call spike LINE", ["Call", "Spike", "Threshold"], CALLS, keyed: WHOLE),
+    kept!("notify redirect LINE", ["Notify", "Redirect", "The setting"], CALLS, keyed: WHOLE),
+    kept!("cause-code legacy", ["Cause code", "Legacy"], CALLS),
+    kept!("emergency LINE", ["Emergency numbers", "Numbers"], CALLS, keyed: WHOLE),
+    kept!("voice-class LINE", ["Voice class", "The setting"], CALLS, keyed: WHOLE),
+    kept!("h225 LINE", ["H.225", "The setting"], FEATURE, keyed: WHOLE),
+    kept!("calls per-call LINE", ["Calls", "One call", "The setting"], FEATURE, keyed: WHOLE),
+    kept!("h323", ["H.323"], FEATURE, enters: Some(ModeKind::KeptH323)),
+    kept!("stun", ["STUN"], FEATURE, enters: Some(ModeKind::KeptStun)),
+    command! {
+        "sip", enters: Some(ModeKind::VoiceServiceSip),
+        help: &["SIP"],
+        apply: Apply::Acted(|cx| {
+            if cx.no {
+                cx.config.voice_service_voip.sip = crate::config::VoiceServiceVoip::default().sip;
+            }
+            Ok(())
+        }),
+    },
+];
+
+pub(super) static TRUSTED: &[Command] = &[
+    command! {
+        "ipv4 A.B.C.D [A.B.C.D]", keyed: WHOLE,
+        help: &["IPv4 address or network", "Address", "Mask"],
+        apply: Apply::Acted(|cx| {
+            let address: Ipv4Addr = cx.args.number(0).ok_or(ApplyError::Argument(0))?;
+            let mask = cx.args.number(1).unwrap_or(Ipv4Addr::BROADCAST);
+            if u32::from(mask).leading_ones() + u32::from(mask).trailing_zeros() != 32 {
+                return Err(ApplyError::Argument(1));
+            }
+            let network = Network { address, mask };
+            let list = &mut cx.config.voice_service_voip.trusted;
+            if cx.no {
+                list.retain(|n| *n != network);
+            } else if !list.contains(&network) {
+                list.push(network);
+            }
+            Ok(())
+        }),
+    },
+    kept!("ipv6 WORD", ["IPv6 address or network", "Prefix"], SIP_LATER, keyed: WHOLE),
+];
+
+pub(super) static SIP: &[Command] = &[
+    command! {
+        "bind (control|media|all) source-interface INTERFACE [LINE]", keyed: 2,
+        help: &["SIP bind command", "Bind only SIP control packets", "Bind only media packets", "Bind SIP control and media packets",
+            "Specify source interface", "Interface", "Options"],
+        apply: Apply::Acted(|cx| {
+            let all = cx.args.has("all");
+            let (control, media) = (all || cx.args.has("control"), all || cx.args.has("media"));
+            let name = cx.text(0);
+            let sip = &mut cx.config.voice_service_voip.sip;
+            if control { sip.bind_control.clone_from(&name); }
+            if media { sip.bind_media = name; }
+            Ok(())
+        }),
+    },
+    command! {
+        "listen-port (non-secure|secure) <1-65535>", keyed: 2,
+        help: &["Port that SIP listens on", "UDP and TCP, default 5060", "TLS, default 5061", "Port"],
+        apply: Apply::Acted(|cx| {
+            let port = if cx.no { None } else { cx.args.number(0) };
+            let secure = cx.args.has("secure");
+            let sip = &mut cx.config.voice_service_voip.sip;
+            *(if secure { &mut sip.listen_port_secure } else { &mut sip.listen_port_non_secure }) = port;
+            Ok(())
+        }),
+    },
+    kept!("session refresh", ["SIP session", "Session timers"], SIP_LATER),
+    kept!("session transport (udp|tcp [tls])", ["SIP session", "Transport", "UDP", "TCP", "TLS"], SIP_LATER),
+    kept!(
+        "min-se <90-86400> [session-expires <90-86400>]",
+        ["Minimum session timer", "Seconds", "Session timer", "Seconds"],
+        SIP_LATER
+    ),
+    kept!("header-passing [LINE]", ["Pass headers", "The setting"], SIP_LATER, keyed: WHOLE),
+    kept!("error-passthru", ["Pass errors through"], SIP_LATER),
+    kept!("registrar server [LINE]", ["Registrar", "Local registrar", "Expiry"], SIP_LATER),
+    kept!("options-ping <60-1200>", ["OPTIONS ping", "Seconds"], SIP_LATER),
+    kept!("e911", ["E911 features"], SIP_LATER),
+    kept!("asserted-id LINE", ["Asserted identity", "pai or ppi"], SIP_LATER),
+    kept!(
+        "asymmetric payload LINE",
+        ["Asymmetric payload", "Payload", "dtmf, dynamic-codecs, full or system"],
+        MEDIA
+    ),
+    kept!("outbound-proxy LINE", ["Outbound proxy", "Address"], SIP_LATER),
+    kept!("early-offer forced [LINE]", ["Early offer", "Forced", "Options"], SIP_LATER),
+    kept!(
+        "midcall-signaling [LINE]",
+        ["Signalling within a call", "passthru, block or preserve-codec"],
+        SIP_LATER
+    ),
+    kept!("privacy-policy LINE", ["Privacy policy", "The policy"], SIP_LATER, keyed: WHOLE),
+    kept!("privacy LINE", ["Privacy", "Kind"], SIP_LATER, keyed: WHOLE),
+    kept!("localhost LINE", ["Name of this host", "dns:NAME"], SIP_LATER),
+    kept!("g729 annexb-all", ["G.729", "Treat annex A and B as equal"], MEDIA),
+    kept!("rel1xx LINE", ["Reliable provisional responses", "supported, require or disable"], SIP_LATER),
+    kept!("sip-profiles LINE", ["SIP profiles", "Tag"], SIP_LATER, keyed: WHOLE),
+    kept!("send 180 sdp", ["Send", "180 Ringing", "With SDP"], SIP_LATER),
+    kept!("block LINE", ["Block responses", "The setting"], SIP_LATER, keyed: WHOLE),
+    kept!("call service stop [LINE]", ["Call", "Service", "Stop", "Options"], SIP_LATER, no_shown: true),
+    kept!("call-route LINE", ["Call routing", "The setting"], CALLS, keyed: WHOLE),
+    kept!("error-code-override LINE", ["Error code", "Cause and code"], SIP_LATER, keyed: WHOLE),
+    kept!("conn-reuse", ["Reuse TCP connections"], SIP_LATER),
+    kept!("ds0-num", ["DS0 number in signalling"], SIP_LATER),
+    kept!("handle-replaces", ["Replaces header"], SIP_LATER),
+    kept!("history-info", ["History-Info header"], SIP_LATER),
+    kept!("pass-thru LINE", ["Pass through", "The setting"], SIP_LATER, keyed: WHOLE),
+    kept!("contact-passing", ["Pass Contact through"], SIP_LATER),
+    kept!("requri-passing", ["Pass the Request-URI through"], SIP_LATER),
+    kept!("referto-passing", ["Pass Refer-To through"], SIP_LATER, no_shown: true),
+    kept!("reset timer expires LINE", ["Reset", "Timer", "Expires", "On"], SIP_LATER),
+    kept!("transport switch LINE", ["Transport", "Switch", "udp tcp"], SIP_LATER),
+    kept!("tel-config LINE", ["tel URI", "The setting"], SIP_LATER, keyed: WHOLE),
+    kept!("url (sip|sips|tel) [LINE]", ["URL kind", "sip", "sips", "tel", "Options"], SIP_LATER),
+    kept!("xfer target LINE", ["Transfer", "Target", "The setting"], SIP_LATER),
+    kept!("silent-discard untrusted", ["Discard silently", "Requests of unknown senders"], SIP_LATER, no_shown: true),
+    kept!("dynamic-payload LINE", ["Dynamic payload types", "The setting"], MEDIA, keyed: WHOLE),
+    kept!("random-contact", ["Random contact"], SIP_LATER),
+    kept!("random-request-uri LINE", ["Random Request-URI", "validate"], SIP_LATER),
+    kept!("anat", ["ANAT"], SIP_LATER, no_shown: true),
+    kept!("srtp-crypto LINE", ["SRTP crypto", "Tag"], MEDIA),
+    kept!("srtp LINE", ["SRTP", "The setting"], MEDIA, keyed: WHOLE),
+    kept!("update-callerid", ["Caller ID updates"], SIP_LATER, no_shown: true),
+    kept!("nat (auto|force-on|symmetric) [LINE]", ["NAT traversal", "Detected", "Always", "Symmetric", "The setting"], SIP_LATER, keyed: WHOLE),
+    kept!("map LINE", ["Map", "The setting"], SIP_LATER, keyed: WHOLE),
+    kept!("preloaded-route LINE", ["Preloaded route", "The setting"], SIP_LATER, keyed: WHOLE),
+    kept!("registration passthrough LINE", ["Registrations", "Pass through", "The setting"], SIP_LATER, keyed: WHOLE),
+    kept!("bandwidth audio LINE", ["Bandwidth", "Audio", "The setting"], MEDIA, keyed: WHOLE),
+    kept!("refer consume", ["REFER", "Consume"], SIP_LATER),
+    kept!("associate registered-number LINE", ["Associate", "Registered number", "The setting"], SIP_LATER, keyed: WHOLE),
+];
+
+fn mwi_server(cx: &Cx<'_>) -> Result<MwiServer, ApplyError> {
+    let host = cx.args.argument(0).unwrap_or("").parse().map_err(|_| ApplyError::Argument(0))?;
+    let mut server = MwiServer::new(host);
+    server.expires = cx.args.number_after("expires").unwrap_or(server.expires);
+    server.port = cx.args.number_after("port").unwrap_or(server.port);
+    server.transport = if cx.args.has("tcp") { Transport::Tcp } else { Transport::Udp };
+    server.unsolicited = cx.args.has("unsolicited");
+    Ok(server)
+}
+
+fn sip_server(cx: &Cx<'_>) -> Result<SipServer, ApplyError> {
+    let text = cx.args.argument(0).unwrap_or("");
+    let (host, port) = match text.match_indices(':').nth(1) {
+        Some((at, _)) => (text.get(..at).unwrap_or(""), text.get(at + 1..)),
+        None => (text, None),
+    };
+    let port = match port {
+        None => None,
+        Some(digits) => Some(digits.parse().map_err(|_| ApplyError::Argument(0))?),
+    };
+    Ok(SipServer { host: host.parse().map_err(|_| ApplyError::Argument(0))?, port })
+}

@@ -1,0 +1,435 @@
+//! What a session asks of the gateway, and the answer.
+
+use crate::config::{Config, LineErrorKind, LineOutcome, Mode};
+
+/// Something a session wants done. After each one the session waits for [`Session::complete`](super::Session::complete),
+/// except after [`Action::Close`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// An EXEC command.
+    Exec(Exec),
+    /// A line of configuration.
+    Configure(ConfigureLine),
+    /// A whole text of configuration, pushed by a script.
+    ConfigureText(ConfigureText),
+    /// The session is over; drop it.
+    Close,
+}
+
+/// An EXEC command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Exec {
+    /// `show …`.
+    Show(Show),
+    /// `debug …` and `no debug …`.
+    Debug {
+        /// What is watched.
+        what: DebugTopic,
+        /// On or off.
+        on: bool,
+    },
+    /// `undebug all`.
+    UndebugAll,
+    /// `write memory`, `copy running-config startup-config`: save the running configuration.
+    WriteMemory,
+    /// `write erase`: remove the startup configuration.
+    WriteErase,
+    /// `copy startup-config running-config`: merge the startup configuration.
+    CopyStartRun,
+    /// `reload`.
+    Reload,
+    /// `ping`.
+    Ping {
+        /// Address or name.
+        target: String,
+    },
+    /// `test voice port P mwi on|off`: works the lamp of a port.
+    TestVoicePortMwi {
+        /// The port.
+        port: String,
+        /// On or off.
+        on: bool,
+    },
+    /// `test voice translation-rule N NUMBER`.
+    TestTranslationRule {
+        /// The rule's tag.
+        rule: u32,
+        /// The number.
+        number: String,
+    },
+    /// `clear sip-ua mwi [NUMBER]`: forgets mailbox states.
+    ClearMwi {
+        /// One number, or all.
+        number: Option<String>,
+    },
+    /// `clear counters`.
+    ClearCounters,
+    /// `clear logging`.
+    ClearLogging,
+    /// `clear line N`.
+    ClearLine {
+        /// The line.
+        line: String,
+    },
+    /// `configure replace FILE`.
+    ConfigureReplace {
+        /// Path or URL.
+        file: String,
+        /// Minutes after which the change is taken back unless confirmed.
+        revert_minutes: Option<u32>,
+    },
+    /// `configure plan FILE`: what would change.
+    ConfigurePlan {
+        /// Path or URL.
+        file: String,
+    },
+    /// `configure confirm`.
+    ConfigureConfirm,
+    /// `configure revert now`.
+    ConfigureRevert,
+    /// A command the session does itself; never given to the gateway.
+    Session(SessionCommand),
+}
+
+/// Commands that concern only the terminal they are typed at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SessionCommand {
+    /// `enable`.
+    Enable,
+    /// `disable`.
+    Disable,
+    /// `configure terminal`.
+    Configure,
+    /// `exit`, `logout`, `quit`.
+    Exit,
+    /// `help`.
+    Help,
+    /// `terminal length N`.
+    Length(u16),
+    /// `terminal width N`.
+    Width(u16),
+    /// `terminal monitor`, `terminal no monitor`.
+    Monitor(bool),
+    /// `terminal history size N`.
+    HistorySize(usize),
+    /// `show history`.
+    ShowHistory,
+    /// `show privilege`.
+    ShowPrivilege,
+    /// Accepted without effect.
+    Nothing,
+}
+
+/// `show …`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Show {
+    /// `show sip-ua mwi`.
+    SipUaMwi,
+    /// `show sip-ua status`.
+    SipUaStatus,
+    /// `show sip-ua statistics`.
+    SipUaStatistics,
+    /// `show sip-ua timers`.
+    SipUaTimers,
+    /// `show sip-ua register status`.
+    SipUaRegisterStatus,
+    /// `show sip-ua calls`.
+    SipUaCalls,
+    /// `show sip-ua connections`.
+    SipUaConnections,
+    /// `show mwi`: mailboxes, queues and trunks.
+    Mwi,
+    /// `show running-config`, with the header of one section or whole.
+    RunningConfig {
+        /// Header of a section (`interface GigabitEthernet0/0`).
+        section: Option<String>,
+    },
+    /// `show startup-config`.
+    StartupConfig,
+    /// `show configuration unsupported`: kept lines with their reasons.
+    ConfigurationUnsupported,
+    /// `show version`.
+    Version,
+    /// `show clock`.
+    Clock,
+    /// `show dial-peer voice [TAG] [summary]`.
+    DialPeerVoice {
+        /// One peer.
+        tag: Option<u32>,
+        /// As a table.
+        summary: bool,
+    },
+    /// `show dialplan number N`.
+    DialplanNumber {
+        /// The number.
+        number: String,
+    },
+    /// `show num-exp`.
+    NumExp,
+    /// `show voice port [PORT] [summary]`.
+    VoicePort {
+        /// One port.
+        port: Option<String>,
+        /// As a table.
+        summary: bool,
+    },
+    /// `show voice call summary`.
+    VoiceCallSummary,
+    /// `show call active voice [brief]`.
+    CallActiveVoice {
+        /// Short form.
+        brief: bool,
+    },
+    /// `show call history voice [brief]`.
+    CallHistoryVoice {
+        /// Short form.
+        brief: bool,
+    },
+    /// `show isdn status`.
+    IsdnStatus,
+    /// `show isdn active`.
+    IsdnActive,
+    /// `show isdn service`.
+    IsdnService,
+    /// `show controllers e1|t1 [UNIT]`.
+    Controllers {
+        /// One unit.
+        unit: Option<String>,
+    },
+    /// `show trunk group [LABEL]`.
+    TrunkGroup {
+        /// One group.
+        label: Option<String>,
+    },
+    /// `show interfaces [NAME]`.
+    Interfaces {
+        /// One interface.
+        name: Option<String>,
+    },
+    /// `show ip interface brief`.
+    IpInterfaceBrief,
+    /// `show inventory`.
+    Inventory,
+    /// `show processes cpu`.
+    ProcessesCpu,
+    /// `show processes memory`.
+    ProcessesMemory,
+    /// `show debugging`.
+    Debugging,
+    /// `show users`.
+    Users,
+    /// `show logging`.
+    Logging,
+    /// `show archive`.
+    Archive,
+    /// `show timers`.
+    Timers,
+    /// `show tech-support`.
+    TechSupport,
+    /// `show voice translation-rule [N]`.
+    VoiceTranslationRule {
+        /// One rule.
+        rule: Option<u32>,
+    },
+}
+
+/// What `debug` watches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum DebugTopic {
+    /// `debug ccsip messages`.
+    CcsipMessages,
+    /// `debug ccsip all`.
+    CcsipAll,
+    /// `debug isdn q921`.
+    IsdnQ921,
+    /// `debug isdn q931`.
+    IsdnQ931,
+    /// `debug mwi`.
+    Mwi,
+    /// `debug vpm signal`.
+    VpmSignal,
+    /// `debug vpm all`.
+    VpmAll,
+    /// `debug voip dialpeer`.
+    VoipDialpeer,
+    /// `debug voip ccapi inout`.
+    VoipCcapi,
+    /// `debug voice translation`.
+    VoiceTranslation,
+}
+
+impl DebugTopic {
+    /// All topics.
+    pub const ALL: &'static [DebugTopic] = &[
+        DebugTopic::CcsipMessages,
+        DebugTopic::CcsipAll,
+        DebugTopic::IsdnQ921,
+        DebugTopic::IsdnQ931,
+        DebugTopic::Mwi,
+        DebugTopic::VpmSignal,
+        DebugTopic::VpmAll,
+        DebugTopic::VoipDialpeer,
+        DebugTopic::VoipCcapi,
+        DebugTopic::VoiceTranslation,
+    ];
+
+    /// The line that `debug` and `show debugging` print, without `is on`.
+    pub fn title(self) -> &'static str {
+        match self {
+            DebugTopic::CcsipMessages => "SIP Call messages tracing",
+            DebugTopic::CcsipAll => "All SIP Call tracing",
+            DebugTopic::IsdnQ921 => "ISDN Q921 packets debugging",
+            DebugTopic::IsdnQ931 => "ISDN Q931 packets debugging",
+            DebugTopic::Mwi => "Message waiting indication debugging",
+            DebugTopic::VpmSignal => "Voice Port Module signaling debugging",
+            DebugTopic::VpmAll => "Voice Port Module debugging",
+            DebugTopic::VoipDialpeer => "voip dialpeer debugging",
+            DebugTopic::VoipCcapi => "voip ccapi inout debugging",
+            DebugTopic::VoiceTranslation => "voice translation debugging",
+        }
+    }
+
+    /// What the router says when the topic is switched.
+    pub fn switched(self, on: bool) -> String {
+        match (self, on) {
+            (DebugTopic::CcsipMessages | DebugTopic::CcsipAll, true) => {
+                format!("{} is enabled", self.title())
+            }
+            (DebugTopic::CcsipMessages | DebugTopic::CcsipAll, false) => {
+                format!("{} is disabled", self.title())
+            }
+            (_, true) => format!("{} is on", self.title()),
+            (_, false) => format!("{} is off", self.title()),
+        }
+    }
+}
+
+/// A line typed in configuration mode.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigureLine {
+    /// The line as typed.
+    pub line: String,
+    /// Where it was typed.
+    pub mode: Mode,
+    /// Width of the prompt before it, for the caret.
+    pub indent: usize,
+}
+
+impl ConfigureLine {
+    /// Applies the line to a copy of the running configuration.
+    ///
+    /// Gives the candidate, if anything changed, and the reply for [`Session::complete`](super::Session::complete). The
+    /// gateway makes the candidate its running configuration (or answers with [`Reply::error`] if it cannot) and
+    /// then completes with the reply.
+    ///
+    /// ```
+    /// use cli::{config::{Config, Mode}, session::ConfigureLine};
+    /// let line = ConfigureLine { line: "hostname Branch".into(), mode: Mode::global(), indent: 15 };
+    /// let (candidate, reply) = line.apply(&Config::default());
+    /// assert_eq!(candidate.unwrap().hostname, "Branch");
+    /// assert_eq!(reply.hostname.as_deref(), Some("Branch"));
+    /// ```
+    pub fn apply(self, running: &Config) -> (Option<Config>, Reply) {
+        let mut candidate = running.clone();
+        let mut mode = self.mode;
+        match candidate.apply_line(&mut mode, &self.line) {
+            Ok(outcome) => {
+                let changed = candidate != *running;
+                let mut reply = Reply {
+                    hostname: (candidate.hostname != running.hostname).then(|| candidate.hostname.clone()),
+                    mode: Some(mode),
+                    ..Reply::default()
+                };
+                match outcome {
+                    LineOutcome::Leave => reply.leave = true,
+                    LineOutcome::Acted { notice: Some(notice) } => reply.text = notice,
+                    _ => {}
+                }
+                (changed.then_some(candidate), reply)
+            }
+            Err(error) => {
+                let mut text = error.render(&self.line, self.indent);
+                if !matches!(error.kind, LineErrorKind::Text(_)) {
+                    text.push_str("\n\n");
+                }
+                (None, Reply::error(text))
+            }
+        }
+    }
+}
+
+/// A text of configuration to apply as one change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigureText {
+    /// The lines.
+    pub text: String,
+    /// Refused lines are skipped and the rest applies, as IOS does; otherwise the first refused line undoes all.
+    pub keep_going: bool,
+}
+
+impl ConfigureText {
+    /// Applies the text to a copy of the running configuration: as [`ConfigureLine::apply`].
+    ///
+    /// The reply names the first refused line (all of them with `keep_going`) and has [`Reply::error`] set then. Without
+    /// `keep_going` a refused line means no candidate: nothing changes.
+    pub fn apply(&self, running: &Config) -> (Option<Config>, Reply) {
+        let mut candidate = running.clone();
+        let mut mode = Mode::paste();
+        let mut reply = Reply::default();
+        for (index, line) in self.text.lines().enumerate() {
+            match candidate.apply_line(&mut mode, line) {
+                Ok(LineOutcome::Leave) => mode = Mode::paste(),
+                Ok(_) => {}
+                Err(error) => {
+                    reply.error = true;
+                    if !reply.text.is_empty() {
+                        reply.text.push('\n');
+                    }
+                    let line = line.trim_end();
+                    let report = error.render(line, 0);
+                    reply.text.push_str(&format!("line {}:\n{line}\n{report}", index + 1));
+                    if !self.keep_going {
+                        return (None, reply);
+                    }
+                }
+            }
+        }
+        let changed = candidate != *running;
+        reply.hostname = (candidate.hostname != running.hostname).then(|| candidate.hostname.clone());
+        (changed.then_some(candidate), reply)
+    }
+}
+
+/// The gateway's answer to an [`Action`].
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Reply {
+    /// Text to print; lines end in `\n`, the last one may lack it.
+    pub text: String,
+    /// The text reports a failure.
+    pub error: bool,
+    /// New host name for the prompt.
+    pub hostname: Option<String>,
+    /// Where the next line of configuration belongs.
+    pub mode: Option<Mode>,
+    /// Configuration mode ends.
+    pub leave: bool,
+    /// The session ends.
+    pub close: bool,
+}
+
+impl Reply {
+    /// Nothing to say.
+    pub fn none() -> Reply {
+        Reply::default()
+    }
+
+    /// Output.
+    pub fn text(text: impl Into<String>) -> Reply {
+        Reply { text: text.into(), ..Reply::default() }
+    }
+
+    /// A failure.
+    pub fn error(text: impl Into<String>) -> Reply {
+        Reply { text: text.into(), error: true, ..Reply::default() }
+    }
+}
