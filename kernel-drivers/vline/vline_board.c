@@ -23,6 +23,7 @@ static struct vline_span *vline_span_new(struct vline_board *b, unsigned int end
 	s->end = end;
 	s->span.chans = s->chans;
 	s->span.channels = b->channels;
+	s->span.offset = end;
 	b->setup(s);
 	for (i = 0; i < b->channels; i++) {
 		struct dahdi_chan *c = &s->store[i];
