@@ -428,3 +428,10 @@ fn server_proceeding(endpoint: &mut Endpoint, index: usize) {
         server.timers.soon = None;
     }
 }
+
+#[cfg(test)]
+impl Server {
+    pub(super) fn key_for_test(&self) -> Key {
+        self.key
+    }
+}
