@@ -5,6 +5,7 @@
 //! * **Backends**: [`sim`], the outside plant in memory with telephones to play with (`lines.sock`), and [`socket`],
 //!   a trunk over TCP or Unix sockets.
 //! * **Meaning**: [`mod@line`], the sans-IO discipline of an FXS line: tones, dialling, ringing, flash, supervision.
+//! * **Budget**: [`ren`], the ringer equivalence of a board shared by bells and lamps.
 //! * **Middleware**: [`wrap`], around any backend: recording (pcap, WAV), one error type for all.
 //!
 //! # Law of use
@@ -36,6 +37,7 @@ mod dchannel;
 mod error;
 mod fxs;
 pub mod line;
+pub mod ren;
 pub mod sim;
 pub mod socket;
 pub mod wav;

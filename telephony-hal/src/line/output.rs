@@ -125,7 +125,7 @@ impl RingPattern {
         &self.steps
     }
 
-    pub(super) fn step(&self, index: usize) -> (Duration, Duration) {
+    pub(crate) fn step(&self, index: usize) -> (Duration, Duration) {
         let wrapped = index % self.steps.len().max(1);
         self.steps.get(wrapped).copied().unwrap_or((Duration::from_secs(2), Duration::from_secs(4)))
     }
