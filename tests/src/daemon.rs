@@ -246,10 +246,14 @@ fn spawn(run: &Run, dir: &Path, sip: SocketAddr) -> Process {
         .arg(dir.join("hardware.toml"))
         .arg("--state-dir")
         .arg(dir.join("state"))
-        .args(["--sip-address", "127.0.0.1", "--metrics", "off"])
+        .args(["--sip-address", "127.0.0.1"])
         .args(&run.args)
-        .env_remove("RUST_LOG")
+        .env_remove("TIPRING_LOG")
         .current_dir(dir);
+    if !run.args.iter().any(|arg| arg == "--metrics") {
+        // the default port is one for all
+        command.args(["--metrics", "off"]);
+    }
     let (mut process, _, err) = Process::start("tipringd", command);
     let end = Instant::now() + Duration::from_secs(20);
     loop {

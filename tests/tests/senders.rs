@@ -1,6 +1,8 @@
 //! Real voice mails are sloppy, each in its own way. All of these must be understood.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+use std::time::Duration;
+
 use system_tests::{NotifyText, Tipringd, VoiceMail};
 
 fn gateway() -> Tipringd {
@@ -102,6 +104,11 @@ const ROWS: &[Row] = &[
         n.uri = n.uri.replace("8000@", "");
         n
     }),
+    ("the number only in Message-Account", |mut n, status| {
+        n.uri = n.uri.replace("8000@", "");
+        n.set("To", "<sip:gateway.example.com>")
+            .body(&format!("Messages-Waiting: {status}\r\nMessage-Account: sip:8000@vm.example.com\r\n"))
+    }),
     ("a tel: URI", |mut n, _| {
         n.uri = "tel:8000".into();
         n
@@ -134,6 +141,19 @@ fn every_sender_is_understood() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn a_voice_mail_may_be_configured_by_name() {
+    let gateway = Tipringd::start(
+        "voice-port 2/0\n mwi\n!\ndial-peer voice 1 pots\n destination-pattern 8000\n port 2/0\n!\n\
+         sip-ua\n mwi-server dns:localhost unsolicited\n",
+        "[[fxs]]\nport = \"2/0\"\nbackend = \"sim\"\n",
+    );
+    // the name is looked up while the daemon already serves
+    gateway.show_until("show sip-ua mwi", Duration::from_secs(10), |shown| shown.contains("7F000001"));
+    assert_eq!(VoiceMail::udp(gateway.sip()).notify("8000", true).status, 200);
+    assert_eq!(gateway.lamp("8000"), Some(true));
 }
 
 /// Puts a long text into one field.

@@ -109,7 +109,8 @@ fn example(package: &str, example: &str) -> Outcome<Vec<String>> {
     if !status.success() {
         return Err(format!("{example} failed ({status}): {}", lines.join(" ")));
     }
-    Ok(lines.into_iter().filter(|line| !line.trim().is_empty()).collect())
+    let row = |line: String| line.split_whitespace().collect::<Vec<_>>().join(" ");
+    Ok(lines.into_iter().map(row).filter(|line| !line.is_empty()).collect())
 }
 
 /// The processor, for the reader of the table.
