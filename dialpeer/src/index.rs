@@ -233,3 +233,35 @@ impl<K> Node<K> {
         literal.filter(|&child| child != NONE).chain(self.sets.iter().map(|&(_, child)| child))
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_look_up_tests_a_handful_of_patterns_however_many_there_are() {
+        let mut index = PatternIndex::new();
+        let mut n: u64 = 1;
+        for key in 0..30_000 {
+            n = n.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let text = match key % 4 {
+                0 => format!("{:08}", n >> 38),
+                1 => format!("{:06}..", n >> 45),
+                2 => format!("{:05}(12)?{}", n >> 48, key % 10),
+                _ => format!("{:04}[2-7]...T", n >> 52),
+            };
+            index.insert(key, &text.parse().unwrap());
+        }
+        let mut tested = 0;
+        for number in (0..90_000_000_u64).step_by(9_001) {
+            let digits = format!("{number:08}");
+            let symbols = Symbols::read(&digits).unwrap();
+            let mut here = 0;
+            index.visit(0, symbols.as_slice(), &mut |_| here += 1);
+            assert!(here <= 64, "{digits}: {here}");
+            tested += here;
+        }
+        assert!(tested / 10_000 <= 12, "{}", tested / 10_000);
+    }
+}

@@ -59,6 +59,8 @@ pub struct Pattern {
     nullable: bool,
     /// Positions 0..n follow one another with nothing optional or repeated.
     straight: bool,
+    /// Leading positions that nothing repeats or leaves out.
+    plain: u8,
     /// Leading explicit positions that nothing repeats: what digit strip removes.
     strip: u8,
     timeout: bool,
@@ -159,10 +161,10 @@ impl Pattern {
     /// The set of symbols the position at `depth` takes and whether it is one symbol written as itself;
     /// `None` past the end, or where what stands before is optional or repeated.
     pub(crate) fn plain_position(&self, depth: usize) -> Option<(u32, bool)> {
-        if !self.straight {
-            return None;
-        }
-        self.positions.get(depth).map(|position| (position.accept, position.explicit))
+        self.positions
+            .get(depth)
+            .filter(|_| depth < usize::from(self.plain))
+            .map(|position| (position.accept, position.explicit))
     }
 
     /// `$` without `T`: nothing may follow.
@@ -259,6 +261,7 @@ impl FromStr for Pattern {
         if parser.at != text.len() {
             return Err(parser.error());
         }
+        let plain = parser.plain.min(parser.positions.len());
         let explicit = parser.positions.iter().take(parser.plain).take_while(|p| p.explicit).count();
         Ok(Self {
             text: text.into(),
@@ -266,6 +269,7 @@ impl FromStr for Pattern {
             last: all.last,
             nullable: all.nullable,
             straight: parser.straight,
+            plain: u8::try_from(plain).unwrap_or(u8::MAX),
             strip: u8::try_from(explicit).unwrap_or(u8::MAX),
             timeout,
             end,

@@ -133,8 +133,9 @@ impl Table {
         let mut found: Vec<(&Slot, Rank)> = Vec::new();
         for (&at, rank) in self.destination.lookup(number) {
             let Some(slot) = self.slot(at).filter(|slot| takes_outbound(&slot.peer)) else { continue };
-            // A peer may match by its pattern and several times by its map.
-            match found.iter_mut().find(|(other, _)| other.sequence == slot.sequence) {
+            // Only a peer with a map can match several times.
+            let mut others = found.iter_mut().filter(|_| slot.peer.destination_map.is_some());
+            match others.find(|(other, _)| other.sequence == slot.sequence) {
                 Some((_, best)) => *best = rank.max(*best),
                 None => found.push((slot, rank)),
             }

@@ -14,13 +14,14 @@ pub const DEFAULT_LIMIT: usize = 100_000;
 pub const MAX_TEXT: usize = 255;
 /// Dialogs remembered per mailbox.
 pub const MAX_SEEN: usize = 8;
-/// How long a dialog's sequence numbers are remembered, in ms: a day, so that a server that begins anew is heard.
-pub const REPLAY_WINDOW: u64 = 24 * 3600 * 1000;
+/// How long a dialog's sequence numbers are remembered, in ms: longer than any transaction (64*T1 is 32 s), short
+/// enough that a server that begins anew with the same Call-IDs is heard.
+pub const REPLAY_WINDOW: u64 = 300_000;
 
 /// A table of mailboxes by number.
 ///
-/// Times are milliseconds since the Unix epoch, as given by the caller; a clock that jumps back makes states look
-/// older than they are and is the caller's to avoid.
+/// Times are milliseconds since the Unix epoch, as given by the caller. After a clock jumped back new states would
+/// look older than they are: [`Mailboxes::stamp`] gives a time that never does.
 ///
 /// ```
 /// use mwi::mailbox::{Change, Mailboxes, State};
@@ -42,12 +43,19 @@ pub const REPLAY_WINDOW: u64 = 24 * 3600 * 1000;
 pub struct Mailboxes {
     records: BTreeMap<String, Record>,
     limit: usize,
+    /// Latest time of any state ever taken.
+    newest: u64,
 }
 
 impl Mailboxes {
     /// A table for at most `limit` mailboxes.
     pub fn new(limit: usize) -> Self {
-        Self { records: BTreeMap::new(), limit }
+        Self { records: BTreeMap::new(), limit, newest: 0 }
+    }
+
+    /// The time to mark a state with that arrives when the clock says `clock`: never before an earlier state's.
+    pub fn stamp(&self, clock: u64) -> u64 {
+        clock.max(self.newest)
     }
 
     /// Takes what a NOTIFY said about `number`, unless something newer is known.
@@ -64,6 +72,7 @@ impl Mailboxes {
             if number.is_empty() || number.len() > MAX_TEXT || self.records.len() >= self.limit {
                 return Change::Refused;
             }
+            self.newest = self.newest.max(state.received);
             let record =
                 Record { number: number.to_owned(), changed: state.received, state, seen: vec![seen] };
             self.records.insert(number.to_owned(), record);
@@ -73,6 +82,7 @@ impl Mailboxes {
             return Change::Stale;
         }
         record.remember(seen);
+        self.newest = self.newest.max(state.received);
         let changed = record.state.summary != state.summary;
         if changed {
             record.changed = state.received;
@@ -85,6 +95,7 @@ impl Mailboxes {
     pub fn restore(&mut self, record: Record) -> bool {
         let fits = self.records.len() < self.limit || self.records.contains_key(&record.number);
         if fits {
+            self.newest = self.newest.max(record.state.received);
             self.records.insert(record.number.clone(), record);
         }
         fits
@@ -93,6 +104,13 @@ impl Mailboxes {
     /// Forgets a mailbox and returns what was known of it.
     pub fn remove(&mut self, number: &str) -> Option<Record> {
         self.records.remove(number)
+    }
+
+    /// Forgets every mailbox nothing was heard of for `age` ms and returns what was known, so that lamps can be put
+    /// out: `mwi expiry`.
+    pub fn expire(&mut self, now: u64, age: u64) -> Vec<Record> {
+        let old = |_: &String, record: &mut Record| now.saturating_sub(record.state.received) >= age;
+        self.records.extract_if(.., old).map(|(_, record)| record).collect()
     }
 
     /// What is known of a mailbox.
@@ -261,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_begins_anew_is_heard_after_a_day() {
+    fn a_server_that_begins_anew_is_heard_after_a_while() {
         let mut table = Mailboxes::default();
         table.update("1", state("a", 9, 0, true));
         assert_eq!(table.update("1", state("a", 1, REPLAY_WINDOW - 1, false)), Change::Stale);
@@ -288,6 +306,28 @@ mod tests {
             record.is_some_and(|r| r.state.call_id.len() <= MAX_TEXT && r.state.summary.extra.is_empty())
         );
         assert_eq!(table.iter().map(|r| r.number.as_str()).collect::<Vec<_>>(), ["1", "2"]);
+    }
+
+    #[test]
+    fn a_clock_that_jumps_back_does_not_silence_the_voice_mail() {
+        let mut table = Mailboxes::default();
+        table.update("1", state("a", 1, table.stamp(1_000_000), true));
+        assert_eq!(table.update("1", state("b", 1, table.stamp(5), false)), Change::Changed);
+        let mut restored = Mailboxes::default();
+        assert!(table.iter().all(|record| restored.restore(record.clone())));
+        assert_eq!(restored.stamp(7), 1_000_000);
+        assert_eq!(restored.stamp(2_000_000), 2_000_000);
+    }
+
+    #[test]
+    fn mailboxes_not_heard_of_expire() {
+        let mut table = Mailboxes::default();
+        table.update("1", state("a", 1, 1_000, true));
+        table.update("2", state("b", 1, 2_000, true));
+        table.update("1", state("a", 2, 3_000, true));
+        assert!(table.expire(3_999, 2_000).is_empty());
+        assert_eq!(table.expire(4_000, 2_000).iter().map(|r| r.number.as_str()).collect::<Vec<_>>(), ["2"]);
+        assert!(table.is_waiting("1") && table.len() == 1);
     }
 
     #[test]
