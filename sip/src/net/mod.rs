@@ -258,7 +258,8 @@ impl Shared {
             .find(|(address, _)| *address == flow.local)
             .or_else(|| self.udp.iter().find(|(address, _)| address.is_ipv4() == flow.remote.is_ipv4()));
         let Some((_, socket)) = socket else { return self.failed(flow) };
-        match socket.try_send_to(&payload, flow.remote) {
+        // Straight to the system: tokio's `try_send_to` says WouldBlock until its driver has seen the socket once.
+        match socket2::SockRef::from(&**socket).send_to(&payload, &flow.remote.into()) {
             Ok(_) => {}
             // A full socket buffer loses the datagram as a network would; retransmission covers both.
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {

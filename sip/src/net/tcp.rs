@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{Connection, NetConfig, NetEvent, Shared, new_socket};
 use crate::flow::{Flow, Transmit, Transport};
@@ -164,9 +164,12 @@ async fn connect(shared: &Shared, flow: &Flow) -> io::Result<TcpStream> {
 async fn read(shared: &Shared, flow: &Flow, mut reader: OwnedReadHalf, pongs: mpsc::Sender<()>) {
     let mut framer = StreamFramer::new(&shared.config.limits);
     let mut buffer = vec![0; 16_384];
+    // Since when part of a message waits for the rest: dripping single octets must not extend it.
+    let mut partial: Option<Instant> = None;
     loop {
-        let patience = if framer.buffered() > 4 { shared.config.stall } else { shared.config.idle };
-        let len = match timeout(patience, reader.read(&mut buffer)).await {
+        let deadline =
+            partial.map_or_else(|| Instant::now() + shared.config.idle, |since| since + shared.config.stall);
+        let len = match timeout_at(deadline, reader.read(&mut buffer)).await {
             Ok(Ok(len)) if len > 0 => len,
             _ => return,
         };
@@ -174,6 +177,7 @@ async fn read(shared: &Shared, flow: &Flow, mut reader: OwnedReadHalf, pongs: mp
         while let Some(next) = framer.next() {
             match next {
                 Ok(data) => {
+                    partial = None;
                     let received = NetEvent::Received { flow: flow.clone(), data };
                     if shared.events.send(received).await.is_err() {
                         return;
@@ -188,6 +192,8 @@ async fn read(shared: &Shared, flow: &Flow, mut reader: OwnedReadHalf, pongs: mp
                 }
             }
         }
+        // Four octets may be the beginning of a keep-alive.
+        partial = (framer.buffered() > 4).then(|| partial.unwrap_or_else(Instant::now));
         if framer.take_keep_alives() > 0 {
             // One CRLF may answer several that came together.
             let _ = pongs.try_send(());

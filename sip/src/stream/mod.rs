@@ -208,3 +208,6 @@ impl StreamFramer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
