@@ -1,0 +1,93 @@
+//! CPU time of one message waiting operation: `cargo run --release -p qsig --example setup_cost`.
+//!
+//! Prints nanoseconds per operation for the parts (encode, decode) and for a whole operation between two spans:
+//! SETUP, CONNECT, CONNECT ACKNOWLEDGE, RELEASE, RELEASE COMPLETE, both ends counted.
+
+use std::hint::black_box;
+use std::time::Instant;
+
+use qsig::facility::Facility;
+use qsig::mwi;
+use qsig::q931::{Message, ie};
+use qsig::rose::Component;
+use qsig::{
+    Event, MwiAction, MwiAnswer, MwiDialect, MwiOutcome, MwiRequest, PartyNumber, Side, Span, SpanConfig,
+    decode,
+};
+
+const ROUNDS: u32 = 100_000;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let request = MwiRequest {
+        messages: Some(3),
+        calling_number: Some(PartyNumber::Unknown("8000".into())),
+        ..MwiRequest::new(MwiAction::Activate, PartyNumber::Unknown("4711".into()))
+    };
+    let dialect = MwiDialect::default();
+    per_operation("encode the invoke component", || {
+        mwi::invoke(black_box(&request), &dialect, 1).map(|component| component.to_vec().len()).unwrap_or(0)
+    });
+
+    let now = Instant::now();
+    let mut gateway = Span::new(SpanConfig { side: Side::Network, ..SpanConfig::default() });
+    let mut exchange = Span::new(SpanConfig::default());
+    gateway.handle_link(now, true);
+    exchange.handle_link(now, true);
+    wire(now, &mut gateway, &mut exchange, |_, _| {});
+    while exchange.poll_event().is_some() || gateway.poll_event().is_some() {}
+
+    let mut setup = None;
+    let first = gateway.invoke_mwi(now, request.clone())?;
+    gateway.cancel_mwi(now, first);
+    wire(now, &mut gateway, &mut exchange, |from_gateway, frame| {
+        if from_gateway && setup.is_none() {
+            setup = decode::layer3(frame).map(<[u8]>::to_vec);
+        }
+    });
+    while exchange.poll_event().is_some() {}
+    let setup = setup.ok_or("no SETUP was sent")?;
+    per_operation("decode SETUP with facility and argument", || {
+        let message = Message::parse(black_box(&setup)).ok();
+        let facility = message.as_ref().and_then(|m| m.get(ie::FACILITY)).and_then(|b| Facility::parse(b));
+        let invoke = facility.as_ref().and_then(|f| f.components().next());
+        match invoke {
+            Some(Component::Invoke(invoke)) => usize::from(mwi::parse_invoke(invoke).is_some()),
+            _ => 0,
+        }
+    });
+    per_operation("whole operation, both ends", || {
+        let Ok(operation) = gateway.invoke_mwi(now, request.clone()) else { return 0 };
+        wire(now, &mut gateway, &mut exchange, |_, _| {});
+        if let Some(Event::MwiIndication { id, .. }) = exchange.poll_event() {
+            exchange.answer_mwi(now, id, MwiAnswer::Result);
+        }
+        wire(now, &mut gateway, &mut exchange, |_, _| {});
+        usize::from(gateway.poll_event() == Some(Event::MwiDone { operation, outcome: MwiOutcome::Done }))
+    });
+    Ok(())
+}
+
+/// Times `work`, which returns 0 if it failed.
+fn per_operation(name: &str, mut work: impl FnMut() -> usize) {
+    let start = Instant::now();
+    let done = (0..ROUNDS).filter(|_| work() != 0).count();
+    let nanoseconds = start.elapsed().as_nanos() / u128::from(ROUNDS);
+    println!("{name}: {nanoseconds} ns ({done} of {ROUNDS})");
+}
+
+fn wire(now: Instant, a: &mut Span, b: &mut Span, mut see: impl FnMut(bool, &[u8])) {
+    loop {
+        let (from_a, from_b) = (a.poll_frame(), b.poll_frame());
+        if from_a.is_none() && from_b.is_none() {
+            return;
+        }
+        if let Some(frame) = from_a {
+            see(true, &frame);
+            b.handle_frame(now, &frame);
+        }
+        if let Some(frame) = from_b {
+            see(false, &frame);
+            a.handle_frame(now, &frame);
+        }
+    }
+}
