@@ -28,7 +28,9 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod callerid;
 pub mod dtmf;
+pub mod fsk;
 pub mod g711;
 pub mod locale;
 pub mod tone;
