@@ -6,7 +6,7 @@
 //!   a trunk over TCP or Unix sockets.
 //! * **Meaning**: [`mod@line`], the sans-IO discipline of an FXS line: tones, dialling, ringing, flash, supervision.
 //! * **Budget**: [`ren`], the ringer equivalence of a board shared by bells and lamps.
-//! * **Middleware**: [`wrap`], around any backend: recording (pcap, WAV), one error type for all.
+//! * **Middleware**: [`wrap`], around any backend: tracing, faults, recording (pcap, WAV), one error type for all.
 //!
 //! # Law of use
 //!
