@@ -138,7 +138,7 @@ pub struct MwiRequest {
     pub messages: Option<u16>,
     /// Who left the message, activation only.
     pub originating: Option<PartyNumber>,
-    /// When: YYYYMMDDHHMM[SS], then nothing, `Z`, `+HHMM` or `-HHMM`; activation only.
+    /// When: `YYYYMMDDHHMM` or `YYYYMMDDHHMMSS`, then nothing, `Z`, `+HHMM` or `-HHMM`; activation only.
     pub timestamp: Option<String>,
     /// 0 (highest) to 9, activation only.
     pub priority: Option<u8>,

