@@ -4,7 +4,7 @@
 
 use crate::config::EndpointConfig;
 use crate::message::scan::is_token;
-use crate::message::{Faults, FieldError, Header, Message, Method, Reply};
+use crate::message::{Facts, Faults, FieldError, Header, Message, Method, Reply};
 
 /// Checks a request as a user agent server has to before serving it.
 ///
@@ -15,13 +15,19 @@ use crate::message::{Faults, FieldError, Header, Message, Method, Reply};
 /// The response that is owed, boxed because it is the rare case. For ACK the caller must stay silent instead
 /// (RFC 3261 17.1.1.3).
 pub fn check_request(request: &Message, config: &EndpointConfig) -> Result<(), Box<Reply>> {
+    check(&Facts::new(request), config)
+}
+
+/// [`check_request`] for a request whose mandatory headers have been read.
+pub(crate) fn check(facts: &Facts<'_>, config: &EndpointConfig) -> Result<(), Box<Reply>> {
+    let request = facts.request;
     //= RFC 3261 21.5.6: "The server does not support, or refuses to support, the SIP protocol version that was used in
     //= the request."
     if !request.version().eq_ignore_ascii_case("SIP/2.0") {
         return refuse(505);
     }
     whole_message(request, config)?;
-    mandatory_headers(request)?;
+    mandatory_headers(facts)?;
     method(request, config)?;
     request_uri(request, config)?;
     extensions(request, config)?;
@@ -89,24 +95,24 @@ fn whole_message(request: &Message, config: &EndpointConfig) -> Result<(), Box<R
     Ok(())
 }
 
-fn mandatory_headers(request: &Message) -> Result<(), Box<Reply>> {
-    for header in [Header::From, Header::To, Header::CallId, Header::CSeq, Header::MaxForwards] {
-        if request.raw(header).nth(1).is_some() {
-            return Err(bad_request(&format!("Multiple {header}")));
-        }
+fn mandatory_headers(facts: &Facts<'_>) -> Result<(), Box<Reply>> {
+    let request = facts.request;
+    let once = [Header::From, Header::To, Header::CallId, Header::CSeq, Header::MaxForwards];
+    if let Some(header) = request.repeated(&once) {
+        return Err(bad_request(&format!("Multiple {header}")));
     }
     // A request without any Via comes from real senders; it is answered to where it came from.
-    if let Some(octets) = request.top_via_octets() {
-        crate::message::Via::parse(octets).map_err(|error| bad_field(&error))?;
+    if let Some(Err(error)) = &facts.via {
+        return Err(bad_field(error));
     }
-    request.call_id().map_err(|error| bad_field(&error))?;
-    for (header, address) in [(Header::From, request.from()), (Header::To, request.to())] {
-        let address = address.map_err(|error| bad_field(&error))?;
+    facts.call_id.as_ref().map_err(bad_field)?;
+    for (header, address) in [(Header::From, &facts.from), (Header::To, &facts.to)] {
+        let address = address.as_ref().map_err(bad_field)?;
         if address.uri().is_err() {
             return Err(bad_request(&format!("Malformed URI in {header}")));
         }
     }
-    let cseq = request.cseq().map_err(|error| bad_field(&error))?;
+    let cseq = facts.cseq.as_ref().map_err(bad_field)?;
     if cseq.method.as_bytes() != request.method_octets() {
         return Err(bad_request("CSeq method does not match"));
     }

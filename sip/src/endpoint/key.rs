@@ -4,7 +4,7 @@ use std::collections::hash_map::DefaultHasher;
 use std::hash::{BuildHasherDefault, Hasher};
 
 use crate::flow::Flow;
-use crate::message::{Header, Message, Via};
+use crate::message::{Facts, Header, starts_with_cookie};
 
 /// 128 bits of a keyed hash over what identifies a transaction or dialog. A peer that does not know the key cannot
 /// make two collide, and at 2^32 live ones a chance collision has odds of about 2^-65: the hash is the identity.
@@ -41,6 +41,7 @@ enum Domain {
     Accepted = 4,
     Client = 5,
     Dialog = 6,
+    Tag = 7,
 }
 
 /// Makes keys from messages.
@@ -74,25 +75,27 @@ impl Keys {
     }
 
     fn hash(&self, domain: Domain, parts: &[&[u8]]) -> Key {
-        let half = |secret: u64| {
-            let mut hasher = DefaultHasher::new();
-            hasher.write_u64(secret);
-            hasher.write_u8(domain as u8);
-            for part in parts {
-                hasher.write_usize(part.len());
-                hasher.write(part);
+        // The parts joined once, each behind its length; nearly always on the stack.
+        let mut short = [0; 256];
+        let mut long = Vec::new();
+        let joined = match join(&mut short, parts) {
+            Some(len) => short.get(..len).unwrap_or_default(),
+            None => {
+                for part in parts {
+                    long.extend_from_slice(&(part.len() as u32).to_be_bytes());
+                    long.extend_from_slice(part);
+                }
+                &long
             }
-            hasher.finish()
         };
         let [a, b] = self.secret;
-        Key(u128::from(half(a)) << 64 | u128::from(half(b)))
+        Key(u128::from(keyed(a, domain, joined)) << 64 | u128::from(keyed(b, domain, joined)))
     }
 
     /// The tag this endpoint puts into To for the transaction `key`: the same for every copy of the request, and for
     /// nobody else to guess.
     pub(super) fn tag(&self, key: Key) -> Tag {
-        let Key(value) = self.hash(Domain::Dialog, &[b"tag", &key.0.to_be_bytes()]);
-        Tag::new((value >> 64) as u64)
+        Tag::new(keyed(self.secret[0], Domain::Tag, &key.0.to_be_bytes()))
     }
 
     /// The server transaction `request` belongs to, had it the method `method` (CANCEL and ACK look for their INVITE).
@@ -100,30 +103,33 @@ impl Keys {
     /// With an RFC 3261 branch this is branch, sent-by and method (RFC 3261 17.2.3), and beside them Call-ID and CSeq number:
     /// every message of one transaction has them in common, and peers that put the same branch into every request
     /// are then not taken to repeat themselves.
-    pub(super) fn server(&self, request: &Message, flow: &Flow, method: &[u8]) -> Key {
-        let to_tag = request.to().ok().and_then(|to| to.tag());
-        self.server_with_tag(request, flow, method, to_tag)
+    pub(super) fn server(&self, facts: &Facts<'_>, flow: &Flow, method: &[u8]) -> Key {
+        self.server_with_tag(facts, flow, method, facts.to_tag)
     }
 
     pub(super) fn server_with_tag(
         &self,
-        request: &Message,
+        facts: &Facts<'_>,
         flow: &Flow,
         method: &[u8],
         to_tag: Option<&str>,
     ) -> Key {
+        let request = facts.request;
         let call_id = request.first_raw(Header::CallId).unwrap_or_default();
-        let number = request.cseq().map_or(u32::MAX, |cseq| cseq.number).to_be_bytes();
-        let raw_via = request.top_via_octets();
-        if let Some(via) = raw_via.and_then(|octets| Via::parse(octets).ok()).filter(Via::has_cookie) {
+        let number = facts.cseq_number().to_be_bytes();
+        if let Some(Ok(via)) = &facts.via
+            && let Some(branch) = via.branch()
+            && starts_with_cookie(branch)
+        {
+            let branch = branch.as_bytes();
             let host = Lower::new(via.host);
             let port = via.port.unwrap_or(0).to_be_bytes();
-            let branch = via.branch().unwrap_or_default().as_bytes();
             return self.hash(Domain::Rfc3261, &[branch, host.as_bytes(), &port, method, call_id, &number]);
         }
         //= RFC 3261 17.2.3: "The INVITE request matches a transaction if the Request-URI, To tag, From tag, Call-ID, CSeq, and
         //= top Via header field are equal to those of the INVITE request which created the transaction."
-        let from_tag = request.from().ok().and_then(|from| from.tag()).unwrap_or_default();
+        let from_tag = facts.from_tag.unwrap_or_default();
+        let raw_via = request.top_via_octets();
         // Without any Via the sender's address stands for it.
         let source = match raw_via {
             Some(_) => [0; 18],
@@ -157,24 +163,22 @@ impl Keys {
 
     /// What copies of one request have in common whichever way they came (RFC 3261 8.2.2.2). `None` where the rule does not
     /// apply: a To tag, or no From tag.
-    pub(super) fn merged(&self, request: &Message) -> Option<Key> {
-        if request.to().ok()?.tag().is_some() {
+    pub(super) fn merged(&self, facts: &Facts<'_>) -> Option<Key> {
+        if facts.to_tag.is_some() {
             return None;
         }
-        let from_tag = request.from().ok()?.tag()?;
-        let call_id = request.call_id().ok()?;
-        let number = request.cseq().ok()?.number.to_be_bytes();
-        Some(self.hash(
-            Domain::Merged,
-            &[from_tag.as_bytes(), call_id.as_bytes(), &number, request.method_octets()],
-        ))
+        let from_tag = facts.from_tag?;
+        let call_id = facts.call_id.as_ref().ok()?;
+        let number = facts.cseq_number().to_be_bytes();
+        let method = facts.request.method_octets();
+        Some(self.hash(Domain::Merged, &[from_tag.as_bytes(), call_id.as_bytes(), &number, method]))
     }
 
     /// What the ACK to a 2xx is found by: it is a transaction of its own with another branch.
-    pub(super) fn accepted(&self, request: &Message, to_tag: &str) -> Key {
-        let from_tag = request.from().ok().and_then(|from| from.tag()).unwrap_or_default();
-        let call_id = request.first_raw(Header::CallId).unwrap_or_default();
-        let number = request.cseq().map_or(u32::MAX, |cseq| cseq.number).to_be_bytes();
+    pub(super) fn accepted(&self, facts: &Facts<'_>, to_tag: &str) -> Key {
+        let from_tag = facts.from_tag.unwrap_or_default();
+        let call_id = facts.request.first_raw(Header::CallId).unwrap_or_default();
+        let number = facts.cseq_number().to_be_bytes();
         self.hash(Domain::Accepted, &[from_tag.as_bytes(), to_tag.as_bytes(), call_id, &number])
     }
 
@@ -186,6 +190,24 @@ impl Keys {
     pub(super) fn dialog(&self, call_id: &str, local_tag: &str, remote_tag: &str) -> Key {
         self.hash(Domain::Dialog, &[call_id.as_bytes(), local_tag.as_bytes(), remote_tag.as_bytes()])
     }
+}
+
+fn keyed(secret: u64, domain: Domain, octets: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    hasher.write_u64(secret ^ u64::from(domain as u8));
+    hasher.write(octets);
+    hasher.finish()
+}
+
+fn join(buffer: &mut [u8], parts: &[&[u8]]) -> Option<usize> {
+    let mut at = 0;
+    for part in parts {
+        let body = at + 4;
+        buffer.get_mut(at..body)?.copy_from_slice(&(part.len() as u32).to_be_bytes());
+        at = body + part.len();
+        buffer.get_mut(body..at)?.copy_from_slice(part);
+    }
+    Some(at)
 }
 
 /// A sent-by host for comparison, lowered without allocating when it already is.

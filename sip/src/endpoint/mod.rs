@@ -24,7 +24,7 @@ use slab::Slab;
 
 use crate::config::EndpointConfig;
 use crate::flow::{Flow, Transmit};
-use crate::message::{Message, Method, ParseError, Reply, ResponseContext, encode_response};
+use crate::message::{Facts, Message, Method, ParseError, Reply, ResponseContext, encode_response};
 use crate::statistics::Statistics;
 
 use client::Client;
@@ -314,7 +314,7 @@ impl Endpoint {
             reply,
         );
         self.statistics.responses_sent.count(reply.status());
-        let destination = response_flow(&self.config, request, flow);
+        let destination = response_flow(&self.config, &Facts::new(request), flow);
         self.send(destination, payload);
     }
 }
@@ -348,11 +348,11 @@ impl TransactionTimers {
 }
 
 /// Where the response goes (RFC 3261 18.2.2, RFC 3581 4).
-fn response_flow(config: &EndpointConfig, request: &Message, flow: &Flow) -> Flow {
+fn response_flow(config: &EndpointConfig, facts: &Facts<'_>, flow: &Flow) -> Flow {
     if flow.transport.is_reliable() {
         return flow.clone();
     }
-    let Ok(via) = request.top_via() else { return flow.clone() };
+    let Some(Ok(via)) = &facts.via else { return flow.clone() };
     if let Some(address) = via.maddr().filter(|_| config.use_maddr).and_then(crate::message::parse_ip) {
         let port = via.port.unwrap_or(flow.transport.default_port());
         return Flow { remote: SocketAddr::new(address, port), ..flow.clone() };
@@ -371,10 +371,10 @@ fn response_flow(config: &EndpointConfig, request: &Message, flow: &Flow) -> Flo
     Flow { remote, ..flow.clone() }
 }
 
-fn is_in_dialog_only(request: &Message) -> bool {
-    match request.method_ref() {
+fn is_in_dialog_only(facts: &Facts<'_>) -> bool {
+    match facts.request.method_ref() {
         Some(Method::Bye | Method::Info | Method::Update | Method::Prack) => true,
-        Some(Method::Invite) => request.to().is_ok_and(|to| to.tag().is_some()),
+        Some(Method::Invite) => facts.to_tag.is_some(),
         _ => false,
     }
 }

@@ -11,8 +11,8 @@ use super::{
     response_flow,
 };
 use crate::flow::Flow;
-use crate::message::{Message, Method, Reply, ResponseContext, encode_response};
-use crate::validate::{check_request, options_reply};
+use crate::message::{Facts, Message, Method, Reply, ResponseContext, encode_response};
+use crate::validate::{check, options_reply};
 
 /// RFC 3261 figures 7 and 8, RFC 6026 figure 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,25 +81,27 @@ impl Endpoint {
             Some(Method::Cancel) => return self.handle_cancel(flow, request),
             _ => {}
         }
-        let key = self.keys.server(&request, &flow, request.method_octets());
+        let message = request.clone();
+        let facts = Facts::new(&message);
+        let key = self.keys.server(&facts, &flow, message.method_octets());
         if let Some(&index) = self.server_index.get(&key) {
             return self.handle_retransmission(index);
         }
         if let Some(method) = request.method_ref() {
             self.statistics.requests_received.count(method);
         }
-        if let Err(reply) = check_request(&request, &self.config) {
+        if let Err(reply) = check(&facts, &self.config) {
             self.statistics.refused += 1;
             return self.respond_statelessly(&flow, &request, key, &reply);
         }
-        let merged = self.keys.merged(&request);
+        let merged = self.keys.merged(&facts);
         //= RFC 3261 8.2.2.2: "the UAS core SHOULD generate a 482 (Loop Detected) response and pass it to the server
         //= transaction."
         if merged.is_some_and(|merged| self.server_index.contains_key(&merged)) {
             self.statistics.merged += 1;
             return self.respond_statelessly(&flow, &request, key, &Reply::new(482));
         }
-        if self.config.check_dialogs && is_in_dialog_only(&request) && !self.is_in_known_dialog(&request) {
+        if self.config.check_dialogs && is_in_dialog_only(&facts) && !self.is_in_known_dialog(&facts) {
             self.statistics.refused += 1;
             return self.respond_statelessly(&flow, &request, key, &Reply::new(481));
         }
@@ -112,7 +114,8 @@ impl Endpoint {
             let reply = Reply::new(503).retry_after(self.config.overload_retry_after);
             return self.respond_statelessly(&flow, &request, key, &reply);
         }
-        self.create_server(now, flow, request, key, merged);
+        let destination = response_flow(&self.config, &facts, &flow);
+        self.create_server(now, flow, destination, request, key, merged);
     }
 
     pub(super) fn server_timer(&mut self, now: Instant, entry: Entry) {
@@ -135,17 +138,22 @@ impl Endpoint {
         }
     }
 
-    fn is_in_known_dialog(&self, request: &Message) -> bool {
-        let (Ok(call_id), Ok(from), Ok(to)) = (request.call_id(), request.from(), request.to()) else {
-            return false;
-        };
-        let Some(local_tag) = to.tag() else { return false };
+    fn is_in_known_dialog(&self, facts: &Facts<'_>) -> bool {
+        let (Ok(call_id), Some(local_tag)) = (&facts.call_id, facts.to_tag) else { return false };
         // RFC 2543 peers have no From tag; it then counts as empty (RFC 3261 12.1.1).
-        let key = self.keys.dialog(call_id, local_tag, from.tag().unwrap_or_default());
+        let key = self.keys.dialog(call_id, local_tag, facts.from_tag.unwrap_or_default());
         self.dialogs.contains_key(&key)
     }
 
-    fn create_server(&mut self, now: Instant, flow: Flow, request: Message, key: Key, merged: Option<Key>) {
+    fn create_server(
+        &mut self,
+        now: Instant,
+        flow: Flow,
+        destination: Flow,
+        request: Message,
+        key: Key,
+        merged: Option<Key>,
+    ) {
         let invite = request.method_ref() == Some(&Method::Invite);
         let serial = self.next_serial();
         let server = Server {
@@ -154,7 +162,7 @@ impl Endpoint {
             key,
             merged,
             acks: Vec::new(),
-            destination: response_flow(&self.config, &request, &flow),
+            destination,
             flow: flow.clone(),
             invite,
             state: if invite { State::Proceeding } else { State::Trying },
@@ -197,10 +205,11 @@ impl Endpoint {
 
     fn handle_ack(&mut self, now: Instant, flow: Flow, ack: Message) {
         self.statistics.requests_received.count(&Method::Ack);
-        let key = self.keys.server(&ack, &flow, b"INVITE");
+        let facts = Facts::new(&ack);
+        let key = self.keys.server(&facts, &flow, b"INVITE");
         let found = self.server_index.get(&key).copied().or_else(|| {
-            let to_tag = ack.to().ok()?.tag()?.to_owned();
-            self.server_index.get(&self.keys.accepted(&ack, &to_tag)).copied()
+            let accepted = self.keys.accepted(&facts, facts.to_tag?);
+            self.server_index.get(&accepted).copied()
         });
         let Some((index, server)) = found.and_then(|index| Some((index, self.servers.get_mut(index)?)))
         else {
@@ -233,8 +242,9 @@ impl Endpoint {
 
     fn handle_cancel(&mut self, flow: Flow, cancel: Message) {
         self.statistics.requests_received.count(&Method::Cancel);
-        let key = self.keys.server(&cancel, &flow, b"INVITE");
-        if let Err(reply) = check_request(&cancel, &self.config) {
+        let facts = Facts::new(&cancel);
+        let key = self.keys.server(&facts, &flow, b"INVITE");
+        if let Err(reply) = check(&facts, &self.config) {
             self.statistics.refused += 1;
             return self.respond_statelessly(&flow, &cancel, key, &reply);
         }
@@ -319,7 +329,7 @@ impl Endpoint {
         if status.is_success() {
             server.state = State::Accepted;
             // A further 2xx (another fork's) is acknowledged under its own tag; only the first is repeated by us.
-            let key = self.keys.accepted(&request, &to_tag);
+            let key = self.keys.accepted(&Facts::new(&request), &to_tag);
             if !server.acks.contains(&key) {
                 server.acks.push(key);
                 self.server_index.insert(key, id.index);
@@ -337,7 +347,7 @@ impl Endpoint {
         server.state = State::Completed;
         server.request = None;
         // An RFC 2543 ACK carries the tag of this response, which the INVITE did not have.
-        let key = self.keys.server_with_tag(&request, &server.flow, b"INVITE", Some(&to_tag));
+        let key = self.keys.server_with_tag(&Facts::new(&request), &server.flow, b"INVITE", Some(&to_tag));
         if key != server.key {
             server.acks.push(key);
             self.server_index.insert(key, id.index);

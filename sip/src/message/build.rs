@@ -225,7 +225,7 @@ pub(crate) struct ResponseContext<'a> {
 /// Writes the response in one buffer.
 pub(crate) fn encode_response(context: &ResponseContext<'_>, reply: &Reply) -> Bytes {
     let request = context.request;
-    let copied: usize = [
+    const COPIED: [Header; 7] = [
         Header::Via,
         Header::From,
         Header::To,
@@ -233,11 +233,8 @@ pub(crate) fn encode_response(context: &ResponseContext<'_>, reply: &Reply) -> B
         Header::CSeq,
         Header::Timestamp,
         Header::RecordRoute,
-    ]
-    .into_iter()
-    .flat_map(|header| request.raw(header))
-    .map(|value| value.len() + 16)
-    .sum();
+    ];
+    let copied = request.octets_of(&COPIED);
     let server = context.server.filter(|_| !reply.fields.has(Header::Server));
     let capacity = 192 + copied + reply.fields.len() + server.map_or(0, str::len) + reply.body.len();
     let mut out = Vec::with_capacity(capacity);
@@ -346,8 +343,9 @@ pub(crate) fn encode_request(request: &RequestBuilder, defaults: &RequestDefault
 }
 
 fn finish(out: &mut Vec<u8>, body: &[u8]) {
-    // Writing into a Vec cannot fail.
-    let _ = write!(out, "Content-Length: {}\r\n\r\n", body.len());
+    out.extend_from_slice(b"Content-Length: ");
+    number(out, body.len());
+    out.extend_from_slice(b"\r\n\r\n");
     out.extend_from_slice(body);
 }
 
@@ -356,6 +354,14 @@ fn line(out: &mut Vec<u8>, name: &str, value: &[u8]) {
     out.extend_from_slice(b": ");
     flat(out, value);
     out.extend_from_slice(b"\r\n");
+}
+
+/// Appends a decimal number.
+fn number(out: &mut Vec<u8>, value: usize) {
+    if value >= 10 {
+        number(out, value / 10);
+    }
+    out.push(b'0' + (value % 10) as u8);
 }
 
 /// Appends `bytes` with line ends made blanks, so that nothing copied can start a line of its own.
@@ -387,7 +393,8 @@ fn top_via(out: &mut Vec<u8>, value: &[u8], source: SocketAddr) {
         if trim(name).eq_ignore_ascii_case(b"rport") {
             //= RFC 3581 4: "it MUST set the value of the parameter to the source port of the request"
             has_rport = true;
-            let _ = write!(out, ";rport={}", source.port());
+            out.extend_from_slice(b";rport=");
+            number(out, usize::from(source.port()));
             continue;
         }
         out.push(b';');
@@ -400,7 +407,19 @@ fn top_via(out: &mut Vec<u8>, value: &[u8], source: SocketAddr) {
     let same = Via::parse(value)
         .is_ok_and(|via| parse_ip(via.host).is_some_and(|host| host.to_canonical() == source));
     if has_rport || !same {
-        let _ = write!(out, ";received={source}");
+        out.extend_from_slice(b";received=");
+        match source {
+            std::net::IpAddr::V4(v4) => {
+                for (at, octet) in v4.octets().into_iter().enumerate() {
+                    if at > 0 {
+                        out.push(b'.');
+                    }
+                    number(out, usize::from(octet));
+                }
+            }
+            // Writing into a Vec cannot fail.
+            std::net::IpAddr::V6(v6) => drop(write!(out, "{v6}")),
+        }
     }
     out.extend_from_slice(b"\r\n");
 }

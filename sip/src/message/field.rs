@@ -245,6 +245,13 @@ pub struct Via<'a> {
 /// What every branch made by an RFC 3261 element begins with.
 pub(crate) const MAGIC_COOKIE: &str = "z9hG4bK";
 
+/// Whether `branch` is one of an RFC 3261 element.
+pub(crate) fn starts_with_cookie(branch: &str) -> bool {
+    branch
+        .split_at_checked(MAGIC_COOKIE.len())
+        .is_some_and(|(cookie, rest)| cookie.eq_ignore_ascii_case(MAGIC_COOKIE) && !rest.is_empty())
+}
+
 impl<'a> Via<'a> {
     /// Takes one value apart.
     ///
@@ -278,9 +285,7 @@ impl<'a> Via<'a> {
 
     /// True when the branch begins with the RFC 3261 cookie (compared without regard to case) and goes on after it.
     pub fn has_cookie(&self) -> bool {
-        self.branch()
-            .and_then(|branch| branch.split_at_checked(MAGIC_COOKIE.len()))
-            .is_some_and(|(cookie, rest)| cookie.eq_ignore_ascii_case(MAGIC_COOKIE) && !rest.is_empty())
+        self.branch().is_some_and(starts_with_cookie)
     }
 
     /// `rport`: `Some(None)` when it is there without value (RFC 3581).

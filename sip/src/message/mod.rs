@@ -24,15 +24,16 @@ use bytes::Bytes;
 
 pub use build::{Reply, RequestBuilder};
 pub(crate) use build::{RequestDefaults, ResponseContext, encode_request, encode_response};
-pub(crate) use field::MAGIC_COOKIE;
 pub use field::{
     CSeq, Contacts, Event, FieldError, NameAddr, ParamValue, Params, RAck, SubscriptionState, Via,
 };
+pub(crate) use field::{MAGIC_COOKIE, starts_with_cookie};
 pub use method::{Method, StatusCode};
 pub use name::{Header, HeaderName};
 pub use parse::{Faults, Limits, ParseError};
 pub(crate) use uri::parse_ip;
 pub use uri::{Uri, UriError};
+pub(crate) use views::Facts;
 
 use parse::{Entry, Span, Start};
 
@@ -240,6 +241,28 @@ impl Message {
         self.inner.entries.iter().max_by_key(|entry| entry.value.len()).map_or((0, ""), |entry| {
             (entry.value.len(), std::str::from_utf8(self.span(entry.name)).unwrap_or("\u{fffd}"))
         })
+    }
+
+    /// A header of `once` that stands there twice.
+    pub(crate) fn repeated(&self, once: &[Header]) -> Option<Header> {
+        let mut seen = 0u32;
+        for entry in &self.inner.entries {
+            let Some(at) = entry.known.and_then(|known| once.iter().position(|header| *header == known))
+            else {
+                continue;
+            };
+            if seen & (1 << at) != 0 {
+                return entry.known;
+            }
+            seen |= 1 << at;
+        }
+        None
+    }
+
+    /// Octets of the values of `headers`.
+    pub(crate) fn octets_of(&self, headers: &[Header]) -> usize {
+        let wanted = |entry: &&Entry| entry.known.is_some_and(|known| headers.contains(&known));
+        self.inner.entries.iter().filter(wanted).map(|entry| entry.value.len() + 18).sum()
     }
 
     fn is_named(&self, entry: &Entry, name: HeaderName<'_>) -> bool {

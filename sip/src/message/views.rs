@@ -252,3 +252,38 @@ impl Message {
         NameAddr::parse(header, self.first_raw(header).ok_or(FieldError::Missing(header))?)
     }
 }
+
+/// The headers every request must have, read once.
+pub(crate) struct Facts<'a> {
+    pub(crate) request: &'a Message,
+    /// The top Via, when there is one.
+    pub(crate) via: Option<Result<Via<'a>, FieldError>>,
+    pub(crate) from: Result<NameAddr<'a>, FieldError>,
+    pub(crate) to: Result<NameAddr<'a>, FieldError>,
+    pub(crate) call_id: Result<&'a str, FieldError>,
+    pub(crate) cseq: Result<CSeq<'a>, FieldError>,
+    pub(crate) from_tag: Option<&'a str>,
+    pub(crate) to_tag: Option<&'a str>,
+}
+
+impl<'a> Facts<'a> {
+    pub(crate) fn new(request: &'a Message) -> Facts<'a> {
+        let (from, to) = (request.from(), request.to());
+        let tag = |address: &Result<NameAddr<'a>, FieldError>| address.as_ref().ok().and_then(NameAddr::tag);
+        Facts {
+            request,
+            via: request.top_via_octets().map(Via::parse),
+            from_tag: tag(&from),
+            to_tag: tag(&to),
+            from,
+            to,
+            call_id: request.call_id(),
+            cseq: request.cseq(),
+        }
+    }
+
+    /// The CSeq number, or one no CSeq can have.
+    pub(crate) fn cseq_number(&self) -> u32 {
+        self.cseq.as_ref().map_or(u32::MAX, |cseq| cseq.number)
+    }
+}
