@@ -29,6 +29,7 @@
 #![forbid(unsafe_code)]
 
 pub mod callerid;
+pub mod custom;
 pub mod dtmf;
 pub mod fsk;
 pub mod g711;

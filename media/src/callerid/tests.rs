@@ -74,6 +74,17 @@ fn number_and_name_are_cleaned_and_cut() {
 }
 
 #[test]
+fn no_length_of_a_japanese_number_needs_an_octet_sent_twice() {
+    for n in 1..=20 {
+        let number = Party::Known("0901234567890123456789".chars().take(n).collect());
+        let frame = ntt_call(&call(None, number, Party::Unavailable));
+        let inner = &frame[5..frame.len() - 4];
+        assert!(inner.iter().all(|o| o & 0x7F != 0x10), "{n}: {inner:02x?}");
+        assert_eq!(usize::from(inner[1] & 0x7F), inner.len() - 2);
+    }
+}
+
+#[test]
 fn dtmf_forms_by_country() {
     let number = known("0123456789");
     assert_eq!(dtmf_digits(DtmfForm::Etsi, &number), "A0123456789C");
