@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use telephony_hal::sim::{
-    MAX_CLIENTS, MAX_LINE, PhoneEventKind, Plant, PlantError, Server, SimLine, Start, serve,
+    MAX_CLIENTS, MAX_LINE, PhoneEventKind, Plant, PlantError, Server, SimLine, Start, Wire, serve,
 };
 use telephony_hal::{ErrorKind, FxsLine, HalError, Lamp, LineEvent, wav};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -95,7 +95,7 @@ async fn a_session_plays_a_telephone() {
         status,
         json!({
             "port": "2/0", "event": "status", "do": "status", "hook": "off", "present": true, "ringing": false,
-            "rings": 0, "lamp": "off", "polarity": "normal", "battery": true, "heard": 8000, "heard_on_hook": 160,
+            "ring_volts": 0, "rings": 0, "lamp": "off", "polarity": "normal", "battery": true, "heard": 8000, "heard_on_hook": 160,
             "audio": true, "speaking": 0, "recording": file,
         })
     );
@@ -390,4 +390,100 @@ fn recordings_end_where_they_should() {
     assert_eq!(heard("old").len(), 8000);
     assert!(phone.play_file(&path("old")).is_ok());
     assert_eq!(phone.status().speaking, 8000);
+}
+
+/// RMS in dBm0 (overload point 3.14 dBm0).
+fn dbm0(samples: &[i16]) -> f64 {
+    let power: f64 = samples.iter().map(|sample| f64::from(*sample).powi(2)).sum();
+    20.0 * ((power / samples.len() as f64).sqrt() / 16_140.0).log10()
+}
+
+fn near(found: f64, expected: f64) {
+    assert!((found - expected).abs() < 0.3, "{found:.2} dBm0, expected {expected}");
+}
+
+/// One second of 1 kHz at 0 dBm0.
+fn sine() -> Vec<i16> {
+    (0..8000)
+        .map(|n| (22_826.0 * (std::f64::consts::TAU * f64::from(n) / 8.0).sin()).round() as i16)
+        .collect()
+}
+
+#[test]
+fn a_wire_has_loss_noise_and_echo() {
+    let plant = Plant::new();
+    let mut line = plant.add_line("2/0");
+    let phone = plant.phone("2/0").unwrap();
+    phone.off_hook().unwrap();
+    let mut pass = |wire: Wire, to: &[i16], from: &[i16]| {
+        phone.set_wire(wire);
+        phone.capture_start();
+        phone.play(from).unwrap();
+        let mut received = vec![];
+        for block in to.chunks(160) {
+            line.write_audio(block).unwrap();
+            let mut out = [0; 160];
+            line.read_audio(&mut out).unwrap();
+            received.extend(out);
+        }
+        (phone.capture_stop(), received)
+    };
+    let silence = vec![0; 8000];
+    let (heard, received) = pass(Wire::default(), &sine(), &sine());
+    assert!(heard == sine() && received == sine(), "a perfect wire changes nothing");
+
+    let (heard, received) =
+        pass(Wire { to_phone_db: -7.0, from_phone_db: -3.0, ..Wire::default() }, &sine(), &sine());
+    near(dbm0(&heard), -7.0);
+    near(dbm0(&received), -3.0);
+
+    let noisy = Wire { noise_dbm0: Some(-30.0), seed: 5, ..Wire::default() };
+    let (heard, received) = pass(noisy.clone(), &silence, &silence);
+    near(dbm0(&heard), -30.0);
+    near(dbm0(&received), -30.0);
+    assert_eq!(pass(noisy, &silence, &silence), (heard, received), "the same seed, the same noise");
+
+    let echo = Wire { echo_loss_db: Some(12.0), echo_delay: 80, ..Wire::default() };
+    let (heard, received) = pass(echo, &sine(), &silence);
+    assert_eq!(heard, sine());
+    assert!(received[..80].iter().all(|sample| *sample == 0));
+    near(dbm0(&received[80..]), -12.0);
+
+    // Nonsense is brought into range.
+    let wild = Wire { to_phone_db: f64::NAN, noise_dbm0: Some(f64::INFINITY), ren: -1.0, ..Wire::default() };
+    let (heard, _) = pass(wild, &silence, &silence);
+    assert!(heard.iter().any(|sample| *sample != 0));
+    let (heard, _) = pass(Wire { to_phone_db: 20.0, ..Wire::default() }, &[i16::MIN, i16::MAX], &[]);
+    assert_eq!(heard, [i16::MIN, i16::MAX]);
+}
+
+#[test]
+fn bells_share_one_generator() {
+    let plant = Plant::new();
+    let mut lines: Vec<SimLine> = (0..12).map(|n| plant.add_line(&format!("2/{n}"))).collect();
+    let volts = || plant.phone("2/0").unwrap().status().ring_volts;
+    assert_eq!(volts(), 0);
+    for line in &mut lines[..10] {
+        line.set_ringing(true).unwrap();
+    }
+    assert_eq!(volts(), 100);
+    for port in plant.ports() {
+        plant.phone(&port).unwrap().set_wire(Wire { ren: 4.0, ..Wire::default() });
+    }
+    assert_eq!(volts(), 45);
+    lines.truncate(1);
+    assert_eq!(volts(), 100);
+}
+
+#[tokio::test]
+async fn a_wire_can_be_changed_over_lines_sock() {
+    let (_dir, plant, path) = served();
+    let mut line = plant.add_line("2/0");
+    let phone = plant.phone("2/0").unwrap();
+    phone.off_hook().unwrap();
+    phone.capture_start();
+    let mut client = Client::connect(&path).await;
+    client.ask(json!({"port": "2/0", "do": "wire", "to_phone_db": -6.0})).await;
+    line.write_audio(&sine()).unwrap();
+    near(dbm0(&phone.capture_stop()), -6.0);
 }

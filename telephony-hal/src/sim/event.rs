@@ -106,6 +106,8 @@ pub struct PhoneStatus {
     pub present: bool,
     /// Ringing voltage is on the line.
     pub ringing: bool,
+    /// Ringing voltage at the bell in V rms; below 40 no bell sounds. All lines of a plant share one generator.
+    pub ring_volts: u16,
     /// Ring bursts since the telephone was last off hook.
     pub rings: u64,
     /// Lamp voltage.

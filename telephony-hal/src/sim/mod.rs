@@ -9,9 +9,11 @@ mod phone;
 mod plant;
 mod server;
 mod trunk;
+mod wire;
 
 pub use event::{LampName, PhoneEvent, PhoneEventKind, PhoneStatus};
 pub use phone::{Phone, PhoneEvents, Start};
 pub use plant::{MAX_EVENTS, MAX_SPEECH, Plant, PlantError, SimLine, SimLineError};
 pub use server::{MAX_CLIENTS, MAX_LINE, Server, serve};
 pub use trunk::{Cable, SimTrunk, SimTrunkError, TRUNK_QUEUE, trunk_pair};
+pub use wire::Wire;

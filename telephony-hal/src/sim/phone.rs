@@ -8,6 +8,7 @@ use tokio::sync::broadcast;
 use tokio::time::sleep;
 
 use super::plant::{LineState, Sink};
+use super::wire::{Wire, WireState};
 use super::{MAX_SPEECH, PhoneEvent, PhoneEventKind, PhoneStatus, Plant, PlantError, dtmf};
 use crate::SAMPLE_RATE;
 use crate::wav::{self, WavError, WavWriter};
@@ -192,7 +193,14 @@ impl Phone {
 
     /// Hook, voltages and audio at this moment.
     pub fn status(&self) -> PhoneStatus {
-        self.with(|line| line.status(&self.port))
+        let mut inner = self.plant.lock();
+        let ren = inner.generator_ren();
+        inner.line(&self.port).status(&self.port, ren)
+    }
+
+    /// Replaces wire and telephone by others: loss, noise, echo, bells. Values out of range are taken as the nearest in range.
+    pub fn set_wire(&self, wire: Wire) {
+        self.with(|line| line.wire = WireState::new(wire));
     }
 
     /// What this telephone notices from now on.

@@ -9,6 +9,7 @@ use std::task::{Context, Poll, Waker};
 use tokio::sync::broadcast;
 use tracing::warn;
 
+use super::wire::{WireState, ring_volts};
 use super::{Phone, PhoneEvent, PhoneEventKind, PhoneStatus};
 use crate::wav::{WavError, WavWriter};
 use crate::{ErrorKind, FxsCapabilities, FxsLine, HalError, Lamp, LineEvent, SAMPLE_RATE};
@@ -332,6 +333,11 @@ impl Inner {
         self.lines.entry(port.to_owned()).or_default()
     }
 
+    /// Load of the board's ringing generator in REN.
+    pub(super) fn generator_ren(&self) -> f64 {
+        self.lines.values().map(LineState::ringing_ren).sum()
+    }
+
     pub(super) fn tell(&self, port: &str, kind: PhoneEventKind) {
         // Fails only when nobody listens.
         let _ = self.events.send(PhoneEvent { port: port.to_owned(), kind });
@@ -364,6 +370,7 @@ pub(super) struct LineState {
     heard_on_hook: u64,
     sounding: bool,
     pub(super) speech: VecDeque<i16>,
+    pub(super) wire: WireState,
     pub(super) record: Option<Sink>,
     pub(super) capture: Option<Sink>,
 }
@@ -386,6 +393,7 @@ impl Default for LineState {
             heard_on_hook: 0,
             sounding: false,
             speech: VecDeque::new(),
+            wire: WireState::default(),
             record: None,
             capture: None,
         }
@@ -449,12 +457,18 @@ impl LineState {
         }
     }
 
-    pub(super) fn status(&self, port: &str) -> PhoneStatus {
+    /// Bells that draw on the ringing generator now, in REN.
+    fn ringing_ren(&self) -> f64 {
+        if self.ringing { self.wire.ren() } else { 0.0 }
+    }
+
+    pub(super) fn status(&self, port: &str, generator_ren: f64) -> PhoneStatus {
         PhoneStatus {
             port: port.to_owned(),
             hook: if self.off_hook { "off" } else { "on" },
             present: self.present,
             ringing: self.ringing,
+            ring_volts: if self.ringing { ring_volts(generator_ren) } else { 0 },
             rings: self.rings,
             lamp: self.lamp.into(),
             polarity: if self.reversed { "reversed" } else { "normal" },
@@ -472,6 +486,7 @@ impl LineState {
 
     fn hear(&mut self, samples: &[i16]) -> Vec<PhoneEventKind> {
         let mut events = vec![];
+        let samples = &self.wire.outward(samples)[..];
         let count = samples.len() as u64;
         if self.loop_closed() {
             let active = samples.iter().any(|sample| sample.unsigned_abs() >= SILENCE);
@@ -508,14 +523,17 @@ impl LineState {
 
     fn say(&mut self, out: &mut [i16]) -> Vec<PhoneEventKind> {
         out.fill(0);
-        if !self.loop_closed() || self.speech.is_empty() {
-            return vec![];
+        let closed = self.loop_closed();
+        let mut spoken = false;
+        if closed && !self.speech.is_empty() {
+            let count = out.len().min(self.speech.len());
+            for (place, sample) in out.iter_mut().zip(self.speech.drain(..count)) {
+                *place = sample;
+            }
+            spoken = self.speech.is_empty();
         }
-        let count = out.len().min(self.speech.len());
-        for (place, sample) in out.iter_mut().zip(self.speech.drain(..count)) {
-            *place = sample;
-        }
-        if self.speech.is_empty() { vec![PhoneEventKind::Dialled] } else { vec![] }
+        self.wire.inward(out, closed);
+        if spoken { vec![PhoneEventKind::Dialled] } else { vec![] }
     }
 
     fn light(&mut self, lamp: Lamp) -> Option<PhoneEventKind> {

@@ -21,6 +21,7 @@
 //! | `record` | `file`, `seconds` (3600), `start` (`offhook` or `now`) | WAV of what the telephone hears; event `recorded` at its end |
 //! | `stop` | | ends the recording |
 //! | `play` | `file` | says a WAV file; event `dialled` when sent |
+//! | `wire` | `to_phone_db`, `from_phone_db` (0), `noise_dbm0`, `echo_loss_db` (none), `echo_delay` (0 samples), `ren` (1) | another wire and telephone; keys not given take their defaults |
 //! | `status` | | the answer has `hook`, `ringing`, `rings`, `lamp`, `polarity`, `battery`, `heard`, `audio`, … (event `status`) |
 //! | `ports` | no `port` | the answer lists `ports` |
 //!
@@ -39,7 +40,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, broadcast, mpsc};
 use tracing::{debug, warn};
 
-use super::{PhoneEvent, Plant, Start};
+use super::{PhoneEvent, Plant, Start, Wire};
 
 /// Longest request line in octets, without its line end.
 pub const MAX_LINE: usize = 4096;
@@ -234,6 +235,18 @@ struct Request {
     #[serde(default)]
     ms: Option<u64>,
     #[serde(default)]
+    to_phone_db: f64,
+    #[serde(default)]
+    from_phone_db: f64,
+    #[serde(default)]
+    noise_dbm0: Option<f64>,
+    #[serde(default)]
+    echo_loss_db: Option<f64>,
+    #[serde(default)]
+    echo_delay: usize,
+    #[serde(default)]
+    ren: Option<f64>,
+    #[serde(default)]
     id: Option<Value>,
 }
 
@@ -261,7 +274,7 @@ async fn answer(plant: &Plant, text: &str) -> Value {
 }
 
 async fn act(plant: &Plant, request: &Request) -> Result<Map<String, Value>, String> {
-    const ACTIONS: &str = "offhook, onhook, flash, dial, pulse, record, stop, play, status or ports";
+    const ACTIONS: &str = "offhook, onhook, flash, dial, pulse, record, stop, play, wire, status or ports";
     let mut done = Map::from_iter([("event".to_owned(), "done".into())]);
     if request.action == "ports" {
         done.insert("ports".to_owned(), plant.ports().into());
@@ -298,6 +311,18 @@ async fn act(plant: &Plant, request: &Request) -> Result<Map<String, Value>, Str
         }
         "stop" => phone.record_stop(),
         "play" => phone.play_file(file()?),
+        "wire" => {
+            phone.set_wire(Wire {
+                to_phone_db: request.to_phone_db,
+                from_phone_db: request.from_phone_db,
+                noise_dbm0: request.noise_dbm0,
+                echo_loss_db: request.echo_loss_db,
+                echo_delay: request.echo_delay,
+                ren: request.ren.unwrap_or(1.0),
+                seed: 0,
+            });
+            Ok(())
+        }
         "status" => {
             if let Ok(Value::Object(status)) = serde_json::to_value(phone.status()) {
                 done.extend(status);
