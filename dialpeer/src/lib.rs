@@ -5,6 +5,17 @@
 //! Nothing a caller can dial makes a look-up panic or take longer than its number is long times the ways the
 //! configuration leads; the count of peers does not matter.
 //!
+//! | module | |
+//! |---|---|
+//! | [`peer`], [`pattern`] | a dial peer and the number patterns it is chosen by |
+//! | [`table`], [`index`] | all peers, outbound and inbound matching, digit collection |
+//! | [`digits`] | digit strip, `forward-digits`, `prefix` |
+//! | [`hunt`] | `dial-peer hunt` 0-7, hunt schemes of trunk groups |
+//! | [`num_exp`] | `num-exp` |
+//! | [`translation`], [`regex`] | `voice translation-rule` |
+//! | [`cause`] | Q.850 causes and SIP statuses |
+//! | [`cor`] | class of restriction |
+//!
 //! ```
 //! use dialpeer::{DialPeer, InboundLeg, PeerKind, Progress, Table, digits_for_pots};
 //!
@@ -39,11 +50,17 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod cause;
+pub mod cor;
 pub mod digits;
+pub mod hunt;
 pub mod index;
+pub mod num_exp;
 pub mod pattern;
 pub mod peer;
+pub mod regex;
 pub mod table;
+pub mod translation;
 
 pub use digits::digits_for_pots;
 pub use index::PatternIndex;

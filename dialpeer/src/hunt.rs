@@ -1,0 +1,390 @@
+//! In which order several ways are tried: `dial-peer hunt` and the hunt schemes of trunk groups.
+
+use std::cmp::Reverse;
+use std::fmt;
+use std::str::FromStr;
+
+use crate::pattern::Rank;
+use crate::table::OutboundMatch;
+
+/// `dial-peer hunt 0`…`7`: what orders the peers that match.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum DialPeerHunt {
+    /// 0: longest match, preference, random.
+    #[default]
+    LongestPreferenceRandom,
+    /// 1: longest match, preference, least recent use.
+    LongestPreferenceLeastUsed,
+    /// 2: preference, longest match, random.
+    PreferenceLongestRandom,
+    /// 3: preference, longest match, least recent use.
+    PreferenceLongestLeastUsed,
+    /// 4: least recent use, longest match, preference.
+    LeastUsedLongestPreference,
+    /// 5: least recent use, preference, longest match.
+    LeastUsedPreferenceLongest,
+    /// 6: random.
+    Random,
+    /// 7: least recent use.
+    LeastUsed,
+}
+
+impl DialPeerHunt {
+    /// All eight, at their numbers.
+    pub const ALL: [Self; 8] = [
+        Self::LongestPreferenceRandom,
+        Self::LongestPreferenceLeastUsed,
+        Self::PreferenceLongestRandom,
+        Self::PreferenceLongestLeastUsed,
+        Self::LeastUsedLongestPreference,
+        Self::LeastUsedPreferenceLongest,
+        Self::Random,
+        Self::LeastUsed,
+    ];
+
+    /// The scheme of this number, `None` beyond 7.
+    pub fn from_number(number: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(number)).copied()
+    }
+
+    /// The number, 0 to 7.
+    pub fn number(self) -> u8 {
+        (0..).zip(Self::ALL).find(|(_, scheme)| *scheme == self).map_or(0, |(number, _)| number)
+    }
+
+    /// The explanation `dial-peer hunt ?` prints.
+    pub fn help(self) -> &'static str {
+        match self {
+            Self::LongestPreferenceRandom => {
+                "Longest match in phone number, explicit preference, random selection."
+            }
+            Self::LongestPreferenceLeastUsed => {
+                "Longest match in phone number, explicit preference, least recent use."
+            }
+            Self::PreferenceLongestRandom => {
+                "Explicit preference, longest match in phone number, random selection."
+            }
+            Self::PreferenceLongestLeastUsed => {
+                "Explicit preference, longest match in phone number, least recent use."
+            }
+            Self::LeastUsedLongestPreference => {
+                "Least recent use, longest match in phone number, explicit preference."
+            }
+            Self::LeastUsedPreferenceLongest => {
+                "Least recent use, explicit preference, longest match in phone number."
+            }
+            Self::Random => "Random selection.",
+            Self::LeastUsed => "Least recent use.",
+        }
+    }
+
+    /// Puts matching peers in the order they are tried.
+    ///
+    /// `last_used` gives for a peer's tag when it was last used, in any unit that grows; 0 for never. `random` gives
+    /// numbers by chance (from a seeded generator, so that a test can repeat them). What the scheme leaves equal
+    /// stays in the order of [`Table::outbound`](crate::Table::outbound).
+    pub fn order(
+        self,
+        found: &mut [OutboundMatch<'_>],
+        last_used: impl Fn(u32) -> u64,
+        mut random: impl FnMut() -> u64,
+    ) {
+        found.sort_by_cached_key(|way| {
+            let longest = Order::Longest(Reverse(Rank { explicit: way.explicit, wild: way.wild }));
+            let preference = Order::Preference(way.peer.preference);
+            let used = Order::Number(last_used(way.peer.tag));
+            let nothing = Order::Number(0);
+            match self {
+                Self::LongestPreferenceRandom => [longest, preference, Order::Number(random())],
+                Self::LongestPreferenceLeastUsed => [longest, preference, used],
+                Self::PreferenceLongestRandom => [preference, longest, Order::Number(random())],
+                Self::PreferenceLongestLeastUsed => [preference, longest, used],
+                Self::LeastUsedLongestPreference => [used, longest, preference],
+                Self::LeastUsedPreferenceLongest => [used, preference, longest],
+                Self::Random => [Order::Number(random()), nothing, nothing],
+                Self::LeastUsed => [used, nothing, nothing],
+            }
+        });
+    }
+}
+
+/// One criterion of an order; the same kind always stands in the same place.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Order {
+    Longest(Reverse<Rank>),
+    Preference(u8),
+    Number(u64),
+}
+
+/// `hunt-scheme` of a trunk group: which idle channel takes the next call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TrunkHunt {
+    /// The method.
+    pub method: HuntMethod,
+    /// Which channels are tried first.
+    pub parity: Parity,
+    /// In which direction channels are counted.
+    pub direction: Direction,
+}
+
+impl Default for TrunkHunt {
+    /// `least-used both up`.
+    fn default() -> Self {
+        Self { method: HuntMethod::LeastUsed, parity: Parity::Both, direction: Direction::Up }
+    }
+}
+
+/// The method of a [`TrunkHunt`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum HuntMethod {
+    /// The channel that became idle last.
+    LeastIdle,
+    /// The trunk with most idle channels.
+    LeastUsed,
+    /// The channel that became idle first.
+    LongestIdle,
+    /// By chance.
+    Random,
+    /// The channel after the one used last.
+    RoundRobin,
+    /// The first, trunks in order of preference.
+    Sequential,
+}
+
+impl HuntMethod {
+    const WORDS: [(Self, &'static str); 6] = [
+        (Self::LeastIdle, "least-idle"),
+        (Self::LeastUsed, "least-used"),
+        (Self::LongestIdle, "longest-idle"),
+        (Self::Random, "random"),
+        (Self::RoundRobin, "round-robin"),
+        (Self::Sequential, "sequential"),
+    ];
+}
+
+/// `both`, `even` or `odd`: channels of the other parity come after all of the wanted one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Parity {
+    /// `both`
+    #[default]
+    Both,
+    /// `even`
+    Even,
+    /// `odd`
+    Odd,
+}
+
+/// `up` or `down`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Direction {
+    /// `up`: ascending channel numbers.
+    #[default]
+    Up,
+    /// `down`: descending channel numbers.
+    Down,
+}
+
+impl fmt::Display for TrunkHunt {
+    /// What stands after `hunt-scheme`; `both` and `up` are left out where nothing follows them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word =
+            HuntMethod::WORDS.iter().find(|(method, _)| *method == self.method).map_or("", |(_, word)| word);
+        f.write_str(word)?;
+        let down = self.direction == Direction::Down;
+        match self.parity {
+            Parity::Even => f.write_str(" even")?,
+            Parity::Odd => f.write_str(" odd")?,
+            Parity::Both if down => f.write_str(" both")?,
+            Parity::Both => {}
+        }
+        if down { f.write_str(" down") } else { Ok(()) }
+    }
+}
+
+impl FromStr for TrunkHunt {
+    type Err = TrunkHuntError;
+
+    /// Reads `METHOD [both|even|odd [up|down]]`, in any case.
+    ///
+    /// # Errors
+    /// [`TrunkHuntError`] for anything else.
+    fn from_str(text: &str) -> Result<Self, TrunkHuntError> {
+        let bad = || TrunkHuntError { found: text.chars().take(64).collect() };
+        let lower = text.to_ascii_lowercase();
+        let mut words = lower.split_ascii_whitespace();
+        let word = words.next().ok_or_else(bad)?;
+        let (method, _) = *HuntMethod::WORDS.iter().find(|(_, name)| *name == word).ok_or_else(bad)?;
+        let parity = match words.next() {
+            None | Some("both") => Parity::Both,
+            Some("even") => Parity::Even,
+            Some("odd") => Parity::Odd,
+            Some(_) => return Err(bad()),
+        };
+        let direction = match (words.next(), words.next()) {
+            (None | Some("up"), None) => Direction::Up,
+            (Some("down"), None) => Direction::Down,
+            _ => return Err(bad()),
+        };
+        Ok(Self { method, parity, direction })
+    }
+}
+
+/// A hunt scheme that cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("hunt scheme is {found:?}, expected METHOD [both|even|odd [up|down]]")]
+pub struct TrunkHuntError {
+    /// What stood there, at most 64 characters of it.
+    pub found: String,
+}
+
+/// A channel of a trunk group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Channel {
+    /// The trunk it belongs to, by its place in the group.
+    pub trunk: usize,
+    /// The trunk's preference, 1 to 64 with 1 first; `None` comes last.
+    pub preference: Option<u8>,
+    /// Channel number on the trunk.
+    pub number: u16,
+    /// Whether a call can be put on it.
+    pub idle: bool,
+    /// When it became idle, in any unit that grows.
+    pub idle_since: u64,
+}
+
+impl TrunkHunt {
+    /// The idle channels in the order they are tried, as indices into `channels`.
+    ///
+    /// `last` is the index of the channel used last, for round robin; `random` as in [`DialPeerHunt::order`].
+    pub fn order(
+        self,
+        channels: &[Channel],
+        last: Option<usize>,
+        mut random: impl FnMut() -> u64,
+    ) -> Vec<usize> {
+        let mut all: Vec<(usize, &Channel)> = channels.iter().enumerate().collect();
+        all.sort_by_key(|(_, channel)| {
+            let number = match self.direction {
+                Direction::Up => channel.number,
+                Direction::Down => u16::MAX - channel.number,
+            };
+            (channel.preference.unwrap_or(u8::MAX), channel.trunk, number)
+        });
+        if self.method == HuntMethod::RoundRobin
+            && let Some(at) = all.iter().position(|(index, _)| Some(*index) == last)
+        {
+            all.rotate_left(at + 1);
+        }
+        all.retain(|(_, channel)| channel.idle);
+        let idle_on =
+            |trunk: usize| channels.iter().filter(|channel| channel.idle && channel.trunk == trunk).count();
+        // Sorting is stable: equals stay in the sequential order.
+        match self.method {
+            HuntMethod::Sequential | HuntMethod::RoundRobin => {}
+            HuntMethod::LeastIdle => all.sort_by_key(|(_, channel)| Reverse(channel.idle_since)),
+            HuntMethod::LongestIdle => all.sort_by_key(|(_, channel)| channel.idle_since),
+            HuntMethod::LeastUsed => all.sort_by_cached_key(|(_, channel)| Reverse(idle_on(channel.trunk))),
+            HuntMethod::Random => all.sort_by_cached_key(|_| random()),
+        }
+        match self.parity {
+            Parity::Both => {}
+            Parity::Even => all.sort_by_key(|(_, channel)| channel.number % 2),
+            Parity::Odd => all.sort_by_key(|(_, channel)| (channel.number + 1) % 2),
+        }
+        all.into_iter().map(|(index, _)| index).collect()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::{DialPeer, PeerKind, Table};
+
+    fn peer(tag: u32, pattern: &str, preference: u8) -> DialPeer {
+        let mut peer = DialPeer::new(tag, PeerKind::Pots);
+        peer.destination_pattern = Some(pattern.parse().unwrap());
+        peer.port = Some("1/0:15".into());
+        peer.preference = preference;
+        peer
+    }
+
+    #[test]
+    fn each_of_the_eight_schemes_orders_by_its_criteria() {
+        let table = Table::new([
+            peer(1, "8000", 2),
+            peer(2, "80..", 0),
+            peer(3, "8000", 2),
+            peer(4, "80..", 1),
+            peer(5, "8000", 1),
+        ]);
+        // Peer 3 was used first, peer 1 last; peer 4 never.
+        let last_used = |tag: u32| [0, 50, 20, 10, 0, 40].get(tag as usize).copied().unwrap_or(0);
+        for (number, expected) in [
+            (0, [5, 3, 1, 2, 4]),
+            (1, [5, 3, 1, 2, 4]),
+            (2, [2, 5, 4, 3, 1]),
+            (3, [2, 5, 4, 3, 1]),
+            (4, [4, 3, 2, 5, 1]),
+            (5, [4, 3, 2, 5, 1]),
+            (6, [4, 2, 3, 1, 5]),
+            (7, [4, 3, 2, 5, 1]),
+        ] {
+            let scheme = DialPeerHunt::from_number(number).unwrap();
+            let mut found = table.outbound("8000");
+            // Falls, so that what is left to chance comes out reversed.
+            let mut chance = 100;
+            scheme.order(&mut found, last_used, || {
+                chance -= 1;
+                chance
+            });
+            assert_eq!(found.iter().map(|way| way.peer.tag).collect::<Vec<_>>(), expected, "hunt {number}");
+            assert_eq!(scheme.number(), number);
+        }
+        assert_eq!(DialPeerHunt::from_number(8), None);
+    }
+
+    #[test]
+    fn trunk_group_schemes_choose_among_idle_channels() {
+        let channel = |trunk, preference, number, idle, idle_since| Channel {
+            trunk,
+            preference,
+            number,
+            idle,
+            idle_since,
+        };
+        let channels = [
+            channel(0, Some(2), 1, true, 50),
+            channel(0, Some(2), 2, false, 0),
+            channel(0, Some(2), 3, true, 10),
+            channel(1, Some(1), 1, true, 40),
+            channel(2, None, 1, true, 30),
+            channel(2, None, 2, true, 20),
+            channel(2, None, 3, true, 60),
+        ];
+        for (text, expected) in [
+            ("sequential", vec![3, 0, 2, 4, 5, 6]),
+            ("sequential both down", vec![3, 2, 0, 6, 5, 4]),
+            ("sequential even", vec![5, 3, 0, 2, 4, 6]),
+            ("sequential odd down", vec![3, 2, 0, 6, 4, 5]),
+            ("round-robin", vec![2, 4, 5, 6, 3, 0]),
+            ("least-idle", vec![6, 0, 3, 4, 5, 2]),
+            ("longest-idle", vec![2, 5, 4, 3, 0, 6]),
+            ("least-used", vec![4, 5, 6, 0, 2, 3]),
+            ("random", vec![6, 5, 4, 2, 0, 3]),
+        ] {
+            let scheme: TrunkHunt = text.parse().unwrap();
+            let mut chance = 100;
+            let order = scheme.order(&channels, Some(1), || {
+                chance -= 1;
+                chance
+            });
+            assert_eq!(order, expected, "{text}");
+            assert_eq!(scheme.to_string(), text);
+        }
+        assert!(TrunkHunt::default().order(&[], None, || 0).is_empty());
+        for text in ["", "first", "sequential up", "sequential even left", "sequential even up x"] {
+            assert!(text.parse::<TrunkHunt>().is_err(), "{text}");
+        }
+    }
+}
