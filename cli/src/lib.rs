@@ -30,6 +30,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod check;
 pub mod config;
 pub mod grammar;
 pub mod session;

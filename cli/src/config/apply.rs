@@ -30,6 +30,17 @@ impl Mode {
     }
 }
 
+impl Mode {
+    fn knows_in_full(&self, depth: usize, line: &str, input: &[Typed<'_>], sign: Sign) -> bool {
+        (0..depth).rev().any(|outer| {
+            let kind =
+                outer.checked_sub(1).and_then(|d| self.frames.get(d)).map_or(ModeKind::Global, |f| f.kind);
+            matcher::find(kind.table(), line, input, sign != Sign::Set)
+                .is_ok_and(|found| !found.args.words.iter().any(|w| w.is_abbreviated()))
+        })
+    }
+}
+
 /// What `no` or `default` before a line asks for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Sign {
@@ -64,6 +75,7 @@ impl Config {
         if mode.text.is_some() {
             return Ok(self.text_line(mode, line));
         }
+        let line = line.trim_start_matches('\u{feff}');
         let input = matcher::words(line);
         let Some(first) = input.first().copied() else { return Ok(LineOutcome::Empty) };
         if first.text.starts_with('!') {
@@ -105,7 +117,15 @@ impl Config {
                 continue;
             }
             match matcher::find(table, line, input, sign != Sign::Set) {
-                Ok(found) => return self.execute(mode, depth, table, found, sign, line, indent),
+                Ok(found) => {
+                    // An outer mode that knows the word in full is meant, not an abbreviation here:
+                    // `ip route` behind an interface, which has `ip route-cache`.
+                    let abbreviated = found.args.words.iter().any(|w| w.is_abbreviated());
+                    if abbreviated && depth > 0 && mode.knows_in_full(depth, line, input, sign) {
+                        continue;
+                    }
+                    return self.execute(mode, depth, table, found, sign, line, indent);
+                }
                 Err(failure) => {
                     let place = match failure {
                         Failure::Invalid(at) | Failure::Ambiguous(at) => at,
@@ -120,6 +140,12 @@ impl Config {
             if open && inner && frame.is_some_and(|f| indent > f.indent) {
                 return Ok(self.keep(mode, line, sign, input));
             }
+        }
+        if mode.paste && sign == Sign::Set && is_dump_header(line) {
+            return Ok(LineOutcome::Empty);
+        }
+        if mode.paste && sign == Sign::Set && is_exec_word(input) {
+            return Ok(LineOutcome::Exec { line: line.trim().to_owned() });
         }
         if mode.paste
             && sign == Sign::Set
@@ -427,6 +453,21 @@ impl Config {
 
 /// Reason of banners.
 pub(crate) const BANNER: &str = "shown at the terminals that the gateway serves, not acted on otherwise";
+
+/// Rows that a router prints around a configuration.
+fn is_dump_header(line: &str) -> bool {
+    let line = line.trim();
+    line.starts_with("Building configuration")
+        || line.starts_with("Current configuration")
+        || line.starts_with("Using ")
+}
+
+/// Commands of EXEC mode beyond those that this gateway has.
+fn is_exec_word(input: &[Typed<'_>]) -> bool {
+    const WORDS: &[&str] =
+        &["show", "copy", "write", "ping", "debug", "undebug", "clear", "reload", "erase", "dir", "delete"];
+    input.first().is_some_and(|w| WORDS.iter().any(|name| w.text.eq_ignore_ascii_case(name)))
+}
 
 fn is_banner(command: &Command) -> bool {
     command.syntax.starts_with("banner ")

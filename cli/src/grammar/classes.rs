@@ -26,7 +26,7 @@ pub(super) static CPTONE: &[Command] = &[kept!(
 
 pub(super) static DUALTONE: &[Command] = &[
     kept!("frequency <300-3600> [<300-3600>]", ["Frequency", "Hz", "Hz"], MEDIA),
-    kept!("cadence (continuous|<1-50000>...)", ["Cadence", "Continuous", "Milliseconds on and off"], MEDIA),
+    kept!("cadence (continuous|<1-50000>)...", ["Cadence", "Continuous", "Milliseconds on and off"], MEDIA),
 ];
 
 pub(super) static TRANSLATION_RULE: &[Command] = &[

@@ -64,7 +64,7 @@ pub(super) static CONTROLLER: &[Command] = &[
         "List of timeslots", "Signalling type"], HARDWARE, keyed: 2),
     kept!("channel-group <0-30> [LINE]", ["Specify the timeslots of a channel", "Group", "Timeslots"], HARDWARE, keyed: 2),
     kept!("tdm-group <0-30> LINE", ["TDM group", "Group", "Timeslots"], HARDWARE, keyed: 2),
-    kept!("cas-custom <0-30>", ["Customise CAS", "Group"], HARDWARE, keyed: 2),
+    kept!("cas-custom <0-30>", ["Customise CAS", "Group"], HARDWARE, enters: Some(ModeKind::Kept), keyed: 2),
     kept!("loopback LINE", ["Loopback", "Kind"], HARDWARE),
     kept!("trunk-group LINE", ["Trunk group", "Label and timeslots"], CALLS, keyed: WHOLE),
     kept!("guard-timer LINE", ["Guard timer", "Milliseconds and action"], ISDN),

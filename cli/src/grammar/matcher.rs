@@ -45,6 +45,11 @@ pub struct Matched {
 }
 
 impl Matched {
+    /// True if the word is an abbreviation of a keyword.
+    pub fn is_abbreviated(&self) -> bool {
+        self.rank == 2
+    }
+
     /// True if the word is a keyword and not an argument.
     pub fn is_keyword(&self) -> bool {
         self.keyword == self.text.len()
