@@ -64,6 +64,7 @@
 
 pub mod decode;
 pub mod facility;
+pub mod hdlc;
 pub mod lapd;
 pub mod mwi;
 pub mod q931;
