@@ -112,6 +112,7 @@ impl Player {
             ["digits", "complete"] => line.digits_complete(now),
             ["more", "digits"] => line.more_digits(now),
             ["secondary", "dial", "tone"] => line.secondary_dial_tone(now),
+            ["confirm"] => line.confirm(now),
             ["remote", "ringing"] => line.remote_ringing(now),
             ["remote", "progress"] => line.remote_progress(now),
             ["remote", "answers"] => line.connect(now),

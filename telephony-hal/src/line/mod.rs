@@ -229,6 +229,14 @@ impl Line {
         }
     }
 
+    /// What was dialled was a feature code, and it is done: confirmation tone until the handset is put down or flashed.
+    pub fn confirm(&mut self, now: Instant) {
+        self.handle_timeout(now);
+        if matches!(self.state, State::Collecting | State::Routing) {
+            self.fail(now, Tone::Confirmation, self.config.wait_release);
+        }
+    }
+
     /// The far end rings: ringback tone.
     pub fn remote_ringing(&mut self, now: Instant) {
         self.handle_timeout(now);

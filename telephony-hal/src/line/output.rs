@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::{FxsLine, Lamp};
+
 /// A tone of the locale, by its meaning.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -174,6 +176,25 @@ pub enum Output {
     Battery(bool),
     /// Something for call control.
     Event(LineEventOut),
+}
+
+impl Output {
+    /// Applies a level to the port; `lamp` is the voltage that [`Output::Lamp`] means there.
+    ///
+    /// Returns whether it was one: `false` for [`Output::Tone`] and [`Output::Event`], which are for media and call control.
+    ///
+    /// # Errors
+    /// The port's. Of those, `Unsupported` may be ignored: the line works without reversal, open loop or lamp.
+    pub fn apply<P: FxsLine>(&self, port: &mut P, lamp: Lamp) -> Result<bool, P::Error> {
+        match self {
+            Self::Ring(on) => port.set_ringing(*on)?,
+            Self::Lamp(on) => port.set_lamp(if *on { lamp } else { Lamp::Off })?,
+            Self::Polarity(reversed) => port.set_polarity(*reversed)?,
+            Self::Battery(on) => port.set_battery(*on)?,
+            Self::Tone(_) | Self::Event(_) => return Ok(false),
+        }
+        Ok(true)
+    }
 }
 
 /// What call control learns from a line.

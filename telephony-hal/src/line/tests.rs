@@ -13,6 +13,7 @@ enum Input {
     MoreDigits,
     DigitsComplete,
     SecondaryDial,
+    Confirm,
     RemoteRinging,
     RemoteProgress,
     Connect,
@@ -45,6 +46,7 @@ fn inputs() -> Vec<Input> {
         MoreDigits,
         DigitsComplete,
         SecondaryDial,
+        Confirm,
         RemoteRinging,
         RemoteProgress,
         Connect,
@@ -103,6 +105,7 @@ impl Bench {
             Input::MoreDigits => line.more_digits(now),
             Input::DigitsComplete => line.digits_complete(now),
             Input::SecondaryDial => line.secondary_dial_tone(now),
+            Input::Confirm => line.confirm(now),
             Input::RemoteRinging => line.remote_ringing(now),
             Input::RemoteProgress => line.remote_progress(now),
             Input::Connect => line.connect(now),
@@ -293,7 +296,7 @@ fn every_input_in_every_state_leads_back_to_idle() {
 proptest! {
     #[test]
     fn any_history_leads_back_to_idle(
-        picks in proptest::collection::vec(0..34usize, 0..60),
+        picks in proptest::collection::vec(0..35usize, 0..60),
         which in 0..4usize,
     ) {
         let inputs = inputs();
@@ -341,4 +344,61 @@ fn a_number_ends_at_its_thirty_second_digit() {
 #[test]
 fn an_idle_line_needs_no_time_at_all() {
     assert_eq!(Line::new(LineConfig::default()).poll_timeout(), None);
+}
+
+#[test]
+fn an_output_sets_its_level_on_the_port() {
+    use crate::FxsLine as _;
+    let plant = crate::sim::Plant::new();
+    let mut port = plant.add_line("2/0");
+    let phone = plant.phone("2/0").unwrap();
+    let mut apply = |output: Output| output.apply(&mut port, crate::Lamp::Neon).unwrap();
+    assert!(apply(Output::Ring(true)));
+    assert!(phone.status().ringing);
+    assert!(apply(Output::Ring(false)) && apply(Output::Lamp(true)) && apply(Output::Polarity(true)));
+    assert!(apply(Output::Battery(false)));
+    let status = phone.status();
+    assert_eq!((status.ringing, status.lamp, status.battery), (false, crate::sim::LampName::Neon, false));
+    assert_eq!(status.polarity, "reversed");
+    assert!(!apply(Output::Tone(Tone::Dial)) && !apply(Output::Event(LineEventOut::Seized)));
+    assert!(port.capabilities().raw_hook);
+}
+
+/// Subscribers for a virtual day: each lifts, dials, flashes, forgets the handset; the network answers as it likes.
+#[test]
+fn a_thousand_random_telephones_for_a_day() {
+    use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
+    let seed = 20_261_121;
+    println!("seed {seed}");
+    let mut random = StdRng::seed_from_u64(seed);
+    let (rare, inputs): (Vec<_>, Vec<_>) =
+        inputs().into_iter().partition(|input| matches!(input, Input::Shutdown(_) | Input::Removed));
+    let mut events = std::collections::HashMap::new();
+    let mut acts = 0;
+    for telephone in 0..1000 {
+        let mut bench = Bench::new(configs().swap_remove(telephone % 4));
+        let end = bench.now + Duration::from_secs(86_400);
+        while bench.now < end {
+            // A burst of activity, then quiet up to an hour.
+            for _ in 0..random.random_range(1..30) {
+                bench.apply(&inputs[random.random_range(0..inputs.len())]);
+                bench.wait(Duration::from_millis(random.random_range(0..2000)));
+                acts += 1;
+            }
+            bench.wait(Duration::from_secs(random.random_range(0..7200)));
+            if random.random_bool(0.05) {
+                bench.apply(&rare[random.random_range(0..rare.len())]);
+                bench.wait(Duration::from_secs(600));
+                bench.apply(&Input::Shutdown(false));
+            }
+        }
+        for event in &bench.port.events {
+            *events.entry(std::mem::discriminant(event)).or_insert(0) += 1;
+        }
+        bench.come_to_rest();
+    }
+    println!("{acts} acts, events {:?}", events.values());
+    // All ten kinds of events happened, and none by accident.
+    assert_eq!(events.len(), 10);
+    assert!(events.values().all(|count| *count > 100), "{events:?}");
 }
