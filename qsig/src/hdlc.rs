@@ -150,6 +150,7 @@ impl Encoder {
         self.bit += 1;
         if self.bit == 8 {
             self.bit = 0;
+            self.ones = 0;
             self.current = self.waiting.pop_front().unwrap_or_default();
         }
         bit

@@ -53,6 +53,26 @@ fn zeros_are_inserted_after_five_ones() {
 }
 
 #[test]
+fn ones_before_a_flag_do_not_count_after_it() {
+    // Whatever the first frame's check sequence ends in, the second is stuffed from its own first bit.
+    for last in 0..=255 {
+        let frames = [[0x00, 0x01, last], [0xFF; 3]];
+        let mut encoder = Encoder::new(BitOrder::LsbFirst);
+        for frame in &frames {
+            encoder.push(frame).unwrap();
+        }
+        let mut octets = [0; 20];
+        encoder.fill(&mut octets);
+        let bits: String = octets
+            .iter()
+            .flat_map(|o| (0..8).map(move |n| if o >> n & 1 == 1 { '1' } else { '0' }))
+            .collect();
+        let wanted: String = frames.iter().map(|frame| format!("{FLAG_BITS}{}", line(frame))).collect();
+        assert!(bits.starts_with(&wanted), "{last:#04x}: {bits}");
+    }
+}
+
+#[test]
 fn flags_may_be_shared_and_share_a_zero() {
     let frame = line(&[0x02, 0x01, 0x7F]);
     let shared = format!("{FLAG_BITS}{frame}{FLAG_BITS}{frame}{FLAG_BITS}");
