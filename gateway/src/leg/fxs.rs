@@ -1,0 +1,252 @@
+//! An FXS port: line discipline, national tones and the telephone's message waiting indication.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use cli::config::VoicePort;
+use media::locale::{Locale, ToneKind};
+use media::tone::ToneGenerator;
+use mwi::indicate::{PortMwi, Visual};
+use telephony_hal::LineEvent;
+use telephony_hal::line::{Line, LineConfig, LineEventOut, Output, Tone, Vmwi};
+
+use super::vmwi::Script;
+
+/// Samples in one tick of 20 ms.
+pub const TICK: usize = 160;
+
+/// What the port's hardware is to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LineAction {
+    /// Ringing voltage on or off.
+    Ring(bool),
+    /// Message lamp on or off.
+    Lamp(bool),
+    /// Reversed battery or not.
+    Polarity(bool),
+    /// Loop fed or open.
+    Battery(bool),
+}
+
+/// One FXS port.
+#[derive(Debug)]
+pub struct FxsPort {
+    name: String,
+    line: Line,
+    locale: &'static Locale,
+    generator: Option<ToneGenerator>,
+    script: Option<Script>,
+    actions: VecDeque<LineAction>,
+    mwi: PortMwi,
+    waiting: bool,
+}
+
+impl FxsPort {
+    /// A port with the settings of its `voice-port`, or IOS's defaults.
+    #[must_use]
+    pub fn new(now: Instant, name: &str, config: Option<&VoicePort>) -> Self {
+        let mut port = Self {
+            name: name.to_owned(),
+            line: Line::new(line_config(config)),
+            locale: locale(config),
+            generator: None,
+            script: None,
+            actions: VecDeque::new(),
+            mwi: PortMwi::default(),
+            waiting: false,
+        };
+        port.configure(now, config);
+        port
+    }
+
+    /// Voice port name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The line machine, to look at.
+    #[must_use]
+    pub fn line(&self) -> &Line {
+        &self.line
+    }
+
+    /// Country of the port's tones.
+    #[must_use]
+    pub fn locale(&self) -> &'static Locale {
+        self.locale
+    }
+
+    /// Message waiting settings.
+    #[must_use]
+    pub fn mwi(&self) -> PortMwi {
+        self.mwi
+    }
+
+    /// Whether a message waits for a telephone on this port.
+    #[must_use]
+    pub fn message_waiting(&self) -> bool {
+        self.waiting
+    }
+
+    /// Takes new settings; a call or tone in progress is not disturbed.
+    pub fn configure(&mut self, now: Instant, config: Option<&VoicePort>) {
+        self.locale = locale(config);
+        self.mwi = port_mwi(config);
+        let wanted = line_config(config);
+        if *self.line.config() != wanted {
+            self.line.set_config(now, wanted);
+        }
+        self.line.shutdown(now, config.is_some_and(|c| c.shutdown));
+        self.indicate(now);
+    }
+
+    /// Sets whether any mailbox of this port holds new messages.
+    pub fn set_message_waiting(&mut self, now: Instant, waiting: bool) {
+        self.waiting = waiting;
+        self.indicate(now);
+    }
+
+    fn indicate(&mut self, now: Instant) {
+        let shown = self.mwi.enabled && self.waiting;
+        if self.line.message_waiting() != shown {
+            self.line.set_message_waiting(now, shown);
+        }
+    }
+
+    /// An event of the hardware.
+    pub fn handle_event(&mut self, now: Instant, event: LineEvent) {
+        self.line.handle_event(now, event);
+    }
+
+    /// A digit heard on the line.
+    pub fn handle_digit(&mut self, now: Instant, digit: char) {
+        self.line.handle_digit(now, digit);
+    }
+
+    /// Runs what is due.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.line.handle_timeout(now);
+    }
+
+    /// When to call [`FxsPort::handle_timeout`].
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.line.poll_timeout()
+    }
+
+    /// The call failed with this Q.850 cause: the telephone hears the tone that goes with it.
+    pub fn release(&mut self, now: Instant, cause: u8) {
+        self.line.remote_released(now, cause);
+    }
+
+    /// What a message on its way wants done to the loop.
+    pub fn poll_action(&mut self) -> Option<LineAction> {
+        self.actions.pop_front()
+    }
+
+    /// The next thing to do or to know; tones are dealt with inside.
+    pub fn poll(&mut self) -> Option<Result<LineAction, LineEventOut>> {
+        loop {
+            return Some(match self.line.poll_output()? {
+                Output::Tone(tone) => {
+                    let kind = tone_kind(tone);
+                    self.generator = kind.map(|kind| ToneGenerator::new(self.locale.tone(kind)));
+                    continue;
+                }
+                Output::Ring(on) => Ok(LineAction::Ring(on)),
+                Output::Lamp(on) => Ok(LineAction::Lamp(on)),
+                Output::Polarity(reversed) => Ok(LineAction::Polarity(reversed)),
+                Output::Battery(on) => Ok(LineAction::Battery(on)),
+                Output::Event(event) => Err(event),
+                _ => continue,
+            });
+        }
+    }
+
+    /// Sends the telephone on its hook a message that lights or darkens its lamp (`vmwi fsk`).
+    pub fn send_vmwi(&mut self, on: bool) {
+        self.script = Some(Script::vmwi(self.locale, on));
+    }
+
+    /// Whether the port needs audio every 20 ms.
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        self.line.is_off_hook() || self.script.is_some()
+    }
+
+    /// The next 20 ms toward the telephone.
+    pub fn audio(&mut self, out: &mut [i16; TICK]) {
+        if self.line.is_off_hook() || self.line.is_ring_burst() {
+            if self.script.take().is_some() {
+                // Whatever the message had done to the loop is undone at once.
+                self.actions.extend([LineAction::Polarity(false), LineAction::Battery(true)]);
+            }
+            match &mut self.generator {
+                Some(generator) => generator.fill(out),
+                None => out.fill(0),
+            }
+            return;
+        }
+        out.fill(0);
+        if let Some(script) = &mut self.script {
+            script.fill(out, |action| self.actions.push_back(action));
+            if script.is_over() {
+                self.script = None;
+            }
+        }
+    }
+}
+
+/// Message waiting settings of a `voice-port`.
+#[must_use]
+pub fn port_mwi(config: Option<&VoicePort>) -> PortMwi {
+    let visual = match config.and_then(|c| c.vmwi) {
+        None => Visual::None,
+        Some(cli::config::Vmwi::Fsk) => Visual::Fsk,
+        Some(cli::config::Vmwi::DcVoltage) => Visual::DcVoltage,
+    };
+    PortMwi { enabled: config.is_some_and(|c| c.mwi), visual }
+}
+
+fn locale(config: Option<&VoicePort>) -> &'static Locale {
+    config.and_then(|c| media::locale::find(&c.cptone)).unwrap_or_else(media::locale::default)
+}
+
+fn line_config(config: Option<&VoicePort>) -> LineConfig {
+    let mut line = LineConfig::default();
+    let Some(config) = config else { return line };
+    let seconds = |s: u32| Duration::from_secs(u64::from(s));
+    let timeouts = &config.timeouts;
+    line.initial = Some(seconds(timeouts.initial)).filter(|d| !d.is_zero());
+    line.interdigit = Some(seconds(timeouts.interdigit)).filter(|d| !d.is_zero());
+    line.ringing = timeouts.ringing.map(seconds);
+    line.call_disconnect = timeouts.call_disconnect.map(seconds);
+    line.wait_release = timeouts.wait_release.map(seconds);
+    line.plar = config.connection_plar.clone();
+    line.stutter = config.mwi;
+    line.vmwi = match config.vmwi {
+        None => Vmwi::None,
+        Some(cli::config::Vmwi::Fsk) => Vmwi::Fsk,
+        Some(cli::config::Vmwi::DcVoltage) => Vmwi::DcVoltage,
+    };
+    line
+}
+
+fn tone_kind(tone: Tone) -> Option<ToneKind> {
+    Some(match tone {
+        Tone::None => return None,
+        Tone::Dial => ToneKind::Dial,
+        Tone::Stutter => ToneKind::Stutter,
+        Tone::SecondaryDial => ToneKind::SecondaryDial,
+        Tone::Recall => ToneKind::Recall,
+        Tone::Ringback => ToneKind::Ringback,
+        Tone::Busy => ToneKind::Busy,
+        Tone::Congestion => ToneKind::Congestion,
+        Tone::Unobtainable => ToneKind::Unobtainable,
+        Tone::Howler => ToneKind::Howler,
+        Tone::CallWaiting => ToneKind::CallWaiting,
+        Tone::Confirmation => ToneKind::Confirmation,
+        _ => return None,
+    })
+}

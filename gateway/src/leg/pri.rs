@@ -1,0 +1,281 @@
+//! A primary rate trunk: its D channel machine, and the queue of message waiting operations in front of it.
+
+use std::collections::HashMap;
+use std::time::Instant;
+
+use bytes::Bytes;
+use cli::config::{Config, ProtocolEmulate, SwitchType};
+use mwi::queue::{Job, Settings, TrunkQueue};
+use mwi::translate::Activation;
+use mwi::verdict::Outcome;
+use qsig::{
+    BasicService, Event, MwiAction, MwiOutcome, MwiRequest, OperationId, PartyNumber, Span, SpanConfig,
+};
+
+use crate::hardware::LineKind;
+
+/// How a trunk stands in the configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Service {
+    /// In use.
+    In,
+    /// Not in use, and why.
+    Out(&'static str),
+}
+
+/// One trunk.
+#[derive(Debug)]
+pub struct PriTrunk {
+    /// Voice port: `1/0:15`.
+    pub port: String,
+    /// Controller: `E1 1/0`.
+    pub controller: String,
+    /// The D channel.
+    pub span: Span,
+    /// Operations that wait.
+    pub queue: TrunkQueue,
+    /// `mwi` on the trunk's voice port.
+    pub mwi: bool,
+    /// Whether the configuration uses the trunk.
+    pub service: Service,
+    /// The PBX said that it has no message waiting service.
+    pub unsupported: bool,
+    kind: LineKind,
+    link: bool,
+    operations: HashMap<OperationId, Running>,
+}
+
+/// An operation under way.
+#[derive(Debug)]
+struct Running {
+    user: String,
+    service: u8,
+}
+
+/// An operation that ended on the trunk.
+#[derive(Debug)]
+pub struct Ended {
+    /// Served user.
+    pub user: String,
+    /// Basic service.
+    pub service: u8,
+    /// How.
+    pub outcome: Outcome,
+}
+
+impl PriTrunk {
+    /// A trunk with layer 1 down, out of service until configured.
+    #[must_use]
+    pub fn new(port: &str, kind: LineKind, slot: &str, seed: u64) -> Self {
+        let name = match kind {
+            LineKind::E1 => "E1",
+            LineKind::T1 => "T1",
+        };
+        let mut queue = TrunkQueue::new(Settings::default(), seed);
+        queue.set_up(false);
+        Self {
+            port: port.to_owned(),
+            controller: format!("{name} {slot}"),
+            span: Span::new(SpanConfig::default()),
+            queue,
+            mwi: false,
+            service: Service::Out("not configured"),
+            unsupported: false,
+            kind,
+            link: false,
+            operations: HashMap::new(),
+        }
+    }
+
+    /// Takes the configuration that concerns this trunk; what did not change is not touched.
+    pub fn configure(&mut self, now: Instant, config: &Config) {
+        self.mwi = config.voice_port(&self.port).is_some_and(|p| p.mwi);
+        let (service, span) = self.wanted(config);
+        if self.span.config() != &span {
+            self.span.set_config(now, span);
+        }
+        if service != self.service {
+            let usable = service == Service::In;
+            self.service = service;
+            self.span.handle_link(now, usable && self.link);
+        }
+    }
+
+    fn wanted(&self, config: &Config) -> (Service, SpanConfig) {
+        let mut span = SpanConfig { line: self.span_line(), ..SpanConfig::default() };
+        let slot = self.controller.split_whitespace().nth(1).unwrap_or_default();
+        let kind = self.controller.split_whitespace().next().unwrap_or_default();
+        let controller = config.controllers.iter().find(|c| c.name == slot && c.kind.name() == kind);
+        let Some(controller) = controller else { return (Service::Out("no controller configured"), span) };
+        if controller.shutdown {
+            return (Service::Out("controller is shut down"), span);
+        }
+        if controller.pri_group.is_none() {
+            return (Service::Out("no pri-group on the controller"), span);
+        }
+        if config.voice_port(&self.port).is_some_and(|p| p.shutdown) {
+            return (Service::Out("voice port is shut down"), span);
+        }
+        let interface = config.serial_interface(&self.port);
+        let switch_type = match interface {
+            Some(serial) if serial.shutdown => return (Service::Out("interface is shut down"), span),
+            Some(serial) => config.switch_type(serial),
+            None => config.isdn_switch_type.clone(),
+        };
+        if interface.map(|s| s.protocol_emulate) == Some(ProtocolEmulate::Network) {
+            span.side = qsig::Side::Network;
+        }
+        let timer = |name: &str| {
+            let timers = interface.map(|s| s.timers.as_slice()).unwrap_or_default();
+            let found = timers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name));
+            found.map(|(_, ms)| std::time::Duration::from_millis(u64::from(*ms)))
+        };
+        span.l2.t200 = timer("T200").unwrap_or(span.l2.t200);
+        span.l2.t203 = timer("T203").unwrap_or(span.l2.t203);
+        span.l3.t303 = timer("T303").unwrap_or(span.l3.t303);
+        match switch_type {
+            Some(SwitchType::Qsig) => (Service::In, span),
+            Some(_) => (Service::Out("switch type is not primary-qsig"), span),
+            None => (Service::Out("no isdn switch-type"), span),
+        }
+    }
+
+    fn span_line(&self) -> qsig::LineKind {
+        match self.kind {
+            LineKind::E1 => qsig::LineKind::E1,
+            LineKind::T1 => qsig::LineKind::T1,
+        }
+    }
+
+    /// Layer 1 came or went.
+    pub fn handle_link(&mut self, now: Instant, up: bool) {
+        self.link = up;
+        if self.service == Service::In {
+            self.span.handle_link(now, up);
+        }
+    }
+
+    /// Whether layer 1 is up.
+    #[must_use]
+    pub fn link(&self) -> bool {
+        self.link
+    }
+
+    /// A frame from the PBX.
+    pub fn handle_frame(&mut self, now: Instant, frame: &[u8]) {
+        if self.service == Service::In {
+            self.span.handle_frame(now, frame);
+        }
+    }
+
+    /// Runs what is due.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.span.handle_timeout(now);
+    }
+
+    /// When to call [`PriTrunk::handle_timeout`] and [`PriTrunk::start`] again.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        [self.span.poll_timeout(), self.queue.poll_timeout()].into_iter().flatten().min()
+    }
+
+    /// The next frame for the PBX.
+    pub fn poll_frame(&mut self) -> Option<Bytes> {
+        self.span.poll_frame()
+    }
+
+    /// Starts what the queue allows. A job the D channel cannot take at all ends at once.
+    pub fn start(&mut self, now: Instant) -> Vec<Ended> {
+        let mut ended = Vec::new();
+        while let Some(job) = self.queue.next(now) {
+            let Job { activation: Activation { number, service, .. }, .. } = &job;
+            let (user, service) = (number.clone(), *service);
+            match self.span.invoke_mwi(now, request(&job.activation)) {
+                Ok(operation) => {
+                    self.operations.insert(operation, Running { user, service });
+                }
+                Err(error) => {
+                    let outcome = match error {
+                        qsig::InvokeError::LinkDown => Outcome::LinkDown,
+                        // A number QSIG cannot carry is a number nobody has there.
+                        qsig::InvokeError::BadNumber(_) => Outcome::Cause(28),
+                        _ => Outcome::Cause(47),
+                    };
+                    ended.push(Ended { user, service, outcome });
+                    break;
+                }
+            }
+        }
+        ended
+    }
+
+    /// The next thing the trunk has to tell.
+    pub fn poll_event(&mut self) -> Option<TrunkEvent> {
+        loop {
+            return Some(match self.span.poll_event()? {
+                Event::DataLinkUp => {
+                    self.queue.set_up(true);
+                    TrunkEvent::Up
+                }
+                Event::DataLinkDown => {
+                    self.queue.set_up(false);
+                    TrunkEvent::Down
+                }
+                Event::MwiDone { operation, outcome } => {
+                    let Some(Running { user, service }) = self.operations.remove(&operation) else {
+                        continue;
+                    };
+                    TrunkEvent::Ended(Ended { user, service, outcome: neutral(&outcome) })
+                }
+                Event::MwiIndication { id, request } => TrunkEvent::Indication(id, request),
+                #[allow(unreachable_patterns)]
+                _ => continue,
+            });
+        }
+    }
+}
+
+/// What a trunk tells.
+#[derive(Debug)]
+pub enum TrunkEvent {
+    /// The data link is established.
+    Up,
+    /// The data link is gone.
+    Down,
+    /// An operation of ours ended.
+    Ended(Ended),
+    /// The PBX asks for message waiting.
+    Indication(qsig::IndicationId, MwiRequest),
+}
+
+fn request(activation: &Activation) -> MwiRequest {
+    let action = if activation.on { MwiAction::Activate } else { MwiAction::Deactivate };
+    let mut request = MwiRequest::new(action, PartyNumber::Unknown(activation.number.clone()));
+    request.basic_service = BasicService(activation.service);
+    if activation.on {
+        request.messages = activation.messages;
+        request.priority = activation.urgent.then_some(0);
+    }
+    request
+}
+
+fn neutral(outcome: &MwiOutcome) -> Outcome {
+    match outcome {
+        MwiOutcome::Done | MwiOutcome::Interrogated(_) => Outcome::Done,
+        MwiOutcome::Error(value) => Outcome::Error(*value),
+        MwiOutcome::Reject(problem) => Outcome::Reject(reject_problem(problem)),
+        MwiOutcome::Cause(cause) => Outcome::Cause(*cause),
+        MwiOutcome::ConnectedWithoutResult => Outcome::ConnectedWithoutResult,
+        MwiOutcome::NoAnswer => Outcome::NoAnswer,
+        MwiOutcome::LinkDown => Outcome::LinkDown,
+    }
+}
+
+/// The invoke problem; other kinds of problem mean that the coding was not understood, not that MWI is unknown.
+fn reject_problem(problem: &qsig::rose::Problem) -> u8 {
+    use qsig::rose::Problem;
+    match problem {
+        Problem::Invoke(value) => u8::try_from(*value).unwrap_or(u8::MAX),
+        Problem::General(_) | Problem::Result(_) | Problem::Error(_) => u8::MAX,
+    }
+}

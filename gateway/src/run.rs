@@ -1,0 +1,616 @@
+//! The daemon around the switch: sockets, lines, clocks and signals, driven by one task on one thread.
+
+use std::future::poll_fn;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use cli::config::{Config, MessageKind};
+use media::dtmf::{DtmfConfig, DtmfDetector, DtmfEvent};
+use sip::net::{Net, NetConfig, NetEvent};
+use telephony_hal::sim::{Plant, SimLine, trunk_pair};
+use telephony_hal::socket::SocketTrunk;
+use telephony_hal::wrap::{Erased, PcapWriter, Record, Side};
+use telephony_hal::{AnyError, DChannel, DChannelEvent, ErrorKind, FxsLine, HalError, Lamp};
+use tokio::sync::{broadcast, mpsc};
+use tokio::task::{AbortHandle, JoinHandle};
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::clock::Clock;
+use crate::console::Command;
+use crate::console::host::{Host, load};
+use crate::console::unix::{Console, Hostname, Shared, serve};
+use crate::hardware::{FxsBackend, Hardware, Pri, PriBackend};
+use crate::leg::fxs::{LineAction, TICK};
+use crate::ready::{Port, ReadySet};
+use crate::service::metrics::{self, Metrics};
+use crate::simpbx::{self, Lamps};
+use crate::store::{Committed, Store};
+use crate::switch::{Output, Parts, Switch};
+
+/// Messages taken from the sockets at a time, so that lines and trunks get their turn.
+const BATCH: usize = 64;
+/// Debug lines a console may lag behind.
+const MONITOR_LAG: usize = 4096;
+/// How long a resolved name is believed, and how long to wait after a failure.
+const LOOKUP_REFRESH: Duration = Duration::from_secs(60);
+const LOOKUP_RETRY: Duration = Duration::from_secs(5);
+
+/// How the daemon is started.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Startup configuration; `<state-dir>/startup-config` where not given.
+    pub config: Option<PathBuf>,
+    /// `hardware.toml`; no ports where not given.
+    pub hardware: Option<PathBuf>,
+    /// Where state and sockets live.
+    pub state_dir: PathBuf,
+    /// Address SIP listens on where the configuration binds none.
+    pub sip_address: IpAddr,
+    /// Address of `/metrics` and `/healthz`.
+    pub metrics: Option<SocketAddr>,
+}
+
+/// Why the daemon cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// `hardware.toml`.
+    #[error(transparent)]
+    Hardware(#[from] crate::hardware::HardwareError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] crate::store::StoreError),
+    /// The startup configuration.
+    #[error("startup configuration: {0}")]
+    Startup(#[from] crate::console::host::StartupError),
+    /// A socket or file.
+    #[error("{what}: {source}")]
+    Io {
+        /// What was to be opened.
+        what: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A name prometheus refuses.
+    #[error("metrics: {0}")]
+    Metrics(#[from] prometheus::Error),
+}
+
+fn io_error(what: impl Into<String>) -> impl FnOnce(io::Error) -> RunError {
+    let what = what.into();
+    move |source| RunError::Io { what, source }
+}
+
+/// Everything a gateway is made of, read and checked.
+#[derive(Debug)]
+pub struct Setup {
+    /// Ports.
+    pub hardware: Hardware,
+    /// Configuration text.
+    pub config: String,
+    /// Where the configuration is saved.
+    pub startup: PathBuf,
+    /// Where state and sockets live.
+    pub state_dir: PathBuf,
+    /// Address SIP listens on where the configuration binds none.
+    pub sip_address: IpAddr,
+    /// SIP port in place of the configured one; 0 lets the system choose.
+    pub sip_port: Option<u16>,
+    /// Address of `/metrics` and `/healthz`.
+    pub metrics: Option<SocketAddr>,
+}
+
+/// A gateway that runs in a task of its own. Dropping it stops it.
+#[derive(Debug)]
+pub struct Gateway {
+    /// Addresses SIP listens on by UDP.
+    pub udp: Vec<SocketAddr>,
+    /// Addresses SIP listens on by TCP.
+    pub tcp: Vec<SocketAddr>,
+    /// The telephones of the simulated lines.
+    pub plant: Plant,
+    /// The lamps of the simulated PBX, one a simulated trunk.
+    pub lamps: Vec<Lamps>,
+    /// To the switch, as consoles do.
+    pub commands: mpsc::Sender<Command>,
+    /// Debug and log lines.
+    pub monitor: broadcast::Sender<String>,
+    task: JoinHandle<bool>,
+    _console: Console,
+    helpers: Vec<AbortHandle>,
+}
+
+impl Gateway {
+    /// Waits until the gateway ends by itself; `true` after `reload`.
+    pub async fn ended(&mut self) -> bool {
+        (&mut self.task).await.unwrap_or(false)
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        self.task.abort();
+        for helper in &self.helpers {
+            helper.abort();
+        }
+    }
+}
+
+/// Runs the daemon in the foreground until SIGINT or SIGTERM; `reload` starts it anew.
+///
+/// # Errors
+/// [`RunError`] names what could not be opened or read.
+pub fn run_until_signal(options: Options) -> Result<(), RunError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(io_error("tokio runtime"))?;
+    while runtime.block_on(run_once(&options))? {}
+    Ok(())
+}
+
+async fn run_once(options: &Options) -> Result<bool, RunError> {
+    let hardware = match &options.hardware {
+        Some(path) => Hardware::load(path)?,
+        None => Hardware::default(),
+    };
+    let startup = options.config.clone().unwrap_or_else(|| options.state_dir.join("startup-config"));
+    let config = match (load(&startup)?, &options.config) {
+        (None, Some(path)) => {
+            return Err(RunError::Io {
+                what: path.display().to_string(),
+                source: io::Error::from(io::ErrorKind::NotFound),
+            });
+        }
+        (text, _) => text.unwrap_or_default(),
+    };
+    let mut gateway = start(Setup {
+        hardware,
+        config,
+        startup,
+        state_dir: options.state_dir.clone(),
+        sip_address: options.sip_address,
+        sip_port: None,
+        metrics: options.metrics,
+    })
+    .await?;
+    let list =
+        |addresses: &[SocketAddr]| addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+    eprintln!("tipringd: ready sip=udp:{} tcp:{}", list(&gateway.udp), list(&gateway.tcp));
+    if let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Ready]) {
+        tracing::debug!(%error, "service manager");
+    }
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+        .map_err(io_error("SIGTERM"))?;
+    tokio::select! {
+        reload = gateway.ended() => Ok(reload),
+        _ = tokio::signal::ctrl_c() => Ok(false),
+        _ = terminate.recv() => Ok(false),
+    }
+}
+
+/// Starts a gateway on the current runtime.
+///
+/// # Errors
+/// [`RunError`] names what could not be opened or read.
+pub async fn start(setup: Setup) -> Result<Gateway, RunError> {
+    let now = Instant::now();
+    let config = configuration(&setup);
+    let (committed_tx, committed) = mpsc::unbounded_channel();
+    let (store, records) = Store::open(&setup.state_dir, move |committed: Committed| {
+        // The daemon ends before its store does; nobody is left to be told then.
+        let _ = committed_tx.send(committed);
+    })?;
+    let metrics = Metrics::new()?;
+    let mut helpers = Vec::new();
+    if let Some(address) = setup.metrics {
+        let (_, task) = metrics::serve(address, metrics.clone())
+            .await
+            .map_err(io_error(format!("metrics on {address}")))?;
+        helpers.push(task.abort_handle());
+    }
+    let ready = ReadySet::default();
+    let plant = Plant::new();
+    let lines = open_lines(&setup.hardware, &plant);
+    let (trunks, lamps) = open_trunks(&setup.hardware, &config, &mut helpers)?;
+    let socket = setup.state_dir.join("lines.sock");
+    let plant_server = telephony_hal::sim::Server::bind(plant.clone(), &socket)
+        .map_err(io_error(socket.display().to_string()))?;
+    helpers.push(tokio::spawn(plant_server.run()).abort_handle());
+
+    let hostname = Hostname::default();
+    hostname.set(&config.hostname);
+    let switch = Switch::new(
+        now,
+        Parts {
+            clock: Clock::system(),
+            hardware: setup.hardware,
+            config,
+            store,
+            records,
+            metrics,
+            seed: seed().map_err(io_error("random seed"))?,
+        },
+    )?;
+    let (net, received) = bind(&switch, setup.sip_address, setup.sip_port).await?;
+    let (udp, tcp) = (net.udp_addrs(), net.tcp_addrs());
+    let (commands, commands_rx) = mpsc::channel(64);
+    let (monitor, _) = broadcast::channel(MONITOR_LAG);
+    let socket = setup.state_dir.join("console.sock");
+    let shared = Shared { commands: commands.clone(), monitor: monitor.clone(), hostname: hostname.clone() };
+    let console = serve(&socket, shared).map_err(io_error(socket.display().to_string()))?;
+    let (lookup_tx, lookups) = mpsc::channel(16);
+    let daemon = Daemon {
+        switch,
+        host: Host { startup: setup.startup, hostname, reload: false },
+        net,
+        received,
+        committed,
+        commands: commands_rx,
+        monitor: monitor.clone(),
+        lookup_tx,
+        lookups,
+        lookup_tasks: Vec::new(),
+        lines,
+        trunks,
+        ready,
+        rebind: false,
+        sip_address: setup.sip_address,
+        sip_port: setup.sip_port,
+    };
+    let task = tokio::spawn(daemon.run());
+    Ok(Gateway { udp, tcp, plant, lamps, commands, monitor, task, _console: console, helpers })
+}
+
+/// Reads the configuration text; refused lines are logged, the rest is used, as a router does at boot.
+fn configuration(setup: &Setup) -> Config {
+    let parsed = Config::parse(&setup.config);
+    for message in &parsed.messages {
+        if let MessageKind::Refused { text, .. } = &message.kind {
+            tracing::error!(
+                "%SYS-3-CONFIG_REFUSED: {} line {}: {}",
+                setup.startup.display(),
+                message.line,
+                text.replace('\n', " ")
+            );
+        }
+    }
+    parsed.config
+}
+
+fn seed() -> io::Result<[u8; 32]> {
+    use rand::TryRng as _;
+    let mut seed = [0; 32];
+    rand::rngs::SysRng.try_fill_bytes(&mut seed).map_err(io::Error::other)?;
+    Ok(seed)
+}
+
+async fn bind(
+    switch: &Switch,
+    fallback: IpAddr,
+    port: Option<u16>,
+) -> Result<(Net, mpsc::Receiver<NetEvent>), RunError> {
+    let listen = switch.listen();
+    let port = port.unwrap_or(listen.port);
+    let wanted = SocketAddr::new(listen.address.unwrap_or(fallback), port);
+    let config = |address| NetConfig { udp: vec![address], tcp: vec![address], ..NetConfig::default() };
+    match Net::bind(config(wanted)).await {
+        Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable && wanted.ip() != fallback => {
+            tracing::warn!("%SIP-4-BIND: {wanted} is no address of this host, listening on {fallback}");
+            let wanted = SocketAddr::new(fallback, port);
+            Net::bind(config(wanted)).await.map_err(io_error(format!("SIP on {wanted}")))
+        }
+        result => result.map_err(io_error(format!("SIP on {wanted}"))),
+    }
+}
+
+type AnyChannel = Box<dyn DChannel<Error = AnyError> + Send>;
+
+fn open_lines(hardware: &Hardware, plant: &Plant) -> Vec<LineDevice> {
+    let open = |fxs: &crate::hardware::Fxs| match fxs.backend {
+        FxsBackend::Sim => LineDevice {
+            line: plant.add_line(&fxs.port),
+            detector: DtmfDetector::new(DtmfConfig::default()),
+            closed: false,
+        },
+    };
+    hardware.fxs.iter().map(open).collect()
+}
+
+fn open_trunks(
+    hardware: &Hardware,
+    config: &Config,
+    helpers: &mut Vec<AbortHandle>,
+) -> Result<(Vec<TrunkDevice>, Vec<Lamps>), RunError> {
+    let mut trunks = Vec::new();
+    let mut lamps = Vec::new();
+    for pri in &hardware.pri {
+        let network = is_network(config, pri)?;
+        let channel = match pri.backend {
+            PriBackend::Sim => {
+                let (ours, theirs) = trunk_pair();
+                let side = if network { qsig::Side::User } else { qsig::Side::Network };
+                let of_pbx = Lamps::default();
+                let span = qsig::SpanConfig { side, ..qsig::SpanConfig::default() };
+                helpers.push(tokio::spawn(simpbx::run(span, theirs, of_pbx.clone())).abort_handle());
+                lamps.push(of_pbx);
+                record(Erased(ours), pri, network)?
+            }
+            PriBackend::Socket => {
+                let Some(address) = pri.socket_address()? else { continue };
+                let what = format!("controller {}: {address}", pri.controller);
+                record(Erased(SocketTrunk::open(address).map_err(io_error(what))?), pri, network)?
+            }
+        };
+        trunks.push(TrunkDevice { channel, closed: false });
+    }
+    Ok((trunks, lamps))
+}
+
+fn is_network(config: &Config, pri: &Pri) -> Result<bool, RunError> {
+    let interface = config.serial_interface(&pri.voice_port()?);
+    Ok(interface.is_some_and(|s| s.protocol_emulate == cli::config::ProtocolEmulate::Network))
+}
+
+fn record<T>(channel: T, pri: &Pri, network: bool) -> Result<AnyChannel, RunError>
+where
+    T: DChannel<Error = AnyError> + Send + 'static,
+{
+    let Some(path) = &pri.pcap else { return Ok(Box::new(channel)) };
+    let failed = || path.display().to_string();
+    let file = std::fs::File::create(path).map_err(io_error(failed()))?;
+    let side = if network { Side::Network } else { Side::User };
+    let writer = PcapWriter::new(file, side).map_err(io_error(failed()))?;
+    Ok(Box::new(Record::new(channel, writer)))
+}
+
+struct LineDevice {
+    line: SimLine,
+    detector: DtmfDetector,
+    closed: bool,
+}
+
+struct TrunkDevice {
+    channel: AnyChannel,
+    closed: bool,
+}
+
+struct Daemon {
+    switch: Switch,
+    host: Host,
+    net: Net,
+    received: mpsc::Receiver<NetEvent>,
+    committed: mpsc::UnboundedReceiver<Committed>,
+    commands: mpsc::Receiver<Command>,
+    monitor: broadcast::Sender<String>,
+    lookup_tx: mpsc::Sender<(String, Vec<IpAddr>)>,
+    lookups: mpsc::Receiver<(String, Vec<IpAddr>)>,
+    lookup_tasks: Vec<JoinHandle<()>>,
+    lines: Vec<LineDevice>,
+    trunks: Vec<TrunkDevice>,
+    ready: ReadySet,
+    rebind: bool,
+    sip_address: IpAddr,
+    sip_port: Option<u16>,
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        self.lookup_tasks.iter().for_each(JoinHandle::abort);
+    }
+}
+
+impl Daemon {
+    /// Runs until `reload` (`true`) or until everybody who could speak to it is gone.
+    async fn run(mut self) -> bool {
+        for line in 0..self.lines.len() {
+            self.ready.mark(Port::Line(line));
+        }
+        for trunk in 0..self.trunks.len() {
+            self.ready.mark(Port::Trunk(trunk));
+        }
+        let mut tick = interval(Duration::from_millis(20));
+        tick.set_missed_tick_behavior(MissedTickBehavior::Burst);
+        let mut batch = Vec::with_capacity(BATCH);
+        let mut audio = false;
+        loop {
+            self.flush();
+            if std::mem::take(&mut self.rebind) {
+                self.rebind().await;
+            }
+            if self.host.reload {
+                return true;
+            }
+            let active = (0..self.lines.len()).any(|line| self.switch.line_is_active(line));
+            if active && !audio {
+                tick.reset_immediately();
+            }
+            audio = active;
+            let timeout = self.switch.poll_timeout();
+            let sleep = async {
+                match timeout {
+                    Some(at) => tokio::time::sleep_until(at.into()).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                ports = poll_fn(|cx| self.ready.poll(cx)) => {
+                    for port in ports {
+                        self.look(port);
+                    }
+                }
+                _ = tick.tick(), if audio => self.tick(),
+                Some(committed) = self.committed.recv() => {
+                    self.switch.handle_committed(Instant::now(), &committed);
+                }
+                n = self.received.recv_many(&mut batch, BATCH) => {
+                    if n == 0 {
+                        tracing::error!("%SIP-2-TRANSPORT: the SIP sockets are gone");
+                        return false;
+                    }
+                    self.handle_received(&mut batch);
+                }
+                command = self.commands.recv() => {
+                    let Some(Command { action, reply }) = command else { return false };
+                    let answer = self.host.execute(Instant::now(), &mut self.switch, action);
+                    // A console that has left does not want its answer.
+                    let _ = reply.send(answer);
+                }
+                Some((name, addresses)) = self.lookups.recv() => self.switch.handle_lookup(&name, &addresses),
+                () = sleep => self.switch.handle_timeout(Instant::now()),
+            }
+        }
+    }
+
+    fn handle_received(&mut self, batch: &mut Vec<NetEvent>) {
+        for event in batch.drain(..) {
+            let now = Instant::now();
+            match event {
+                NetEvent::Received { flow, data } => self.switch.handle_sip(now, flow, data),
+                NetEvent::Closed { flow } | NetEvent::SendFailed { flow } => {
+                    self.switch.handle_sip_failure(now, &flow);
+                }
+            }
+        }
+    }
+
+    /// Does what the switch wants done.
+    fn flush(&mut self) {
+        while let Some(output) = self.switch.poll_output() {
+            match output {
+                Output::Sip(transmit) => self.net.send(transmit),
+                Output::Frame { trunk, frame } => {
+                    if let Some(device) = self.trunks.get_mut(trunk)
+                        && let Err(error) = device.channel.send_frame(&frame)
+                    {
+                        tracing::debug!(%error, trunk, "frame not sent");
+                    }
+                }
+                Output::Line { line, action } => self.act(line, &action),
+                Output::Rebind => self.rebind = true,
+                Output::Lookup => self.look_up(),
+            }
+        }
+        while let Some(line) = self.switch.poll_monitor() {
+            // No console listens: the line is not wanted.
+            let _ = self.monitor.send(line);
+        }
+    }
+
+    fn act(&mut self, line: usize, action: &LineAction) {
+        let Some(device) = self.lines.get_mut(line) else { return };
+        let done = match *action {
+            LineAction::Ring(on) => device.line.set_ringing(on),
+            LineAction::Lamp(on) => device.line.set_lamp(if on { Lamp::HighVoltage } else { Lamp::Off }),
+            LineAction::Polarity(reversed) => device.line.set_polarity(reversed),
+            LineAction::Battery(on) => device.line.set_battery(on),
+        };
+        if let Err(error) = done {
+            tracing::warn!(%error, line, ?action, "line");
+        }
+    }
+
+    /// Takes everything a port has to say.
+    fn look(&mut self, port: Port) {
+        let waker = self.ready.waker(port);
+        let mut cx = Context::from_waker(&waker);
+        match port {
+            Port::Line(line) => {
+                while let Some(device) = self.lines.get_mut(line)
+                    && !device.closed
+                    && let Poll::Ready(event) = device.line.poll_event(&mut cx)
+                {
+                    match event {
+                        Ok(event) => self.switch.handle_line(Instant::now(), line, event),
+                        Err(error) => {
+                            device.closed = error.kind() == ErrorKind::Closed;
+                            tracing::warn!(%error, line, "line");
+                        }
+                    }
+                }
+            }
+            Port::Trunk(trunk) => {
+                while let Some(device) = self.trunks.get_mut(trunk)
+                    && !device.closed
+                    && let Poll::Ready(event) = device.channel.poll_event(&mut cx)
+                {
+                    let now = Instant::now();
+                    match event {
+                        Ok(DChannelEvent::Up) => self.switch.handle_trunk_link(now, trunk, true),
+                        Ok(DChannelEvent::Down) => self.switch.handle_trunk_link(now, trunk, false),
+                        Ok(DChannelEvent::Frame(frame)) => self.switch.handle_trunk_frame(now, trunk, &frame),
+                        Ok(_) => {}
+                        Err(error) => {
+                            device.closed = error.kind() == ErrorKind::Closed;
+                            tracing::warn!(%error, trunk, "trunk");
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// 20 ms of audio on every line in use.
+    fn tick(&mut self) {
+        let mut samples = [0; TICK];
+        for line in 0..self.lines.len() {
+            if !self.switch.line_is_active(line) {
+                continue;
+            }
+            self.switch.line_audio(line, &mut samples);
+            let Some(device) = self.lines.get_mut(line) else { continue };
+            if let Err(error) = device.line.write_audio(&samples) {
+                tracing::debug!(%error, line, "audio");
+            }
+            let heard = match device.line.read_audio(&mut samples) {
+                Ok(n) => samples.get(..n).unwrap_or_default(),
+                Err(_) => &[],
+            };
+            let mut digits = Vec::new();
+            device.detector.feed(heard, |event| {
+                if let DtmfEvent::Start { digit, .. } = event {
+                    digits.push(digit);
+                }
+            });
+            for digit in digits {
+                self.switch.handle_digit(Instant::now(), line, digit);
+            }
+        }
+    }
+
+    async fn rebind(&mut self) {
+        match bind(&self.switch, self.sip_address, self.sip_port).await {
+            Ok((net, received)) => {
+                (self.net, self.received) = (net, received);
+                tracing::info!("%SIP-5-LISTEN: SIP listens on {:?}", self.net.udp_addrs());
+            }
+            Err(error) => tracing::error!("%SIP-3-LISTEN: {error}; the old address stays in use"),
+        }
+    }
+
+    fn look_up(&mut self) {
+        self.lookup_tasks.drain(..).for_each(|task| task.abort());
+        for name in self.switch.names() {
+            self.lookup_tasks.push(tokio::spawn(keep_looking_up(name, self.lookup_tx.clone())));
+        }
+    }
+}
+
+async fn keep_looking_up(name: String, answers: mpsc::Sender<(String, Vec<IpAddr>)>) {
+    loop {
+        let addresses: Vec<IpAddr> = match tokio::net::lookup_host((name.as_str(), 5060)).await {
+            Ok(found) => found.map(|address| address.ip()).collect(),
+            Err(error) => {
+                tracing::warn!(%error, name, "%SIP-4-DNS: look-up failed");
+                Vec::new()
+            }
+        };
+        let pause = if addresses.is_empty() { LOOKUP_RETRY } else { LOOKUP_REFRESH };
+        if answers.send((name.clone(), addresses)).await.is_err() {
+            return;
+        }
+        tokio::time::sleep(pause).await;
+    }
+}

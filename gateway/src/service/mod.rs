@@ -1,0 +1,6 @@
+//! What the switch uses: trust, mailboxes as stored, counters, debug output.
+
+pub mod mailbox;
+pub mod metrics;
+pub mod monitor;
+pub mod trust;

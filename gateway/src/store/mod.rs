@@ -1,0 +1,188 @@
+//! What must survive `kill -9`: one redb file, written by one thread in groups.
+//!
+//! The switch hands over records and goes on; the thread writes everything that has gathered in one
+//! transaction and then acknowledges the tickets. A SIP answer that promises delivery leaves only after
+//! its ticket came back.
+
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::JoinHandle;
+
+use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+
+use crate::service::mailbox::Record;
+
+const MAILBOXES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("mailbox");
+/// Records taken into one transaction at most; bounds the time to the first acknowledgement.
+const GROUP: usize = 4096;
+
+/// Number the switch gives a write, returned when it is on disk.
+pub type Ticket = u64;
+
+/// What came of a group of writes.
+#[derive(Debug)]
+pub struct Committed {
+    /// Every ticket of the group.
+    pub tickets: Vec<Ticket>,
+    /// Why the group could not be written, else `None`.
+    pub error: Option<String>,
+}
+
+/// Why the store cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The directory cannot be made.
+    #[error("state directory {path}: {source}")]
+    Directory {
+        /// The directory.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The database cannot be opened or read.
+    #[error("store {path}: {source}")]
+    Database {
+        /// The file.
+        path: PathBuf,
+        /// What redb said.
+        source: Box<redb::Error>,
+    },
+    /// A record is not readable.
+    #[error("store {path}: mailbox {number}: {source}")]
+    Record {
+        /// The file.
+        path: PathBuf,
+        /// Key of the record.
+        number: String,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+}
+
+enum Job {
+    Put { number: String, record: Vec<u8>, ticket: Ticket },
+    Remove { number: String, ticket: Ticket },
+}
+
+/// The open store. Dropping it writes what is queued and closes the file.
+#[derive(Debug)]
+pub struct Store {
+    jobs: Option<Sender<Job>>,
+    thread: Option<JoinHandle<()>>,
+    next: Ticket,
+}
+
+impl Store {
+    /// Opens or makes the store of a state directory and reads all mailboxes.
+    ///
+    /// `done` is called on the writer's thread after each group.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the directory, file or a record cannot be used.
+    pub fn open(
+        directory: &Path,
+        done: impl FnMut(Committed) + Send + 'static,
+    ) -> Result<(Self, Vec<(String, Record)>), StoreError> {
+        std::fs::create_dir_all(directory)
+            .map_err(|source| StoreError::Directory { path: directory.to_owned(), source })?;
+        let path = directory.join("tipring.redb");
+        let failed =
+            |source: redb::Error| StoreError::Database { path: path.clone(), source: Box::new(source) };
+        let database = Database::create(&path).map_err(|e| failed(e.into()))?;
+        let raw = read_all(&database).map_err(&failed)?;
+        let mut records = Vec::with_capacity(raw.len());
+        for (number, bytes) in raw {
+            match serde_json::from_slice(&bytes) {
+                Ok(record) => records.push((number, record)),
+                Err(source) => return Err(StoreError::Record { path, number, source }),
+            }
+        }
+        let (jobs, queue) = channel();
+        let thread = std::thread::Builder::new()
+            .name("store".into())
+            .spawn(move || write_groups(&database, &queue, done))
+            .map_err(|source| StoreError::Directory { path: directory.to_owned(), source })?;
+        Ok((Self { jobs: Some(jobs), thread: Some(thread), next: 0 }, records))
+    }
+
+    /// Queues a mailbox's newest state and returns the ticket that comes back when it is on disk.
+    pub fn put(&mut self, number: &str, record: &Record) -> Ticket {
+        let bytes = serde_json::to_vec(record).unwrap_or_default();
+        self.next += 1;
+        self.send(Job::Put { number: number.to_owned(), record: bytes, ticket: self.next })
+    }
+
+    /// Queues the removal of a mailbox.
+    pub fn remove(&mut self, number: &str) -> Ticket {
+        self.next += 1;
+        self.send(Job::Remove { number: number.to_owned(), ticket: self.next })
+    }
+
+    fn send(&self, job: Job) -> Ticket {
+        if let Some(jobs) = &self.jobs {
+            // The thread ends only after this sender is dropped.
+            let _ = jobs.send(job);
+        }
+        self.next
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        self.jobs = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn read_all(database: &Database) -> Result<Vec<(String, Vec<u8>)>, redb::Error> {
+    let write = database.begin_write()?;
+    write.open_table(MAILBOXES)?;
+    write.commit()?;
+    let read = database.begin_read()?;
+    let table = read.open_table(MAILBOXES)?;
+    let mut all = Vec::new();
+    for entry in table.iter()? {
+        let (key, value) = entry?;
+        all.push((key.value().to_owned(), value.value().to_vec()));
+    }
+    Ok(all)
+}
+
+fn write_groups(database: &Database, queue: &Receiver<Job>, mut done: impl FnMut(Committed)) {
+    while let Ok(first) = queue.recv() {
+        let mut group = vec![first];
+        while group.len() < GROUP
+            && let Ok(job) = queue.try_recv()
+        {
+            group.push(job);
+        }
+        let error = write_group(database, &group).err().map(|e| e.to_string());
+        if let Some(error) = &error {
+            tracing::error!(%error, "%STORE-2-WRITE: mailbox state could not be written");
+        }
+        let tickets = group
+            .iter()
+            .map(|job| match job {
+                Job::Put { ticket, .. } | Job::Remove { ticket, .. } => *ticket,
+            })
+            .collect();
+        done(Committed { tickets, error });
+    }
+}
+
+fn write_group(database: &Database, group: &[Job]) -> Result<(), redb::Error> {
+    let write = database.begin_write()?;
+    {
+        let mut table = write.open_table(MAILBOXES)?;
+        for job in group {
+            match job {
+                Job::Put { number, record, .. } => table.insert(number.as_str(), record.as_slice())?,
+                Job::Remove { number, .. } => table.remove(number.as_str())?,
+            };
+        }
+    }
+    write.commit()?;
+    Ok(())
+}

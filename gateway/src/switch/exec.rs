@@ -1,0 +1,524 @@
+//! What the console shows, in the words and columns of IOS.
+
+use std::fmt::Write as _;
+use std::time::Instant;
+
+use cli::session::{DebugTopic, Reply, Show};
+use dialpeer::{DialPeer, PeerKind};
+use mwi::queue::Place;
+use mwi::show::show_sip_ua_mwi;
+
+use super::{PortIndex, Switch};
+use crate::clock::uptime_words;
+use crate::leg::pri::{PriTrunk, Service};
+use crate::service::mailbox::Delivery;
+
+impl Switch {
+    /// Switches a debug topic and says so as IOS does.
+    pub fn debug(&mut self, topic: DebugTopic, on: bool) -> Reply {
+        let all: &[DebugTopic] = match topic {
+            DebugTopic::CcsipAll => &[DebugTopic::CcsipAll, DebugTopic::CcsipMessages],
+            _ => &[],
+        };
+        self.monitor.set(topic, on);
+        for topic in all {
+            self.monitor.set(*topic, on);
+        }
+        Reply::text(topic.switched(on))
+    }
+
+    /// `undebug all`.
+    pub fn undebug_all(&mut self) -> Reply {
+        self.monitor.clear();
+        Reply::text("All possible debugging has been turned off")
+    }
+
+    /// `clear sip-ua mwi [NUMBER]`: forgets mailboxes, lamps go dark, nothing is sent to a PBX.
+    pub fn clear_mwi(&mut self, now: Instant, number: Option<&str>) -> Reply {
+        let numbers: Vec<String> = match number {
+            Some(number) => vec![number.to_owned()],
+            None => self.mailboxes.iter().map(|r| r.number.clone()).collect(),
+        };
+        for number in &numbers {
+            if self.mailboxes.remove(number).is_none() {
+                return Reply::error(format!("% No mailbox {number} is known"));
+            }
+            self.deliveries.remove(number);
+            self.store.remove(number);
+        }
+        self.restore_deliveries(now);
+        self.refresh_lamps(now);
+        for line in 0..self.lines.len() {
+            self.drain_line(now, line);
+        }
+        Reply::none()
+    }
+
+    /// `test voice port P mwi on|off`: works a line's indication until the next change of its mailboxes.
+    pub fn test_mwi(&mut self, now: Instant, port: &str, on: bool) -> Reply {
+        let Some(PortIndex::Line(line)) = self.ports.get(port).copied() else {
+            return Reply::error(format!("% {port} is not an FXS port of this gateway"));
+        };
+        if let Some(fxs) = self.lines.get_mut(line) {
+            if !fxs.mwi().enabled {
+                return Reply::error(format!("% mwi is not configured on voice-port {port}"));
+            }
+            fxs.set_message_waiting(now, on);
+        }
+        self.drain_line(now, line);
+        Reply::none()
+    }
+
+    /// Output of a `show` command; `None` where it is not the switch's to answer.
+    #[must_use]
+    pub fn show(&self, now: Instant, show: &Show) -> Option<String> {
+        Some(match show {
+            Show::SipUaMwi => self.show_sip_ua_mwi(),
+            Show::Mwi => self.show_mwi(now),
+            Show::Clock => self.clock.show_clock(now),
+            Show::Version => self.show_version(now),
+            Show::Debugging => self.show_debugging(),
+            Show::Logging => self.monitor.show_logging(),
+            Show::DialPeerVoice { tag, summary } => self.show_dial_peers(*tag, *summary),
+            Show::DialplanNumber { number } => self.show_dialplan(number),
+            Show::VoicePort { port, summary } => self.show_voice_port(port.as_deref(), *summary),
+            Show::IsdnStatus => self.show_isdn_status(),
+            Show::Controllers { unit } => self.show_controllers(unit.as_deref()),
+            Show::TrunkGroup { label } => self.show_trunk_groups(label.as_deref()),
+            Show::SipUaStatus => self.show_sip_ua_status(),
+            Show::SipUaStatistics => self.show_sip_ua_statistics(),
+            _ => return None,
+        })
+    }
+
+    fn show_sip_ua_mwi(&self) -> String {
+        let mut endpoints: Vec<(&str, bool)> = Vec::new();
+        for peer in self.config.dial_peers.iter().filter(|p| p.kind == PeerKind::Pots) {
+            let Some(port) = peer.port.as_deref() else { continue };
+            let with_mwi = self.config.voice_port(port).is_some_and(|p| p.mwi);
+            let is_line = matches!(self.ports.get(port), Some(PortIndex::Line(_)));
+            if with_mwi
+                && is_line
+                && let Some(pattern) = &peer.destination_pattern
+                && pattern.fixed_len() == Some(pattern.as_str().len())
+                && pattern.as_str().bytes().all(|b| b.is_ascii_digit() || b == b'*' || b == b'#')
+            {
+                endpoints.push((pattern.as_str(), self.mailboxes.is_waiting(pattern.as_str())));
+            }
+        }
+        for record in self.mailboxes.iter() {
+            if !endpoints.iter().any(|(number, _)| *number == record.number) {
+                endpoints.push((&record.number, record.state.summary.waiting));
+            }
+        }
+        let server = self.config.sip_ua.mwi_server.as_ref();
+        let addresses = self.trust.mwi_server_ipv4();
+        show_sip_ua_mwi(server, &addresses, 0, self.trust.lookup_retries, endpoints.into_iter())
+    }
+
+    fn show_mwi(&self, now: Instant) -> String {
+        let mut out = String::new();
+        let waiting = self.mailboxes.iter().filter(|r| r.state.summary.waiting).count();
+        let _ = writeln!(out, "{} mailboxes, {waiting} with messages waiting", self.mailboxes.len());
+        let _ = writeln!(out, "\nMailbox          Status  New/Old   Delivery    Via         Age");
+        for record in self.mailboxes.iter() {
+            let delivery = self.deliveries.get(&record.number).unwrap_or(&Delivery::Local);
+            let via = delivery.trunk().map_or_else(|| self.line_of(&record.number), str::to_owned);
+            let counts = record
+                .state
+                .summary
+                .voice()
+                .map_or_else(|| "-".to_owned(), |v| format!("{}/{}", v.new, v.old));
+            let status = if record.state.summary.waiting { "ON" } else { "OFF" };
+            let age = self.clock.unix_ms(now).saturating_sub(record.state.received) / 1000;
+            let _ = write!(
+                out,
+                "{:<16} {status:<7} {counts:<9} {:<11} {via:<11} {age} s",
+                record.number,
+                delivery.word()
+            );
+            if let Delivery::Failed { status, outcome, .. } = delivery {
+                let _ = write!(out, "  ({status}: {outcome})");
+            }
+            out.push('\n');
+        }
+        for trunk in &self.trunks {
+            let counters = trunk.queue.counters();
+            let _ = writeln!(
+                out,
+                "\nTrunk {}: mwi {}, {}, {} under way, {} waiting; started {}, done {}, failed {}, again {}, replaced {}",
+                trunk.port,
+                if trunk.mwi { "on" } else { "off" },
+                if trunk.span.is_up() { "up" } else { "down" },
+                trunk.queue.in_flight(),
+                trunk.queue.waiting(),
+                counters.started,
+                counters.done,
+                counters.failed,
+                counters.again,
+                counters.replaced,
+            );
+            if trunk.unsupported {
+                let _ = writeln!(out, "  the PBX has refused message waiting as unknown");
+            }
+            let mut jobs: Vec<_> = trunk.queue.iter().collect();
+            jobs.sort_by(|a, b| a.0.activation.number.cmp(&b.0.activation.number));
+            for (job, place) in jobs.into_iter().take(100) {
+                let word = match place {
+                    Place::InFlight => "under way".to_owned(),
+                    Place::Waiting => "waiting".to_owned(),
+                    Place::BackOff(at) => {
+                        format!("again in {} s", at.saturating_duration_since(now).as_secs())
+                    }
+                };
+                let state = if job.activation.on { "ON" } else { "OFF" };
+                let _ = writeln!(out, "  {} {state}: {word}", job.activation.number);
+            }
+        }
+        out
+    }
+
+    fn line_of(&self, number: &str) -> String {
+        self.targets(number).into_iter().next().map_or_else(|| "-".to_owned(), |(target, _)| target.port)
+    }
+
+    fn show_version(&self, now: Instant) -> String {
+        format!(
+            "Tipring voice gateway, Version {}\n{} uptime is {}\n\n{} FXS voice interface(s)\n{} channelized E1/PRI or T1/PRI port(s)\n",
+            env!("CARGO_PKG_VERSION"),
+            self.config.hostname,
+            uptime_words(self.clock.uptime(now)),
+            self.lines.len(),
+            self.trunks.len(),
+        )
+    }
+
+    fn show_debugging(&self) -> String {
+        let mut out = String::new();
+        for topic in self.monitor.topics() {
+            let _ = writeln!(out, "{} is on", topic.title());
+        }
+        out
+    }
+
+    fn peer_is_up(&self, peer: &DialPeer) -> bool {
+        let reachable = |port: &str| match self.ports.get(port) {
+            Some(PortIndex::Line(_)) => !self.config.voice_port(port).is_some_and(|p| p.shutdown),
+            Some(PortIndex::Trunk(trunk)) => self.trunks.get(*trunk).is_some_and(|t| t.span.is_up()),
+            None => false,
+        };
+        match peer.kind {
+            PeerKind::Voip => true,
+            PeerKind::Pots => {
+                peer.port.as_deref().is_some_and(reachable)
+                    || peer
+                        .trunk_groups
+                        .iter()
+                        .any(|(l, _)| self.plan.members(l).iter().any(|p| reachable(p)))
+            }
+        }
+    }
+
+    fn show_dial_peers(&self, tag: Option<u32>, summary: bool) -> String {
+        let chosen = self.config.dial_peers.iter().filter(|p| tag.is_none_or(|t| t == p.tag));
+        if !summary {
+            let mut out = String::new();
+            for peer in chosen {
+                let (kind, number) = match peer.kind {
+                    PeerKind::Pots => ("VoiceEncapPeer", peer.tag),
+                    PeerKind::Voip => ("VoiceOverIpPeer", peer.tag),
+                };
+                let pattern = peer.destination_pattern.as_ref().map_or("", |p| p.as_str());
+                let updown = |up: bool| if up { "up" } else { "down" };
+                let _ = writeln!(out, "{kind}{number}");
+                let description = peer.description.as_deref().unwrap_or_default();
+                let _ = writeln!(
+                    out,
+                    "        peer type = voice, system default peer = FALSE, information type = voice,"
+                );
+                let _ = writeln!(out, "        description = `{description}',");
+                let _ = writeln!(out, "        tag = {number}, destination-pattern = `{pattern}',");
+                let _ = writeln!(out, "        preference={},", peer.preference);
+                let _ = writeln!(
+                    out,
+                    "        Admin state is {}, Operation state is {},",
+                    updown(!peer.shutdown),
+                    updown(peer.is_operational())
+                );
+                match peer.kind {
+                    PeerKind::Pots => {
+                        let port = peer.port.as_deref().unwrap_or_default();
+                        let _ = writeln!(
+                            out,
+                            "        type = pots, prefix = `{}',",
+                            peer.prefix.as_deref().unwrap_or_default()
+                        );
+                        let _ = writeln!(
+                            out,
+                            "        outbound status = {}, port = `{port}',",
+                            updown(self.peer_is_up(peer))
+                        );
+                    }
+                    PeerKind::Voip => {
+                        let target =
+                            peer.session_target.as_ref().map(ToString::to_string).unwrap_or_default();
+                        let _ = writeln!(out, "        type = voip, session-target = `{target}',");
+                    }
+                }
+            }
+            return out;
+        }
+        let mut out = String::from(
+            "dial-peer hunt 0\n             AD                                    PRE PASS                OUT \n\
+             TAG    TYPE  MIN  OPER PREFIX    DEST-PATTERN      FER THRU SESS-TARGET    STAT PORT    KEEPALIVE\n",
+        );
+        for peer in chosen {
+            let (kind, thru) = match peer.kind {
+                PeerKind::Pots => ("pots", ""),
+                PeerKind::Voip => ("voip", "syst"),
+            };
+            let pattern = peer.destination_pattern.as_ref().map_or("", |p| p.as_str());
+            let target = peer.session_target.as_ref().map(ToString::to_string).unwrap_or_default();
+            let stat = match peer.kind {
+                PeerKind::Pots if self.peer_is_up(peer) => "up",
+                PeerKind::Pots => "down",
+                PeerKind::Voip => "",
+            };
+            let row = format!(
+                "{:<6} {kind:<5} {:<4} {:<4} {:<9} {pattern:<18} {:<2} {thru:<4} {target:<14} {stat:<4} {}",
+                peer.tag,
+                if peer.shutdown { "down" } else { "up" },
+                if peer.is_operational() { "up" } else { "down" },
+                peer.prefix.as_deref().unwrap_or_default(),
+                peer.preference,
+                peer.port.as_deref().unwrap_or_default(),
+            );
+            let _ = writeln!(out, "{}", row.trim_end());
+        }
+        out
+    }
+
+    fn show_dialplan(&self, number: &str) -> String {
+        let mut out = format!("Macro Exp.: {number}\n\n");
+        let targets = self.plan.targets(number);
+        if targets.is_empty() {
+            out.push_str("No match, result=-1(NO_MATCH)\n");
+            return out;
+        }
+        let mut last = None;
+        for target in targets {
+            let peer = self.config.dial_peers.iter().find(|p| p.tag == target.peer);
+            let Some(peer) = peer else { continue };
+            if last != Some(peer.tag) {
+                last = Some(peer.tag);
+                let pattern = peer.destination_pattern.as_ref().map_or("", |p| p.as_str());
+                let _ = writeln!(out, "VoiceEncapPeer{}", peer.tag);
+                let _ = writeln!(out, "        tag = {}, destination-pattern = `{pattern}',", peer.tag);
+                let _ = writeln!(out, "        preference={},", peer.preference);
+                let _ = writeln!(out, "        Matched: {number}   Digits: {}", number.len());
+            }
+            let through = target.group.map_or_else(String::new, |g| format!(" (trunk group {g})"));
+            let _ = writeln!(out, "        Target: {}{through}", target.port);
+        }
+        out
+    }
+
+    fn show_voice_port(&self, port: Option<&str>, summary: bool) -> String {
+        let mut out = String::new();
+        if summary {
+            out.push_str(
+                "                                           IN       OUT\n\
+                 PORT            CH   SIG-TYPE   ADMIN OPER STATUS   STATUS   EC\n\
+                 =============== == ============ ===== ==== ======== ======== ==\n",
+            );
+            for trunk in &self.trunks {
+                for channel in trunk.span.config().line.b_channels() {
+                    let oper = if trunk.span.is_up() { "up" } else { "down" };
+                    let _ = writeln!(
+                        out,
+                        "{:<15} {channel:02}  isdn-voice   {:<5} {oper:<4} none     none     n",
+                        trunk.port,
+                        if trunk.service == Service::In { "up" } else { "down" },
+                    );
+                }
+            }
+            for line in &self.lines {
+                let down = self.config.voice_port(line.name()).is_some_and(|p| p.shutdown);
+                let off = line.line().is_off_hook();
+                let _ = writeln!(
+                    out,
+                    "{:<15} --  fxs-ls       {:<5} {:<4} {:<8} {:<8} n",
+                    line.name(),
+                    if down { "down" } else { "up" },
+                    if off { "up" } else { "dorm" },
+                    if off { "off-hook" } else { "on-hook" },
+                    if line.line().is_ring_burst() { "ring" } else { "idle" },
+                );
+            }
+            return out;
+        }
+        for line in self.lines.iter().filter(|l| port.is_none_or(|p| p == l.name())) {
+            let config = self.config.voice_port(line.name());
+            let onoff = |on: bool| if on { "enabled" } else { "disabled" };
+            let _ = writeln!(out, "Foreign Exchange Station {} Slot is {}", line.name(), line.name());
+            let _ = writeln!(out, " Type of VoicePort is FXS");
+            let down = config.is_some_and(|c| c.shutdown);
+            let _ = writeln!(
+                out,
+                " Operation State is {}",
+                if line.line().is_off_hook() { "UP" } else { "DORMANT" }
+            );
+            let _ = writeln!(out, " Administrative State is {}", if down { "DOWN" } else { "UP" });
+            let _ = writeln!(
+                out,
+                " Description is {}",
+                config.and_then(|c| c.description.as_deref()).unwrap_or("not set")
+            );
+            let _ = writeln!(out, " Line state is {:?}, tone {:?}", line.line().state(), line.line().tone());
+            let _ = writeln!(out, " Region Tone is set for {}", line.locale().code.to_uppercase());
+            let _ = writeln!(out, " Message waiting indication is {}", onoff(line.mwi().enabled));
+            let visual = line.mwi().visual.keyword().unwrap_or("none");
+            let _ = writeln!(out, " Visual message waiting indication is {visual}");
+            let _ = writeln!(out, " Message waiting: {}", if line.message_waiting() { "ON" } else { "OFF" });
+            for timer in line.line().config().timers() {
+                let value =
+                    timer.value.map_or_else(|| "infinity".to_owned(), |v| format!("{} ms", v.as_millis()));
+                let _ = writeln!(out, " {} is {value}", timer.name);
+            }
+            let name = config.and_then(|c| c.station_id_name.as_deref()).unwrap_or_default();
+            let number = config.and_then(|c| c.station_id_number.as_deref()).unwrap_or_default();
+            let _ = writeln!(out, " Station name {name}, Station number {number}\n");
+        }
+        for trunk in self.trunks.iter().filter(|t| port.is_none_or(|p| p == t.port)) {
+            let _ = writeln!(out, "ISDN {} Slot is {}", trunk.port, trunk.controller);
+            let _ = writeln!(out, " Type of VoicePort is ISDN-VOICE");
+            let state = if trunk.span.is_up() { "UP" } else { "DOWN" };
+            let _ = writeln!(out, " Operation State is {state}");
+            let _ = writeln!(out, " Administrative State is {}", service_words(trunk));
+            let _ = writeln!(
+                out,
+                " Message waiting indication is {}\n",
+                if trunk.mwi { "enabled" } else { "disabled" }
+            );
+        }
+        out
+    }
+
+    fn show_isdn_status(&self) -> String {
+        let global = self.config.isdn_switch_type.as_ref().map_or("none", |s| s.keyword());
+        let mut out = format!("Global ISDN Switchtype = {global}\n");
+        for (dsl, trunk) in self.trunks.iter().enumerate() {
+            let network = trunk.span.config().side == qsig::Side::Network;
+            let switch_type = self
+                .config
+                .serial_interface(&trunk.port)
+                .and_then(|s| self.config.switch_type(s))
+                .or_else(|| self.config.isdn_switch_type.clone());
+            let keyword = switch_type.as_ref().map_or("none", |s| s.keyword());
+            let _ = writeln!(out, "ISDN Serial{} interface", trunk.port);
+            if network {
+                let _ = writeln!(out, "        ******* Network side configuration ******* ");
+            }
+            let _ = writeln!(out, "        dsl {dsl}, interface ISDN Switchtype = {keyword}");
+            if network {
+                let _ = writeln!(out, "         **** Network side configuration ****");
+            } else {
+                let _ = writeln!(out, "         **** User side configuration ****");
+            }
+            let layer1 = match (&trunk.service, trunk.link()) {
+                (Service::Out(_), _) => "SHUTDOWN",
+                (Service::In, true) => "ACTIVE",
+                (Service::In, false) => "DEACTIVATED",
+            };
+            let _ = writeln!(out, "    Layer 1 Status:\n        {layer1}");
+            let _ = writeln!(
+                out,
+                "    Layer 2 Status:\n        TEI = 0, Ces = 1, SAPI = 0, State = {}",
+                trunk.span.data_link_state()
+            );
+            let calls = trunk.span.active_calls();
+            let _ = writeln!(out, "    Layer 3 Status:\n        {calls} Active Layer 3 Call(s)");
+            let _ = writeln!(out, "    Active dsl {dsl} CCBs = {}", trunk.span.pending_mwi());
+            let mask = trunk.span.config().line.b_channels().fold(0_u32, |mask, slot| mask | 1 << (slot - 1));
+            let mask = if trunk.span.is_up() { mask } else { 0 };
+            let _ = writeln!(out, "    The Free Channel Mask:  0x{mask:08X}");
+            let _ = writeln!(
+                out,
+                "    Number of L2 Discards = {}, L2 Session ID = 0",
+                trunk.span.statistics().messages_ignored
+            );
+        }
+        let _ = writeln!(
+            out,
+            "    Total Allocated ISDN CCBs = {}",
+            self.trunks.iter().map(|t| t.span.pending_mwi()).sum::<usize>()
+        );
+        out
+    }
+
+    fn show_controllers(&self, unit: Option<&str>) -> String {
+        let mut out = String::new();
+        for trunk in &self.trunks {
+            let wanted = unit.is_none_or(|u| trunk.controller.split_whitespace().nth(1) == Some(u));
+            if !wanted {
+                continue;
+            }
+            let state = if trunk.link() { "up" } else { "down" };
+            let _ = writeln!(out, "{} is {state}.", trunk.controller);
+            let alarms = if trunk.link() { "No alarms detected." } else { "Receiver has loss of signal." };
+            let _ = writeln!(out, "  {alarms}");
+            if let Service::Out(why) = trunk.service {
+                let _ = writeln!(out, "  Not in use: {why}.");
+            }
+            let s = trunk.span.statistics();
+            let _ = writeln!(
+                out,
+                "  D channel: {} messages sent, {} received, {} ignored",
+                s.messages_sent, s.messages_received, s.messages_ignored
+            );
+        }
+        out
+    }
+
+    fn show_trunk_groups(&self, label: Option<&str>) -> String {
+        let mut out = String::new();
+        let groups = &self.config.trunk_groups;
+        for group in groups.iter().filter(|g| label.is_none_or(|l| l.eq_ignore_ascii_case(&g.label))) {
+            let _ = writeln!(out, "Trunk group: {}", group.label);
+            for port in self.plan.members(&group.label) {
+                let state = match self.ports.get(port) {
+                    Some(PortIndex::Trunk(trunk)) => {
+                        let up = self.trunks.get(*trunk).is_some_and(|t| t.span.is_up());
+                        if up { "up" } else { "down" }
+                    }
+                    Some(PortIndex::Line(_)) => "up",
+                    None => "does not exist",
+                };
+                let _ = writeln!(out, "        Member {port}: {state}");
+            }
+        }
+        out
+    }
+
+    fn show_sip_ua_status(&self) -> String {
+        format!(
+            "SIP User Agent Status\nSIP User Agent for UDP : ENABLED\nSIP User Agent for TCP : ENABLED\n\
+             SIP User Agent bind status(signaling): {}\nSIP early-media for 180 responses with SDP: ENABLED\n\
+             Listen port: {}\n",
+            self.listen.address.map_or_else(|| "DISABLED".to_owned(), |a| format!("ENABLED {a}")),
+            self.listen.port
+        )
+    }
+
+    fn show_sip_ua_statistics(&self) -> String {
+        let s = self.endpoint.statistics();
+        format!("{s:#?}\nActive transactions: {}\n", self.endpoint.active_transactions())
+    }
+}
+
+fn service_words(trunk: &PriTrunk) -> String {
+    match trunk.service {
+        Service::In => "UP".to_owned(),
+        Service::Out(why) => format!("DOWN ({why})"),
+    }
+}

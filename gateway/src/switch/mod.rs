@@ -1,0 +1,606 @@
+//! The one owner of every line, trunk, lamp and transaction.
+//!
+//! [`Switch`] is sans-IO: what arrives goes in through `handle_…(now, …)`, what is to be done comes out of
+//! [`Switch::poll_output`], and [`Switch::poll_timeout`] says when to call [`Switch::handle_timeout`]. The only
+//! things behind its back are the store's writer thread, which it gives records to, and nothing else.
+
+mod exec;
+mod notify;
+pub mod plan;
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::net::IpAddr;
+use std::time::Instant;
+
+use bytes::Bytes;
+use cli::config::Config;
+use cli::session::DebugTopic;
+use mwi::mailbox::Mailboxes;
+use sip::{Endpoint, EndpointConfig, Event, Flow, Method, Transmit};
+use telephony_hal::LineEvent;
+use telephony_hal::line::LineEventOut;
+
+use crate::clock::Clock;
+use crate::hardware::{Hardware, HardwareError};
+use crate::leg::fxs::{FxsPort, LineAction, TICK};
+use crate::leg::pri::{PriTrunk, Service, TrunkEvent};
+use crate::service::mailbox::{Delivery, Record};
+use crate::service::metrics::Metrics;
+use crate::service::monitor::Monitor;
+use crate::service::trust::Trust;
+use crate::store::{Committed, Store, Ticket};
+use notify::Waiting;
+use plan::{Plan, Target};
+
+/// What the switch wants done.
+#[derive(Debug)]
+pub enum Output {
+    /// Send a SIP message.
+    Sip(Transmit),
+    /// Send a frame on a trunk's D channel.
+    Frame {
+        /// Index of the trunk.
+        trunk: usize,
+        /// The frame, without flags and FCS.
+        frame: Bytes,
+    },
+    /// Do something to a line.
+    Line {
+        /// Index of the line.
+        line: usize,
+        /// What.
+        action: LineAction,
+    },
+    /// The port or address SIP listens on changed.
+    Rebind,
+    /// Names of trusted servers changed: look [`Switch::names`] up.
+    Lookup,
+}
+
+/// Where a voice port is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum PortIndex {
+    Line(usize),
+    Trunk(usize),
+}
+
+/// Calls, lines and lamps of the gateway.
+pub struct Switch {
+    clock: Clock,
+    config: Config,
+    settings: Settings,
+    plan: Plan,
+    trust: Trust,
+    endpoint: Endpoint,
+    lines: Vec<FxsPort>,
+    trunks: Vec<PriTrunk>,
+    ports: HashMap<String, PortIndex>,
+    mailboxes: Mailboxes,
+    deliveries: HashMap<String, Delivery>,
+    /// Numbers with new messages, per line.
+    line_mailboxes: Vec<BTreeSet<String>>,
+    /// Mailbox behind a served user's number on a trunk.
+    users: HashMap<(usize, String), String>,
+    lamps_on: i64,
+    store: Store,
+    waiting: HashMap<u64, Waiting>,
+    tickets: HashMap<Ticket, u64>,
+    next_waiting: u64,
+    monitor: Monitor,
+    metrics: Metrics,
+    outputs: VecDeque<Output>,
+    listen: Listen,
+}
+
+/// Where SIP listens, as far as the configuration says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listen {
+    /// Address of the interface `bind control` names, if it has one.
+    pub address: Option<IpAddr>,
+    /// UDP and TCP port.
+    pub port: u16,
+}
+
+/// Choices IOS has no command for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// Where a NOTIFY's number is looked for, in this order.
+    pub number_order: [mwi::route::NumberSource; 3],
+    /// A state that had to be queued is answered 503 with Retry-After instead of 200.
+    pub refuse_queued: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { number_order: mwi::route::DEFAULT_ORDER, refuse_queued: false }
+    }
+}
+
+/// What a switch is made from.
+#[derive(Debug)]
+pub struct Parts {
+    /// Time.
+    pub clock: Clock,
+    /// Ports.
+    pub hardware: Hardware,
+    /// Startup configuration.
+    pub config: Config,
+    /// The open store.
+    pub store: Store,
+    /// What the store held.
+    pub records: Vec<(String, Record)>,
+    /// Counters.
+    pub metrics: Metrics,
+    /// Seed of tags, branches and back-off.
+    pub seed: [u8; 32],
+}
+
+impl Switch {
+    /// A switch with its ports idle and every lamp as the store remembers it.
+    ///
+    /// # Errors
+    /// [`HardwareError`] for a controller name of another form.
+    pub fn new(now: Instant, parts: Parts) -> Result<Self, HardwareError> {
+        let Parts { clock, hardware, config, store, records, metrics, seed } = parts;
+        let mut ports = HashMap::new();
+        let mut lines = Vec::new();
+        for fxs in &hardware.fxs {
+            ports.insert(fxs.port.clone(), PortIndex::Line(lines.len()));
+            lines.push(FxsPort::new(now, &fxs.port, config.voice_port(&fxs.port)));
+        }
+        let mut trunks = Vec::new();
+        for (at, pri) in hardware.pri.iter().enumerate() {
+            let (kind, slot) = pri.split()?;
+            let port = pri.voice_port()?;
+            ports.insert(port.clone(), PortIndex::Trunk(at));
+            trunks.push(PriTrunk::new(&port, kind, slot, u64::from_le_bytes(first8(&seed)) ^ at as u64));
+        }
+        let listen = listen(&config);
+        let mut switch = Self {
+            clock,
+            settings: settings(&config),
+            plan: Plan::new(&config),
+            trust: Trust::new(&config, &Trust::default()),
+            endpoint: Endpoint::new(endpoint_config(), seed),
+            lines,
+            trunks,
+            ports,
+            mailboxes: Mailboxes::default(),
+            deliveries: HashMap::new(),
+            line_mailboxes: Vec::new(),
+            users: HashMap::new(),
+            lamps_on: 0,
+            store,
+            waiting: HashMap::new(),
+            tickets: HashMap::new(),
+            next_waiting: 0,
+            monitor: Monitor::new(clock),
+            metrics,
+            outputs: VecDeque::from([Output::Lookup]),
+            listen,
+            config,
+        };
+        for (number, record) in records {
+            if switch.mailboxes.restore(record.mailbox) {
+                switch.deliveries.insert(number, record.delivery);
+            }
+        }
+        for trunk in &mut switch.trunks {
+            trunk.configure(now, &switch.config);
+        }
+        switch.restore_deliveries(now);
+        switch.refresh_lamps(now);
+        for trunk in 0..switch.trunks.len() {
+            switch.drain_trunk(now, trunk);
+        }
+        for line in 0..switch.lines.len() {
+            switch.drain_line(now, line);
+        }
+        Ok(switch)
+    }
+
+    /// The running configuration.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Where SIP should listen.
+    #[must_use]
+    pub fn listen(&self) -> Listen {
+        self.listen
+    }
+
+    /// Names whose addresses the driver looks up, now and then again.
+    pub fn names(&self) -> Vec<String> {
+        self.trust.names().map(str::to_owned).collect()
+    }
+
+    /// The answer of a look-up; empty when it failed.
+    pub fn handle_lookup(&mut self, name: &str, addresses: &[IpAddr]) {
+        self.trust.resolved(name, addresses);
+    }
+
+    /// Makes a configuration the running one. What did not change is not touched.
+    pub fn apply(&mut self, now: Instant, config: Config) {
+        let old = std::mem::replace(&mut self.config, config);
+        self.settings = settings(&self.config);
+        if old.dial_peers != self.config.dial_peers
+            || old.trunk_groups != self.config.trunk_groups
+            || old.serial_interfaces != self.config.serial_interfaces
+            || old.voice_ports != self.config.voice_ports
+        {
+            self.plan = Plan::new(&self.config);
+        }
+        let names = self.names();
+        self.trust = Trust::new(&self.config, &self.trust);
+        if self.names() != names {
+            self.outputs.push_back(Output::Lookup);
+        }
+        for line in &mut self.lines {
+            let port = self.config.voice_port(line.name());
+            if old.voice_port(line.name()) != port {
+                line.configure(now, port);
+            }
+        }
+        for trunk in &mut self.trunks {
+            trunk.configure(now, &self.config);
+        }
+        self.restore_deliveries(now);
+        self.refresh_lamps(now);
+        let listen = listen(&self.config);
+        if listen != self.listen {
+            self.listen = listen;
+            self.outputs.push_back(Output::Rebind);
+        }
+        for trunk in 0..self.trunks.len() {
+            self.drain_trunk(now, trunk);
+        }
+        for line in 0..self.lines.len() {
+            self.drain_line(now, line);
+        }
+    }
+
+    /// A datagram, or one message of a stream.
+    pub fn handle_sip(&mut self, now: Instant, flow: Flow, data: Bytes) {
+        self.metrics.sip_messages.with_label_values(&["received"]).inc();
+        if self.monitor.on(DebugTopic::CcsipMessages) {
+            self.monitor.sip(now, false, &data);
+        }
+        self.endpoint.handle_received(now, flow, data);
+        self.drain_sip(now);
+    }
+
+    /// A connection ended, or a message could not be sent.
+    pub fn handle_sip_failure(&mut self, now: Instant, flow: &Flow) {
+        self.endpoint.handle_transport_error(now, flow);
+        self.drain_sip(now);
+    }
+
+    /// Layer 1 of a trunk came or went.
+    pub fn handle_trunk_link(&mut self, now: Instant, trunk: usize, up: bool) {
+        let Some(pri) = self.trunks.get_mut(trunk) else { return };
+        if pri.link() != up {
+            let state = if up { "up" } else { "down" };
+            let message =
+                format!("%CONTROLLER-5-UPDOWN: Controller {}, changed state to {state}", pri.controller);
+            pri.handle_link(now, up);
+            self.monitor.syslog(now, 5, &message);
+        }
+        self.drain_trunk(now, trunk);
+    }
+
+    /// A frame of a trunk's D channel.
+    pub fn handle_trunk_frame(&mut self, now: Instant, trunk: usize, frame: &[u8]) {
+        let Some(pri) = self.trunks.get_mut(trunk) else { return };
+        trace_frame(&mut self.monitor, now, pri, frame, false);
+        pri.handle_frame(now, frame);
+        self.drain_trunk(now, trunk);
+    }
+
+    /// An event of a line's hardware.
+    pub fn handle_line(&mut self, now: Instant, line: usize, event: LineEvent) {
+        let Some(port) = self.lines.get_mut(line) else { return };
+        if self.monitor.on(DebugTopic::VpmSignal) || self.monitor.on(DebugTopic::VpmAll) {
+            let word = match event {
+                LineEvent::OffHook => "FXSLS_OFFHOOK",
+                LineEvent::OnHook => "FXSLS_ONHOOK",
+                LineEvent::Flash => "FXSLS_HOOKFLASH",
+                LineEvent::Pulse(_) => "FXSLS_DIALPULSE",
+                _ => "FXSLS_OTHER",
+            };
+            let text = format!("htsp_process_event: [{}, {word}, {event:?}]", port.name());
+            let topic =
+                if self.monitor.on(DebugTopic::VpmAll) { DebugTopic::VpmAll } else { DebugTopic::VpmSignal };
+            self.monitor.print(now, topic, &text);
+        }
+        port.handle_event(now, event);
+        self.drain_line(now, line);
+    }
+
+    /// A digit heard on a line.
+    pub fn handle_digit(&mut self, now: Instant, line: usize, digit: char) {
+        if let Some(port) = self.lines.get_mut(line) {
+            port.handle_digit(now, digit);
+            self.drain_line(now, line);
+        }
+    }
+
+    /// Whether a line wants audio every 20 ms.
+    #[must_use]
+    pub fn line_is_active(&self, line: usize) -> bool {
+        self.lines.get(line).is_some_and(FxsPort::is_active)
+    }
+
+    /// The next 20 ms toward a line's telephone.
+    pub fn line_audio(&mut self, line: usize, out: &mut [i16; TICK]) {
+        if let Some(port) = self.lines.get_mut(line) {
+            port.audio(out);
+            while let Some(action) = port.poll_action() {
+                self.outputs.push_back(Output::Line { line, action });
+            }
+        }
+    }
+
+    /// A group of records is on disk, or could not be written.
+    pub fn handle_committed(&mut self, now: Instant, committed: &Committed) {
+        for ticket in &committed.tickets {
+            if let Some(id) = self.tickets.remove(ticket) {
+                self.stored(now, id, committed.error.is_none());
+            }
+        }
+        self.drain_sip(now);
+    }
+
+    /// Runs what is due.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.endpoint.handle_timeout(now);
+        self.drain_sip(now);
+        for trunk in 0..self.trunks.len() {
+            let due = self.trunks.get(trunk).and_then(PriTrunk::poll_timeout).is_some_and(|at| at <= now);
+            if due {
+                if let Some(pri) = self.trunks.get_mut(trunk) {
+                    pri.handle_timeout(now);
+                }
+                self.drain_trunk(now, trunk);
+            }
+        }
+        for line in 0..self.lines.len() {
+            let due = self.lines.get(line).and_then(FxsPort::poll_timeout).is_some_and(|at| at <= now);
+            if due {
+                if let Some(port) = self.lines.get_mut(line) {
+                    port.handle_timeout(now);
+                }
+                self.drain_line(now, line);
+            }
+        }
+    }
+
+    /// When to call [`Switch::handle_timeout`].
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let trunks = self.trunks.iter().filter_map(PriTrunk::poll_timeout);
+        let lines = self.lines.iter().filter_map(FxsPort::poll_timeout);
+        trunks.chain(lines).chain(self.endpoint.poll_timeout()).min()
+    }
+
+    /// The next thing to do.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// `clear logging`.
+    pub fn clear_logging(&mut self) {
+        self.monitor.clear_log();
+    }
+
+    /// The next line for consoles that watch.
+    pub fn poll_monitor(&mut self) -> Option<String> {
+        self.monitor.poll_line()
+    }
+
+    fn drain_sip(&mut self, now: Instant) {
+        loop {
+            let mut idle = true;
+            while let Some(event) = self.endpoint.poll_event() {
+                idle = false;
+                match event {
+                    Event::Request { id, flow, request } if request.method_ref() == Some(&Method::Notify) => {
+                        self.handle_notify(now, id, &flow, &request);
+                    }
+                    Event::Request { id, .. } => {
+                        // `allow` names only what is handled above or by the endpoint itself.
+                        let _ = self.endpoint.respond(now, id, sip::Reply::new(501));
+                    }
+                    Event::ServerTimeout { id } => self.waiting.retain(|_, w| !w.is_for(id)),
+                    _ => {}
+                }
+            }
+            while let Some(transmit) = self.endpoint.poll_transmit() {
+                idle = false;
+                self.metrics.sip_messages.with_label_values(&["sent"]).inc();
+                if self.monitor.on(DebugTopic::CcsipMessages) {
+                    self.monitor.sip(now, true, &transmit.payload);
+                }
+                self.outputs.push_back(Output::Sip(transmit));
+            }
+            if idle {
+                return;
+            }
+        }
+    }
+
+    fn drain_trunk(&mut self, now: Instant, trunk: usize) {
+        loop {
+            let mut idle = true;
+            while let Some(event) = self.trunks.get_mut(trunk).and_then(PriTrunk::poll_event) {
+                idle = false;
+                self.handle_trunk_event(now, trunk, event);
+            }
+            let ended = self.trunks.get_mut(trunk).map(|t| t.start(now)).unwrap_or_default();
+            for ended in ended {
+                idle = false;
+                self.operation_ended(now, trunk, ended);
+            }
+            while let Some(pri) = self.trunks.get_mut(trunk)
+                && let Some(frame) = pri.poll_frame()
+            {
+                idle = false;
+                trace_frame(&mut self.monitor, now, pri, &frame, true);
+                self.outputs.push_back(Output::Frame { trunk, frame });
+            }
+            if idle {
+                break;
+            }
+        }
+        if let Some(pri) = self.trunks.get(trunk) {
+            let depth = i64::try_from(pri.queue.waiting()).unwrap_or(i64::MAX);
+            self.metrics.queue_depth.with_label_values(&[pri.port.as_str()]).set(depth);
+            self.metrics.trunk_up.with_label_values(&[pri.port.as_str()]).set(i64::from(pri.span.is_up()));
+        }
+        self.drain_sip(now);
+    }
+
+    fn handle_trunk_event(&mut self, now: Instant, trunk: usize, event: TrunkEvent) {
+        let Some(pri) = self.trunks.get_mut(trunk) else { return };
+        match event {
+            TrunkEvent::Up => {
+                let message =
+                    format!("%ISDN-6-LAYER2UP: Layer 2 for Interface Se{}, TEI 0 changed to up", pri.port);
+                self.monitor.syslog(now, 6, &message);
+            }
+            TrunkEvent::Down => {
+                let message = format!(
+                    "%ISDN-6-LAYER2DOWN: Layer 2 for Interface Se{}, TEI 0 changed to down",
+                    pri.port
+                );
+                self.monitor.syslog(now, 4, &message);
+            }
+            TrunkEvent::Ended(ended) => self.operation_ended(now, trunk, ended),
+            TrunkEvent::Indication(id, _) => {
+                // Message waiting from the PBX toward SIP is not offered yet: refuse as a served user without the service.
+                pri.span.answer_mwi(now, id, qsig::MwiAnswer::Reject(1));
+            }
+        }
+    }
+
+    fn drain_line(&mut self, now: Instant, line: usize) {
+        while let Some(port) = self.lines.get_mut(line)
+            && let Some(item) = port.poll()
+        {
+            match item {
+                Ok(action) => self.outputs.push_back(Output::Line { line, action }),
+                Err(LineEventOut::Dialled { number, .. }) => {
+                    let cause = if self.plan.targets(&number).is_empty() {
+                        CAUSE_UNALLOCATED
+                    } else {
+                        CAUSE_OUT_OF_ORDER
+                    };
+                    port.release(now, cause);
+                }
+                Err(LineEventOut::MessageWaiting(on)) => self.send_vmwi(line, on),
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// Lamp message in the voice band, for `vmwi fsk`.
+    fn send_vmwi(&mut self, line: usize, on: bool) {
+        let Some(port) = self.lines.get_mut(line) else { return };
+        let state = if on { "ON" } else { "OFF" };
+        self.monitor.print_bare(DebugTopic::VpmAll, &format!("Process vmwi. vmwi state: {state}"));
+        port.send_vmwi(on);
+    }
+
+    /// Targets of a number that exist on this box.
+    fn targets(&self, number: &str) -> Vec<(Target, PortIndex)> {
+        let targets = self.plan.targets(number).into_iter();
+        targets.filter_map(|t| self.ports.get(&t.port).copied().map(|port| (t, port))).collect()
+    }
+
+    /// Sets every line's indication from the mailboxes, and the gauges with it.
+    fn refresh_lamps(&mut self, now: Instant) {
+        let mut waiting = vec![BTreeSet::new(); self.lines.len()];
+        let mut on = 0_i64;
+        for record in self.mailboxes.iter().filter(|r| r.state.summary.waiting) {
+            on += 1;
+            for (_, port) in self.targets(&record.number) {
+                if let PortIndex::Line(line) = port
+                    && let Some(numbers) = waiting.get_mut(line)
+                {
+                    numbers.insert(record.number.clone());
+                }
+            }
+        }
+        for (line, numbers) in self.lines.iter_mut().zip(&waiting) {
+            if line.message_waiting() == numbers.is_empty() {
+                line.set_message_waiting(now, !numbers.is_empty());
+            }
+        }
+        self.line_mailboxes = waiting;
+        self.lamps_on = on;
+        self.metrics.lamps_on.set(on);
+        self.metrics.mailboxes.set(i64::try_from(self.mailboxes.len()).unwrap_or(i64::MAX));
+    }
+}
+
+/// Q.850: unallocated number.
+const CAUSE_UNALLOCATED: u8 = 1;
+/// Q.850: network out of order.
+const CAUSE_OUT_OF_ORDER: u8 = 38;
+
+fn first8(seed: &[u8; 32]) -> [u8; 8] {
+    let mut first = [0; 8];
+    for (to, from) in first.iter_mut().zip(seed) {
+        *to = *from;
+    }
+    first
+}
+
+fn endpoint_config() -> EndpointConfig {
+    EndpointConfig {
+        server: Some(concat!("Tipring/", env!("CARGO_PKG_VERSION")).to_owned()),
+        allow: vec![Method::Options, Method::Notify],
+        allow_events: vec!["message-summary".to_owned()],
+        accept: vec!["application/simple-message-summary".to_owned()],
+        ..EndpointConfig::default()
+    }
+}
+
+fn settings(_config: &Config) -> Settings {
+    Settings::default()
+}
+
+fn listen(config: &Config) -> Listen {
+    let sip = &config.voice_service_voip.sip;
+    let bound = sip.bind_control.as_ref().and_then(|name| {
+        config.interfaces.iter().find(|i| i.name.eq_ignore_ascii_case(name)).and_then(|i| i.address)
+    });
+    Listen {
+        address: bound.map(|(address, _)| address.into()),
+        port: sip.listen_port_non_secure.unwrap_or(5060),
+    }
+}
+
+fn trace_frame(monitor: &mut Monitor, now: Instant, trunk: &PriTrunk, frame: &[u8], sent: bool) {
+    if monitor.on(DebugTopic::IsdnQ921) {
+        let line = qsig::decode::q921(frame, sent);
+        monitor.print(now, DebugTopic::IsdnQ921, &format!("ISDN Se{} Q921: {line}", trunk.port));
+    }
+    if monitor.on(DebugTopic::IsdnQ931)
+        && let Some(layer3) = qsig::decode::layer3(frame)
+    {
+        let mut lines = qsig::decode::q931(layer3, sent).into_iter();
+        if let Some(first) = lines.next() {
+            monitor.print(now, DebugTopic::IsdnQ931, &format!("ISDN Se{} Q931: {first}", trunk.port));
+        }
+        for line in lines {
+            monitor.print_bare(DebugTopic::IsdnQ931, &line);
+        }
+    }
+}
+
+/// Whether a trunk can take an operation now.
+fn usable(trunk: &PriTrunk) -> bool {
+    trunk.service == Service::In && trunk.mwi && trunk.span.is_up()
+}

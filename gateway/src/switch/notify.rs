@@ -1,0 +1,489 @@
+//! From NOTIFY to lamp: who sent it, whose mailbox, which port, and what to answer when.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use cli::session::DebugTopic;
+use dialpeer::digits_for_pots;
+use mwi::mailbox::{Change, State};
+use mwi::queue::{Finished, Job, Push};
+use mwi::summary::Summary;
+use mwi::translate::{Activation, Services, activations};
+use mwi::verdict::{Outcome, RETRY_AFTER, RetryClass, Verdict, sip_status};
+use sip::message::Header;
+use sip::{Flow, Message, Reply, ServerTransactionId};
+
+use super::plan::Target;
+use super::{PortIndex, Switch, usable};
+use crate::leg::pri::Ended;
+use crate::service::mailbox::{Delivery, Record};
+use crate::service::trust::Sender;
+
+/// A NOTIFY hunts to another trunk only while an answer before timer F (32 s) is still certain.
+const HUNT_WITHIN: Duration = Duration::from_secs(9);
+
+/// A NOTIFY whose answer waits for the store, the PBX, or both.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    transaction: ServerTransactionId,
+    arrived: Instant,
+    stored: bool,
+    verdict: Option<Answer>,
+    tried: BTreeSet<usize>,
+}
+
+impl Waiting {
+    pub(super) fn is_for(&self, transaction: ServerTransactionId) -> bool {
+        self.transaction == transaction
+    }
+}
+
+/// A final answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Answer {
+    status: u16,
+    reason: Option<String>,
+    retry_after: Option<u32>,
+}
+
+impl Answer {
+    fn ok() -> Self {
+        Self { status: 200, reason: None, retry_after: None }
+    }
+
+    fn refuse(status: u16, reason: impl Into<String>) -> Self {
+        Self { status, reason: Some(reason.into()), retry_after: None }
+    }
+
+    fn later(reason: &str) -> Self {
+        Self { status: 503, reason: Some(reason.to_owned()), retry_after: Some(RETRY_AFTER) }
+    }
+
+    fn of(verdict: &Verdict, outcome: &Outcome) -> Self {
+        let reason = (verdict.status != 200).then(|| words(outcome));
+        Self { status: verdict.status, reason, retry_after: verdict.retry_after }
+    }
+}
+
+/// Where a NOTIFY leads.
+enum Place {
+    Line(usize),
+    Trunk { trunk: usize, target: Target },
+}
+
+impl Switch {
+    /// One NOTIFY `message-summary`; the endpoint has checked everything that is SIP's own.
+    pub(super) fn handle_notify(
+        &mut self,
+        now: Instant,
+        id: ServerTransactionId,
+        flow: &Flow,
+        request: &Message,
+    ) {
+        if let Err(answer) = self.take_notify(now, id, flow, request) {
+            let reason = answer.reason.as_deref().unwrap_or_default();
+            let text = format!("MWI: NOTIFY from {} refused: {} {reason}", flow.remote, answer.status);
+            self.monitor.print(now, DebugTopic::Mwi, &text);
+            self.answer(now, id, &answer);
+        }
+    }
+
+    fn take_notify(
+        &mut self,
+        now: Instant,
+        id: ServerTransactionId,
+        flow: &Flow,
+        request: &Message,
+    ) -> Result<(), Answer> {
+        self.check_sender(flow)?;
+        let summary = summary(request)?;
+        let (number, targets) = self.find_number(request, &summary)?;
+        let place = self.choose(&number, targets)?;
+        let state = State {
+            summary: summary.clone(),
+            source: flow.remote.ip().to_string(),
+            cseq: request.cseq().map(|c| c.number).unwrap_or_default(),
+            call_id: request.call_id().unwrap_or_default().to_owned(),
+            received: self.clock.unix_ms(now),
+        };
+        let was_waiting = self.mailboxes.is_waiting(&number);
+        let change = self.mailboxes.update(&number, state);
+        if self.monitor.on(DebugTopic::Mwi) {
+            let word = if summary.waiting { "waiting" } else { "none waiting" };
+            let text = format!("MWI: NOTIFY from {} for {number}: {word}, {change:?}", flow.remote);
+            self.monitor.print(now, DebugTopic::Mwi, &text);
+        }
+        match change {
+            Change::Refused => return Err(Answer::later("Mailbox table full")),
+            Change::Stale => {
+                self.answer(now, id, &Answer::ok());
+                return Ok(());
+            }
+            Change::New | Change::Changed | Change::Same => {}
+        }
+        self.lamps_on += i64::from(summary.waiting) - i64::from(was_waiting);
+        self.metrics.lamps_on.set(self.lamps_on);
+        self.metrics.mailboxes.set(i64::try_from(self.mailboxes.len()).unwrap_or(i64::MAX));
+        self.next_waiting += 1;
+        let key = self.next_waiting;
+        let waiting =
+            Waiting { transaction: id, arrived: now, stored: false, verdict: None, tried: BTreeSet::new() };
+        self.waiting.insert(key, waiting);
+        match &place {
+            Place::Line(line) => {
+                self.deliveries.insert(number.clone(), Delivery::Local);
+                self.mark_line(now, *line, &number, summary.waiting);
+                self.decide(now, key, Answer::ok());
+            }
+            Place::Trunk { trunk, target } => self.send_to_trunk(now, Some(key), *trunk, target, &number),
+        }
+        if let Some(record) = self.record(&number) {
+            let ticket = self.store.put(&number, &record);
+            self.tickets.insert(ticket, key);
+        }
+        if let Place::Trunk { trunk, .. } = place {
+            self.drain_trunk(now, trunk);
+        }
+        Ok(())
+    }
+
+    fn check_sender(&self, flow: &Flow) -> Result<(), Answer> {
+        match self.trust.sender(flow.remote.ip()) {
+            Sender::Unknown => Err(Answer::refuse(403, "Sender is not the mwi-server nor trusted")),
+            Sender::MwiServer if !self.config.sip_ua.mwi_server.as_ref().is_some_and(|s| s.unsolicited) => {
+                Err(Answer::refuse(481, "No subscription, and mwi-server is not unsolicited"))
+            }
+            Sender::MwiServer | Sender::Trusted => Ok(()),
+        }
+    }
+
+    /// The first number of the request that the dial plan leads to ports of this box.
+    fn find_number(
+        &self,
+        request: &Message,
+        summary: &Summary,
+    ) -> Result<(String, Vec<(Target, PortIndex)>), Answer> {
+        let uri = request.request_uri();
+        let to = request.to().ok().and_then(|to| to.uri_str().ok().map(str::to_owned));
+        let order = self.settings.number_order;
+        let mut first = None;
+        for number in mwi::route::candidates(&order, uri, to.as_deref(), summary.account.as_deref()) {
+            let targets = self.targets(&number);
+            if !targets.is_empty() {
+                return Ok((number, targets));
+            }
+            first.get_or_insert(number);
+        }
+        Err(Answer::refuse(
+            404,
+            match first {
+                Some(number) => format!("No dial peer leads to a port for {number}"),
+                None => "No number in Request-URI, To or Message-Account".to_owned(),
+            },
+        ))
+    }
+
+    /// The first place with `mwi` that can take the state now, else the first trunk, which queues it.
+    fn choose(&self, number: &str, targets: Vec<(Target, PortIndex)>) -> Result<Place, Answer> {
+        let mut queue_on = None;
+        for (target, port) in targets {
+            match port {
+                PortIndex::Line(line) => {
+                    if self.lines.get(line).is_some_and(|l| l.mwi().enabled) {
+                        return Ok(Place::Line(line));
+                    }
+                }
+                PortIndex::Trunk(trunk) => {
+                    let Some(pri) = self.trunks.get(trunk) else { continue };
+                    if usable(pri) {
+                        return Ok(Place::Trunk { trunk, target });
+                    }
+                    if pri.mwi && queue_on.is_none() {
+                        queue_on = Some(Place::Trunk { trunk, target });
+                    }
+                }
+            }
+        }
+        queue_on.ok_or_else(|| Answer::refuse(481, format!("MWI is not enabled on the port of {number}")))
+    }
+
+    /// Notes whether a mailbox of a line holds new messages, and works the line's indication.
+    fn mark_line(&mut self, now: Instant, line: usize, number: &str, waiting: bool) {
+        let Some(numbers) = self.line_mailboxes.get_mut(line) else { return };
+        if waiting {
+            numbers.insert(number.to_owned());
+        } else {
+            numbers.remove(number);
+        }
+        let any = !numbers.is_empty();
+        if let Some(port) = self.lines.get_mut(line)
+            && port.message_waiting() != any
+        {
+            port.set_message_waiting(now, any);
+            self.drain_line(now, line);
+        }
+    }
+
+    /// Gives a mailbox's newest state to a trunk's queue. A NOTIFY that need not wait for the PBX gets its verdict here.
+    fn send_to_trunk(&mut self, now: Instant, key: Option<u64>, trunk: usize, target: &Target, number: &str) {
+        let Some(summary) = self.mailboxes.record(number).map(|r| r.state.summary.clone()) else { return };
+        let user = self.served_user(target, number);
+        let Some(pri) = self.trunks.get_mut(trunk) else { return };
+        self.deliveries.insert(number.to_owned(), Delivery::Pending { trunk: pri.port.clone() });
+        let mut answer = None;
+        for activation in activations(&summary, &user, Services::SpeechOnly) {
+            let job = Job { token: key, ..Job::new(activation) };
+            match pri.queue.push(now, job) {
+                Push::Startable => {}
+                Push::Queued | Push::Replaced(_) => {
+                    answer = Some(match self.settings.refuse_queued {
+                        false => Answer::ok(),
+                        true => Answer::later("Queued for the trunk"),
+                    });
+                }
+                Push::Full(_) => answer = Some(Answer::later("Trunk queue full")),
+            }
+        }
+        self.users.insert((trunk, user), number.to_owned());
+        let Some(key) = key else { return };
+        if let Some(waiting) = self.waiting.get_mut(&key) {
+            waiting.tried.insert(trunk);
+        }
+        if let Some(answer) = answer {
+            self.decide(now, key, answer);
+        }
+    }
+
+    /// The number the PBX knows the telephone by: as called, unless the peer says what to send.
+    ///
+    /// IOS's default `digit-strip` serves calls that leave the numbering plan; a telephone's own number is kept
+    /// whole. With `prefix` or `forward-digits` the peer is obeyed as for a call.
+    fn served_user(&self, target: &Target, number: &str) -> String {
+        let peer = self.config.dial_peers.iter().find(|p| p.tag == target.peer);
+        let digits = match peer {
+            Some(peer) if peer.prefix.is_some() || peer.forward_digits.is_some() => {
+                digits_for_pots(peer, number)
+            }
+            _ => number.to_owned(),
+        };
+        digits.trim_start_matches('+').chars().filter(|c| *c != ',').collect()
+    }
+
+    /// An operation ended on a trunk: hunt on, retry, or tell the voice mail and the store.
+    pub(super) fn operation_ended(&mut self, now: Instant, trunk: usize, ended: Ended) {
+        let Ended { user, service, outcome } = ended;
+        let verdict = sip_status(&outcome);
+        self.metrics.trunk_operations.with_label_values(&[label(&outcome)]).inc();
+        let port = self.trunks.get(trunk).map(|t| t.port.clone()).unwrap_or_default();
+        if self.monitor.on(DebugTopic::Mwi) {
+            let text = format!("MWI: {user} on trunk {port}: {}", words(&outcome));
+            self.monitor.print(now, DebugTopic::Mwi, &text);
+        }
+        let number = self.users.get(&(trunk, user.clone())).cloned();
+        let hunt = number.as_deref().filter(|_| verdict.next_trunk).and_then(|number| {
+            let token = self.token(trunk, &user, service)?;
+            self.next_trunk(now, token, number)
+        });
+        let Some(pri) = self.trunks.get_mut(trunk) else { return };
+        if verdict.unsupported && !pri.unsupported {
+            let text = format!("%MWI-4-UNSUPPORTED: the PBX on trunk {port} has no message waiting service");
+            self.monitor.syslog(now, 4, &text);
+        }
+        pri.unsupported = verdict.unsupported || (pri.unsupported && !verdict.is_done());
+        if let (Some((other, target)), Some(number)) = (hunt, &number) {
+            let moved = pri.queue.done(now, &user, service, Verdict { retry: RetryClass::No, ..verdict });
+            self.users.remove(&(trunk, user));
+            if let Finished::Final(job) = moved {
+                self.send_to_trunk(now, job.token, other, &target, number);
+                self.drain_trunk(now, other);
+            }
+            return;
+        }
+        match pri.queue.done(now, &user, service, verdict) {
+            Finished::Final(job) => {
+                if let Some(number) = number {
+                    self.delivered(now, &port, &number, &job.activation, &outcome, &verdict);
+                }
+                if let Some(key) = job.token {
+                    self.decide(now, key, Answer::of(&verdict, &outcome));
+                }
+            }
+            Finished::Again(_) => {
+                if let Some(key) = self.token(trunk, &user, service) {
+                    self.decide_queued(now, key, &verdict, &outcome);
+                }
+            }
+            Finished::Overtaken(job) => {
+                if let Some(key) = job.token {
+                    self.decide_queued(now, key, &verdict, &outcome);
+                }
+            }
+            Finished::Unknown => {}
+        }
+    }
+
+    /// The state stays queued: a lost link is our affair, a PBX that said "later" is the voice mail's too.
+    fn decide_queued(&mut self, now: Instant, key: u64, verdict: &Verdict, outcome: &Outcome) {
+        let ours = verdict.retry == RetryClass::TrunkDown && !self.settings.refuse_queued;
+        let answer = if ours { Answer::ok() } else { Answer::of(verdict, outcome) };
+        self.decide(now, key, answer);
+    }
+
+    fn token(&self, trunk: usize, user: &str, service: u8) -> Option<u64> {
+        let jobs = self.trunks.get(trunk)?.queue.iter();
+        let mut of_user = jobs.filter(|(job, _)| {
+            job.activation.number == user && job.activation.service == service && job.token.is_some()
+        });
+        of_user.next().and_then(|(job, _)| job.token)
+    }
+
+    /// Another trunk that is up and has not been tried for this NOTIFY, while there is time.
+    fn next_trunk(&self, now: Instant, key: u64, number: &str) -> Option<(usize, Target)> {
+        let waiting = self.waiting.get(&key)?;
+        if now.saturating_duration_since(waiting.arrived) > HUNT_WITHIN {
+            return None;
+        }
+        self.targets(number).into_iter().find_map(|(target, port)| match port {
+            PortIndex::Trunk(trunk)
+                if !waiting.tried.contains(&trunk) && self.trunks.get(trunk).is_some_and(usable) =>
+            {
+                Some((trunk, target))
+            }
+            _ => None,
+        })
+    }
+
+    fn delivered(
+        &mut self,
+        now: Instant,
+        trunk: &str,
+        number: &str,
+        sent: &Activation,
+        outcome: &Outcome,
+        verdict: &Verdict,
+    ) {
+        if self.mailboxes.is_waiting(number) != sent.on {
+            return; // A newer state is queued behind this one.
+        }
+        let (trunk, at) = (trunk.to_owned(), self.clock.unix_ms(now));
+        let delivery = if verdict.is_done() {
+            Delivery::Delivered { trunk, at }
+        } else {
+            Delivery::Failed { trunk, status: verdict.status, outcome: words(outcome), at }
+        };
+        self.deliveries.insert(number.to_owned(), delivery);
+        if let Some(record) = self.record(number) {
+            self.store.put(number, &record);
+        }
+    }
+
+    pub(super) fn record(&self, number: &str) -> Option<Record> {
+        let mailbox = self.mailboxes.record(number)?.clone();
+        let delivery = self.deliveries.get(number).cloned().unwrap_or(Delivery::Local);
+        Some(Record { mailbox, delivery })
+    }
+
+    /// Queues again what was on its way to a PBX when the daemon ended, or when the dial plan changed.
+    pub(super) fn restore_deliveries(&mut self, now: Instant) {
+        self.users.clear();
+        for trunk in &mut self.trunks {
+            trunk.queue.clear();
+        }
+        let pending: Vec<String> = self
+            .deliveries
+            .iter()
+            .filter(|(_, delivery)| matches!(delivery, Delivery::Pending { .. }))
+            .map(|(number, _)| number.clone())
+            .collect();
+        for number in pending {
+            match self.choose(&number, self.targets(&number)) {
+                Ok(Place::Trunk { trunk, target }) => self.send_to_trunk(now, None, trunk, &target, &number),
+                Ok(Place::Line(_)) | Err(_) => {
+                    self.deliveries.insert(number, Delivery::Local);
+                }
+            }
+        }
+    }
+
+    /// A record is on disk, or could not be written.
+    pub(super) fn stored(&mut self, now: Instant, key: u64, written: bool) {
+        let Some(waiting) = self.waiting.get_mut(&key) else { return };
+        waiting.stored = true;
+        if !written {
+            waiting.verdict = Some(Answer::later("Mailbox state could not be stored"));
+        }
+        self.finish(now, key);
+    }
+
+    fn decide(&mut self, now: Instant, key: u64, answer: Answer) {
+        if let Some(waiting) = self.waiting.get_mut(&key) {
+            waiting.verdict.get_or_insert(answer);
+            self.finish(now, key);
+        }
+    }
+
+    /// Answers once the state is on disk and the verdict is known.
+    fn finish(&mut self, now: Instant, key: u64) {
+        let ready = self.waiting.get(&key).is_some_and(|w| w.stored && w.verdict.is_some());
+        if ready && let Some(Waiting { transaction, verdict: Some(answer), .. }) = self.waiting.remove(&key) {
+            self.answer(now, transaction, &answer);
+        }
+    }
+
+    fn answer(&mut self, now: Instant, id: ServerTransactionId, answer: &Answer) {
+        self.metrics.notify.with_label_values(&[answer.status.to_string().as_str()]).inc();
+        let mut reply = Reply::new(answer.status);
+        if let Some(reason) = &answer.reason {
+            // The phrase may hold digits of a number the peer chose: printable ASCII only.
+            let clean: String = reason.chars().filter(|c| (' '..='~').contains(c)).take(120).collect();
+            reply = reply.reason(&clean);
+        }
+        if let Some(seconds) = answer.retry_after {
+            reply = reply.retry_after(seconds);
+        }
+        if answer.status == 415 {
+            reply = reply.header(Header::Accept, "application/simple-message-summary, text/plain");
+        }
+        // A transaction that is gone has nobody left to answer.
+        let _ = self.endpoint.respond(now, id, reply);
+    }
+}
+
+/// The summary of a NOTIFY, or the answer owed.
+fn summary(request: &Message) -> Result<Summary, Answer> {
+    let content_type = request.content_type().map_err(|e| Answer::refuse(400, e.reason_phrase()))?;
+    if let Some(content_type) = content_type
+        && !content_type.is("application/simple-message-summary")
+        && !content_type.is("text/plain")
+    {
+        return Err(Answer::refuse(415, "Expected application/simple-message-summary"));
+    }
+    mwi::summary::parse(request.body()).map_err(|e| Answer::refuse(e.sip_status(), e.to_string()))
+}
+
+/// What a PBX said, in words for reasons and logs.
+fn words(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Done => "done".to_owned(),
+        Outcome::Error(value) => format!("PBX returned error {value}"),
+        Outcome::Reject(u8::MAX) => "PBX rejected the component".to_owned(),
+        Outcome::Reject(problem) => format!("PBX rejected the operation, problem {problem}"),
+        Outcome::Cause(cause) => format!("PBX cleared with cause {cause}"),
+        Outcome::ConnectedWithoutResult => "PBX connected without a result".to_owned(),
+        Outcome::NoAnswer => "PBX did not answer".to_owned(),
+        Outcome::LinkDown => "trunk is down".to_owned(),
+    }
+}
+
+/// Bounded label for metrics.
+fn label(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Done => "done",
+        Outcome::Error(_) => "error",
+        Outcome::Reject(_) => "reject",
+        Outcome::Cause(_) => "cause",
+        Outcome::ConnectedWithoutResult => "no_result",
+        Outcome::NoAnswer => "no_answer",
+        Outcome::LinkDown => "link_down",
+    }
+}
