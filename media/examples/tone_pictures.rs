@@ -127,12 +127,12 @@ fn block(out: &mut String, y: f64, at: f64, on: f64, step: &ToneStep) {
     );
 }
 
-/// Mean power of up to ten sounding pieces of 200 ms under a Hann window, every 20 Hz.
+/// Mean power of up to five sounding pieces of 200 ms under a Hann window, every 10 Hz.
 fn spectrum(out: &mut String, y: f64, spec: &ToneSpec) {
     let mut audio = vec![0i16; STRIP_MS as usize * 8];
     ToneGenerator::new(spec).fill(&mut audio);
     let pieces: Vec<&[i16]> =
-        audio.chunks_exact(1600).filter(|p| media::level_dbm0(p) > -40.0).take(10).collect();
+        audio.chunks_exact(1600).filter(|p| media::level_dbm0(p) > -40.0).take(5).collect();
     let _ = writeln!(
         out,
         "<rect x=\"{SPECTRUM_X}\" y=\"{y}\" width=\"{SPECTRUM_W}\" height=\"{SPECTRUM_H}\" fill=\"#f3f3f3\"/>"
@@ -152,7 +152,7 @@ fn spectrum(out: &mut String, y: f64, spec: &ToneSpec) {
             points.pop();
         }
         points.push(point);
-        hz += 20.0;
+        hz += 10.0;
     }
     let path: Vec<String> = points.iter().map(|(x, y)| format!("{x},{y}")).collect();
     let path = format!("M{}", path.join("L"));
