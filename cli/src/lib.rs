@@ -33,5 +33,6 @@
 pub mod check;
 pub mod config;
 pub mod grammar;
+pub mod render;
 pub mod session;
 pub mod wire;

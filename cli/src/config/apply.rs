@@ -368,11 +368,11 @@ impl Config {
         sign: Sign,
     ) -> Result<(Option<String>, Vec<(String, Vec<String>)>, Vec<String>), ApplyError> {
         let Apply::Acted(apply) = command.apply else { return Ok((None, Vec::new(), Vec::new())) };
-        // The default of a command whose `no` form is shown is the positive form.
+        // The default of a setting that is on unless negated is the positive form.
         let no = match sign {
             Sign::Set => false,
             Sign::No => true,
-            Sign::Default => !command.no_shown,
+            Sign::Default => !command.no_shown || command.default.is_empty(),
         };
         let mut cx = Cx::new(self, &mode.frames, found, no);
         apply(&mut cx)?;

@@ -205,7 +205,7 @@ pub(super) static COMMON: &[Command] = &[
         "Answer tone", "The setting"], MEDIA, keyed: 2, no_shown: true),
     kept!("vad [aggressive]", ["Use VoiceActivityDetection as necessary option", "Aggressive"], MEDIA, no_shown: true, default: "vad"),
     command! {
-        "direct-inward-dial", no_shown: true,
+        "direct-inward-dial",
         help: &["Perform Digit Translation on called number"],
         apply: Apply::Acted(|cx| { let on = !cx.no; cx.peer()?.direct_inward_dial = on; Ok(()) }),
     },

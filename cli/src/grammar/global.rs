@@ -285,14 +285,9 @@ pub(super) static LAST: &[Command] = &[
     kept!("alarm-interface LINE", ["Alarm interface", "The setting"], HARDWARE, keyed: WHOLE),
 ];
 
-const IP_HELP: [&str; 36] = with_ends::<36>("Global IP configuration subcommands");
-const IP_LATE_HELP: [&str; 33] = with_ends::<33>("Global IP configuration subcommands");
-const CLASS_HELP: [&str; 36] = with_ends::<36>("Voice class");
-
-/// Help of long lists of words that are only kept: one text for all.
-const fn with_ends<const N: usize>(text: &'static str) -> [&'static str; N] {
-    [text; N]
-}
+const IP_HELP: [&str; 1] = ["Global IP configuration subcommands"];
+const IP_LATE_HELP: [&str; 1] = IP_HELP;
+const CLASS_HELP: [&str; 1] = ["Voice class"];
 
 fn peer(cx: &mut crate::config::Cx<'_>) -> Result<(), ApplyError> {
     let tag: u32 = cx.args.number(0).ok_or(ApplyError::Argument(0))?;

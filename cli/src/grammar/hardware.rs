@@ -12,11 +12,10 @@ pub(super) static CONTROLLER: &[Command] = &[
     },
     kept!("mode (atm|cas) [LINE]", ["Mode", "ATM", "CAS", "Options"], HARDWARE),
     kept!(
-        "framing (crc4|no-crc4|NO-CRC4|esf|sf)",
+        "framing (crc4|NO-CRC4|esf|sf)",
         [
             "Specify the type of Framing on a DS1 link",
             "CRC-4",
-            "No CRC-4",
             "No CRC-4",
             "Extended Superframe",
             "Superframe"
@@ -139,10 +138,10 @@ pub(super) static INTERFACE: &[Command] = &[
         }),
     },
     command! {
-        "isdn timer (T200|T203|T301|T302|T303|T304|T305|T306|T307|T308|T309|T310|T313|T314|T316|T318|T319|T321|T322|t200|t203|t306|t309|t310) <1-400000>",
+        "isdn timer (T200|T203|T301|T302|T303|T304|T305|T306|T307|T308|T309|T310|T313|T314|T316|T318|T319|T321|T322) <1-400000>",
         keyed: 3,
         help: &["ISDN interface subcommands", "Timers", "T200", "T203", "T301", "T302", "T303", "T304", "T305", "T306", "T307", "T308",
-            "T309", "T310", "T313", "T314", "T316", "T318", "T319", "T321", "T322", "T200", "T203", "T306", "T309", "T310", "Milliseconds"],
+            "T309", "T310", "T313", "T314", "T316", "T318", "T319", "T321", "T322", "Milliseconds"],
         apply: Apply::Acted(|cx| {
             let name = cx.args.word(2).unwrap_or("").to_ascii_uppercase();
             let value = if cx.no { None } else { cx.args.number::<u32>(0) };
@@ -186,7 +185,7 @@ pub(super) static INTERFACE: &[Command] = &[
     kept!("fair-queue [LINE]", ["Enable Fair Queuing on an Interface", "The setting"], HOST, no_shown: true),
     kept!("vlan-id dot1q LINE", ["VLAN", "802.1Q", "Number"], HOST, keyed: WHOLE),
     command! {
-        "shutdown", no_shown: true, default: "no shutdown",
+        "shutdown",
         help: &["Shutdown the selected interface"],
         apply: Apply::Acted(|cx| {
             let on = !cx.no;
@@ -200,7 +199,7 @@ pub(super) static INTERFACE: &[Command] = &[
     },
 ];
 
-const IP_HELP: [&str; 63] = [IP_TEXT; 63];
+const IP_HELP: [&str; 1] = [IP_TEXT];
 const IP_TEXT: &str = "Interface Internet Protocol setting";
 
 pub(super) static LINE: &[Command] = &[

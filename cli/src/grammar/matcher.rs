@@ -197,7 +197,7 @@ pub fn expected(table: &Table, line: &str, input: &[Typed<'_>]) -> Result<Vec<Ex
         walk.ends.clear();
         walk.run(syntax);
         for (token, path) in &walk.ends {
-            let help = command.help.get(token.number).copied().unwrap_or("");
+            let help = command.help_of(token.number);
             out.push((path.clone(), Expected { label: token.label(), help, keyword: token.kind.is_none() }));
         }
         for path in &walk.complete {

@@ -46,7 +46,7 @@ pub enum Apply {
 pub struct Command {
     /// Syntax in the language of [`syntax`].
     pub syntax: &'static str,
-    /// Help text of every word of the syntax, in order.
+    /// Help text of every word of the syntax, in order; a single text stands for all words.
     pub help: &'static [&'static str],
     /// Effect.
     pub apply: Apply,
@@ -67,6 +67,16 @@ pub struct Command {
     pub show: Option<fn(&Cx<'_>) -> Option<String>>,
     /// Lowest privilege level of an EXEC command.
     pub privilege: u8,
+}
+
+impl Command {
+    /// The help text of a word of the syntax.
+    pub fn help_of(&self, number: usize) -> &'static str {
+        match self.help {
+            [all] => all,
+            texts => texts.get(number).copied().unwrap_or(""),
+        }
+    }
 }
 
 /// See [`Command::keyed`].
