@@ -55,6 +55,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod digest;
 pub mod message;
 pub mod net;
 pub mod stream;

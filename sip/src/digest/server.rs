@@ -1,0 +1,260 @@
+//! The server's side of digest.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use sha2::{Digest as _, Sha256};
+
+use super::{Algorithm, DigestError, Parameters, Proof, Qop, hex, quoted};
+use crate::message::{Header, Message, Reply};
+
+/// Makes challenges and checks answers.
+///
+/// A nonce is the time it was made and a keyed hash over it, so challenges cost no memory; only nonces that have been used with a
+/// right answer are remembered, with their count, to refuse replays.
+#[derive(Debug)]
+pub struct Server {
+    realm: String,
+    algorithms: Vec<Algorithm>,
+    lifetime: Duration,
+    secret: [u8; 32],
+    epoch: Instant,
+    serial: u64,
+    /// Highest nonce count seen, by nonce.
+    used: HashMap<String, u32>,
+    order: VecDeque<String>,
+}
+
+/// Nonces whose counts are kept. Of older ones the answer is "stale".
+const MAX_NONCES: usize = 10_000;
+
+/// What the server knows of a user.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Secret {
+    /// The password.
+    Password(String),
+    /// H(user:realm:password) in hexadecimal digits; serves only the algorithm it was made with.
+    Hashed(Algorithm, String),
+}
+
+/// A right answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verified {
+    /// Who.
+    pub username: String,
+    /// The URI that was signed; proxies may have changed the request's.
+    pub uri: String,
+}
+
+/// Why a request is not let in.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// No answer for our realm: challenge.
+    #[error("no credentials for this realm")]
+    NoCredentials,
+    /// The answer is right but its nonce too old, or used before: challenge with `stale=true`.
+    #[error("nonce stale or used before")]
+    Stale,
+    /// User unknown or password wrong: challenge again, or 403.
+    #[error("user or password wrong")]
+    Wrong,
+    /// The header cannot be read: 400.
+    #[error("credentials malformed: {0}")]
+    Malformed(#[from] DigestError),
+}
+
+impl Server {
+    /// A server for one realm. `algorithms` in order of preference, offered each in a header of its own (RFC 8760 2.3); nonces live for
+    /// `lifetime`; `seed` must come from a good source; `now` is any time before the first use.
+    pub fn new(
+        realm: &str,
+        algorithms: &[Algorithm],
+        lifetime: Duration,
+        seed: [u8; 32],
+        now: Instant,
+    ) -> Server {
+        Server {
+            realm: realm.to_owned(),
+            algorithms: algorithms.to_vec(),
+            lifetime,
+            secret: seed,
+            epoch: now,
+            serial: 0,
+            used: HashMap::new(),
+            order: VecDeque::new(),
+        }
+    }
+
+    /// The 401 that asks for credentials.
+    pub fn challenge(&mut self, now: Instant, stale: bool) -> Reply {
+        let nonce = self.new_nonce(now);
+        let mut reply = Reply::new(401);
+        for algorithm in &self.algorithms {
+            let stale = if stale { ", stale=true" } else { "" };
+            let value = format!(
+                "Digest realm={}, nonce=\"{nonce}\", algorithm={algorithm}, qop=\"auth,auth-int\"{stale}",
+                quoted(&self.realm)
+            );
+            reply = reply.header(Header::WwwAuthenticate, value);
+        }
+        reply
+    }
+
+    /// Checks the request's `Authorization`. `lookup` gives a user's secret.
+    ///
+    /// # Errors
+    /// [`Refusal`] says why not; [`Server::refuse`] makes the response.
+    pub fn verify(
+        &mut self,
+        now: Instant,
+        request: &Message,
+        lookup: impl FnOnce(&str) -> Option<Secret>,
+    ) -> Result<Verified, Refusal> {
+        let parameters = self.credentials(request)?;
+        let required = |name| parameters.required(name).map_err(Refusal::from);
+        let (username, nonce, uri) = (required("username")?, required("nonce")?, required("uri")?);
+        let response = required("response")?;
+        let algorithm = parameters.algorithm()?;
+        if !self.algorithms.contains(&algorithm) {
+            return Err(DigestError::Algorithm(algorithm.as_str().to_owned()).into());
+        }
+        let qop = parameters
+            .get("qop")
+            .map(|qop| Qop::parse(qop).ok_or_else(|| DigestError::Qop(qop.to_owned())))
+            .transpose()?;
+        let count = match qop {
+            Some(_) => required("nc")?,
+            None => "",
+        };
+        let cnonce = if qop.is_some() || algorithm.is_session() { required("cnonce")? } else { "" };
+        let proof = Proof {
+            algorithm,
+            nonce,
+            qop,
+            cnonce,
+            count,
+            method: request.method_ref().map_or("", |method| method.as_str()),
+            uri,
+            body: request.body(),
+        };
+        let secret = match lookup(username).ok_or(Refusal::Wrong)? {
+            Secret::Password(password) => {
+                algorithm.hash(&[username.as_bytes(), self.realm.as_bytes(), password.as_bytes()])
+            }
+            Secret::Hashed(known, hash) if known == algorithm => hash.to_ascii_lowercase(),
+            Secret::Hashed(..) => return Err(Refusal::Wrong),
+        };
+        if !same(&proof.response(&secret), &response.to_ascii_lowercase()) {
+            return Err(Refusal::Wrong);
+        }
+        // Only now: who does not know the password learns nothing about nonces and cannot fill the table.
+        if !self.is_fresh(now, nonce) {
+            return Err(Refusal::Stale);
+        }
+        let number = match qop {
+            Some(_) => u32::from_str_radix(count, 16).map_err(|_| DigestError::Syntax(count.to_owned()))?,
+            // Without qop there is no count: each nonce serves once.
+            None => 1,
+        };
+        self.use_count(nonce, number)?;
+        Ok(Verified { username: username.to_owned(), uri: uri.to_owned() })
+    }
+
+    /// The response to a refused request.
+    pub fn refuse(&mut self, now: Instant, refusal: &Refusal) -> Reply {
+        match refusal {
+            Refusal::NoCredentials | Refusal::Wrong => self.challenge(now, false),
+            Refusal::Stale => self.challenge(now, true),
+            Refusal::Malformed(_) => Reply::new(400).reason("Bad Request - Malformed Authorization"),
+        }
+    }
+
+    /// The first credentials for our realm.
+    fn credentials(&self, request: &Message) -> Result<Parameters, Refusal> {
+        let mut malformed = None;
+        for value in request.headers(Header::Authorization).take(16) {
+            match Parameters::parse(&value.to_str()) {
+                Ok(parameters) if parameters.get("realm") == Some(self.realm.as_str()) => {
+                    return Ok(parameters);
+                }
+                Ok(_) | Err(DigestError::Scheme(_)) => {}
+                Err(error) => malformed = Some(error),
+            }
+        }
+        Err(malformed.map_or(Refusal::NoCredentials, Refusal::Malformed))
+    }
+
+    fn new_nonce(&mut self, now: Instant) -> String {
+        self.serial = self.serial.wrapping_add(1);
+        let age = now.saturating_duration_since(self.epoch).as_millis() as u64;
+        let head = format!("{age:016x}{:08x}", self.serial as u32);
+        let seal = self.seal(&head);
+        head + &seal
+    }
+
+    fn seal(&self, head: &str) -> String {
+        let mut hasher = Sha256::new();
+        hasher.update(self.secret);
+        hasher.update(head.as_bytes());
+        hasher.update(self.secret);
+        hex(hasher.finalize().get(..16).unwrap_or_default())
+    }
+
+    fn is_fresh(&self, now: Instant, nonce: &str) -> bool {
+        let Some((head, seal)) = nonce.split_at_checked(24) else { return false };
+        if !same(&self.seal(head), seal) {
+            return false;
+        }
+        let Some(made) = head.get(..16).and_then(|time| u64::from_str_radix(time, 16).ok()) else {
+            return false;
+        };
+        let age = now.saturating_duration_since(self.epoch).saturating_sub(Duration::from_millis(made));
+        age <= self.lifetime
+    }
+
+    /// A count at or below the highest one seen is a replay.
+    fn use_count(&mut self, nonce: &str, count: u32) -> Result<(), Refusal> {
+        if let Some(highest) = self.used.get_mut(nonce) {
+            if count <= *highest {
+                return Err(Refusal::Stale);
+            }
+            *highest = count;
+            return Ok(());
+        }
+        if self.order.len() >= MAX_NONCES
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.forget_all(&oldest);
+            return Err(Refusal::Stale);
+        }
+        self.used.insert(nonce.to_owned(), count);
+        self.order.push_back(nonce.to_owned());
+        Ok(())
+    }
+
+    /// A nonce whose count is forgotten could be replayed. A new secret makes all older ones unknown; live peers are told
+    /// `stale=true` once.
+    fn forget_all(&mut self, forgotten: &str) {
+        let mut hasher = Sha256::new();
+        hasher.update(self.secret);
+        hasher.update(forgotten.as_bytes());
+        self.secret = hasher.finalize().into();
+        self.used.clear();
+        self.order.clear();
+    }
+}
+
+/// Comparison in a time that depends on the lengths only.
+fn same(a: &str, b: &str) -> bool {
+    a.len() == b.len() && a.bytes().zip(b.bytes()).fold(0, |sum, (a, b)| sum | (a ^ b)) == 0
+}
+
+impl std::fmt::Debug for Secret {
+    /// Without the secret.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Secret::Password(_) => "Password",
+            Secret::Hashed(..) => "Hashed",
+        })
+    }
+}
