@@ -59,6 +59,8 @@ fn run(filter: Option<&str>, report: &mut Report) -> Outcome<bool> {
     let (reader, writer) = std::io::pipe().map_err(|e| format!("pipe: {e}"))?;
     let mut command = cargo();
     command.args(["test", "--workspace", "--locked", "--no-fail-fast", "--color", "never"]);
+    // tells the whole-system tests that `prepare` built what they run
+    command.env("TIPRING_BUILT", "1");
     if let Some(filter) = filter {
         command.args(["--", filter]);
     }
