@@ -14,6 +14,7 @@
 //! | [`translate`] | what a QSIG PBX is told |
 //! | [`queue`] | operations on their way to a trunk's PBX |
 //! | [`verdict`] | what the PBX said, as a SIP status |
+//! | [`subscription`] | subscriptions to the voice mail server |
 //! | [`show`] | `show sip-ua mwi` |
 //!
 //! ```
@@ -64,6 +65,7 @@ pub mod mailbox;
 pub mod queue;
 pub mod route;
 pub mod show;
+pub mod subscription;
 pub mod summary;
 pub mod translate;
 pub mod verdict;

@@ -88,7 +88,6 @@ impl Summary {
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        //= RFC 3842 5.2: "msg-status-line  = "Messages-Waiting" HCOLON msg-status CRLF"
         write!(f, "Messages-Waiting: {}\r\n", if self.waiting { "yes" } else { "no" })?;
         if let Some(account) = &self.account {
             write!(f, "Message-Account: {account}\r\n")?;
@@ -359,7 +358,7 @@ impl Reader {
 }
 
 fn status(value: &str) -> Result<bool, SummaryError> {
-    //= RFC 3842 5.2: "msg-status       = "yes" / "no""
+    // RFC 3842 5.2 `msg-status`; RFC 3261 7.3.1 makes it case-insensitive.
     if value.eq_ignore_ascii_case("yes") {
         Ok(true)
     } else if value.eq_ignore_ascii_case("no") {
