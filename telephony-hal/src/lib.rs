@@ -1,7 +1,7 @@
 //! Lines, spans and channels of a voice gateway.
 //!
-//! * **Contracts**: [`FxsLine`] (a telephone line) and [`DChannel`] (a signalling channel) with [`HalError::kind`] on every
-//!   error, so that generic code decides about calls without knowing the hardware.
+//! * **Contracts**: [`FxsLine`] (a telephone line), [`FxoLine`] (an exchange line), [`Span`] with [`BChannel`] and
+//!   [`DChannel`] (bearer and signalling channels), with [`HalError::kind`] on every error, so that generic code decides about calls without knowing the hardware.
 //! * **Backends**: [`sim`], the outside plant in memory with telephones to play with (`lines.sock`), and [`socket`],
 //!   a trunk over TCP or Unix sockets.
 //! * **Meaning**: [`mod@line`], the sans-IO discipline of an FXS line: tones, dialling, ringing, flash, supervision.
@@ -35,14 +35,18 @@
 
 mod dchannel;
 mod error;
+mod fxo;
 mod fxs;
 pub mod line;
 pub mod ren;
 pub mod sim;
 pub mod socket;
+mod span;
 pub mod wav;
 pub mod wrap;
 
 pub use dchannel::{DChannel, DChannelEvent, MAX_FRAME};
 pub use error::{AnyError, ErrorKind, HalError};
+pub use fxo::{FxoEvent, FxoLine};
 pub use fxs::{FxsCapabilities, FxsLine, Lamp, LineEvent, SAMPLE_RATE};
+pub use span::{Alarms, BChannel, Span, SpanKind};

@@ -22,8 +22,8 @@ struct Player {
     reversed: bool,
     battery: bool,
     events: VecDeque<String>,
-    /// Times of the edges of ringing voltage since the last look, in ms since the first.
-    ring_edges: Vec<Duration>,
+    /// Times of the edges of ringing voltage since the last `ring`.
+    ring_edges: Vec<Instant>,
 }
 
 impl Player {
@@ -49,7 +49,7 @@ impl Player {
                 Output::Tone(tone) => self.tone = tone,
                 Output::Ring(on) => {
                     self.ring = on;
-                    self.ring_edges.push(self.now - self.start);
+                    self.ring_edges.push(self.now);
                 }
                 Output::Lamp(on) => self.lamp = on,
                 Output::Polarity(reversed) => self.reversed = reversed,
@@ -135,8 +135,8 @@ impl Player {
                 let pattern = RingPattern::new(&pairs).ok_or("no pattern")?;
                 let caller = Caller { number: Some("4711".into()), ..Caller::default() };
                 self.ring_edges.clear();
-                line.ring(now, pattern, caller).map_err(|error| error.to_string())?;
                 self.start = now;
+                line.ring(now, pattern, caller).map_err(|error| error.to_string())?;
             }
             ["stop", "ringing"] => line.stop_ring(now),
             ["shutdown"] => line.shutdown(now, true),
@@ -163,7 +163,8 @@ impl Player {
             ["state", ref state @ ..] => (self.line.state().to_string(), state.join(" ")),
             ["ring", state] => (self.ring.to_string(), on_off(state)?.to_string()),
             ["ringing", "edges", ref edges @ ..] => {
-                let found: Vec<_> = self.ring_edges.iter().map(|edge| edge.as_millis().to_string()).collect();
+                let found: Vec<_> =
+                    self.ring_edges.iter().map(|edge| (*edge - self.start).as_millis().to_string()).collect();
                 (found.join(" "), edges.join(" "))
             }
             ["lamp", state] => (self.lamp.to_string(), on_off(state)?.to_string()),

@@ -182,7 +182,10 @@ impl Line {
     fn flash(&mut self, now: Instant) {
         if self.flash_allowed() {
             self.event(LineEventOut::Flash);
-        } else if matches!(self.state, State::Collecting | State::Routing | State::Released | State::Howler) {
+        } else if matches!(
+            self.state,
+            State::Collecting | State::Routing | State::Alerting | State::Released | State::Howler
+        ) {
             // Nothing to flash for: the subscriber wants to start anew.
             self.release(now);
             self.hook.off = true;
@@ -190,9 +193,9 @@ impl Line {
         }
     }
 
-    /// A flash means something only to a call.
+    /// A flash means something only with a conversation, or with another call to go (back) to.
     fn flash_allowed(&self) -> bool {
-        self.held || self.waiting || matches!(self.state, State::Connected | State::Alerting)
+        self.held || self.waiting || self.state == State::Connected
     }
 
     /// How long the loop must be open until it is a release.

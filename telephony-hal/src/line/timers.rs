@@ -10,44 +10,49 @@ pub(super) enum Timer {
     Pulse,
     /// Initial, interdigit, wait-release, howler: what ends the present state.
     State,
+    /// Limit of ringing. Before the cadence: no last touch of the bell when both are due.
+    Ringing,
     /// Next edge of ringing voltage.
     Cadence,
-    /// Limit of ringing.
-    Ringing,
     /// End of the open loop, then of its settling.
     Battery,
     /// Message-waiting data.
     Vmwi,
 }
 
-const KINDS: [Timer; 7] =
-    [Timer::Hook, Timer::Pulse, Timer::State, Timer::Cadence, Timer::Ringing, Timer::Battery, Timer::Vmwi];
-
-#[derive(Clone, Debug, Default)]
+/// A slot for each kind, in the order in which timers of the same instant run.
+#[derive(Clone, Debug)]
 pub(super) struct Timers {
-    at: [Option<Instant>; KINDS.len()],
+    slots: [(Timer, Option<Instant>); 7],
+}
+
+impl Default for Timers {
+    fn default() -> Self {
+        use Timer::{Battery, Cadence, Hook, Pulse, Ringing, State, Vmwi};
+        Self { slots: [Hook, Pulse, State, Ringing, Cadence, Battery, Vmwi].map(|timer| (timer, None)) }
+    }
 }
 
 impl Timers {
     pub(super) fn set(&mut self, timer: Timer, at: Option<Instant>) {
-        if let Some(place) = self.at.get_mut(timer as usize) {
-            *place = at;
+        if let Some(slot) = self.slots.iter_mut().find(|slot| slot.0 == timer) {
+            slot.1 = at;
         }
     }
 
     pub(super) fn is_set(&self, timer: Timer) -> bool {
-        self.at.get(timer as usize).is_some_and(Option::is_some)
+        self.slots.iter().any(|slot| slot.0 == timer && slot.1.is_some())
     }
 
     pub(super) fn next(&self) -> Option<Instant> {
-        self.at.iter().flatten().min().copied()
+        self.slots.iter().filter_map(|slot| slot.1).min()
     }
 
     /// Takes the earliest timer that is due.
     pub(super) fn take_due(&mut self, now: Instant) -> Option<(Timer, Instant)> {
-        let (timer, at) = KINDS
+        let (timer, at) = self
+            .slots
             .iter()
-            .zip(&self.at)
             .filter_map(|(timer, at)| at.map(|at| (*timer, at)))
             .filter(|(_, at)| *at <= now)
             .min_by_key(|(_, at)| *at)?;

@@ -8,6 +8,8 @@ mod event;
 mod phone;
 mod plant;
 mod server;
+mod span;
+mod tie;
 mod trunk;
 mod wire;
 
@@ -15,5 +17,7 @@ pub use event::{LampName, PhoneEvent, PhoneEventKind, PhoneStatus};
 pub use phone::{Phone, PhoneEvents, Start};
 pub use plant::{MAX_EVENTS, MAX_SPEECH, Plant, PlantError, SimLine, SimLineError};
 pub use server::{MAX_CLIENTS, MAX_LINE, Server, serve};
+pub use span::{BEARER_BUFFER, SimBearer, SimSpan, SimSpanError, SpanCable, span_pair};
+pub use tie::{TIE_BUFFER, TieError, TieFxo, TieFxs, tie_line};
 pub use trunk::{Cable, SimTrunk, SimTrunkError, TRUNK_QUEUE, trunk_pair};
 pub use wire::Wire;

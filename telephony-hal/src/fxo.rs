@@ -1,0 +1,87 @@
+//! Contract of a foreign exchange office port: the telephone's end of an exchange line.
+
+use std::task::{Context, Poll};
+
+use crate::HalError;
+
+/// Something the exchange did to the line.
+///
+/// Raw facts, as with [`LineEvent`](crate::LineEvent): cadences, answer and disconnect supervision are made of them elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FxoEvent {
+    /// Ringing voltage began (`true`) or ended: one burst, not one call.
+    Ringing(bool),
+    /// The battery is reversed (`true`) or normal again. At the opening of a port normal is assumed.
+    Polarity(bool),
+    /// Battery is on the line (`true`) or gone: open switch interval, power denial, or a cut pair. At the opening of a port
+    /// battery is assumed.
+    Battery(bool),
+    /// The port no longer exists. No event follows; every later call fails with `ErrorKind::Closed`.
+    Removed,
+}
+
+/// One FXO port.
+///
+/// One task owns it and makes every call. No method blocks; audio is paced by the caller, as with
+/// [`FxsLine`](crate::FxsLine). Dialling is audio (DTMF) or timed calls of [`set_hook`](Self::set_hook) (pulses, flash).
+pub trait FxoLine {
+    /// The backend's error.
+    type Error: HalError;
+
+    /// The next event. Poll in every state until `Pending`; a newer waker replaces the older.
+    ///
+    /// # Errors
+    /// `Closed`: release all calls of the port. Others: transient, poll again.
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<FxoEvent, Self::Error>>;
+
+    /// Closes the loop (`true`, off hook: seizes or answers) or opens it. The port opens on hook.
+    ///
+    /// # Errors
+    /// `Closed`, `Io`, `Busy`: the hook is as it was.
+    fn set_hook(&mut self, off: bool) -> Result<(), Self::Error>;
+
+    /// Sends linear 16-bit samples at 8 kHz toward the exchange; returns how many were taken. Meaningful off hook only.
+    ///
+    /// # Errors
+    /// `Closed`, `Io`. The call stays up; the audio is lost.
+    fn write_audio(&mut self, samples: &[i16]) -> Result<usize, Self::Error>;
+
+    /// Reads linear 16-bit samples at 8 kHz from the exchange; returns how many were written. On hook this is how caller ID comes.
+    ///
+    /// # Errors
+    /// `Closed`, `Io`. The call stays up.
+    fn read_audio(&mut self, out: &mut [i16]) -> Result<usize, Self::Error>;
+}
+
+impl<T: FxoLine + ?Sized> FxoLine for &mut T {
+    type Error = T::Error;
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<FxoEvent, Self::Error>> {
+        (**self).poll_event(cx)
+    }
+    fn set_hook(&mut self, off: bool) -> Result<(), Self::Error> {
+        (**self).set_hook(off)
+    }
+    fn write_audio(&mut self, samples: &[i16]) -> Result<usize, Self::Error> {
+        (**self).write_audio(samples)
+    }
+    fn read_audio(&mut self, out: &mut [i16]) -> Result<usize, Self::Error> {
+        (**self).read_audio(out)
+    }
+}
+
+impl<T: FxoLine + ?Sized> FxoLine for Box<T> {
+    type Error = T::Error;
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<FxoEvent, Self::Error>> {
+        (**self).poll_event(cx)
+    }
+    fn set_hook(&mut self, off: bool) -> Result<(), Self::Error> {
+        (**self).set_hook(off)
+    }
+    fn write_audio(&mut self, samples: &[i16]) -> Result<usize, Self::Error> {
+        (**self).write_audio(samples)
+    }
+    fn read_audio(&mut self, out: &mut [i16]) -> Result<usize, Self::Error> {
+        (**self).read_audio(out)
+    }
+}
