@@ -15,6 +15,7 @@
 //! | [`queue`] | operations on their way to a trunk's PBX |
 //! | [`verdict`] | what the PBX said, as a SIP status |
 //! | [`subscription`] | subscriptions to the voice mail server |
+//! | [`smdi`] | message waiting over a serial line |
 //! | [`show`] | `show sip-ua mwi` |
 //!
 //! ```
@@ -65,6 +66,7 @@ pub mod mailbox;
 pub mod queue;
 pub mod route;
 pub mod show;
+pub mod smdi;
 pub mod subscription;
 pub mod summary;
 pub mod translate;

@@ -62,6 +62,7 @@ impl Mailboxes {
     ///
     /// Within a Call-ID of a source the higher CSeq is newer, an equal one is a replay; this is remembered for
     /// [`MAX_SEEN`] Call-IDs per mailbox and [`REPLAY_WINDOW`]. Between different ones the later `received` is newer.
+    /// The newest NOTIFY's own CSeq once more with another summary is no replay and is taken: scripts send so.
     /// [`Summary::extra`] is not kept.
     pub fn update(&mut self, number: &str, mut state: State) -> Change {
         state.summary.extra = Vec::new();
@@ -78,7 +79,7 @@ impl Mailboxes {
             self.records.insert(number.to_owned(), record);
             return Change::New;
         };
-        if !record.is_newer(seen) {
+        if !record.is_newer(seen, &state.summary) {
             return Change::Stale;
         }
         record.remember(seen);
@@ -207,13 +208,14 @@ pub struct Record {
 }
 
 impl Record {
-    fn is_newer(&self, new: Seen) -> bool {
+    fn is_newer(&self, new: Seen, summary: &Summary) -> bool {
         let before = self.seen.iter().find(|seen| seen.dialog == new.dialog);
-        match before.filter(|seen| new.received.saturating_sub(seen.received) < REPLAY_WINDOW) {
-            // A later dialog may have spoken since; that this one goes on shows in its CSeq.
-            Some(seen) => new.cseq > seen.cseq && new.received >= self.state.received,
-            None => new.received >= self.state.received,
-        }
+        let before = before.filter(|seen| new.received.saturating_sub(seen.received) < REPLAY_WINDOW);
+        let of_newest = self.seen.last().is_some_and(|seen| seen.dialog == new.dialog);
+        let in_sequence = before.is_none_or(|seen| {
+            new.cseq > seen.cseq || (of_newest && new.cseq == seen.cseq && *summary != self.state.summary)
+        });
+        in_sequence && new.received >= self.state.received
     }
 
     fn remember(&mut self, new: Seen) {
@@ -257,11 +259,21 @@ mod tests {
         let mut table = Mailboxes::default();
         assert_eq!(table.update("1", state("a", 5, 10, true)), Change::New);
         assert_eq!(table.update("1", state("a", 6, 11, true)), Change::Same);
-        assert_eq!(table.update("1", state("a", 6, 12, false)), Change::Stale);
+        assert_eq!(table.update("1", state("a", 6, 12, true)), Change::Stale);
         assert_eq!(table.update("1", state("a", 4, 13, false)), Change::Stale);
         assert_eq!(table.update("1", state("a", 7, 14, false)), Change::Changed);
         assert_eq!(table.record("1").map(|r| (r.changed, r.state.cseq)), Some((14, 7)));
         assert!(!table.is_waiting("1") && !table.is_waiting("2"));
+    }
+
+    #[test]
+    fn a_script_that_never_counts_its_cseq_is_heard() {
+        let mut table = Mailboxes::default();
+        for (n, waiting) in [(0, true), (1, false), (2, true), (3, false)] {
+            let expected = if n == 0 { Change::New } else { Change::Changed };
+            assert_eq!(table.update("1", state("a", 1, n, waiting)), expected);
+            assert_eq!(table.update("1", state("a", 1, n, waiting)), Change::Stale);
+        }
     }
 
     #[test]
@@ -337,7 +349,7 @@ mod tests {
         let mut after = Mailboxes::new(1);
         assert!(before.iter().all(|record| after.restore(record.clone())));
         assert!(before.iter().all(|record| after.restore(record.clone())));
-        assert_eq!(after.update("1", state("a", 5, 11, false)), Change::Stale);
+        assert_eq!(after.update("1", state("a", 4, 11, false)), Change::Stale);
         let record = Record { number: "2".into(), ..before.remove("1").unwrap_or_else(|| unreachable!()) };
         assert!(!after.restore(record));
         assert!(before.is_empty());

@@ -275,11 +275,15 @@ impl TrunkQueue {
 
     /// Every job with its place, in no particular order.
     pub fn iter(&self) -> impl Iterator<Item = (&Job, Place)> {
-        let waiting = self.waiting.values().map(|slot| match slot.wait {
-            Wait::Until(until) => (&slot.job, Place::BackOff(until)),
-            Wait::Ready | Wait::Behind => (&slot.job, Place::Waiting),
-        });
+        let waiting = self.waiting.values().map(|slot| (&slot.job, slot.place()));
         self.in_flight.values().map(|job| (job, Place::InFlight)).chain(waiting)
+    }
+
+    /// The job of this user and service that was last pushed, with its place.
+    pub fn job(&self, user: &str, service: u8) -> Option<(&Job, Place)> {
+        let key = Key { user: user.to_owned(), service };
+        let waiting = self.waiting.get(&key).map(|slot| (&slot.job, slot.place()));
+        waiting.or_else(|| self.in_flight.get(&key).map(|job| (job, Place::InFlight)))
     }
 
     /// Jobs that wait.
@@ -357,6 +361,15 @@ impl Key {
 struct Slot {
     job: Job,
     wait: Wait,
+}
+
+impl Slot {
+    fn place(&self) -> Place {
+        match self.wait {
+            Wait::Until(until) => Place::BackOff(until),
+            Wait::Ready | Wait::Behind => Place::Waiting,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

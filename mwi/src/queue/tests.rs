@@ -67,7 +67,11 @@ fn a_failure_comes_back_after_a_growing_back_off_behind_the_others() {
     queue.push(now, job("2", true));
     let later = sip_status(&Outcome::Cause(17));
     queue.next(now);
+    assert_eq!(queue.job("1", 1).map(|(_, place)| place), Some(Place::InFlight));
     let Finished::Again(until) = queue.done(now, "1", 1, later) else { panic!() };
+    assert_eq!(queue.job("1", 1).map(|(_, place)| place), Some(Place::BackOff(until)));
+    assert_eq!(queue.job("2", 1).map(|(_, place)| place), Some(Place::Waiting));
+    assert_eq!(queue.job("2", 37), None);
     assert!(until >= now + SECOND * 375 / 100 && until <= now + SECOND * 625 / 100);
     assert_eq!(user(queue.next(now)), named("2", true));
     queue.done(now, "2", 1, sip_status(&Outcome::Done));
