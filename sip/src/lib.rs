@@ -58,6 +58,7 @@
 pub mod digest;
 pub mod message;
 pub mod net;
+pub mod sdp;
 pub mod stream;
 pub mod validate;
 
