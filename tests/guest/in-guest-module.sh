@@ -66,6 +66,12 @@ t "the module can be unloaded then" rmmod dahdi_vline
 t "the program closes its dead channel" let_go
 t "nothing is left behind" gone
 
+law() {
+    insmod "$ko" lines=1 e1=0 "$1" && "$probe" law VLINE/FXS
+    rmmod dahdi_vline
+}
+t "ports speak mu-law, or A-law when told" test "$(law alaw=0) $(law alaw=1)" = "mulaw alaw"
+
 # Spans that wait for user space to number them, and come and go alone.
 echo 0 >$auto
 insmod "$ko" lines=1 e1=1

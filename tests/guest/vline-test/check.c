@@ -123,7 +123,7 @@ int span_base(const char *name)
 
 int chan_open(int no, int size)
 {
-	struct dahdi_bufferinfo b = { .numbufs = 8, .bufsize = size };
+	struct dahdi_bufferinfo b = { .numbufs = 16, .bufsize = size };
 	int fd = open("/dev/dahdi/channel", O_RDWR | O_NONBLOCK | O_CLOEXEC);
 
 	must(fd >= 0, "/dev/dahdi/channel");

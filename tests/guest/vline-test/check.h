@@ -62,9 +62,11 @@ void test_ground_start(int port, int line);
 void test_hdlc(const char *a, const char *b, int slot);
 void test_clear(const char *a, const char *b);
 void test_alarms(const char *cable, const char *a, const char *b, int slot);
+void test_framing(const char *a, const char *b, bool t1);
 void test_errors(const char *cable, const char *a, const char *b, int slot);
 void test_maintenance(const char *a, const char *b, int slot);
 void test_bits(const char *a, const char *b, int slot);
+void test_channel_bank(const char *a, const char *b);
 void test_removal(const char *board, int chan);
 
 #endif

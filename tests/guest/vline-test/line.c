@@ -66,6 +66,44 @@ static void hear_digits(int p, int l, const char *digits)
 	events_drop(l, 10);
 }
 
+/* Mean square of what the port hears of a digit, over 300 ms. */
+static double digit_energy(int p, int l)
+{
+	int16_t block[160];
+	double sum = 0, stop;
+	int n = 0, i;
+
+	must(!chan_int(p, DAHDI_SETLINEAR, 1), "SETLINEAR");
+	chan_int(p, DAHDI_FLUSH, DAHDI_FLUSH_ALL);
+	must(!dial(l, "T5"), "DIAL");
+	for (stop = now_ms() + 2000; n < 2400 && now_ms() < stop;) {
+		if (event_next(p, 0))
+			continue;
+		if (read(p, block, sizeof(block)) != sizeof(block)) {
+			sleep_ms(5);
+			continue;
+		}
+		for (i = 0; i < 160; i++)
+			sum += (double)block[i] * block[i];
+		n += 160;
+	}
+	event_wait(l, DAHDI_EVENT_DIALCOMPLETE, 1000);
+	events_drop(p, 100);
+	return n ? sum / n : -1;
+}
+
+static void muting(int p, int l)
+{
+	double open, muted;
+
+	must(!chan_int(p, DAHDI_TONEDETECT, DAHDI_TONEDETECT_ON), "TONEDETECT");
+	open = digit_energy(p, l);
+	must(!chan_int(p, DAHDI_TONEDETECT, DAHDI_TONEDETECT_ON | DAHDI_TONEDETECT_MUTE), "TONEDETECT");
+	muted = digit_energy(p, l);
+	must(!chan_int(p, DAHDI_TONEDETECT, 0), "TONEDETECT");
+	check(muted >= 0 && muted * 3 < open, "a digit is muted once it is known (%.0f of %.0f)", muted, open);
+}
+
 static void off_hook(int p, int l)
 {
 	struct dahdi_params par = { 0 };
@@ -88,7 +126,7 @@ static void off_hook(int p, int l)
 
 	check(!chan_int(p, DAHDI_TONEDETECT, DAHDI_TONEDETECT_ON), "TONEDETECT on");
 	hear_digits(p, l, "0123456789*#ABCD");
-	chan_int(p, DAHDI_TONEDETECT, 0);
+	muting(p, l);
 	must(!dial(l, "T5"), "DIAL");
 	e = event_next(p, 600);
 	check(!e, "TONEDETECT off: no more digits");
@@ -147,10 +185,10 @@ static void ringing(int p, int l, int port)
 	must(!knob_set(knob(port, "ring_delay_ms"), 400), "ring_delay_ms");
 	must(!hook(p, DAHDI_RING), "ring");
 	ms = event_wait(l, DAHDI_EVENT_RINGBEGIN, 2000);
-	check(ms >= 380 && ms < 700, "ringing voltage comes 400 ms late as set (%d ms)", ms);
+	check(ms >= 380 && ms < 1400, "ringing voltage comes 400 ms late as set (%d ms)", ms);
 	check(!strcmp(state(knob(port, "state"), "ac_mv"), "70000"), "ringing voltage is on the wire");
 	ms = event_wait(l, DAHDI_EVENT_RINGOFFHOOK, 2000);
-	check(ms >= 350 && ms < 700, "the burst's end is seen by the line (%d ms)", ms);
+	check(ms >= 350 && ms < 1400, "the burst's end is seen by the line (%d ms)", ms);
 	must(!knob_set(knob(port, "ring_delay_ms"), 0), "ring_delay_ms");
 	check(event_wait(p, DAHDI_EVENT_RINGEROFF, 2000) >= 0, "ringer events at the port");
 
@@ -162,7 +200,7 @@ static void ringing(int p, int l, int port)
 	must(event_wait(p, DAHDI_EVENT_RINGERON, 4000) >= 0, "next burst");
 	must(!hook(l, DAHDI_OFFHOOK), "answer");
 	ms = event_wait(p, DAHDI_EVENT_RINGOFFHOOK, 2000);
-	check(ms >= 280 && ms < 600, "ringing trips 300 ms after the answer as set (%d ms)", ms);
+	check(ms >= 280 && ms < 1300, "ringing trips 300 ms after the answer as set (%d ms)", ms);
 	must(!hook(p, DAHDI_OFFHOOK), "port off hook");
 	check(event_wait(p, DAHDI_EVENT_RINGERON, 2200) < 0, "no more ringing after the answer");
 	check(!strcmp(state(knob(port, "state"), "loop"), "1"), "the loop stands");
@@ -247,7 +285,7 @@ void test_wire(int port, int line)
 	      stats.tipvolt, stats.ringvolt);
 	must(!knob_set(knob(port, "cut"), 1), "cut");
 	ms = event_wait(l, DAHDI_EVENT_ALARM, 2500);
-	check(ms >= 900 && ms < 1500, "a cut wire is an alarm at the line after 1 s (%d ms)", ms);
+	check(ms >= 900 && ms < 2000, "a cut wire is an alarm at the line after 1 s (%d ms)", ms);
 	must(!knob_set(knob(port, "cut"), 0), "cut");
 	check(event_wait(l, DAHDI_EVENT_NOALARM, 500) >= 0, "and the alarm goes");
 

@@ -72,6 +72,14 @@ int main(int argc, char **argv)
 		close(port);
 		return 0;
 	}
+	if (argc == 3 && !strcmp(argv[1], "law")) {
+		/* Prints the law of a span's first channel. */
+		struct dahdi_params p = { .channo = span_base(argv[2]) };
+
+		must(!ioctl(ctl(), DAHDI_GET_PARAMS, &p), "GET_PARAMS");
+		puts(p.curlaw == DAHDI_LAW_ALAW ? "alaw" : "mulaw");
+		return 0;
+	}
 	must(span_no("VLINE/FXS") && span_no("VLINE/FXO"), "no vline board");
 	spans();
 	port = span_base("VLINE/FXS");
@@ -86,12 +94,15 @@ int main(int argc, char **argv)
 	test_clear("VLINE/t1-0/a", "VLINE/t1-0/b");
 	test_alarms("e1-0", "VLINE/e1-0/a", "VLINE/e1-0/b", 16);
 	test_alarms("t1-0", "VLINE/t1-0/a", "VLINE/t1-0/b", 24);
+	test_framing("VLINE/e1-0/a", "VLINE/e1-0/b", false);
+	test_framing("VLINE/t1-0/a", "VLINE/t1-0/b", true);
 	test_errors("e1-0", "VLINE/e1-0/a", "VLINE/e1-0/b", 16);
 	test_errors("t1-0", "VLINE/t1-0/a", "VLINE/t1-0/b", 24);
 	test_maintenance("VLINE/e1-0/a", "VLINE/e1-0/b", 16);
 	test_maintenance("VLINE/t1-0/a", "VLINE/t1-0/b", 24);
 	test_bits("VLINE/e1-1/a", "VLINE/e1-1/b", 1);
 	test_bits("VLINE/e1-1/a", "VLINE/e1-1/b", 31);
+	test_channel_bank("VLINE/t1-0/a", "VLINE/t1-0/b");
 	test_removal("analogue", port);
 	test_removal("e1-0", span_base("VLINE/e1-0/a") + 15);
 	printf("%d passed, %d failed\n", passed, failed);
