@@ -103,6 +103,7 @@ impl Config {
         input: &[Typed<'_>],
     ) -> Result<LineOutcome, LineError> {
         let indent = line.len() - line.trim_start().len();
+        let unmodelled = mode.frames.last().is_some_and(|f| f.kind.table().keeps_all());
         let mut worst: Option<(usize, Failure)> = None;
         for depth in (0..=mode.frames.len()).rev() {
             let frame = depth.checked_sub(1).and_then(|d| mode.frames.get(d));
@@ -125,6 +126,13 @@ impl Config {
                         continue;
                     }
                     return self.execute(mode, depth, table, found, sign, line, indent);
+                }
+                // An abbreviation that means several things here is not looked up further out.
+                Err(failure @ Failure::Ambiguous(0))
+                    if !unmodelled && !mode.knows_in_full(depth, line, input, sign) =>
+                {
+                    worst = Some((0, failure));
+                    break;
                 }
                 Err(failure) => {
                     let place = match failure {

@@ -169,7 +169,7 @@ pub(super) static INTERFACE: &[Command] = &[
             Ok(())
         }),
     },
-    kept!("isdn LINE", ["ISDN interface subcommands", "The setting"], ISDN, keyed: WHOLE, no_shown: true, with_previous: true),
+    kept!("isdn LINE", ["ISDN interface subcommands", "The setting"], ISDN, keyed: WHOLE, no_shown: true),
     command! {
         "trunk-group WORD [<1-64>]", keyed: 2,
         help: &["Trunk group of this interface", "Trunk group label", "Preference"],

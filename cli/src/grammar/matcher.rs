@@ -181,6 +181,10 @@ pub fn find(table: &Table, line: &str, input: &[Typed<'_>], negated: bool) -> Re
             }
         }
     }
+    // `t` is no command, even if only one of the commands that begin with `t` is complete as it stands.
+    if let (Some((path, _)), None, false) = (&best, tie, negated) {
+        tie = walk.other_beginning(path);
+    }
     match (best, tie) {
         (Some(_), Some(word)) => Err(Failure::Ambiguous(word)),
         (Some((path, command)), None) => Ok(Found { command, args: Args { words: path } }),
@@ -300,6 +304,21 @@ impl<'a> Walk<'a> {
                 self.prefixes.push((m.word, m.text.clone()));
             }
         }
+    }
+
+    /// The abbreviated word of `path` for which the line could also be the beginning of another command.
+    fn other_beginning(&self, path: &[Matched]) -> Option<usize> {
+        let open = self.ends.iter().filter(|(_, key)| key.len() == path.len());
+        for (_, key) in open {
+            let differs = path.iter().zip(key).find(|(m, k)| m.text != k.1);
+            if let Some((matched, other)) = differs
+                && matched.rank == 2
+                && other.0 <= 2
+            {
+                return Some(matched.word);
+            }
+        }
+        None
     }
 
     fn failure(&self) -> Failure {

@@ -357,8 +357,9 @@ impl Session {
         let line = self.editor.text();
         self.editor.clear();
         let history = if self.config.is_some() { &mut self.config_history } else { &mut self.exec_history };
-        if !line.trim().is_empty() && history.back() != Some(&line) {
-            history.push_back(line.clone());
+        let entry = line.trim();
+        if !entry.is_empty() && history.back().is_none_or(|last| last != entry) {
+            history.push_back(entry.to_owned());
             while history.len() > self.history_size {
                 history.pop_front();
             }
