@@ -227,7 +227,7 @@ impl PriTrunk {
                     };
                     TrunkEvent::Ended(Ended { user, service, outcome: neutral(&outcome) })
                 }
-                Event::MwiIndication { id, request } => TrunkEvent::Indication(id, request),
+                Event::MwiIndication { id, .. } => TrunkEvent::Indication(id),
                 #[allow(unreachable_patterns)]
                 _ => continue,
             });
@@ -245,7 +245,7 @@ pub enum TrunkEvent {
     /// An operation of ours ended.
     Ended(Ended),
     /// The PBX asks for message waiting.
-    Indication(qsig::IndicationId, MwiRequest),
+    Indication(qsig::IndicationId),
 }
 
 fn request(activation: &Activation) -> MwiRequest {

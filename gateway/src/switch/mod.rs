@@ -477,7 +477,7 @@ impl Switch {
                 self.monitor.syslog(now, 4, &message);
             }
             TrunkEvent::Ended(ended) => self.operation_ended(now, trunk, ended),
-            TrunkEvent::Indication(id, _) => {
+            TrunkEvent::Indication(id) => {
                 // Message waiting from the PBX toward SIP is not offered yet: refuse as a served user without the service.
                 pri.span.answer_mwi(now, id, qsig::MwiAnswer::Reject(1));
             }
@@ -604,3 +604,6 @@ fn trace_frame(monitor: &mut Monitor, now: Instant, trunk: &PriTrunk, frame: &[u
 fn usable(trunk: &PriTrunk) -> bool {
     trunk.service == Service::In && trunk.mwi && trunk.span.is_up()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,465 @@
+//! The switch in virtual time, with a PBX of our own stack at the other end of each trunk.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::net::SocketAddr;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, SystemTime};
+
+use qsig::{MwiAction, MwiAnswer, Span, SpanConfig};
+use sip::{Message, Transport};
+use telephony_hal::line::Tone;
+
+use super::*;
+
+const CONFIG: &str = "\
+isdn switch-type primary-qsig
+trunk group PBX
+controller E1 1/0
+ pri-group timeslots 1-31
+controller E1 1/1
+ pri-group timeslots 1-31
+interface Serial1/0:15
+ isdn protocol-emulate network
+ trunk-group PBX 1
+interface Serial1/1:15
+ isdn protocol-emulate network
+ trunk-group PBX 2
+voice-port 1/0:15
+ mwi
+voice-port 1/1:15
+ mwi
+voice-port 2/0
+ mwi
+voice-port 2/1
+dial-peer voice 1 pots
+ destination-pattern 8000
+ port 2/0
+dial-peer voice 2 pots
+ destination-pattern 8002
+ port 2/0
+dial-peer voice 3 pots
+ destination-pattern 8001
+ port 2/1
+dial-peer voice 4 pots
+ destination-pattern 47..
+ port 1/0:15
+dial-peer voice 5 pots
+ trunkgroup PBX
+ destination-pattern 48..
+dial-peer voice 6 pots
+ destination-pattern 949..
+ port 1/0:15
+ prefix 49
+sip-ua
+ mwi-server ipv4:192.0.2.10 unsolicited
+";
+
+const HARDWARE: &str = "\
+[[fxs]]
+port = \"2/0\"
+backend = \"sim\"
+[[fxs]]
+port = \"2/1\"
+backend = \"sim\"
+[[pri]]
+controller = \"E1 1/0\"
+backend = \"sim\"
+[[pri]]
+controller = \"E1 1/1\"
+backend = \"sim\"
+";
+
+/// A PBX: what it was asked, and what it answers.
+struct Pbx {
+    span: Span,
+    link: bool,
+    answer: Option<MwiAnswer>,
+    heard: Vec<(String, bool)>,
+}
+
+struct Bench {
+    switch: Switch,
+    now: Instant,
+    committed: Receiver<Committed>,
+    pbx: Vec<Pbx>,
+    /// Status of each answered NOTIFY by its Call-ID.
+    answers: Vec<(String, u16)>,
+    directory: tempfile::TempDir,
+    sent: u32,
+}
+
+impl Bench {
+    fn new() -> Self {
+        Self::open(tempfile::tempdir().unwrap(), CONFIG)
+    }
+
+    fn open(directory: tempfile::TempDir, config: &str) -> Self {
+        let now = Instant::now();
+        let (tx, committed) = channel();
+        let (store, records) = Store::open(directory.path(), move |c| tx.send(c).unwrap_or(())).unwrap();
+        let wall = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+        let parsed = Config::parse(config);
+        let switch = Switch::new(
+            now,
+            Parts {
+                clock: Clock::new(now, wall),
+                hardware: Hardware::parse(HARDWARE).unwrap(),
+                config: parsed.config,
+                store,
+                records,
+                metrics: Metrics::new().unwrap(),
+                seed: [7; 32],
+            },
+        )
+        .unwrap();
+        let pbx = || Pbx {
+            span: Span::new(SpanConfig::default()),
+            link: false,
+            answer: Some(MwiAnswer::Result),
+            heard: Vec::new(),
+        };
+        Self { switch, now, committed, pbx: vec![pbx(), pbx()], answers: Vec::new(), directory, sent: 0 }
+    }
+
+    /// The daemon is killed and started again.
+    fn restart(self, config: &str) -> Self {
+        let Self { switch, directory, .. } = self;
+        drop(switch);
+        Self::open(directory, config)
+    }
+
+    fn link(&mut self, trunk: usize, up: bool) {
+        self.pbx[trunk].link = up;
+        self.pbx[trunk].span.handle_link(self.now, up);
+        self.switch.handle_trunk_link(self.now, trunk, up);
+        self.settle();
+    }
+
+    fn notify(&mut self, number: &str, waiting: bool) -> String {
+        self.sent += 1;
+        let call_id = format!("c{}", self.sent);
+        self.notify_as(number, waiting, &call_id, 1);
+        call_id
+    }
+
+    fn notify_as(&mut self, number: &str, waiting: bool, call_id: &str, cseq: u32) {
+        self.sent += 1;
+        let word = if waiting { "yes" } else { "no" };
+        let body = format!("Messages-Waiting: {word}\r\n");
+        let text = format!(
+            "NOTIFY sip:{number}@gw SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.10:5060;branch=z9hG4bK{}\r\n\
+             From: <sip:vm@192.0.2.10>;tag=a\r\nTo: <sip:{number}@gw>\r\nCall-ID: {call_id}\r\nCSeq: {cseq} NOTIFY\r\n\
+             Event: message-summary\r\nContent-Length: {}\r\n\r\n{body}",
+            self.sent,
+            body.len()
+        );
+        let flow = Flow {
+            transport: Transport::Udp,
+            local: SocketAddr::from(([192, 0, 2, 1], 5060)),
+            remote: SocketAddr::from(([192, 0, 2, 10], 5060)),
+            connection: None,
+        };
+        self.switch.handle_sip(self.now, flow, Bytes::from(text));
+        self.settle();
+    }
+
+    fn status(&self, call_id: &str) -> Option<u16> {
+        self.answers.iter().find(|(id, _)| id == call_id).map(|(_, status)| *status)
+    }
+
+    /// Moves octets until nobody has anything to say.
+    fn settle(&mut self) {
+        loop {
+            let mut idle = true;
+            while let Some(output) = self.switch.poll_output() {
+                idle = false;
+                match output {
+                    Output::Sip(transmit) => {
+                        let reply = Message::parse(transmit.payload).unwrap();
+                        let id = reply.call_id().unwrap().to_owned();
+                        self.answers.push((id, reply.status().unwrap().as_u16()));
+                    }
+                    Output::Frame { trunk, frame } if self.pbx[trunk].link => {
+                        self.pbx[trunk].span.handle_frame(self.now, &frame);
+                    }
+                    _ => {}
+                }
+            }
+            for trunk in 0..self.pbx.len() {
+                let pbx = &mut self.pbx[trunk];
+                while let Some(event) = pbx.span.poll_event() {
+                    idle = false;
+                    if let qsig::Event::MwiIndication { id, request } = event {
+                        let on = request.action == MwiAction::Activate;
+                        pbx.heard.push((request.served_user.digits().to_owned(), on));
+                        if let Some(answer) = &pbx.answer {
+                            pbx.span.answer_mwi(self.now, id, answer.clone());
+                        }
+                    }
+                }
+                while let Some(frame) = self.pbx[trunk].span.poll_frame() {
+                    idle = false;
+                    if self.pbx[trunk].link {
+                        self.switch.handle_trunk_frame(self.now, trunk, &frame);
+                    }
+                }
+            }
+            let patience = if idle { Duration::from_millis(100) } else { Duration::ZERO };
+            if !self.switch.tickets.is_empty()
+                && let Ok(committed) = self.committed.recv_timeout(patience)
+            {
+                idle = false;
+                self.switch.handle_committed(self.now, &committed);
+            }
+            if idle {
+                return;
+            }
+        }
+    }
+
+    /// Lets virtual time pass.
+    fn wait(&mut self, time: Duration) {
+        let end = self.now + time;
+        loop {
+            let spans = self.pbx.iter().filter_map(|p| p.span.poll_timeout());
+            let next = spans.chain(self.switch.poll_timeout()).min().filter(|at| *at <= end);
+            let Some(next) = next else { break };
+            self.now = self.now.max(next);
+            self.switch.handle_timeout(self.now);
+            for pbx in &mut self.pbx {
+                pbx.span.handle_timeout(self.now);
+            }
+            self.settle();
+        }
+        self.now = end;
+    }
+
+    fn tone_off_hook(&mut self, line: usize) -> Tone {
+        self.switch.handle_line(self.now, line, LineEvent::OffHook);
+        self.wait(Duration::from_millis(200));
+        let tone = self.switch.lines[line].line().tone();
+        self.switch.handle_line(self.now, line, LineEvent::OnHook);
+        self.wait(Duration::from_secs(5));
+        tone
+    }
+}
+
+#[test]
+fn a_line_stutters_until_its_last_mailbox_is_empty() {
+    let mut bench = Bench::new();
+    assert_eq!(bench.tone_off_hook(0), Tone::Dial);
+    for (number, waiting, tone) in [
+        ("8000", true, Tone::Stutter),
+        ("8002", true, Tone::Stutter),
+        ("8000", false, Tone::Stutter),
+        ("8002", false, Tone::Dial),
+    ] {
+        let id = bench.notify(number, waiting);
+        assert_eq!(bench.status(&id), Some(200));
+        assert_eq!(bench.tone_off_hook(0), tone, "after {number} {waiting}");
+    }
+}
+
+#[test]
+fn each_way_a_number_can_lead_has_its_answer() {
+    let mut bench = Bench::new();
+    bench.link(0, true);
+    for (number, status) in [("8000", 200), ("4711", 200), ("8001", 481), ("5000", 404), ("", 404)] {
+        let id = bench.notify(number, true);
+        assert_eq!(bench.status(&id), Some(status), "{number:?}");
+    }
+}
+
+#[test]
+fn the_answer_waits_for_the_pbx_and_is_its_verdict() {
+    let mut bench = Bench::new();
+    bench.link(0, true);
+    for (answer, status) in [
+        (MwiAnswer::Result, 200),
+        (MwiAnswer::ShortResult, 200),
+        (MwiAnswer::Error(6), 404),
+        (MwiAnswer::Error(0), 403),
+        (MwiAnswer::Reject(1), 501),
+        (MwiAnswer::Cause(1), 404),
+        (MwiAnswer::Cause(34), 503),
+    ] {
+        bench.pbx[0].answer = Some(answer.clone());
+        let id = bench.notify("4711", true);
+        assert_eq!(bench.status(&id), Some(status), "{answer:?}");
+        bench.pbx[0].answer = Some(MwiAnswer::Result);
+        bench.wait(Duration::from_secs(600));
+    }
+    bench.pbx[0].answer = Some(MwiAnswer::Silent);
+    let id = bench.notify("4711", true);
+    assert_eq!(bench.status(&id), None);
+    bench.wait(Duration::from_secs(31));
+    assert_eq!(bench.status(&id), Some(504));
+}
+
+#[test]
+fn a_trunk_that_is_down_gets_the_newest_state_when_it_returns() {
+    let mut bench = Bench::new();
+    for (number, waiting) in
+        [("4711", true), ("4712", true), ("4711", false), ("4712", false), ("4712", true)]
+    {
+        let id = bench.notify(number, waiting);
+        assert_eq!(bench.status(&id), Some(200));
+    }
+    bench.link(0, true);
+    bench.wait(Duration::from_secs(5));
+    assert_eq!(bench.pbx[0].heard, [("4711".to_owned(), false), ("4712".to_owned(), true)]);
+}
+
+#[test]
+fn a_link_lost_under_an_operation_is_our_affair() {
+    let mut bench = Bench::new();
+    bench.link(0, true);
+    bench.pbx[0].answer = None;
+    let id = bench.notify("4711", true);
+    assert_eq!(bench.status(&id), None);
+    bench.link(0, false);
+    bench.wait(Duration::from_secs(30));
+    assert_eq!(bench.status(&id), Some(200));
+    bench.pbx[0].answer = Some(MwiAnswer::Result);
+    bench.pbx[0].heard.clear();
+    bench.link(0, true);
+    bench.wait(Duration::from_secs(10));
+    assert_eq!(bench.pbx[0].heard, [("4711".to_owned(), true)]);
+}
+
+#[test]
+fn a_trunk_group_is_hunted_in_order() {
+    let mut bench = Bench::new();
+    bench.link(1, true);
+    let id = bench.notify("4811", true);
+    assert_eq!(bench.status(&id), Some(200));
+    assert_eq!(bench.pbx[1].heard, [("4811".to_owned(), true)]);
+    bench.link(0, true);
+    bench.notify("4812", true);
+    assert_eq!(bench.pbx[0].heard, [("4812".to_owned(), true)]);
+}
+
+#[test]
+fn a_trunk_that_does_not_answer_is_followed_by_the_next() {
+    let mut bench = Bench::new();
+    bench.link(0, true);
+    bench.link(1, true);
+    bench.pbx[0].answer = Some(MwiAnswer::Cause(102));
+    let id = bench.notify("4811", true);
+    assert_eq!(bench.status(&id), Some(200));
+    assert_eq!(bench.pbx[1].heard, [("4811".to_owned(), true)]);
+    assert!(bench.switch.trunks[0].queue.is_empty());
+}
+
+#[test]
+fn what_was_queued_is_delivered_after_a_restart_and_lamps_are_right_at_once() {
+    let mut bench = Bench::new();
+    bench.notify("4711", true);
+    bench.notify("8000", true);
+    let mut bench = bench.restart(CONFIG);
+    assert_eq!(bench.tone_off_hook(0), Tone::Stutter);
+    bench.link(0, true);
+    bench.wait(Duration::from_secs(5));
+    assert_eq!(bench.pbx[0].heard, [("4711".to_owned(), true)]);
+    let mut bench = bench.restart(CONFIG);
+    bench.link(0, true);
+    bench.wait(Duration::from_secs(5));
+    assert_eq!(bench.pbx[0].heard, [], "what the PBX has confirmed is not sent again");
+}
+
+#[test]
+fn a_late_notify_changes_nothing() {
+    let mut bench = Bench::new();
+    bench.notify_as("8000", true, "dialog", 5);
+    bench.notify_as("8000", false, "dialog", 4);
+    assert_eq!(bench.tone_off_hook(0), Tone::Stutter);
+    assert_eq!(bench.answers.iter().map(|(_, s)| *s).collect::<Vec<_>>(), [200, 200]);
+}
+
+#[test]
+fn the_pbx_is_called_by_the_number_its_telephones_have() {
+    let mut bench = Bench::new();
+    bench.link(0, true);
+    bench.notify("94911", true);
+    assert_eq!(bench.pbx[0].heard, [("4911".to_owned(), true)], "prefix is obeyed as for a call");
+    assert!(bench.switch.show(bench.now, &cli::session::Show::Mwi).unwrap().contains("94911"));
+}
+
+#[test]
+fn configuration_changes_reach_lamps_and_trunks() {
+    let mut bench = Bench::new();
+    bench.link(0, true);
+    bench.notify("8000", true);
+    let without = CONFIG.replace("voice-port 2/0\n mwi\n", "voice-port 2/0\n");
+    bench.switch.apply(bench.now, Config::parse(&without).config);
+    bench.settle();
+    assert_eq!(bench.tone_off_hook(0), Tone::Dial);
+    bench.switch.apply(bench.now, Config::parse(CONFIG).config);
+    bench.settle();
+    assert_eq!(bench.tone_off_hook(0), Tone::Stutter);
+    assert!(bench.switch.trunks[0].span.is_up());
+    let no_group = CONFIG.replacen(" pri-group timeslots 1-31\n", "", 1);
+    bench.switch.apply(bench.now, Config::parse(&no_group).config);
+    bench.settle();
+    assert!(!bench.switch.trunks[0].span.is_up());
+    let id = bench.notify("4711", true);
+    assert_eq!(bench.status(&id), Some(200), "queued until the trunk is configured again");
+    bench.switch.apply(bench.now, Config::parse(CONFIG).config);
+    bench.settle();
+    bench.wait(Duration::from_secs(5));
+    assert_eq!(bench.pbx[0].heard, [("4711".to_owned(), true)]);
+}
+
+#[test]
+fn clearing_a_mailbox_darkens_its_lamp_for_good() {
+    let mut bench = Bench::new();
+    bench.notify("8000", true);
+    assert!(bench.switch.clear_mwi(bench.now, Some("8001")).error);
+    assert!(!bench.switch.clear_mwi(bench.now, Some("8000")).error);
+    assert_eq!(bench.tone_off_hook(0), Tone::Dial);
+    let mut bench = bench.restart(CONFIG);
+    assert_eq!(bench.tone_off_hook(0), Tone::Dial);
+}
+
+/// Any order of NOTIFYs, cuts and refusals ends with every lamp of the PBX as its mailbox says.
+#[test]
+fn storms_end_with_every_lamp_right() {
+    use std::collections::BTreeMap;
+    for seed in 0..8_u64 {
+        let mut random = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+        let mut next = move |n: u64| {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            random % n
+        };
+        let mut bench = Bench::new();
+        bench.link(0, true);
+        let mut wanted = BTreeMap::new();
+        for _ in 0..200 {
+            match next(20) {
+                0 => bench.link(0, next(2) == 0),
+                1 => bench.wait(Duration::from_millis(next(20_000))),
+                2 => {
+                    bench.pbx[0].answer =
+                        [None, Some(MwiAnswer::Cause(34)), Some(MwiAnswer::Result)][next(3) as usize].clone()
+                }
+                _ => {
+                    let number = format!("47{:02}", next(30));
+                    let waiting = next(2) == 0;
+                    bench.notify(&number, waiting);
+                    wanted.insert(number, waiting);
+                }
+            }
+        }
+        bench.pbx[0].answer = Some(MwiAnswer::Result);
+        bench.link(0, true);
+        bench.wait(Duration::from_secs(3600));
+        let lamps: BTreeMap<_, _> = bench.pbx[0].heard.iter().cloned().collect();
+        assert_eq!(lamps, wanted, "seed {seed}");
+        assert!(bench.switch.trunks[0].queue.is_empty(), "seed {seed}");
+        assert!(bench.switch.waiting.is_empty(), "seed {seed}");
+        assert!(bench.switch.tickets.is_empty(), "seed {seed}");
+    }
+}
