@@ -135,7 +135,7 @@ impl Line {
         if self.hook.off {
             self.hook.off = false;
             self.hook.break_since = None;
-            self.release(now);
+            self.hang_up(now);
             return;
         }
         self.hook.off = true;

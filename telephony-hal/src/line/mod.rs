@@ -486,7 +486,7 @@ impl Line {
         }
         self.hook.sync();
         match self.tone_after_battery.take() {
-            _ if !self.hook.is_off() => self.release(now),
+            _ if !self.hook.is_off() => self.hang_up(now),
             Some(tone) if self.state == State::Released => self.play(tone),
             _ => {}
         }
@@ -501,6 +501,15 @@ impl Line {
         } else {
             let stutter = self.message_waiting && self.config.stutter;
             self.collect(now, if stutter { Tone::Stutter } else { Tone::Dial });
+        }
+    }
+
+    /// The subscriber has hung up; the telephone is free for a call that waits.
+    fn hang_up(&mut self, now: Instant) {
+        let waits = self.waiting.then(|| self.timers.at(Timer::Ringing));
+        self.release(now);
+        if let Some(limit) = waits {
+            self.ring_waiting(now, limit);
         }
     }
 

@@ -229,6 +229,7 @@ pub enum LineEventOut {
     },
     /// Send message-waiting data now: the line is idle and has been so for a while.
     MessageWaiting(bool),
-    /// The line is on hook again: release every call of it, or ring for one that is held or waits.
+    /// The line is on hook again: release the call in front of the subscriber, transfer or ring for one on hold.
+    /// A call that waited rings now ([`State::Ringing`](super::State::Ringing)), unless the line was shut down.
     Released,
 }

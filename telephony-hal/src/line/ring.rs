@@ -31,7 +31,8 @@ impl Line {
     /// Announces an incoming call: rings the idle telephone, or plays the call-waiting tone to the busy one.
     ///
     /// Ends by the telephone's off hook ([`LineEventOut::Answered`]), [`stop_ring`](Self::stop_ring) or
-    /// [`LineEventOut::RingTimeout`]. A waiting call is taken with [`accept_waiting`](Self::accept_waiting).
+    /// [`LineEventOut::RingTimeout`]. A waiting call is taken with [`accept_waiting`](Self::accept_waiting); if the
+    /// subscriber hangs up instead ([`LineEventOut::Released`]), the telephone rings for it at once.
     ///
     /// # Errors
     /// `Busy`, also while the handset is just being lifted; `OutOfService`.
@@ -50,31 +51,18 @@ impl Line {
                 self.play(Tone::CallWaiting);
                 self.timers.set(Timer::Ringing, self.config.ringing.map(|limit| now + limit));
                 if self.config.caller_id != CallerIdAlerting::Off {
-                    self.event(LineEventOut::CallerId { caller, off_hook: true });
+                    self.event(LineEventOut::CallerId { caller: caller.clone(), off_hook: true });
                 }
+                // In case that the subscriber hangs up: then it rings.
+                self.ringer = Ringer { pattern, caller: Some(caller), ..Ringer::default() };
                 return Ok(RingOutcome::Waiting);
             }
             // The handset is being lifted.
             State::Idle => return Err(RingError::Busy(State::Collecting)),
             state => return Err(RingError::Busy(state)),
         }
-        self.enter(State::Ringing);
-        self.settle(now); // lamp voltage goes before ringing voltage comes
-        let mut start = now + pattern.delay();
-        let mut caller = Some(caller);
-        if let CallerIdAlerting::BeforeRing(lead) = self.config.caller_id
-            && let Some(caller) = caller.take()
-        {
-            self.event(LineEventOut::CallerId { caller, off_hook: false });
-            start += lead;
-        }
-        self.ringer = Ringer { pattern, caller, steps: 0, bursts: 0, voltage: false };
         self.timers.set(Timer::Ringing, self.config.ringing.map(|limit| now + limit));
-        if start > now {
-            self.timers.set(Timer::Cadence, Some(start));
-        } else {
-            self.cadence_expired(now);
-        }
+        self.start_ringing(now, pattern, Some(caller));
         Ok(RingOutcome::Ringing)
     }
 
@@ -83,6 +71,31 @@ impl Line {
         self.handle_timeout(now);
         self.end_ringing(now);
         self.settle(now);
+    }
+
+    /// Rings for the call that waited until the subscriber hung up. Its time limit runs on.
+    pub(super) fn ring_waiting(&mut self, now: Instant, limit: Option<Instant>) {
+        let Ringer { pattern, caller, .. } = std::mem::take(&mut self.ringer);
+        self.timers.set(Timer::Ringing, limit);
+        self.start_ringing(now, pattern, caller);
+    }
+
+    fn start_ringing(&mut self, now: Instant, pattern: RingPattern, mut caller: Option<Caller>) {
+        self.enter(State::Ringing);
+        self.settle(now); // lamp voltage goes before ringing voltage comes
+        let mut start = now + pattern.delay();
+        if let CallerIdAlerting::BeforeRing(lead) = self.config.caller_id
+            && let Some(caller) = caller.take()
+        {
+            self.event(LineEventOut::CallerId { caller, off_hook: false });
+            start += lead;
+        }
+        self.ringer = Ringer { pattern, caller, ..Ringer::default() };
+        if start > now {
+            self.timers.set(Timer::Cadence, Some(start));
+        } else {
+            self.cadence_expired(now);
+        }
     }
 
     pub(super) fn cadence_expired(&mut self, now: Instant) {
@@ -126,7 +139,6 @@ impl Line {
 
     pub(super) fn silence_ringer(&mut self) {
         self.voltage(false);
-        self.ringer.caller = None;
         self.timers.set(Timer::Cadence, None);
     }
 

@@ -41,7 +41,11 @@ impl Timers {
     }
 
     pub(super) fn is_set(&self, timer: Timer) -> bool {
-        self.slots.iter().any(|slot| slot.0 == timer && slot.1.is_some())
+        self.at(timer).is_some()
+    }
+
+    pub(super) fn at(&self, timer: Timer) -> Option<Instant> {
+        self.slots.iter().find(|slot| slot.0 == timer)?.1
     }
 
     pub(super) fn next(&self) -> Option<Instant> {
