@@ -34,6 +34,7 @@ pub mod dtmf;
 pub mod fsk;
 pub mod g711;
 pub mod locale;
+pub mod rtp;
 pub mod tone;
 pub mod wav;
 
