@@ -18,6 +18,7 @@ use crate::q931::{
 };
 use crate::rose::{self, Code, Component, Problem, RejectedId};
 
+pub(crate) use names::call_state;
 pub use names::cause_text;
 
 /// One frame as a line, such as `TX -> SABMEp sapi=0 tei=0` or `RX <- INFO sapi=0 tei=0, ns=0 nr=1`. `sent`: it went

@@ -67,6 +67,7 @@ pub mod facility;
 pub mod hdlc;
 pub mod lapd;
 pub mod mwi;
+pub mod name;
 pub mod q931;
 pub mod rose;
 mod span;
@@ -77,6 +78,7 @@ pub use mwi::{
     MwiStatus, OperationForm, PartyNumber,
 };
 pub use span::{
-    Event, IndicationId, LineKind, MAX_CONNECTIONS, OperationId, Span, SpanConfig, Statistics, SwitchType,
-    Timers,
+    BchanOrder, CallDetail, CallError, CallEvent, CallId, CallInfo, CallRequest, CallState, Event,
+    IndicationId, LineKind, MAX_CONNECTIONS, OperationId, RestartOnStart, RestartTarget, Span, SpanConfig,
+    Statistics, SwitchType, Timers,
 };

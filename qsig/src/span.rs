@@ -1,7 +1,11 @@
 //! One D channel: data link, calls and services behind one interface.
 
+mod call;
+mod channels;
+mod command;
 mod config;
 mod invoker;
+mod restart;
 mod server;
 mod timer;
 
@@ -10,12 +14,18 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-pub use config::{LineKind, SpanConfig, SwitchType, Timers};
+pub use call::{CallEvent, CallState};
+pub use command::{CallDetail, CallError, CallInfo, CallRequest};
+pub use config::{BchanOrder, LineKind, RestartOnStart, SpanConfig, SwitchType, Timers};
+pub use restart::RestartTarget;
 
 use crate::lapd::{self, Indication, Link, State};
 use crate::mwi::{InvokeError, MwiAnswer, MwiOutcome, MwiRequest};
-use crate::q931::{CallReference, Cause, Element, Message, MessageType, ie};
+use crate::q931::{BearerCapability, CallReference, Cause, Element, Message, MessageType, ie};
+use call::Call;
+use channels::Channels;
 use invoker::Invoker;
+use restart::Restarts;
 use server::Server;
 use timer::{Running, Timer};
 
@@ -27,9 +37,12 @@ pub struct OperationId(pub u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct IndicationId(pub u64);
 
+/// Names a call; never used twice on a span.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CallId(pub u64);
+
 /// What a span tells its owner.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(clippy::large_enum_variant, reason = "events are moved out one by one, few are ever queued")]
 pub enum Event {
     /// Frames flow: [`Span::is_up`] turned true.
     DataLinkUp,
@@ -49,6 +62,20 @@ pub enum Event {
         id: IndicationId,
         /// What it asks for.
         request: MwiRequest,
+    },
+    /// Something happened to a call.
+    Call {
+        /// Which call.
+        id: CallId,
+        /// What.
+        event: CallEvent,
+    },
+    /// A RESTART of ours was answered, or not answered twice.
+    RestartDone {
+        /// What was restarted.
+        target: RestartTarget,
+        /// Whether the peer answered.
+        acknowledged: bool,
     },
 }
 
@@ -77,6 +104,10 @@ pub struct Statistics {
     pub mwi_failed: u64,
     /// Indications received.
     pub mwi_indicated: u64,
+    /// Calls set up by us.
+    pub calls_sent: u64,
+    /// Calls offered by the peer.
+    pub calls_received: u64,
 }
 
 /// Most connections at once, ours and the peer's together.
@@ -100,6 +131,7 @@ impl Key {
 enum Connection {
     Invoker(Invoker),
     Server(Server),
+    Call(Box<Call>),
 }
 
 /// One D channel: Q.921, Q.931 and the QSIG services. See the crate's documentation for how to drive it.
@@ -111,6 +143,10 @@ pub struct Span {
     connections: BTreeMap<Key, Connection>,
     operations: BTreeMap<OperationId, Key>,
     indications: BTreeMap<IndicationId, Key>,
+    calls: BTreeMap<CallId, Key>,
+    channels: Channels,
+    restarts: Restarts,
+    started: bool,
     timers: Running,
     events: VecDeque<Event>,
     statistics: Statistics,
@@ -130,6 +166,10 @@ impl Span {
             connections: BTreeMap::new(),
             operations: BTreeMap::new(),
             indications: BTreeMap::new(),
+            calls: BTreeMap::new(),
+            channels: Channels::default(),
+            restarts: Restarts::default(),
+            started: false,
             timers: Running::default(),
             events: VecDeque::new(),
             statistics: Statistics::default(),
@@ -171,6 +211,8 @@ impl Span {
             match self.connections.remove(&key) {
                 Some(Connection::Invoker(invoker)) => self.invoker_timeout(now, key, invoker, timer),
                 Some(Connection::Server(server)) => self.server_timeout(now, key, server, timer),
+                Some(Connection::Call(call)) => self.call_timeout(now, key, *call, timer),
+                None if key == restart::GLOBAL => self.restart_timeout(now),
                 None => {}
             }
         }
@@ -245,8 +287,14 @@ impl Span {
         self.note_up();
         while let Some(indication) = self.link.poll_indication() {
             match indication {
-                Indication::Established => self.note_up(),
-                Indication::Released => self.link_lost(),
+                Indication::Established => {
+                    self.note_up();
+                    self.call_link_back(now);
+                    if !std::mem::replace(&mut self.started, true) {
+                        self.restart_on_start(now);
+                    }
+                }
+                Indication::Released => self.link_lost(now),
                 Indication::Data(message) => self.handle_message(now, &message),
             }
         }
@@ -262,7 +310,8 @@ impl Span {
         }
     }
 
-    fn link_lost(&mut self) {
+    fn link_lost(&mut self, now: Instant) {
+        self.restarts_lost();
         let keys: Vec<Key> = self.connections.keys().copied().collect();
         for key in keys {
             match self.connections.remove(&key) {
@@ -271,6 +320,7 @@ impl Span {
                     self.timers.stop_all(key);
                 }
                 Some(Connection::Server(server)) => self.forget(key, &server),
+                Some(Connection::Call(call)) => self.call_link_lost(now, key, *call),
                 None => {}
             }
         }
@@ -300,6 +350,7 @@ impl Span {
         match self.connections.remove(&key) {
             Some(Connection::Invoker(invoker)) => self.invoker_message(now, key, invoker, &message),
             Some(Connection::Server(server)) => self.server_message(now, key, server, &message),
+            Some(Connection::Call(call)) => self.call_message(now, key, *call, &message),
             None if message.kind == MessageType::SETUP => {
                 if reference.flag {
                     //= Q.931 5.8.3.2 c): a SETUP with the call reference flag set to 1 is ignored.
@@ -326,36 +377,19 @@ impl Span {
     }
 
     fn handle_setup(&mut self, now: Instant, key: Key, message: &Message, whole: bool) {
-        let refusal = match message.get(ie::BEARER_CAPABILITY) {
-            None if !whole => Some(100),
-            None => Some(96),
-            Some(body) if body.len() < 2 => Some(100),
-            Some(_) if self.connections.len() >= MAX_CONNECTIONS => Some(47),
-            Some(body) if crate::q931::BearerCapability(body.clone()).is_call_independent() => None,
-            // Service or option not implemented: this span carries no calls.
-            Some(_) => Some(79),
+        let refuse = |span: &mut Self, cause| {
+            span.send_clearing(key.reference(), MessageType::RELEASE_COMPLETE, cause);
         };
-        match refusal {
-            Some(cause) => self.send_clearing(key.reference(), MessageType::RELEASE_COMPLETE, cause),
-            None => self.start_server(now, key, message),
-        }
-    }
-
-    fn handle_global(&mut self, _now: Instant, message: &Message) {
-        match message.kind {
-            MessageType::RESTART => {
-                self.statistics.restarts_received += 1;
-                let mut answer =
-                    Message::new(message.call_reference.reply(), MessageType::RESTART_ACKNOWLEDGE);
-                //= Q.931 5.5.2: RESTART ACKNOWLEDGE indicates the channels that were restarted.
-                for id in [ie::CHANNEL_ID, ie::RESTART] {
-                    answer.elements.extend(message.get(id).map(|body| Element::new(id, body.clone())));
-                }
-                self.send(&answer);
+        match message.get(ie::BEARER_CAPABILITY) {
+            None => refuse(self, if whole { 96 } else { 100 }),
+            Some(body) if body.len() < 2 => refuse(self, 100),
+            Some(_) if self.connections.len() >= MAX_CONNECTIONS => refuse(self, 47),
+            Some(body) if BearerCapability(body.clone()).is_call_independent() => {
+                self.start_server(now, key, message);
             }
-            MessageType::RESTART_ACKNOWLEDGE | MessageType::STATUS => {}
-            //= Q.931 5.8.3.2 f): any other message with the global call reference gets STATUS, cause 81.
-            _ => self.send_status(message.call_reference.reply(), 81, 0),
+            Some(_) if self.config.accept_calls => self.start_incoming(now, key, message),
+            // Service or option not implemented.
+            Some(_) => refuse(self, 79),
         }
     }
 

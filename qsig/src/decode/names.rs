@@ -80,7 +80,7 @@ pub fn cause_text(value: u8) -> &'static str {
     }
 }
 
-pub(super) fn call_state(value: u8) -> &'static str {
+pub(crate) fn call_state(value: u8) -> &'static str {
     match value {
         0 => "Null",
         1 => "Call Initiated",

@@ -93,11 +93,47 @@ macro_rules! timers {
 }
 
 timers! {
+    t301, "T301", 180000 ms, "ALERTING received, until CONNECT; then cleared with cause 19.";
+    t302, "T302", 15000 ms, "Overlap receiving: silence after the last digit; then the number counts as complete.";
     t303, "T303", 4000 ms, "SETUP sent, until any answer; SETUP once more, then given up.";
+    t304, "T304", 20000 ms, "Overlap sending: until CALL PROCEEDING, ALERTING or CONNECT; then cleared with cause 102.";
+    t305, "T305", 30000 ms, "DISCONNECT sent, until RELEASE; then RELEASE is sent.";
+    t306, "T306", 30000 ms, "DISCONNECT with tones received: RELEASE is sent after this if the owner has not cleared.";
     t308, "T308", 4000 ms, "RELEASE sent, until RELEASE COMPLETE; RELEASE once more, then the call reference is freed.";
-    answer, "answer", 30000 ms, "An incoming call independent connection waits for the application at most so long.";
+    t309, "T309", 90000 ms, "Data link lost with active calls (90 s from memory of QSIG): then they are cleared, cause 27.";
+    t310, "T310", 110000 ms, "CALL PROCEEDING received, until ALERTING or CONNECT (from memory of QSIG); then cleared, cause 102.";
+    t313, "T313", 4000 ms, "CONNECT sent, until CONNECT ACKNOWLEDGE (both sides, from memory of QSIG); then cleared, cause 102.";
+    t316, "T316", 120000 ms, "RESTART sent, until RESTART ACKNOWLEDGE; RESTART once more, then given up.";
+    t322, "T322", 4000 ms, "STATUS ENQUIRY sent, until STATUS; once more, then the call is cleared with cause 41.";
+    answer, "answer", 30000 ms, "An incoming call or connection waits for the owner's first reaction at most so long.";
     proceeding, "proceeding", 2000 ms, "CALL PROCEEDING is sent if the application has not answered after this; below T303.";
     idle, "idle", 60000 ms, "An incoming call independent connection without operations is released after this.";
+}
+
+/// `isdn bchan-number-order`: in which order free B channels are tried for outgoing calls.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum BchanOrder {
+    /// The network side ascending, the user side descending, so that the two rarely meet.
+    #[default]
+    BySide,
+    /// From channel 1 up.
+    Ascending,
+    /// From the highest down.
+    Descending,
+    /// The one after the channel taken last.
+    RoundRobin,
+}
+
+/// What is restarted once when the data link first comes up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum RestartOnStart {
+    /// Nothing: some exchanges do not answer RESTART.
+    #[default]
+    Nothing,
+    /// Every B channel, one RESTART each, one after the other.
+    Channels,
+    /// The whole interface with one RESTART, class 7 (all interfaces).
+    Interface,
 }
 
 /// Everything a span can be told. The default is an E1 in QSIG, user side, as IOS has it.
@@ -115,4 +151,17 @@ pub struct SpanConfig {
     pub l3: Timers,
     /// How message waiting is written on this trunk.
     pub mwi: MwiDialect,
+    /// Whether incoming calls are offered to the owner ([`crate::Event::Call`]). False, the default: they are refused
+    /// with cause 79, and only call independent connections are served.
+    pub accept_calls: bool,
+    /// `pri-group timeslots`: bit n-1 is timeslot n. `None`: all of the line's.
+    pub timeslots: Option<u32>,
+    /// `isdn contiguous-bchan`: B channels of an E1 are numbered 1 to 30 without a gap at timeslot 16.
+    pub contiguous_bchan: bool,
+    /// `isdn bchan-number-order`.
+    pub bchan_order: BchanOrder,
+    /// `isdn negotiate-bchan`: the channel of an outgoing call is preferred, not exclusive.
+    pub negotiate_bchan: bool,
+    /// What to restart when the data link first comes up.
+    pub restart_on_start: RestartOnStart,
 }

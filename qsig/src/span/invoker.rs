@@ -196,7 +196,7 @@ impl Span {
                 self.report(&invoker, MwiOutcome::NoAnswer);
                 self.release_invoker(now, key, invoker, 102);
             }
-            (Timer::Proceeding | Timer::Answer | Timer::Idle, _) => self.keep_invoker(key, invoker),
+            _ => self.keep_invoker(key, invoker),
         }
     }
 

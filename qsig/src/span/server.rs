@@ -209,7 +209,7 @@ impl Span {
                 self.connections.insert(key, Connection::Server(server));
             }
             Timer::T308 => self.forget(key, &server),
-            Timer::T303 | Timer::Supervision => {
+            _ => {
                 self.connections.insert(key, Connection::Server(server));
             }
         }

@@ -7,8 +7,18 @@ use super::Key;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Timer {
+    T301,
+    T302,
     T303,
+    T304,
+    T305,
+    T306,
     T308,
+    T309,
+    T310,
+    T313,
+    T316,
+    T322,
     Supervision,
     Proceeding,
     Answer,
@@ -37,10 +47,14 @@ impl Running {
 
     pub(super) fn stop_all(&mut self, key: Key) {
         while let Some((&(_, timer), _)) =
-            self.by_key.range((key, Timer::T303)..).next().filter(|((k, _), _)| *k == key)
+            self.by_key.range((key, Timer::T301)..).next().filter(|((k, _), _)| *k == key)
         {
             self.stop(key, timer);
         }
+    }
+
+    pub(super) fn is_running(&self, key: Key, timer: Timer) -> bool {
+        self.by_key.contains_key(&(key, timer))
     }
 
     pub(super) fn next(&self) -> Option<Instant> {
