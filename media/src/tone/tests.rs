@@ -33,7 +33,7 @@ fn fit(audio: &[i16], guess: &[f64]) -> (Vec<(f64, f64)>, f64) {
     let mut hz = guess.to_vec();
     let n = 3 * hz.len();
     let mut theta = vec![0.0; n];
-    for round in 0..12 {
+    for round in 0..7 {
         let mut a = vec![vec![0.0; n + 1]; n];
         for (i, &s) in audio.iter().enumerate() {
             let t = (i as f64 - middle) / 8000.0;
@@ -45,11 +45,11 @@ fn fit(audio: &[i16], guess: &[f64]) -> (Vec<(f64, f64)>, f64) {
                 // Derivative by frequency, in units of its own so that the matrix stays well conditioned.
                 row[3 * k + 2] = (theta[3 * k + 1] * cos - theta[3 * k] * sin) * t * 8.0 / 8000.0;
             }
-            for r in 0..n {
-                for c in 0..n {
-                    a[r][c] += row[r] * row[c];
+            for (r, &value) in row.iter().enumerate() {
+                for (sum, &other) in a[r].iter_mut().zip(&row) {
+                    *sum += value * other;
                 }
-                a[r][n] += row[r] * f64::from(s);
+                a[r][n] += value * f64::from(s);
             }
         }
         if round == 0 {
@@ -185,7 +185,7 @@ fn check_cadence(name: &str, steps: &[(u32, ToneStep)], audio: &[i16], worst: &m
 
 fn check_mix(name: &str, start: u32, step: &ToneStep, audio: &[i16], worst: &mut (f64, f64, f64)) {
     let first = start as usize * 8;
-    let len = (step.on_ms().unwrap_or(1500) as usize * 8).min(4000);
+    let len = (step.on_ms().unwrap_or(1500) as usize * 8).min(2400);
     let part = &audio[first..first + len];
     let mut hz: Vec<f64> = step.components().iter().map(|c| c.hz).collect();
     let mut level: Vec<f64> = step.components().iter().map(|c| c.dbm0).collect();
