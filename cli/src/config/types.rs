@@ -4,6 +4,8 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::net::Ipv4Addr;
 
+use mwi::route::NumberSource;
+
 /// Name of a voice port: `2/0`, `0/1/0`, `1/0:15`, `0/0/0:D`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct PortId(String);
@@ -184,12 +186,27 @@ pub struct SipServer {
 }
 
 /// `sip-ua`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SipUa {
+    /// Where a NOTIFY's number is looked for first; the other places follow (`tipring mwi number-source`).
+    pub mwi_number_source: NumberSource,
+    /// A state that must wait for its trunk is answered 503 instead of 200 (`tipring mwi when-queued`).
+    pub mwi_refuse_queued: bool,
     /// The voice mail.
     pub mwi_server: Option<mwi::config::MwiServer>,
     /// Default server of `session target sip-server`.
     pub sip_server: Option<SipServer>,
+}
+
+impl Default for SipUa {
+    fn default() -> Self {
+        SipUa {
+            mwi_number_source: NumberSource::RequestUri,
+            mwi_refuse_queued: false,
+            mwi_server: None,
+            sip_server: None,
+        }
+    }
 }
 
 /// An IPv4 network: address and mask.

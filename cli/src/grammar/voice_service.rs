@@ -5,6 +5,7 @@ use super::{Apply, Command, ModeKind, WHOLE};
 use crate::config::{ApplyError, Cx, Network, SipServer};
 use crate::{command, kept};
 use mwi::config::{MwiServer, Transport};
+use mwi::route::NumberSource;
 use std::net::Ipv4Addr;
 
 pub(super) static SIP_UA: &[Command] = &[
@@ -27,6 +28,29 @@ pub(super) static SIP_UA: &[Command] = &[
             Ok(())
         }),
         show: Some(|cx| cx.config.sip_ua.mwi_server.as_ref().map(ToString::to_string)),
+    },
+    command! {
+        "tipring mwi number-source (request-uri|to|message-account)", keyed: 3,
+        help: &["Settings of this gateway that IOS does not have", "Message waiting indication", "Where a NOTIFY's number is looked for first",
+            "User of the Request-URI (default)", "User of the To header", "Message-Account of the body"],
+        apply: Apply::Acted(|cx| {
+            cx.config.sip_ua.mwi_number_source = match () {
+                () if cx.no => NumberSource::RequestUri,
+                () if cx.args.has("to") => NumberSource::To,
+                () if cx.args.has("message-account") => NumberSource::MessageAccount,
+                () => NumberSource::RequestUri,
+            };
+            Ok(())
+        }),
+    },
+    command! {
+        "tipring mwi when-queued (accept|retry-later)", keyed: 3,
+        help: &["Settings of this gateway that IOS does not have", "Message waiting indication",
+            "Answer to a NOTIFY whose news must wait for the trunk", "200, delivery is ours (default)", "503 with Retry-After"],
+        apply: Apply::Acted(|cx| {
+            cx.config.sip_ua.mwi_refuse_queued = !cx.no && cx.args.has("retry-later");
+            Ok(())
+        }),
     },
     kept!("timers LINE", ["SIP signaling timers configuration", "Timer and its value"], SIP_LATER, keyed: WHOLE),
     kept!("registrar LINE", ["Configure SIP registrar VoIP Interface", "Address and options"], SIP_LATER, keyed: WHOLE),

@@ -567,8 +567,12 @@ fn endpoint_config() -> EndpointConfig {
     }
 }
 
-fn settings(_config: &Config) -> Settings {
-    Settings::default()
+fn settings(config: &Config) -> Settings {
+    let first = config.sip_ua.mwi_number_source;
+    let mut number_order = mwi::route::DEFAULT_ORDER;
+    // A stable sort: the chosen place first, the others as they were.
+    number_order.sort_by_key(|source| *source != first);
+    Settings { number_order, refuse_queued: config.sip_ua.mwi_refuse_queued }
 }
 
 fn listen(config: &Config) -> Listen {

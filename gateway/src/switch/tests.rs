@@ -144,9 +144,16 @@ impl Bench {
     }
 
     fn notify_as(&mut self, number: &str, waiting: bool, call_id: &str, cseq: u32) {
-        self.sent += 1;
         let word = if waiting { "yes" } else { "no" };
-        let body = format!("Messages-Waiting: {word}\r\n");
+        self.send(number, &format!("Messages-Waiting: {word}\r\n"), call_id, cseq);
+    }
+
+    fn notify_body(&mut self, number: &str, call_id: &str, body: &str) {
+        self.send(number, body, call_id, 1);
+    }
+
+    fn send(&mut self, number: &str, body: &str, call_id: &str, cseq: u32) {
+        self.sent += 1;
         let text = format!(
             "NOTIFY sip:{number}@gw SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.10:5060;branch=z9hG4bK{}\r\n\
              From: <sip:vm@192.0.2.10>;tag=a\r\nTo: <sip:{number}@gw>\r\nCall-ID: {call_id}\r\nCSeq: {cseq} NOTIFY\r\n\
@@ -409,6 +416,22 @@ fn configuration_changes_reach_lamps_and_trunks() {
     bench.settle();
     bench.wait(Duration::from_secs(5));
     assert_eq!(bench.pbx[0].heard, [("4711".to_owned(), true)]);
+}
+
+#[test]
+fn number_source_and_answer_to_queued_news_are_settings() {
+    let config = CONFIG.replace(
+        "sip-ua\n",
+        "sip-ua\n tipring mwi number-source message-account\n tipring mwi when-queued retry-later\n",
+    );
+    let mut bench = Bench::open(tempfile::tempdir().unwrap(), &config);
+    let id = bench.notify("4711", true);
+    assert_eq!(bench.status(&id), Some(503));
+    bench.link(0, true);
+    bench.wait(Duration::from_secs(5));
+    assert_eq!(bench.pbx[0].heard, [("4711".to_owned(), true)], "queued all the same");
+    bench.notify_body("8002", "m", "Messages-Waiting: yes\nMessage-Account: sip:4712@vm\n");
+    assert_eq!(bench.pbx[0].heard.last(), Some(&("4712".to_owned(), true)));
 }
 
 #[test]
