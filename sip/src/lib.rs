@@ -63,11 +63,13 @@ pub mod stream;
 pub mod validate;
 
 mod config;
+mod dialog;
 mod endpoint;
 mod flow;
 mod statistics;
 
 pub use config::{EndpointConfig, Timers};
+pub use dialog::{Dialog, DialogError, DialogSet, DialogState};
 pub use endpoint::{ClientTransactionId, Endpoint, Event, ServerTransactionId, TransactionGone};
 pub use flow::{Flow, Transmit, Transport};
 pub use message::{
