@@ -79,6 +79,7 @@ impl Config {
         let input = matcher::words(line);
         let Some(first) = input.first().copied() else { return Ok(LineOutcome::Empty) };
         if first.text.starts_with('!') {
+            mode.separated = mode.paste && first.column == 0;
             return Ok(LineOutcome::Empty);
         }
         if let Some(at) = line.find(|c: char| c.is_control() && c != '\t' && c != '\u{3}') {
@@ -104,6 +105,17 @@ impl Config {
     ) -> Result<LineOutcome, LineError> {
         let indent = line.len() - line.trim_start().len();
         let unmodelled = mode.frames.last().is_some_and(|f| f.kind.table().keeps_all());
+        // Behind a `!` a line at the left edge belongs to global configuration if that knows it, even if the section
+        // that is still open knows it too: `ip …` and `no ip …` behind an interface.
+        if std::mem::take(&mut mode.separated) && indent == 0 && !mode.frames.is_empty() && !is_builtin(input)
+        {
+            let table = ModeKind::Global.table();
+            if let Ok(found) = matcher::find(table, line, input, sign != Sign::Set)
+                && !found.args.words.iter().any(|w| w.is_abbreviated())
+            {
+                return self.execute(mode, 0, table, found, sign, line, indent);
+            }
+        }
         let mut worst: Option<(usize, Failure)> = None;
         for depth in (0..=mode.frames.len()).rev() {
             let frame = depth.checked_sub(1).and_then(|d| mode.frames.get(d));

@@ -299,6 +299,8 @@ pub struct Mode {
     text: Option<apply::TextBlock>,
     /// EXEC lines may stand between the configuration, as in a pasted file.
     paste: bool,
+    /// A `!` stood before the line at the left edge, as between the sections of a dump.
+    separated: bool,
     /// The sections that a line of a section without a grammar has led out of, perhaps by mistake.
     resume: Option<Vec<Frame>>,
 }

@@ -53,12 +53,11 @@ pub(super) static CONTROLLER: &[Command] = &[
         HARDWARE
     ),
     command! {
-        "pri-group timeslots WORD [service WORD|nfas_d LINE|voice-dsp]",
+        "pri-group [timeslots WORD] [service WORD|nfas_d LINE|voice-dsp]",
         help: &["Configure the specified timeslots for PRI", "Specify timeslots", "List of timeslots such as 1-31", "Service",
             "Its name", "Non-facility associated signalling", "Its settings", "Voice DSP"],
         apply: Apply::Acted(pri_group),
     },
-    kept!("pri-group", ["Configure the specified timeslots for PRI"], HARDWARE, with_previous: true),
     kept!("ds0-group <0-30> timeslots WORD [LINE]", ["Configure the specified timeslots for CAS", "Group", "Specify timeslots",
         "List of timeslots", "Signalling type"], HARDWARE, keyed: 2),
     kept!("channel-group <0-30> [LINE]", ["Specify the timeslots of a channel", "Group", "Timeslots"], HARDWARE, keyed: 2),
@@ -333,7 +332,9 @@ pub(super) fn switch_type(cx: &Cx<'_>) -> Result<Option<SwitchType>, ApplyError>
 }
 
 fn pri_group(cx: &mut Cx<'_>) -> Result<(), ApplyError> {
-    let text = cx.text(0);
+    // Without a list the group takes all timeslots.
+    let whole = format!("1-{}", cx.controller()?.kind.timeslots());
+    let text = if cx.no { None } else { Some(cx.args.after("timeslots").map_or(whole, str::to_owned)) };
     let global = cx.config.isdn_switch_type.clone();
     let controller = cx.controller()?;
     let group = match text {

@@ -157,7 +157,13 @@ pub fn find(table: &Table, line: &str, input: &[Typed<'_>], negated: bool) -> Re
     let mut walk = Walk::new(line, input);
     let mut best: Option<(Vec<Matched>, usize)> = None;
     let mut tie: Option<usize> = None;
+    let first = input.first().map_or("", |w| w.text);
+    let exact = table.entries().any(|(_, syntax)| syntax.begins_with(first));
     for (index, (command, syntax)) in table.entries().enumerate() {
+        // A full match wins over longer keywords that share the prefix: `ip` is not `ipv6`.
+        if exact && !syntax.begins_with(first) {
+            continue;
+        }
         walk.negated = negated.then(|| identity(command, syntax));
         walk.complete.clear();
         walk.run(syntax);
@@ -349,7 +355,9 @@ impl<'a> Walk<'a> {
             Syntax::Token(token) => self.token(token, at, path, next),
             Syntax::Sequence(items) => self.sequence(items, at, path, next),
             Syntax::Choice(branches) => {
-                for branch in branches {
+                let typed = self.input.get(at).map_or("", |w| w.text);
+                let exact = branches.iter().any(|b| b.begins_with(typed));
+                for branch in branches.iter().filter(|b| !exact || b.begins_with(typed)) {
                     self.step(branch, at, path, next);
                 }
             }

@@ -95,6 +95,16 @@ impl Syntax {
         }
     }
 
+    /// True if the word is in full a keyword with which the syntax can begin.
+    pub fn begins_with(&self, word: &str) -> bool {
+        match self {
+            Syntax::Token(token) => token.kind.is_none() && token.keyword.eq_ignore_ascii_case(word),
+            Syntax::Sequence(items) => items.first().is_some_and(|i| i.begins_with(word)),
+            Syntax::Choice(branches) => branches.iter().any(|b| b.begins_with(word)),
+            Syntax::Optional(item) | Syntax::Repeat(item) => item.begins_with(word),
+        }
+    }
+
     /// How many plain keywords open the syntax: the words that name the setting, before its values.
     pub fn leading_keywords(&self) -> usize {
         match self {
