@@ -60,6 +60,7 @@ pub mod message;
 pub mod net;
 pub mod sdp;
 pub mod stream;
+pub mod subscriber;
 pub mod validate;
 
 mod config;

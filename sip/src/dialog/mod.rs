@@ -213,6 +213,11 @@ impl Dialog {
         self.local_cseq
     }
 
+    /// A NOTIFY made the dialog: our SUBSCRIBE's number counts.
+    pub(crate) fn set_local_cseq(&mut self, number: u32) {
+        self.local_cseq = number;
+    }
+
     /// Whether the first request went to a `sips:` URI.
     pub fn is_secure(&self) -> bool {
         self.secure
