@@ -477,17 +477,29 @@ impl OscillatorBank {
     }
 }
 
+/// Samples computed side by side.
+const LANES: usize = 8;
+
 impl Sine {
+    /// `y[n] = 2 cos(Lw) y[n - L] - y[n - 2L]` with L lanes, so that no sample waits for its neighbour.
     fn add(&mut self, sum: &mut [f64; BLOCK], len: usize) {
         let angle = |phase: u32| f64::from(phase) / TURN * TAU;
-        let mut now = self.amplitude * angle(self.phase).sin();
-        let mut before = self.amplitude * angle(self.phase.wrapping_sub(self.step)).sin();
-        let twice_cos = 2.0 * angle(self.step).cos();
-        for slot in sum.iter_mut().take(len) {
-            *slot += now;
-            let after = twice_cos * now - before;
-            before = now;
-            now = after;
+        let one = 2.0 * angle(self.step).cos();
+        let mut later = self.amplitude * angle(self.phase).sin();
+        let mut latest = self.amplitude * angle(self.phase.wrapping_add(self.step)).sin();
+        let mut first = [0f64; 2 * LANES];
+        for slot in &mut first {
+            *slot = later;
+            (later, latest) = (latest, one * latest - later);
+        }
+        let mut before: [f64; LANES] = std::array::from_fn(|n| first[n]);
+        let mut now: [f64; LANES] = std::array::from_fn(|n| first[n + LANES]);
+        let many = 2.0 * angle(self.step.wrapping_mul(LANES as u32)).cos();
+        for slots in sum.chunks_exact_mut(LANES).take(len.div_ceil(LANES)) {
+            for ((slot, before), now) in slots.iter_mut().zip(&mut before).zip(&mut now) {
+                *slot += *before;
+                (*before, *now) = (*now, many * *now - *before);
+            }
         }
         self.phase = self.phase.wrapping_add(self.step.wrapping_mul(len as u32));
     }
