@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use qsig::{
-    Event, MwiAction, MwiAnswer, MwiOutcome, MwiRequest, OperationId, PartyNumber, Side, Span, SpanConfig,
+    CallDetail, CallEvent, CallRequest, Event, MwiAction, MwiAnswer, MwiOutcome, MwiRequest, OperationId,
+    PartyNumber, Side, Span, SpanConfig,
 };
 use rand::rngs::StdRng;
 use rand::{Rng, RngExt, SeedableRng};
@@ -183,6 +184,7 @@ fn any_octets_are_survived_and_leave_nothing_behind() {
         let mut now = Instant::now();
         let mut config = SpanConfig { side: Side::Network, ..SpanConfig::default() };
         config.l2.k = random.random_range(0..=255);
+        config.accept_calls = seed % 2 == 0;
         let mut span = Span::new(config);
         span.handle_link(now, true);
         let mut ns = 0u8;
@@ -214,11 +216,23 @@ fn any_octets_are_survived_and_leave_nothing_behind() {
                 span.handle_frame(now, &[0x02, 0x01, 0x73]);
                 ns = 0;
             }
+            if step % 64 == 1 {
+                let _ = span.start_call(now, &CallRequest::new("4711"));
+            }
             if step % 16 == 0 {
                 let digits = PartyNumber::Unknown(step.to_string());
                 let _ = span.invoke_mwi(now, MwiRequest::new(MwiAction::Interrogate, digits));
             }
             while let Some(event) = span.poll_event() {
+                if let Event::Call { id, event: CallEvent::Incoming { .. } } = event {
+                    let detail = CallDetail::default();
+                    let _ = match random.random_range(0..4) {
+                        0 => span.acknowledge_call(now, id, &detail),
+                        1 => span.alert_call(now, id, &detail),
+                        2 => span.answer_call(now, id, &detail),
+                        _ => span.clear_call(now, id, qsig::q931::Cause::private(17)),
+                    };
+                }
                 if let Event::MwiIndication { id, .. } = event {
                     let answer =
                         [MwiAnswer::Result, MwiAnswer::Silent, MwiAnswer::Cause(1), MwiAnswer::Error(-5)];
@@ -232,13 +246,21 @@ fn any_octets_are_survived_and_leave_nothing_behind() {
         let received = span.statistics().messages_received;
         assert!(received > 500, "seed {seed}: only {received} messages reached layer 3");
         // The line falls silent: everything ends by itself, though nobody answers.
+        let kept: Vec<_> = span.calls().map(|call| call.id).collect();
+        for id in kept {
+            span.clear_call(now, id, qsig::q931::Cause::private(16)).unwrap();
+        }
         for _ in 0..2000 {
             let Some(at) = span.poll_timeout().filter(|_| span.active_calls() > 0) else { break };
             now = at;
             span.handle_timeout(now);
             while span.poll_frame().is_some() {}
         }
-        assert_eq!((span.active_calls(), span.pending_mwi()), (0, 0), "seed {seed}");
+        assert_eq!(
+            (span.active_calls(), span.pending_mwi(), span.channels_in_use()),
+            (0, 0, 0),
+            "seed {seed}"
+        );
     }
 }
 
