@@ -268,6 +268,15 @@ pub fn operation_name(value: i32) -> Option<&'static str> {
     })
 }
 
+/// Whether a QSIG operation, by its local value, is answered with a result or an error. False for the ones that only tell
+/// something (names, diversion and transfer information, charges, …); true for all we do not know.
+pub fn expects_answer(value: i32) -> bool {
+    !matches!(
+        value,
+        0..=3 | 8 | 11..=14 | 20..=23 | 28 | 29 | 31..=33 | 41 | 42 | 49 | 57 | 58 | 60..=63 | 65 | 85 | 100..=102
+    )
+}
+
 /// The name of a QSIG error by its local value.
 pub fn error_name(value: i32) -> Option<&'static str> {
     Some(match value {

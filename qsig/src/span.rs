@@ -7,6 +7,7 @@ mod config;
 mod invoker;
 mod restart;
 mod server;
+mod service;
 mod timer;
 
 use std::collections::{BTreeMap, VecDeque};

@@ -36,7 +36,8 @@ fn is_acknowledgement(octets: &[u8]) -> bool {
 
 /// Plays the other side's half of a capture; the owner's part is read from what our side must say.
 fn replay(name: &str, ours: Side) -> Vec<CallEvent> {
-    let mut span = Span::new(config(ours));
+    // The owner in the captures leaves callRerouteing unanswered; ours would have it refused.
+    let mut span = Span::new(SpanConfig { pass_services: true, ..config(ours) });
     let now = Instant::now();
     span.handle_link(now, true);
     let (mut events, mut said, mut call) = (Vec::new(), VecDeque::new(), None);
@@ -726,6 +727,63 @@ fn calls_are_refused_unless_accepted() {
     let mut bench = Bench::new(SpanConfig::default());
     bench.say_hex("0802000905 04038090a3 1803a98385 70028034 a1");
     assert_eq!((bench.said(), bench.events()), (vec![(RELEASE_COMPLETE, Some(79))], vec![]));
+}
+
+#[test]
+fn invokes_nobody_here_answers_are_refused_as_their_interpretation_says() {
+    // ssctInitiate (99) is unknown here, pathReplacePropose (4) wants an answer, aocFinal (61) does not.
+    let apdu = |interpretation: &str, operation: &str| {
+        let component = format!("a10602010702 01{operation}").replace(' ', "");
+        let body = format!("9faa06800100820100{interpretation}{component}");
+        format!("1c{:02x}{body}", body.len() / 2)
+    };
+    let reject = unhex("9faa06800100820100a406020107810101");
+    for (interpretation, operation, rejected, cleared) in [
+        ("", "63", true, false),
+        ("8b0102", "04", true, false),
+        ("8b0100", "63", false, false),
+        ("8b0101", "63", false, true),
+        ("", "3d", false, false),
+        ("8b0101", "00", false, false),
+    ] {
+        let facility = apdu(interpretation, operation);
+        let (mut bench, _) = calling();
+        bench.say_hex("0802800107 1803a98381");
+        bench.heard();
+        bench.say_hex(&format!("0802800162 {facility}"));
+        let heard = bench.heard();
+        if rejected {
+            assert_eq!(
+                (heard[0].kind, heard[0].get(ie::FACILITY).unwrap()[..].to_vec()),
+                (MessageType::FACILITY, reject.clone())
+            );
+        } else if cleared {
+            assert_eq!((heard[0].kind, heard[0].cause().unwrap().value), (DISCONNECT, 29));
+        } else {
+            assert_eq!(heard, [], "{interpretation} {operation}");
+        }
+        let seen = kinds(&bench.call_events());
+        assert_eq!(seen.last(), Some(if cleared { &"disconnected" } else { &"facility" }));
+
+        // In SETUP: the reject waits for the first response.
+        let mut bench = Bench::new(config(Side::Network));
+        bench.say_hex(&format!("0802000905 04038090a3 1803a98385 {facility} 70028034 a1"));
+        if cleared {
+            assert_eq!(bench.said(), [(RELEASE_COMPLETE, Some(29))]);
+            continue;
+        }
+        assert_eq!(bench.said(), []);
+        let id = bench.span.calls().next().unwrap().id;
+        bench.span.proceed_call(bench.now, id, &plain()).unwrap();
+        bench.span.alert_call(bench.now, id, &plain()).unwrap();
+        bench.pump();
+        let heard = bench.heard();
+        assert_eq!(heard[0].get(ie::FACILITY).map(|b| b.to_vec()), rejected.then(|| reject.clone()));
+        assert_eq!(heard[1].get(ie::FACILITY), None);
+    }
+    let mut bench = Bench::new(SpanConfig { pass_services: true, ..config(Side::Network) });
+    bench.say_hex(&format!("0802000905 04038090a3 1803a98385 {} 70028034 a1", apdu("8b0101", "63")));
+    assert_eq!((bench.said(), bench.span.active_calls()), (vec![], 1));
 }
 
 // ---- two spans of ours ----

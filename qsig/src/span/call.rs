@@ -8,7 +8,9 @@ use bytes::Bytes;
 
 use super::{CallId, Connection, Event, Key, Span, Timer};
 use crate::Side;
-use crate::q931::{Cause, ChannelId, ChannelSelection, Message, MessageType, Number, ProgressIndicator, ie};
+use crate::q931::{
+    Cause, ChannelId, ChannelSelection, Element, Message, MessageType, Number, ProgressIndicator, ie,
+};
 
 /// The state of a call, Q.931 2.1; the numbers are those of the call state element.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -122,6 +124,8 @@ pub(super) struct Call {
     pub(super) setup: Bytes,
     pub(super) repeated: bool,
     pub(super) digits: String,
+    /// Facility elements to send with the first response.
+    pub(super) rejects: Vec<Element>,
     pub(super) cause: Cause,
 }
 
@@ -148,8 +152,10 @@ impl Span {
     }
 
     pub(super) fn start_incoming(&mut self, now: Instant, key: Key, message: &Message) {
+        let refusal = self.refusal(message);
         let wanted = message.get(ie::CHANNEL_ID).map(|body| ChannelId::parse(body));
         let slot = match wanted {
+            _ if refusal.clear => Err(29),
             Some(None) => Err(100),
             wanted => self.settle_glare(wanted.flatten()),
         };
@@ -172,6 +178,7 @@ impl Span {
             setup: Bytes::new(),
             repeated: false,
             digits: digits.clone(),
+            rejects: refusal.elements,
             cause: Cause::private(16),
         };
         self.statistics.calls_received += 1;
@@ -202,6 +209,16 @@ impl Span {
         use CallState as S;
         use MessageType as M;
         let cause = message.cause();
+        let clearing =
+            matches!(call.state, S::DisconnectRequest | S::DisconnectIndication | S::ReleaseRequest)
+                || matches!(message.kind, M::DISCONNECT | M::RELEASE | M::RELEASE_COMPLETE | M::SETUP);
+        if !clearing {
+            let refusal = self.refusal(message);
+            if refusal.clear {
+                return self.clear_ourselves(now, key, call, 29);
+            }
+            self.send_rejects(key, &mut call, refusal.elements);
+        }
         match (message.kind, call.state) {
             (M::RELEASE, state) => {
                 if state != S::ReleaseRequest {
@@ -426,8 +443,8 @@ impl Span {
                 self.send_clearing(key.reference(), MessageType::RELEASE_COMPLETE, 102);
                 self.end_call(key, &call, Cause::private(102));
             }
-            Timer::T301 => self.time_out(now, key, call, 19),
-            Timer::T304 | Timer::T310 | Timer::T313 => self.time_out(now, key, call, 102),
+            Timer::T301 => self.clear_ourselves(now, key, call, 19),
+            Timer::T304 | Timer::T310 | Timer::T313 => self.clear_ourselves(now, key, call, 102),
             Timer::T302 => {
                 self.call_event(&call, CallEvent::Digits { digits: call.digits.clone(), complete: true });
                 // The owner proceeds or clears; if it does neither, the call ends as one without a reaction.
@@ -448,18 +465,18 @@ impl Span {
                 self.enquire(now, key);
                 self.keep_call(key, call);
             }
-            Timer::T322 => self.time_out(now, key, call, 41),
+            Timer::T322 => self.clear_ourselves(now, key, call, 41),
             Timer::Answer if call.state == CallState::CallPresent => {
                 self.send_clearing(key.reference(), MessageType::RELEASE_COMPLETE, 41);
                 self.end_call(key, &call, Cause::private(41));
             }
-            Timer::Answer => self.time_out(now, key, call, 28),
+            Timer::Answer => self.clear_ourselves(now, key, call, 28),
             Timer::T316 | Timer::Supervision | Timer::Proceeding | Timer::Idle => self.keep_call(key, call),
         }
     }
 
-    /// A timer clears the call: the owner hears of it at once.
-    fn time_out(&mut self, now: Instant, key: Key, call: Call, cause: u8) {
+    /// The span itself clears the call (a timer, a service): the owner hears of it at once.
+    fn clear_ourselves(&mut self, now: Instant, key: Key, call: Call, cause: u8) {
         let cause = Cause::private(cause);
         self.call_event(&call, CallEvent::Disconnected { cause, tones: false });
         self.disconnect_call(now, key, call, cause);

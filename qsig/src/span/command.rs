@@ -163,6 +163,7 @@ impl Span {
             setup,
             repeated: false,
             digits: request.called.digits.clone(),
+            rejects: Vec::new(),
             cause: Cause::private(16),
         };
         self.keep_call(key, call);
@@ -391,6 +392,10 @@ impl Span {
         let mut message = Message::new(key.reference(), kind);
         message.elements = ordered(elements, &detail.elements);
         self.check_length(&message)?;
+        let room = self.config.l2.n201.saturating_sub(message.len());
+        if call.rejects.iter().map(|reject| 2 + reject.body.len()).sum::<usize>() <= room {
+            message.elements = ordered(message.elements, &call.rejects);
+        }
         if used {
             self.use_invoke_id();
         }
@@ -399,6 +404,7 @@ impl Span {
 
     fn responded(&mut self, now: Instant, key: Key, mut call: Call, kind: MessageType) {
         call.settled = true;
+        call.rejects.clear();
         self.timers.stop(key, Timer::Answer);
         if kind != MessageType::PROGRESS {
             self.timers.stop(key, Timer::T302);

@@ -154,6 +154,9 @@ pub struct SpanConfig {
     /// Whether incoming calls are offered to the owner ([`crate::Event::Call`]). False, the default: they are refused
     /// with cause 79, and only call independent connections are served.
     pub accept_calls: bool,
+    /// Whether invokes in calls that want an answer are left to the owner. False, the default: they are refused as their
+    /// interpretation APDU says (discard, clear with cause 29, reject).
+    pub pass_services: bool,
     /// `pri-group timeslots`: bit n-1 is timeslot n. `None`: all of the line's.
     pub timeslots: Option<u32>,
     /// `isdn contiguous-bchan`: B channels of an E1 are numbered 1 to 30 without a gap at timeslot 16.
