@@ -18,6 +18,8 @@ pub enum LineEvent {
     OffHook,
     /// Loop current has stopped.
     OnHook,
+    /// The ring lead is grounded: ground-start equipment asks for service.
+    RingGround,
     /// The hardware recognised a timed loop break by itself (hardware that hides the transitions).
     Flash,
     /// The hardware decoded a dial pulse train by itself: number of breaks, 1 to 10 (up to 16 is passed on).

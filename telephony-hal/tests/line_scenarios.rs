@@ -9,7 +9,8 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use telephony_hal::line::{
-    Caller, CallerIdAlerting, Line, LineConfig, LineEventOut, Output, PulseRule, RingPattern, Tone, Vmwi,
+    Caller, CallerIdAlerting, Line, LineConfig, LineEventOut, Output, PulseRule, RingPattern, Signal, Tone,
+    Vmwi,
 };
 
 struct Player {
@@ -95,6 +96,7 @@ impl Player {
                 self.wait(if length.is_empty() { Duration::from_millis(400) } else { time(length)? });
                 self.hook(true);
             }
+            ["ring", "ground"] => line.handle_ring_ground(now),
             ["hardware", "flash"] => line.handle_flash(now),
             ["dial", digits] => digits.chars().for_each(|digit| line.handle_digit(now, digit)),
             ["pulse", digits] => {
@@ -221,6 +223,7 @@ fn set(config: &mut LineConfig, option: &[&str]) -> Result<(), String> {
         ["plar", number] => config.plar = Some(number.into()),
         ["battery-reversal", state] => config.battery_reversal = on_off(state)?,
         ["call-waiting", state] => config.call_waiting = on_off(state)?,
+        ["signal", "groundstart"] => config.signal = Signal::GroundStart,
         ["stutter", state] => config.stutter = on_off(state)?,
         ["pulse", state] => config.pulse_detection = on_off(state)?,
         ["pulse-rule", "reverse"] => config.pulse_rule = PulseRule::Reverse,

@@ -152,7 +152,7 @@ async fn mistakes_are_answered_and_name_what_was_expected() {
     let missing = dir.path().join("no/such/file.wav");
     let cases = [
         (json!({"port": "9/9", "do": "offhook"}), "no port \"9/9\", expected 2/0"),
-        (json!({"port": "2/0", "do": "sing"}), "expected offhook, onhook, flash"),
+        (json!({"port": "2/0", "do": "sing"}), "expected offhook, onhook, ground, flash"),
         (json!({"do": "offhook"}), "no \"port\", expected"),
         (json!({"port": "2/0"}), "missing field `do`"),
         (json!({"port": "2/0", "do": "dial", "digits": "1"}), "is on hook, expected off hook"),
@@ -486,4 +486,18 @@ async fn a_wire_can_be_changed_over_lines_sock() {
     client.ask(json!({"port": "2/0", "do": "wire", "to_phone_db": -6.0})).await;
     line.write_audio(&sine()).unwrap();
     near(dbm0(&phone.capture_stop()), -6.0);
+}
+
+#[tokio::test]
+async fn a_trunk_seizes_a_ground_start_line() {
+    let plant = Plant::new();
+    let mut line = plant.add_line("2/0");
+    let phone = plant.phone("2/0").unwrap();
+    line.set_battery(false).unwrap(); // the tip is open at rest
+    phone.ground().unwrap();
+    assert_eq!(event(&mut line).await, LineEvent::RingGround);
+    line.set_battery(true).unwrap(); // acknowledged
+    assert_eq!(event(&mut line).await, LineEvent::OffHook);
+    line.set_battery(false).unwrap();
+    assert_eq!(event(&mut line).await, LineEvent::OnHook);
 }

@@ -38,6 +38,17 @@ pub enum Vmwi {
     Fsk,
 }
 
+/// How the far equipment asks for service and learns of a release.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Signal {
+    /// By closing the loop; power denial and tone tell it of a release.
+    #[default]
+    LoopStart,
+    /// By grounding the ring lead, for PBX trunks: the tip is open at rest, grounded to acknowledge or to announce a call, and
+    /// opened again to release. There is no disconnect tone.
+    GroundStart,
+}
+
 /// Configuration of one line. `None` in a timeout means infinity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LineConfig {
@@ -73,6 +84,8 @@ pub struct LineConfig {
     pub pulse_rule: PulseRule,
     /// `dial-peer terminator`: ends dialling at once, unless it is the first digit. IOS `#`.
     pub terminator: Option<char>,
+    /// `signal loopstart | groundstart`.
+    pub signal: Signal,
     /// `connection plar`: number called at off hook, without dial tone.
     pub plar: Option<String>,
     /// `battery-reversal`: reverse the loop when the far end answers, restore it when it hangs up.
@@ -110,6 +123,7 @@ impl Default for LineConfig {
             pulse_interdigit: ms(250),
             pulse_rule: PulseRule::Normal,
             terminator: Some('#'),
+            signal: Signal::LoopStart,
             plar: None,
             battery_reversal: true,
             call_waiting: true,

@@ -3,13 +3,16 @@
 use std::time::{Duration, Instant};
 
 use super::timers::Timer;
-use super::{Line, LineEventOut, State, Tone};
+use super::{Line, LineEventOut, Signal, State, Tone};
 
 /// Longest pulse train that is counted; anything longer is noise.
 const MAX_PULSES: u8 = 16;
 
 /// On hook without a call is believed after this time at the earliest: dial pulses are shorter.
 const ON_HOOK_CONFIRM: Duration = Duration::from_millis(150);
+
+/// A ground-start trunk has seen the grounded tip and closed its loop after this time at the latest.
+const GROUND_LOOP: Duration = Duration::from_secs(1);
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Hook {
@@ -77,6 +80,19 @@ impl Line {
         self.settle(now);
     }
 
+    /// The ring lead is grounded: a ground-start line is seized. The loop must close within a second.
+    pub fn handle_ring_ground(&mut self, now: Instant) {
+        self.handle_timeout(now);
+        if self.config.signal == Signal::GroundStart && self.state == State::Idle {
+            self.hook.off = true;
+            self.seize(now);
+            if !self.hook.raw_off {
+                self.timers.set(Timer::Hook, Some(now + GROUND_LOOP));
+            }
+        }
+        self.settle(now);
+    }
+
     /// A flash that the hardware recognised by itself.
     pub fn handle_flash(&mut self, now: Instant) {
         self.handle_timeout(now);
@@ -100,6 +116,8 @@ impl Line {
 
     fn hook_moved(&mut self, now: Instant, off: bool) {
         match (self.hook.off, off) {
+            // Without tip ground no loop current can flow: what was seen is not the subscriber.
+            (false, _) if self.state == State::Idle && self.config.signal == Signal::GroundStart => {}
             // A longer loop will count as off hook.
             (false, true) => {
                 let debounce = match self.state {
@@ -188,8 +206,10 @@ impl Line {
         ) {
             // Nothing to flash for: the subscriber wants to start anew.
             self.release(now);
-            self.hook.off = true;
-            self.seize(now);
+            if self.config.signal == Signal::LoopStart {
+                self.hook.off = true;
+                self.seize(now);
+            }
         }
     }
 

@@ -49,7 +49,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::time::{Duration, Instant};
 
-pub use config::{CallerIdAlerting, LineConfig, PulseRule, TimerInfo, Vmwi};
+pub use config::{CallerIdAlerting, LineConfig, PulseRule, Signal, TimerInfo, Vmwi};
 use hook::Hook;
 pub use output::{Caller, LineEventOut, Output, RingError, RingOutcome, RingPattern, Tone};
 use ring::Ringer;
@@ -132,6 +132,7 @@ pub struct Line {
     /// Tone after the open loop of power denial.
     tone_after_battery: Option<Tone>,
     reversed: bool,
+    fed: bool,
     lamp: bool,
     message_waiting: bool,
     /// The telephone has not been told the present message state by data.
@@ -145,7 +146,7 @@ pub struct Line {
 impl Line {
     /// A line in service, on hook, without messages.
     pub fn new(config: LineConfig) -> Self {
-        Self {
+        let mut line = Self {
             config,
             state: State::Idle,
             hook: Hook::default(),
@@ -155,6 +156,7 @@ impl Line {
             tone: Tone::None,
             tone_after_battery: None,
             reversed: false,
+            fed: true,
             lamp: false,
             message_waiting: false,
             vmwi_due: false,
@@ -162,7 +164,9 @@ impl Line {
             held: false,
             waiting: false,
             out: VecDeque::new(),
-        }
+        };
+        line.settle_battery();
+        line
     }
 
     /// Takes the next thing to do, oldest first.
@@ -189,6 +193,7 @@ impl Line {
             LineEvent::OffHook => self.handle_hook(now, true),
             LineEvent::OnHook => self.handle_hook(now, false),
             LineEvent::Flash => self.handle_flash(now),
+            LineEvent::RingGround => self.handle_ring_ground(now),
             LineEvent::Pulse(breaks) => self.handle_pulses(now, breaks),
             LineEvent::Removed => self.shutdown(now, true),
         }
@@ -277,6 +282,7 @@ impl Line {
             State::Collecting | State::Routing | State::Alerting => {
                 self.fail(now, tone, self.config.wait_release);
             }
+            State::Connected if self.config.signal == Signal::GroundStart => self.release(now),
             State::Connected => {
                 self.fail(now, tone, self.config.call_disconnect);
                 self.deny_power(now, tone);
@@ -479,8 +485,8 @@ impl Line {
 
     fn battery_expired(&mut self, now: Instant) {
         if self.hook.battery_open() {
-            self.out.push_back(Output::Battery(true));
             self.hook.battery_back();
+            self.settle_battery();
             self.timers.set(Timer::Battery, Some(now + BATTERY_SETTLE));
             return;
         }
@@ -517,9 +523,8 @@ impl Line {
     fn release(&mut self, now: Instant) {
         let was_in_use = !matches!(self.state, State::Idle | State::OutOfService);
         self.silence_ringer();
-        self.enter(State::Idle);
         self.end_battery(now);
-        self.idle_since = Some(now);
+        self.rest(now);
         self.digits.clear();
         self.held = false;
         self.waiting = false;
@@ -529,6 +534,16 @@ impl Line {
         if was_in_use {
             self.vmwi_due |= self.config.vmwi == Vmwi::Fsk && self.message_waiting;
             self.event(LineEventOut::Released);
+        }
+    }
+
+    fn rest(&mut self, now: Instant) {
+        self.enter(State::Idle);
+        self.idle_since = Some(now);
+        if self.config.signal == Signal::GroundStart {
+            // The tip is opened: whatever the far end does, no current flows.
+            self.hook = Hook::default();
+            self.timers.set(Timer::Hook, None);
         }
     }
 
@@ -581,7 +596,7 @@ impl Line {
             self.tone_after_battery = Some(tone);
             self.hook.open_battery();
             self.timers.set(Timer::Hook, None);
-            self.out.push_back(Output::Battery(false));
+            self.settle_battery();
             self.timers.set(Timer::Battery, Some(now + length));
         }
     }
@@ -593,10 +608,8 @@ impl Line {
         }
         self.tone_after_battery = None;
         self.timers.set(Timer::Battery, None);
-        if self.hook.battery_open() {
-            self.out.push_back(Output::Battery(true));
-        }
         self.hook_resumed(now);
+        self.settle_battery();
     }
 
     /// Changes state; the timer of the old state dies with it, and so does a half-dialled pulse digit.
@@ -629,8 +642,20 @@ impl Line {
         self.out.push_back(Output::Event(event));
     }
 
+    /// The loop is fed, except in power denial and on a ground-start line at rest.
+    fn settle_battery(&mut self) {
+        let rests = matches!(self.state, State::Idle | State::OutOfService);
+        let open = self.hook.battery_open() || (rests && self.config.signal == Signal::GroundStart);
+        let fed = !open;
+        if self.fed != fed {
+            self.fed = fed;
+            self.out.push_back(Output::Battery(fed));
+        }
+    }
+
     /// What follows from the state alone: a waiting call needs a conversation, lamp and message data an idle line.
     fn settle(&mut self, now: Instant) {
+        self.settle_battery();
         let idle = self.state == State::Idle;
         let lamp = idle && self.message_waiting && self.config.vmwi == Vmwi::DcVoltage;
         if self.lamp != lamp {

@@ -146,8 +146,7 @@ impl Line {
         if self.state == State::Ringing {
             self.silence_ringer();
             self.timers.set(Timer::Ringing, None);
-            self.enter(State::Idle);
-            self.idle_since = Some(now);
+            self.rest(now);
         } else if std::mem::take(&mut self.waiting) {
             self.timers.set(Timer::Ringing, None);
             if self.tone == Tone::CallWaiting {

@@ -41,7 +41,10 @@ impl Board {
         }
         let delay = self.pool.plan(self.now, port as u16, self.load[port], pattern);
         self.first_ring[port] = None;
-        self.lines[port].ring(self.now, pattern.clone().delayed(delay), Caller::default()).unwrap();
+        if self.lines[port].ring(self.now, pattern.clone().delayed(delay), Caller::default()).is_err() {
+            // The handset is being lifted at this moment.
+            self.pool.end(self.now, port as u16);
+        }
         self.drain(port);
         delay
     }

@@ -63,6 +63,17 @@ impl Phone {
         self.hook(false)
     }
 
+    /// Grounds the ring lead and closes the loop, as the trunk of a PBX does to seize a ground-start line.
+    ///
+    /// # Errors
+    /// As [`off_hook`](Self::off_hook).
+    pub fn ground(&self) -> Result<(), PlantError> {
+        self.change(|line| match line.ground() {
+            Some(events) => (Ok(()), events),
+            None => (Err(PlantError::EventsFull { port: self.port.clone() }), vec![]),
+        })
+    }
+
     /// Presses the hook for `length` (a usual button: 100 ms in Europe, 400 ms in North America).
     ///
     /// # Errors

@@ -432,6 +432,17 @@ impl LineState {
         Some(events)
     }
 
+    /// Ring ground, then the handset's way up.
+    pub(super) fn ground(&mut self) -> Option<Vec<PhoneEventKind>> {
+        if self.present && self.events.len() + 1 >= MAX_EVENTS {
+            return None;
+        }
+        if self.present {
+            self.push(LineEvent::RingGround);
+        }
+        self.hook(true)
+    }
+
     /// Breaks or mends the loop under a lifted handset (dial, flash button); `false` when the gateway's queue is full.
     pub(super) fn switch(&mut self, closed: bool) -> bool {
         // Mending always succeeds: a flash must not leave the telephone dead.
@@ -574,7 +585,10 @@ impl LineState {
         if !self.present || now == before {
             return;
         }
-        let event = if now { LineEvent::OffHook } else { LineEvent::OnHook };
+        self.push(if now { LineEvent::OffHook } else { LineEvent::OnHook });
+    }
+
+    fn push(&mut self, event: LineEvent) {
         // The port's own battery may toggle without bound while nobody polls: keep the newest state.
         if self.events.len() >= MAX_EVENTS {
             self.events.clear();

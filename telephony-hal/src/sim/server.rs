@@ -15,6 +15,7 @@
 //! | `do` | other keys | effect |
 //! |---|---|---|
 //! | `offhook`, `onhook` | | the handset; `offhook` answers a ringing telephone |
+//! | `ground` | | seizes a ground-start line: ring ground, then off hook |
 //! | `flash` | `ms` (400; 1–5000) | hook button; answered when done |
 //! | `dial` | `digits` | DTMF keys `0-9*#A-D`, `,` = 1 s pause; event `dialled` when sent |
 //! | `pulse` | `digits` | rotary dial; answered when done |
@@ -29,7 +30,6 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -37,7 +37,8 @@ use serde_json::{Map, Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{Semaphore, broadcast, mpsc};
+use tokio::sync::{broadcast, mpsc};
+use tokio::task::JoinSet;
 use tracing::{debug, warn};
 
 use super::{PhoneEvent, Plant, Start, Wire};
@@ -93,7 +94,8 @@ impl Server {
     /// # Errors
     /// None at present: failures to accept are logged and tried again.
     pub async fn run(self) -> io::Result<()> {
-        let clients = Arc::new(Semaphore::new(MAX_CLIENTS));
+        // Clients end with the server.
+        let mut clients = JoinSet::new();
         loop {
             let stream = match self.listener.accept().await {
                 Ok((stream, _)) => stream,
@@ -103,21 +105,14 @@ impl Server {
                     continue;
                 }
             };
-            match Arc::clone(&clients).try_acquire_owned() {
-                Ok(permit) => {
-                    let plant = self.plant.clone();
-                    let events = plant.subscribe();
-                    tokio::spawn(async move {
-                        client(plant, events, stream).await;
-                        drop(permit);
-                    });
-                }
-                Err(_) => {
-                    let error = error(format!("{MAX_CLIENTS} clients are connected, expected one to leave"));
-                    // The refused client's buffer is empty: one line fits without waiting.
-                    if let Err(error) = stream.try_write(line(&error).as_bytes()) {
-                        debug!(%error, "refused client not told");
-                    }
+            while clients.try_join_next().is_some() {}
+            if clients.len() < MAX_CLIENTS {
+                clients.spawn(client(self.plant.clone(), self.plant.subscribe(), stream));
+            } else {
+                let error = error(format!("{MAX_CLIENTS} clients are connected, expected one to leave"));
+                // The refused client's buffer is empty: one line fits without waiting.
+                if let Err(error) = stream.try_write(line(&error).as_bytes()) {
+                    debug!(%error, "refused client not told");
                 }
             }
         }
@@ -274,7 +269,8 @@ async fn answer(plant: &Plant, text: &str) -> Value {
 }
 
 async fn act(plant: &Plant, request: &Request) -> Result<Map<String, Value>, String> {
-    const ACTIONS: &str = "offhook, onhook, flash, dial, pulse, record, stop, play, wire, status or ports";
+    const ACTIONS: &str =
+        "offhook, onhook, ground, flash, dial, pulse, record, stop, play, wire, status or ports";
     let mut done = Map::from_iter([("event".to_owned(), "done".into())]);
     if request.action == "ports" {
         done.insert("ports".to_owned(), plant.ports().into());
@@ -288,6 +284,7 @@ async fn act(plant: &Plant, request: &Request) -> Result<Map<String, Value>, Str
     let result = match request.action.as_str() {
         "offhook" => phone.off_hook(),
         "onhook" => phone.on_hook(),
+        "ground" => phone.ground(),
         "flash" => match request.ms.unwrap_or(400) {
             ms @ 1..=5000 => phone.flash(Duration::from_millis(ms)).await,
             ms => return Err(format!("\"ms\" is {ms}, expected 1 to 5000")),
