@@ -29,7 +29,7 @@ static struct vline_span *vline_span_new(struct vline_board *b, unsigned int end
 		struct dahdi_chan *c = &s->store[i];
 
 		s->chans[i] = c;
-		snprintf(c->name, sizeof(c->name), "%s/%u", s->span.name, i + 1);
+		snprintf(c->name, sizeof(c->name), "%.30s/%u", s->span.name, i + 1);
 		c->chanpos = i + 1;
 		c->pvt = s;
 		c->readchunk = c->sreadchunk;
