@@ -14,6 +14,7 @@
 //! | [`num_exp`] | `num-exp` |
 //! | [`translation`], [`regex`] | `voice translation-rule` |
 //! | [`cause`] | Q.850 causes and SIP statuses |
+//! | [`class`] | `voice class e164-pattern-map`, `voice class dpg` |
 //! | [`cor`] | class of restriction |
 //!
 //! ```
@@ -51,6 +52,7 @@
 #![forbid(unsafe_code)]
 
 pub mod cause;
+pub mod class;
 pub mod cor;
 pub mod digits;
 pub mod hunt;

@@ -147,6 +147,12 @@ impl Table {
             .collect()
     }
 
+    /// The peer with this tag if it takes outbound calls, whatever the number: for dial peer groups.
+    pub fn outbound_peer(&self, tag: u32) -> Option<OutboundMatch<'_>> {
+        let peer = self.peer(tag).filter(|peer| takes_outbound(peer))?;
+        Some(OutboundMatch { peer, explicit: 0, wild: 0 })
+    }
+
     /// What the digits collected so far mean, for telephones and overlap receiving.
     ///
     /// [`Progress::Full`]: route now. [`Progress::Open`]: route after the interdigit timeout or terminator.
