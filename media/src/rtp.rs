@@ -16,7 +16,10 @@
 
 pub mod event;
 pub mod jitter;
+pub mod noise;
+pub mod rtcp;
 mod stats;
+pub mod stream;
 
 pub use stats::{Reception, Report};
 

@@ -97,7 +97,7 @@ fn every_digit_is_heard_with_its_length() {
     }
 }
 
-//= Q.24 annex A: levels, here the wider -3 to -40 dBm0 of each tone.
+// Q.24 annex A: levels, here the wider -3 to -40 dBm0 of each tone.
 #[test]
 fn levels_from_minus_3_to_minus_40_dbm0_are_heard_and_minus_46_is_not() {
     for level in [-3.0, -10.0, -20.0, -30.0, -40.0] {
@@ -107,7 +107,7 @@ fn levels_from_minus_3_to_minus_40_dbm0_are_heard_and_minus_46_is_not() {
     assert_eq!(digits(&all(0, 50, |l, h| pair(l, h, -46.0, -46.0, 50.0))), "");
 }
 
-//= Q.24 annex A: accept tones of 40 ms and more, reject those of 23 ms and less.
+// Q.24 annex A: accept tones of 40 ms and more, reject those of 23 ms and less.
 #[test]
 fn tones_of_40_ms_are_heard_at_any_place_and_of_23_ms_nowhere() {
     for lead in (0..80).step_by(3) {
@@ -135,7 +135,7 @@ fn pauses_of_30_ms_part_digits_and_interruptions_of_10_ms_do_not() {
     }
 }
 
-//= Q.24 annex A: accept a deviation of 1.5 % (+ 2 Hz), reject 3.5 %.
+// Q.24 annex A: accept a deviation of 1.5 % (+ 2 Hz), reject 3.5 %.
 #[test]
 fn deviation_is_told_from_another_frequency() {
     for sign in [-1.0, 1.0] {

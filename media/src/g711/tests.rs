@@ -81,7 +81,7 @@ fn table_corners_are_those_of_the_recommendation() {
     assert_eq!(encode_sample(Law::A, i16::MAX), 0xAA);
 }
 
-//= G.711 table 5 and 6: the sequence of octets that is a 1 kHz sine of 0 dBm0.
+// G.711 table 5 and 6: the sequence of octets that is a 1 kHz sine of 0 dBm0.
 #[test]
 fn the_digital_milliwatt_is_0_dbm0() {
     let sequences = [

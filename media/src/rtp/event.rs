@@ -158,7 +158,7 @@ impl EventSender {
         let timestamp = s.timestamp;
         let marker = std::mem::take(&mut s.first);
         let long = elapsed > 0xFFFF;
-        //= RFC 4733 2.5.1.3: a long-lasting event is sent as segments, each of the greatest duration.
+        // RFC 4733 2.5.1.3: a long-lasting event is sent as segments, each of the greatest duration.
         let payload = EventPayload {
             event: s.event,
             end: s.end.is_some() && !long,

@@ -186,6 +186,11 @@ impl JitterBuffer {
         self.play = Some(play);
     }
 
+    /// Forgets the stream, as when its source changes: the next packet begins anew. The counts go on.
+    pub fn reset(&mut self) {
+        self.play = None;
+    }
+
     /// Samples held and not yet played, as ms: the present delay.
     #[must_use]
     pub fn delay_ms(&self) -> u32 {

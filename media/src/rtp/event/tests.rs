@@ -40,7 +40,7 @@ fn digits_and_events_map_both_ways() {
     assert_eq!((Event::FLASH.digit(), Event::from_digit('!')), (None, None));
 }
 
-//= RFC 4733 5: the examples' form: event, E bit and volume, duration.
+// RFC 4733 5: the examples' form: event, E bit and volume, duration.
 #[test]
 fn octets_of_a_digit() {
     let packets = digit('1', 1000, 800);
@@ -75,7 +75,7 @@ fn a_digit_shorter_than_a_packet_is_sent_all_the_same() {
     assert_eq!(all(&packets), [Heard::Begin { event: Event(3) }, Heard::End { event: Event(3), samples: 1 }]);
 }
 
-//= RFC 4733 2.5.1.3: an event longer than 0xFFFF goes on in a segment whose timestamp is later by as much.
+// RFC 4733 2.5.1.3: an event longer than 0xFFFF goes on in a segment whose timestamp is later by as much.
 #[test]
 fn an_event_of_20_seconds_is_one_event() {
     let mut sender = EventSender::default();
