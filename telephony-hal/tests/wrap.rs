@@ -6,9 +6,12 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use telephony_hal::line::{Line, LineConfig, LineEventOut, Output, State};
-use telephony_hal::sim::{Plant, trunk_pair};
-use telephony_hal::wrap::{Erased, Faults, Faulty, LineWav, Record, Trace, Traced};
-use telephony_hal::{DChannel, DChannelEvent, ErrorKind, FxsLine, HalError, Lamp, LineEvent, wav};
+use telephony_hal::sim::{Plant, span_pair, tie_line, trunk_pair};
+use telephony_hal::wrap::{BearerTap, Erased, Faults, Faulty, LineWav, Record, Trace, Traced};
+use telephony_hal::{
+    BChannel, DChannel, DChannelEvent, ErrorKind, FxoLine, FxsLine, HalError, Lamp, LineEvent, Span,
+    SpanKind, wav,
+};
 
 fn poll<D: DChannel>(channel: &mut D) -> Option<DChannelEvent> {
     match channel.poll_event(&mut Context::from_waker(Waker::noop())) {
@@ -208,4 +211,54 @@ fn a_recording_that_cannot_be_written_does_not_harm_the_call() {
     a.send_frame(b"two").unwrap();
     assert_eq!(std::iter::from_fn(|| poll(&mut b)).count(), 2);
     assert!(a.into_parts().1.is_none());
+}
+
+#[test]
+fn bearers_are_recorded_and_muted() {
+    let (mut user, mut network) = span_pair(SpanKind::T1);
+    let mut here = Record::new(Erased(user.open_b(1).unwrap()), BearerTap::<Vec<u8>>::default());
+    let mut there = Faulty::new(network.open_b(1).unwrap(), Faults { mute: 500, ..Faults::default() }, 1);
+    let mut out = [0; 160];
+    let mut muted = 0;
+    for _ in 0..100 {
+        here.write(&[0x55; 160]).unwrap();
+        there.read(&mut out).unwrap();
+        muted += u64::from(out == [0xff; 160]);
+    }
+    assert_eq!(muted, there.injected());
+    assert!((25..75).contains(&muted), "{muted}");
+    there.set_faults(Faults::default());
+    there.write(&[1, 2, 3]).unwrap();
+    assert_eq!(here.read(&mut out).unwrap(), 3);
+    let tap = here.into_parts().1.unwrap();
+    assert_eq!(tap.sent, [0x55; 16_000]);
+    assert_eq!(tap.received, [1, 2, 3]);
+}
+
+#[test]
+fn an_exchange_line_is_traced_recorded_and_refused() {
+    let (mut exchange, port) = tie_line();
+    let wavs = LineWav::new(Cursor::new(vec![]), Cursor::new(vec![])).unwrap();
+    let mut seen = vec![];
+    let sink = |item: Traced<'_>| seen.push(format!("{item:?}"));
+    let mut port = Trace::new(Record::new(Erased(port), wavs), sink);
+    exchange.set_ringing(true).unwrap();
+    let _ = port.poll_event(&mut Context::from_waker(Waker::noop()));
+    port.set_hook(true).unwrap();
+    exchange.write_audio(&[4; 80]).unwrap();
+    assert_eq!(port.read_audio(&mut [0; 160]).unwrap(), 80);
+    port.write_audio(&[5; 160]).unwrap();
+    let (to, from) = port.into_inner().into_parts().1.unwrap().finish().unwrap();
+    assert_eq!(wav::read(&to.into_inner()[..]).unwrap(), [5; 160]);
+    assert_eq!(wav::read(&from.into_inner()[..]).unwrap(), [4; 80]);
+    assert_eq!(seen, ["Exchange(Ringing(true))", "Hook(true)"]);
+
+    let (mut exchange, port) = tie_line();
+    let mut port = Faulty::new(port, Faults { refuse: 1000, mute: 1000, ..Faults::default() }, 1);
+    assert_eq!(port.set_hook(true).unwrap_err().kind(), ErrorKind::Busy);
+    assert_eq!(poll_line(&mut exchange), None);
+    exchange.write_audio(&[4; 160]).unwrap();
+    let mut out = [1; 160];
+    port.read_audio(&mut out).unwrap();
+    assert_eq!(out, [0; 160]);
 }

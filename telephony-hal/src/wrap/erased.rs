@@ -2,7 +2,9 @@
 
 use std::task::{Context, Poll};
 
-use crate::{AnyError, DChannel, DChannelEvent, FxsCapabilities, FxsLine, Lamp, LineEvent};
+use crate::{
+    AnyError, BChannel, DChannel, DChannelEvent, FxoEvent, FxoLine, FxsCapabilities, FxsLine, Lamp, LineEvent,
+};
 
 /// A line or channel whose error type is [`AnyError`], so that different backends fit behind one `Box<dyn …>`.
 ///
@@ -25,6 +27,32 @@ impl<T: DChannel> DChannel for Erased<T> {
     }
     fn send_frame(&mut self, frame: &[u8]) -> Result<(), AnyError> {
         self.0.send_frame(frame).map_err(AnyError::new)
+    }
+}
+
+impl<T: BChannel> BChannel for Erased<T> {
+    type Error = AnyError;
+    fn write(&mut self, octets: &[u8]) -> Result<usize, AnyError> {
+        self.0.write(octets).map_err(AnyError::new)
+    }
+    fn read(&mut self, out: &mut [u8]) -> Result<usize, AnyError> {
+        self.0.read(out).map_err(AnyError::new)
+    }
+}
+
+impl<T: FxoLine> FxoLine for Erased<T> {
+    type Error = AnyError;
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<FxoEvent, AnyError>> {
+        self.0.poll_event(cx).map_err(AnyError::new)
+    }
+    fn set_hook(&mut self, off: bool) -> Result<(), AnyError> {
+        self.0.set_hook(off).map_err(AnyError::new)
+    }
+    fn write_audio(&mut self, samples: &[i16]) -> Result<usize, AnyError> {
+        self.0.write_audio(samples).map_err(AnyError::new)
+    }
+    fn read_audio(&mut self, out: &mut [i16]) -> Result<usize, AnyError> {
+        self.0.read_audio(out).map_err(AnyError::new)
     }
 }
 

@@ -8,7 +8,8 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
 use crate::{
-    DChannel, DChannelEvent, ErrorKind, FxsCapabilities, FxsLine, HalError, Lamp, LineEvent, MAX_FRAME,
+    BChannel, DChannel, DChannelEvent, ErrorKind, FxoEvent, FxoLine, FxsCapabilities, FxsLine, HalError,
+    Lamp, LineEvent, MAX_FRAME,
 };
 
 /// How often each fault happens, in thousandths of the occasions (0 to 1000; more counts as always).
@@ -26,7 +27,7 @@ pub struct Faults {
     pub refuse: u16,
     /// A hook transition is followed by one to four bounces; it ends in the right state.
     pub bounce: u16,
-    /// A block of audio is lost: written samples go nowhere, read samples are silence.
+    /// A block of audio is lost: written samples or octets go nowhere, read ones are silence (0 on lines, 0xff on bearers).
     pub mute: u16,
 }
 
@@ -234,5 +235,52 @@ impl<L: FxsLine> FxsLine for Faulty<L> {
 
     fn capabilities(&self) -> FxsCapabilities {
         self.inner.capabilities()
+    }
+}
+
+impl<B: BChannel> BChannel for Faulty<B> {
+    type Error = FaultyError<B::Error>;
+
+    fn write(&mut self, octets: &[u8]) -> Result<usize, Self::Error> {
+        if self.strikes(self.faults.mute) {
+            return Ok(octets.len());
+        }
+        self.inner.write(octets).map_err(FaultyError::Inner)
+    }
+
+    fn read(&mut self, out: &mut [u8]) -> Result<usize, Self::Error> {
+        let read = self.inner.read(out).map_err(FaultyError::Inner)?;
+        if self.strikes(self.faults.mute) {
+            out.fill(0xff);
+        }
+        Ok(read)
+    }
+}
+
+impl<L: FxoLine> FxoLine for Faulty<L> {
+    type Error = FaultyError<L::Error>;
+
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<FxoEvent, Self::Error>> {
+        self.inner.poll_event(cx).map_err(FaultyError::Inner)
+    }
+
+    fn set_hook(&mut self, off: bool) -> Result<(), Self::Error> {
+        self.refuses()?;
+        self.inner.set_hook(off).map_err(FaultyError::Inner)
+    }
+
+    fn write_audio(&mut self, samples: &[i16]) -> Result<usize, Self::Error> {
+        if self.strikes(self.faults.mute) {
+            return Ok(samples.len());
+        }
+        self.inner.write_audio(samples).map_err(FaultyError::Inner)
+    }
+
+    fn read_audio(&mut self, out: &mut [i16]) -> Result<usize, Self::Error> {
+        let read = self.inner.read_audio(out).map_err(FaultyError::Inner)?;
+        if self.strikes(self.faults.mute) {
+            out.fill(0);
+        }
+        Ok(read)
     }
 }

@@ -1,4 +1,4 @@
-//! Middleware around any line or channel: tracing, faults, recording, and one error type for all.
+//! Middleware around any line, bearer or channel: tracing, faults, recording, and one error type for all.
 //!
 //! Wrappers nest: `Trace::new(Record::new(trunk, pcap), to_log(name))` is itself a D channel.
 
@@ -11,5 +11,5 @@ mod trace;
 pub use erased::Erased;
 pub use faulty::{Faults, Faulty, FaultyError};
 pub use pcap::{CapturedFrame, PcapError, PcapWriter, Side, read_pcap};
-pub use record::{LineWav, Record};
+pub use record::{BearerTap, LineWav, Record};
 pub use trace::{Trace, Traced, to_log};

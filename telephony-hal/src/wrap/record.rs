@@ -8,9 +8,11 @@ use tracing::warn;
 
 use super::PcapWriter;
 use crate::wav::WavWriter;
-use crate::{DChannel, DChannelEvent, FxsCapabilities, FxsLine, Lamp, LineEvent};
+use crate::{
+    BChannel, DChannel, DChannelEvent, FxoEvent, FxoLine, FxsCapabilities, FxsLine, Lamp, LineEvent,
+};
 
-/// Records a D channel into a [`PcapWriter`], or a line into a [`LineWav`].
+/// Records a D channel into a [`PcapWriter`], a line or exchange line into a [`LineWav`], a bearer into a [`BearerTap`].
 ///
 /// A recording that can't be written stops with a warning; the channel goes on.
 ///
@@ -81,7 +83,7 @@ impl<D: DChannel, W: Write> DChannel for Record<D, PcapWriter<W>> {
     }
 }
 
-/// Two mono WAV files: what goes to the telephone, and what comes from it.
+/// Two mono WAV files: what goes to the telephone (out of the gateway), and what comes from it.
 #[derive(Debug)]
 pub struct LineWav<W: Write + Seek> {
     to_phone: WavWriter<W>,
@@ -143,5 +145,54 @@ impl<L: FxsLine, W: Write + Seek> FxsLine for Record<L, LineWav<W>> {
 
     fn capabilities(&self) -> FxsCapabilities {
         self.inner.capabilities()
+    }
+}
+
+impl<L: FxoLine, W: Write + Seek> FxoLine for Record<L, LineWav<W>> {
+    type Error = L::Error;
+
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<FxoEvent, L::Error>> {
+        self.inner.poll_event(cx)
+    }
+
+    fn set_hook(&mut self, off: bool) -> Result<(), L::Error> {
+        self.inner.set_hook(off)
+    }
+
+    fn write_audio(&mut self, samples: &[i16]) -> Result<usize, L::Error> {
+        let taken = self.inner.write_audio(samples)?;
+        self.record(|wav, _| wav.to_phone.write(samples.get(..taken).unwrap_or(samples)));
+        Ok(taken)
+    }
+
+    fn read_audio(&mut self, out: &mut [i16]) -> Result<usize, L::Error> {
+        let read = self.inner.read_audio(out)?;
+        self.record(|wav, _| wav.from_phone.write(out.get(..read).unwrap_or(out)));
+        Ok(read)
+    }
+}
+
+/// The octets of a bearer channel in both directions, as they are (headerless; `sox -t al` or `-t ul` plays them).
+#[derive(Clone, Debug, Default)]
+pub struct BearerTap<W: Write> {
+    /// What is sent.
+    pub sent: W,
+    /// What is received.
+    pub received: W,
+}
+
+impl<B: BChannel, W: Write> BChannel for Record<B, BearerTap<W>> {
+    type Error = B::Error;
+
+    fn write(&mut self, octets: &[u8]) -> Result<usize, B::Error> {
+        let taken = self.inner.write(octets)?;
+        self.record(|tap, _| tap.sent.write_all(octets.get(..taken).unwrap_or(octets)));
+        Ok(taken)
+    }
+
+    fn read(&mut self, out: &mut [u8]) -> Result<usize, B::Error> {
+        let read = self.inner.read(out)?;
+        self.record(|tap, _| tap.received.write_all(out.get(..read).unwrap_or(out)));
+        Ok(read)
     }
 }

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::task::{Context, Poll};
 
-use crate::{DChannel, DChannelEvent, FxsCapabilities, FxsLine, Lamp, LineEvent};
+use crate::{DChannel, DChannelEvent, FxoEvent, FxoLine, FxsCapabilities, FxsLine, Lamp, LineEvent};
 
 /// One thing that passed. Audio is not traced; [`Record`](super::Record) keeps it.
 #[derive(Debug)]
@@ -19,6 +19,10 @@ pub enum Traced<'a> {
     Sent(&'a [u8]),
     /// An event of a line.
     Line(LineEvent),
+    /// An event of an exchange line.
+    Exchange(FxoEvent),
+    /// The hook of an exchange line was set; `true` is off hook.
+    Hook(bool),
     /// Ringing voltage was set.
     Ringing(bool),
     /// Polarity was set; `true` is reversed.
@@ -31,7 +35,7 @@ pub enum Traced<'a> {
     Error(&'a dyn Error),
 }
 
-/// Shows everything that passes through a D channel or line to a function.
+/// Shows everything that passes through a D channel, a line or an exchange line to a function.
 ///
 /// The function runs inside each call: it must be quick and must not block.
 ///
@@ -147,5 +151,32 @@ impl<L: FxsLine, F: FnMut(Traced<'_>)> FxsLine for Trace<L, F> {
 
     fn capabilities(&self) -> FxsCapabilities {
         self.inner.capabilities()
+    }
+}
+
+impl<L: FxoLine, F: FnMut(Traced<'_>)> FxoLine for Trace<L, F> {
+    type Error = L::Error;
+
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<FxoEvent, L::Error>> {
+        let event = self.inner.poll_event(cx);
+        match &event {
+            Poll::Ready(Ok(event)) => (self.sink)(Traced::Exchange(*event)),
+            Poll::Ready(Err(error)) => (self.sink)(Traced::Error(error)),
+            Poll::Pending => {}
+        }
+        event
+    }
+
+    fn set_hook(&mut self, off: bool) -> Result<(), L::Error> {
+        let result = self.inner.set_hook(off);
+        self.done(result, Traced::Hook(off))
+    }
+
+    fn write_audio(&mut self, samples: &[i16]) -> Result<usize, L::Error> {
+        self.inner.write_audio(samples).inspect_err(|error| (self.sink)(Traced::Error(error)))
+    }
+
+    fn read_audio(&mut self, out: &mut [i16]) -> Result<usize, L::Error> {
+        self.inner.read_audio(out).inspect_err(|error| (self.sink)(Traced::Error(error)))
     }
 }
