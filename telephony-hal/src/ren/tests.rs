@@ -252,3 +252,26 @@ proptest! {
         prop_assert_eq!(lit, wanted.min(usize::from(budget) * 10));
     }
 }
+
+#[test]
+fn a_port_with_lit_lamp_goes_dark_before_its_own_bell() {
+    let now = Instant::now();
+    let mut pool = RenPool::new(Ren::whole(2));
+    let outputs = |pool: &mut RenPool| std::iter::from_fn(|| pool.poll_output()).collect::<Vec<_>>();
+    pool.lamp(now, 7, true);
+    assert_eq!(outputs(&mut pool), [PoolOutput::Lamp { port: 7, on: true }]);
+    pool.ring(now, 7, true);
+    assert_eq!(
+        outputs(&mut pool),
+        [PoolOutput::Lamp { port: 7, on: false }, PoolOutput::Ring { port: 7, on: true }]
+    );
+    pool.end(now, 7);
+    assert_eq!(
+        outputs(&mut pool),
+        [PoolOutput::Ring { port: 7, on: false }, PoolOutput::Lamp { port: 7, on: true }]
+    );
+    pool.lamp(now, 7, false);
+    pool.lamp(now, 7, false);
+    assert_eq!(outputs(&mut pool), [PoolOutput::Lamp { port: 7, on: false }]);
+    assert_eq!(pool.counters().in_use, Ren::ZERO);
+}
