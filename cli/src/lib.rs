@@ -32,6 +32,7 @@
 
 pub mod check;
 pub mod config;
+pub mod engine;
 pub mod grammar;
 pub mod render;
 pub mod session;
