@@ -167,7 +167,6 @@ struct vline_trunk_end {
 
 /* What one end is to be told, worked out once a tick. */
 struct vline_heard {
-	bool up;		/* the span is started */
 	u32 alarms;
 	bool bits;		/* the bits below came over the wire */
 	u8 rxbits[VLINE_MAX_CHANS];

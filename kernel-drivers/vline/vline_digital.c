@@ -155,7 +155,10 @@ static void digital_tell_bits(struct vline_span *s, const struct vline_heard *he
 
 static void digital_tell(struct vline_span *s, const struct vline_heard *heard)
 {
-	if (heard->up && (s->span.alarms & ~DAHDI_ALARM_LOOPBACK) != heard->alarms) {
+	/* DAHDI is taking the span down: the last word is its own. */
+	if (s->span.alarms & DAHDI_ALARM_NOTOPEN)
+		return;
+	if ((s->span.alarms & ~DAHDI_ALARM_LOOPBACK) != heard->alarms) {
 		s->span.alarms = heard->alarms;
 		dahdi_alarm_notify(&s->span);
 	}

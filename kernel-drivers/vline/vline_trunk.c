@@ -261,9 +261,8 @@ void vline_trunk_step(struct vline_board *b, struct vline_heard heard[2])
 	for (e = 0; e < 2; e++) {
 		int from = trunk_local_loop(b->end[e]) ? e : !e;
 
-		heard[e].up = trunk_up(b->end[e]);
 		heard[e].alarms = t->end[e].alarms;
-		heard[e].bits = heard[e].up && trunk_payload(b, e) && !t->end[!e].looped;
+		heard[e].bits = t->end[e].running && trunk_payload(b, e) && !t->end[!e].looped;
 		memcpy(heard[e].rxbits, t->end[from].txbits, sizeof(heard[e].rxbits));
 	}
 	spin_unlock_irqrestore(&t->lock, flags);

@@ -13,6 +13,10 @@
 
 #include "../../../kernel-drivers/vline/vline_uapi.h"
 
+/* The driver's clock may have this much to catch up with on a busy host, in
+ * milliseconds: so much shorter than set can a time seem. */
+#define CATCH_UP 256
+
 /* Prints "ok   WHAT" or "FAIL WHAT" with what was logged since the last one. */
 bool check(bool ok, const char *what, ...) __attribute__((format(printf, 2, 3)));
 /* Remembers a line, printed only when the next check fails. */
@@ -67,6 +71,7 @@ void test_errors(const char *cable, const char *a, const char *b, int slot);
 void test_maintenance(const char *a, const char *b, int slot);
 void test_bits(const char *a, const char *b, int slot);
 void test_channel_bank(const char *a, const char *b);
+void test_shutdown(const char *a, const char *b);
 void test_removal(const char *board, int chan);
 
 #endif

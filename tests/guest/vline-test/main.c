@@ -103,6 +103,7 @@ int main(int argc, char **argv)
 	test_bits("VLINE/e1-1/a", "VLINE/e1-1/b", 1);
 	test_bits("VLINE/e1-1/a", "VLINE/e1-1/b", 31);
 	test_channel_bank("VLINE/t1-0/a", "VLINE/t1-0/b");
+	test_shutdown("VLINE/t1-0/a", "VLINE/t1-0/b");
 	test_removal("analogue", port);
 	test_removal("e1-0", span_base("VLINE/e1-0/a") + 15);
 	printf("%d passed, %d failed\n", passed, failed);
