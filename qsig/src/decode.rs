@@ -10,13 +10,17 @@ use std::fmt::Write as _;
 
 use rasn::types::Any;
 
+use crate::diversion::Diversion;
 use crate::facility::{Facility, Item};
 use crate::lapd::{Control, Frame, SupervisoryKind, UnnumberedKind};
 use crate::mwi::{self, MsgCentreId, MwiRequest, MwiStatus, PartyNumber};
+use crate::name::Name;
+use crate::party::PresentedNumber;
 use crate::q931::{
     Cause, ChannelId, ChannelSelection, Element, Message, Number, ProgressIndicator, RestartIndicator, ie,
 };
 use crate::rose::{self, Code, Component, Problem, RejectedId};
+use crate::transfer::{Transfer, TransferKind};
 
 pub(crate) use names::call_state;
 pub use names::cause_text;
@@ -257,7 +261,11 @@ impl Lines {
                 match (mwi::parse_invoke(invoke), &invoke.argument) {
                     (Some(Ok(request)), _) => self.mwi(&request),
                     (Some(Err(_)), _) => self.deep(2, "mistyped argument"),
-                    (None, Some(argument)) => self.argument("Argument", &invoke.operation, argument),
+                    (None, Some(argument)) => match (Diversion::parse(invoke), Transfer::parse(invoke)) {
+                        (Some(diversion), _) => self.diversion(&diversion),
+                        (None, Some(transfer)) => self.transfer(&transfer),
+                        (None, None) => self.argument("Argument", &invoke.operation, argument),
+                    },
                     (None, None) => {}
                 }
             }
@@ -340,19 +348,86 @@ impl Lines {
             self.deep(2, format!("{what} = NULL"));
             return;
         }
-        match (operation.value(), octets) {
-            (Some(0..=3), &[0x80, length, ref text @ ..]) if text.len() == usize::from(length) => {
-                self.deep(2, "Name Presentation Allowed Simple");
-                self.deep(2, format!("Name = {}", printable(text)));
-            }
-            (Some(0..=3), &[0x82, length, ref text @ ..]) if text.len() == usize::from(length) => {
-                self.deep(2, "Name Presentation Restricted Simple");
-                self.deep(2, format!("Name = {}", printable(text)));
-            }
-            (Some(0..=3), [0x84, ..]) => self.deep(2, "Name Not Available"),
-            _ => self.deep(2, format!("{what} = 0x{}", hex(octets))),
+        let name =
+            operation.value().filter(|value| (0..=3).contains(value)).and_then(|_| Name::parse(argument));
+        match name {
+            Some(name) => self.name(&name, octets),
+            None => self.deep(2, format!("{what} = 0x{}", hex(octets))),
         }
     }
+
+    fn name(&mut self, name: &Name, octets: &[u8]) {
+        let form = if matches!(octets, [0x80 | 0x82, ..]) { "Simple" } else { "Extended" };
+        let (presentation, text) = match name {
+            Name::Allowed(text) => (format!("Name Presentation Allowed {form}"), Some(text)),
+            Name::Restricted(text) => (format!("Name Presentation Restricted {form}"), Some(text)),
+            Name::RestrictedUnknown => ("Name Presentation Restricted Null".to_owned(), None),
+            Name::NotAvailable => ("Name Not Available".to_owned(), None),
+        };
+        self.deep(2, presentation);
+        if let Some(text) = text {
+            self.deep(2, format!("Name = {}", shown(text)));
+        }
+    }
+
+    fn diversion(&mut self, diversion: &Diversion) {
+        match diversion {
+            Diversion::Leg1 { reason, nominated, .. } => {
+                self.deep(2, format!("Diversion Reason = {reason:?}"));
+                self.deep(2, format!("Nominated Number = {}", party(nominated)));
+            }
+            Diversion::Leg2 { counter, reason, original_reason, diverting, original_called, .. } => {
+                self.deep(2, format!("Diversion Counter = {counter}"));
+                self.deep(2, format!("Diversion Reason = {reason:?}"));
+                if let Some(reason) = original_reason {
+                    self.deep(2, format!("Original Diversion Reason = {reason:?}"));
+                }
+                for (what, number) in [("Diverting", diverting), ("Original Called", original_called)] {
+                    if let Some(number) = number {
+                        self.deep(2, format!("{what} Number = {}", presented(number)));
+                    }
+                }
+            }
+            Diversion::Leg3 { presentation_allowed, .. } => {
+                let text = if *presentation_allowed { "Allowed" } else { "Restricted" };
+                self.deep(2, format!("Presentation {text}"));
+            }
+        }
+        for (what, name) in diversion.names() {
+            self.deep(2, format!("{what} Name = {}", name.shown().map_or("not shown".to_owned(), shown)));
+        }
+    }
+
+    fn transfer(&mut self, transfer: &Transfer) {
+        if let TransferKind::Complete { end, alerting } = transfer.kind {
+            self.deep(
+                2,
+                format!("End Designation = {}", if end == 0 { "primaryEnd" } else { "secondaryEnd" }),
+            );
+            self.deep(2, format!("Call Status = {}", if alerting { "alerting" } else { "answered" }));
+        }
+        self.deep(2, format!("Redirection Number = {}", presented(&transfer.number)));
+        if let Some(name) = &transfer.name {
+            self.deep(
+                2,
+                format!("Redirection Name = {}", name.shown().map_or("not shown".to_owned(), shown)),
+            );
+        }
+    }
+}
+
+fn presented(number: &PresentedNumber) -> String {
+    match number {
+        PresentedNumber::Allowed(number) => party(number),
+        PresentedNumber::RestrictedNumber(number) => format!("{} (restricted)", party(number)),
+        PresentedNumber::Restricted => "restricted".to_owned(),
+        PresentedNumber::NotAvailable => "not available".to_owned(),
+    }
+}
+
+/// A peer's text on one line of a terminal.
+fn shown(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '.' } else { c }).collect()
 }
 
 fn operation(operation: &Code) -> String {

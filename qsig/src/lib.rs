@@ -63,20 +63,24 @@
 #![forbid(unsafe_code)]
 
 pub mod decode;
+pub mod diversion;
 pub mod facility;
 pub mod hdlc;
 pub mod lapd;
 pub mod mwi;
 pub mod name;
+mod party;
 pub mod q931;
 pub mod rose;
 mod span;
+pub mod transfer;
 
 pub use lapd::Side;
 pub use mwi::{
     BasicService, InvokeError, MsgCentreId, MwiAction, MwiAnswer, MwiDialect, MwiOutcome, MwiRequest,
     MwiStatus, OperationForm, PartyNumber,
 };
+pub use party::PresentedNumber;
 pub use span::{
     BchanOrder, CallDetail, CallError, CallEvent, CallId, CallInfo, CallRequest, CallState, Event,
     IndicationId, LineKind, MAX_CONNECTIONS, OperationId, RestartOnStart, RestartTarget, Span, SpanConfig,

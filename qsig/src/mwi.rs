@@ -2,11 +2,14 @@
 
 use bytes::Bytes;
 use rasn::types::{Any, OctetString};
-use rasn::{AsnType, Decode, Decoder as _, Encode};
+use rasn::{AsnType, Decode, Encode};
 use std::time::Duration;
 
 use crate::facility::{self, Interpretation};
-use crate::q931;
+pub use crate::party::PartyNumber;
+use crate::party::{
+    Digits, Enumerated, WireNumber, any, digits_of, from_wire, number, parse_number, text, to_wire,
+};
 use crate::rose::{Code, Component, Invoke, Problem};
 
 /// The three operations of the service.
@@ -38,48 +41,6 @@ impl MwiAction {
             82 => Self::Interrogate,
             _ => return None,
         })
-    }
-}
-
-/// A PartyNumber of Q.932 Addressing-Data-Elements. Digits are 0-9 and space, 1 to 20 of them.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum PartyNumber {
-    /// Unknown numbering plan: what most exchanges want.
-    Unknown(String),
-    /// Public (E.164). Type: 0 unknown, 1 international, 2 national, 3 network specific, 4 subscriber, 6 abbreviated.
-    Public {
-        /// Type of number.
-        ton: u8,
-        /// The digits.
-        digits: String,
-    },
-    /// Private. Type: 0 unknown, 1 level 2, 2 level 1, 3 PTN specific, 4 local, 6 abbreviated.
-    Private {
-        /// Type of number.
-        ton: u8,
-        /// The digits.
-        digits: String,
-    },
-    /// NSAP, data, telex or national standard number: the BER element as it came.
-    Other(Bytes),
-}
-
-impl PartyNumber {
-    /// The digits, empty for [`PartyNumber::Other`].
-    pub fn digits(&self) -> &str {
-        match self {
-            Self::Unknown(digits) | Self::Public { digits, .. } | Self::Private { digits, .. } => digits,
-            Self::Other(_) => "",
-        }
-    }
-
-    /// Type and plan as Q.931's number elements code them.
-    pub fn plan(&self) -> q931::NumberPlan {
-        match *self {
-            Self::Unknown(_) | Self::Other(_) => q931::NumberPlan::UNKNOWN,
-            Self::Public { ton, .. } => q931::NumberPlan { type_of_number: ton, plan: 1 },
-            Self::Private { ton, .. } => q931::NumberPlan { type_of_number: ton, plan: 9 },
-        }
     }
 }
 
@@ -336,36 +297,9 @@ pub enum InvokeError {
 
 // ---- wire forms ----
 
-/// NumericString contents. Declared as octets: rasn's NumericString refuses what some exchanges send (`*`, `#`).
-#[derive(AsnType, Decode, Encode, Clone, Debug, PartialEq, Eq)]
-#[rasn(delegate, tag(universal, 18))]
-struct Digits(OctetString);
-
-/// An ENUMERATED of any value.
-#[derive(AsnType, Decode, Encode, Clone, Copy, Debug, PartialEq, Eq)]
-#[rasn(delegate, tag(universal, 10))]
-struct Enumerated(u8);
-
 #[derive(AsnType, Decode, Encode, Clone, Debug, PartialEq, Eq)]
 #[rasn(delegate, tag(universal, 24))]
 struct GeneralizedTime(OctetString);
-
-#[derive(AsnType, Decode, Encode, Clone, Debug, PartialEq, Eq)]
-struct TypedNumber {
-    ton: Enumerated,
-    digits: Digits,
-}
-
-#[derive(AsnType, Decode, Encode, Clone, Debug, PartialEq, Eq)]
-#[rasn(choice)]
-enum WireNumber {
-    #[rasn(tag(context, 0))]
-    Unknown(Digits),
-    #[rasn(tag(context, 1))]
-    Public(TypedNumber),
-    #[rasn(tag(context, 5))]
-    Private(TypedNumber),
-}
 
 /// The elements after basicService in an activation (and in an interrogation's result).
 #[derive(AsnType, Decode, Encode, Clone, Debug, PartialEq, Eq)]
@@ -509,50 +443,6 @@ fn parse_tail(service: BasicService, rest: &[Any], known: &[u8]) -> Option<(MwiS
     Some((status, extensions))
 }
 
-fn parse_number(element: &Any) -> Option<PartyNumber> {
-    match element.as_bytes() {
-        [0x82 | 0x83 | 0x84 | 0x88, ..] => {
-            Some(PartyNumber::Other(Bytes::copy_from_slice(element.as_bytes())))
-        }
-        octets => rasn::ber::decode(octets).ok().and_then(from_wire),
-    }
-}
-
-fn from_wire(number: WireNumber) -> Option<PartyNumber> {
-    Some(match number {
-        WireNumber::Unknown(digits) => PartyNumber::Unknown(text(&digits.0)?),
-        WireNumber::Public(n) => PartyNumber::Public { ton: n.ton.0, digits: text(&n.digits.0)? },
-        WireNumber::Private(n) => PartyNumber::Private { ton: n.ton.0, digits: text(&n.digits.0)? },
-    })
-}
-
-fn to_wire(number: &PartyNumber) -> Result<WireNumber, InvokeError> {
-    let typed =
-        |ton: u8, digits: &str| Ok(TypedNumber { ton: Enumerated(ton), digits: digits_of(digits, 20)? });
-    match number {
-        PartyNumber::Unknown(digits) => Ok(WireNumber::Unknown(digits_of(digits, 20)?)),
-        PartyNumber::Public { ton, digits } => Ok(WireNumber::Public(typed(*ton, digits)?)),
-        PartyNumber::Private { ton, digits } => Ok(WireNumber::Private(typed(*ton, digits)?)),
-        PartyNumber::Other(_) => Err(InvokeError::BadNumber(String::new())),
-    }
-}
-
-fn number(number: &PartyNumber) -> Result<Any, InvokeError> {
-    match number {
-        PartyNumber::Other(octets) => Ok(Any::new(octets.to_vec())),
-        number => Ok(any(&to_wire(number)?)),
-    }
-}
-
-fn digits_of(digits: &str, most: usize) -> Result<Digits, InvokeError> {
-    let fits = (1..=most).contains(&digits.len());
-    if fits && digits.bytes().all(|octet| octet.is_ascii_digit() || octet == b' ') {
-        Ok(Digits(OctetString::from_slice(digits.as_bytes())))
-    } else {
-        Err(InvokeError::BadNumber(digits.to_owned()))
-    }
-}
-
 fn tail(status: &MwiStatus, elements: &mut Vec<Any>) -> Result<(), InvokeError> {
     match &status.message_centre {
         Some(MsgCentreId::Integer(value)) => elements.push(any(&Tail::CentreInteger(*value))),
@@ -592,13 +482,4 @@ fn tail(status: &MwiStatus, elements: &mut Vec<Any>) -> Result<(), InvokeError> 
         elements.push(any(&Tail::Priority(value)));
     }
     Ok(())
-}
-
-fn text(octets: &OctetString) -> Option<String> {
-    octets.iter().all(|c| (0x20..0x7F).contains(c)).then(|| octets.iter().copied().map(char::from).collect())
-}
-
-/// BER of one of the types above; rasn refuses none of their values.
-fn any<T: Encode>(value: &T) -> Any {
-    Any::new(rasn::ber::encode(value).unwrap_or_default())
 }

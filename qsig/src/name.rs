@@ -100,7 +100,7 @@ impl Name {
 
 #[derive(AsnType, Decode, Encode, Clone, Debug, PartialEq, Eq)]
 #[rasn(choice)]
-enum WireName {
+pub(crate) enum WireName {
     #[rasn(tag(context, 0))]
     Allowed(OctetString),
     #[rasn(tag(context, 1))]
@@ -116,7 +116,7 @@ enum WireName {
 }
 
 #[derive(AsnType, Decode, Encode, Clone, Debug, PartialEq, Eq)]
-struct NameSet {
+pub(crate) struct NameSet {
     data: OctetString,
     /// Absent: ISO 8859-1.
     character_set: Option<u8>,
@@ -126,7 +126,7 @@ const MAX_OCTETS: usize = 50;
 const BMP: u8 = 8;
 const UTF_8: u8 = 9;
 
-fn from_wire(name: WireName) -> Option<Name> {
+pub(crate) fn from_wire(name: WireName) -> Option<Name> {
     Some(match name {
         WireName::Allowed(data) => Name::Allowed(latin1(&data)),
         WireName::AllowedSet(set) => Name::Allowed(set_text(&set)?),
@@ -155,7 +155,7 @@ fn latin1(octets: &[u8]) -> String {
     octets.iter().copied().map(char::from).collect()
 }
 
-fn to_wire(name: &Name) -> WireName {
+pub(crate) fn to_wire(name: &Name) -> WireName {
     let (text, restricted) = match name {
         Name::Allowed(text) => (text, false),
         Name::Restricted(text) => (text, true),

@@ -121,6 +121,32 @@ fn answers_are_named() {
             "Name = Alice"
         ]
     );
+    assert_eq!(
+        rows("a121020101020115301902010 10a0103a108a006800432303035a30780054361726f6c"),
+        [
+            "Component = Invoke component",
+            "Invoke Id = 1",
+            "Operation = divertingLegInformation2 (21)",
+            "Diversion Counter = 1",
+            "Diversion Reason = NoReply",
+            "Diverting Number = '2005'",
+            "Redirecting Name = Carol"
+        ]
+    );
+    assert_eq!(
+        rows("a11c02010202010c30140a0100a0098004323030390a01038004446f7261"),
+        [
+            "Component = Invoke component",
+            "Invoke Id = 2",
+            "Operation = callTransferComplete (12)",
+            "End Designation = primaryEnd",
+            "Call Status = answered",
+            "Redirection Number = '2009'",
+            "Redirection Name = Dora"
+        ]
+    );
+    // A name cannot write control characters into a terminal.
+    assert_eq!(rows("a10a020101020100 80021b63").last().map(String::as_str), Some("Name = .c"));
     assert_eq!(rows("a103ff"), ["0xA103FF - not decoded"]);
 }
 
