@@ -108,6 +108,53 @@ impl DialPeerHunt {
     }
 }
 
+/// `voice hunt`: after which causes a failed call is tried on the next peer.
+///
+/// Without configuration every failure goes on but a busy user (17), an unallocated number (1) and an invalid one
+/// (28): those would fail on every way. [`DialPeer::huntstop`](crate::DialPeer::huntstop) goes before all this.
+///
+/// ```
+/// use dialpeer::hunt::VoiceHunt;
+///
+/// let mut hunt = VoiceHunt::default();
+/// assert!(hunt.goes_on(34) && !hunt.goes_on(17));
+/// assert!(hunt.set("user-busy", true));
+/// assert!(hunt.goes_on(17));
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct VoiceHunt {
+    /// `voice hunt user-busy`
+    pub user_busy: bool,
+    /// `voice hunt unassigned-number`
+    pub unassigned_number: bool,
+    /// `voice hunt invalid-number`
+    pub invalid_number: bool,
+}
+
+impl VoiceHunt {
+    /// Whether a call that failed with this Q.850 cause is tried on the next peer.
+    pub fn goes_on(self, cause: u8) -> bool {
+        match cause {
+            1 => self.unassigned_number,
+            17 => self.user_busy,
+            28 => self.invalid_number,
+            _ => true,
+        }
+    }
+
+    /// `voice hunt WORD` or `no voice hunt WORD`, `all` being every word; `false` for a word that is none.
+    pub fn set(&mut self, word: &str, on: bool) -> bool {
+        match word.to_ascii_lowercase().as_str() {
+            "user-busy" => self.user_busy = on,
+            "unassigned-number" => self.unassigned_number = on,
+            "invalid-number" => self.invalid_number = on,
+            "all" => *self = Self { user_busy: on, unassigned_number: on, invalid_number: on },
+            _ => return false,
+        }
+        true
+    }
+}
+
 /// One criterion of an order; the same kind always stands in the same place.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Order {
@@ -342,6 +389,19 @@ mod tests {
             assert_eq!(scheme.number(), number);
         }
         assert_eq!(DialPeerHunt::from_number(8), None);
+    }
+
+    #[test]
+    fn a_call_goes_on_to_the_next_peer_unless_every_way_would_fail() {
+        let mut hunt = VoiceHunt::default();
+        let stops = |hunt: VoiceHunt| (1..=127).filter(|cause| !hunt.goes_on(*cause)).collect::<Vec<u8>>();
+        assert_eq!(stops(hunt), [1, 17, 28]);
+        assert!(hunt.set("User-Busy", true));
+        assert_eq!(stops(hunt), [1, 28]);
+        assert!(hunt.set("all", true) && stops(hunt).is_empty());
+        assert!(hunt.set("unassigned-number", false) && hunt.set("invalid-number", false));
+        assert_eq!(stops(hunt), [1, 28]);
+        assert!(!hunt.set("weather", true));
     }
 
     #[test]

@@ -20,7 +20,8 @@ pub const MAX_EXTRA: usize = 256;
 /// Reads a message-summary body.
 ///
 /// Taken besides what RFC 3842 5.2 says: `Messages-Waiting` alone; lines ending in CRLF, LF, CR or nothing; blank
-/// lines and spaces anywhere; names and values in any case; lines in any order; a count without `/old`; a byte
+/// lines and spaces anywhere; names and values in any case; `Message-Waiting`;
+/// lines in any order; a count without `/old`; a byte
 /// order mark; octets 0 at the end; octets outside UTF-8 (replaced by U+FFFD). A repeated `Messages-Waiting` or
 /// `Message-Account` does not change the first and is kept in [`Summary::extra`].
 ///
@@ -320,7 +321,7 @@ impl Reader {
         }
         let name = String::from_utf8_lossy(name).into_owned();
         let value = String::from_utf8_lossy(value).into_owned();
-        if name.eq_ignore_ascii_case("Messages-Waiting") && self.status.is_none() {
+        if is_status(&name) && self.status.is_none() {
             self.status = Some(status(&value)?);
             return Ok(());
         }
@@ -332,8 +333,7 @@ impl Reader {
     }
 
     fn count_or_extra(&mut self, line: usize, name: String, value: String) -> Result<(), SummaryError> {
-        let reserved =
-            ["Messages-Waiting", "Message-Account"].iter().any(|known| name.eq_ignore_ascii_case(known));
+        let reserved = is_status(&name) || name.eq_ignore_ascii_case("Message-Account");
         let class = MessageClass::from_name(&name);
         let known = !matches!(class, MessageClass::Other(_));
         let counts = if reserved || (self.tail && !known) { Counts::Other } else { counts(&value, known) };
@@ -355,6 +355,11 @@ impl Reader {
         }
         Ok(())
     }
+}
+
+/// `Messages-Waiting`, and as senders misspell it.
+fn is_status(name: &str) -> bool {
+    name.eq_ignore_ascii_case("Messages-Waiting") || name.eq_ignore_ascii_case("Message-Waiting")
 }
 
 fn status(value: &str) -> Result<bool, SummaryError> {
@@ -407,7 +412,8 @@ fn count(text: &str) -> Result<u32, bool> {
 fn begins_with_known_name(text: &[u8]) -> bool {
     let Some(colon) = memchr::memchr(b':', text) else { return false };
     let name = String::from_utf8_lossy(trim(text.get(..colon).unwrap_or_default()));
-    ["Messages-Waiting", "Message-Account"].iter().any(|known| name.eq_ignore_ascii_case(known))
+    is_status(&name)
+        || name.eq_ignore_ascii_case("Message-Account")
         || !matches!(MessageClass::from_name(&name), MessageClass::Other(_))
 }
 

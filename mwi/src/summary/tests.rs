@@ -70,6 +70,7 @@ fn bodies_as_voice_mail_systems_send_them_are_read() {
     assert!(twice.waiting);
     assert_eq!(twice.account.as_deref(), Some("a"));
     assert_eq!(twice.extra.len(), 2);
+    assert_eq!(parse(b"Message-Waiting: yes\r\n"), Ok(Summary::new(true)));
     // Largest count.
     assert_eq!(
         parse(b"Messages-Waiting: yes\nVoice-Message: 4294967295/0").unwrap().classes,
