@@ -55,6 +55,8 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "rsip")]
+pub mod compat;
 pub mod digest;
 pub mod message;
 pub mod net;
