@@ -39,6 +39,7 @@
 
 mod config;
 mod hook;
+mod national;
 mod output;
 mod ring;
 #[cfg(test)]
