@@ -10,6 +10,7 @@ use super::{
     Endpoint, Event, ServerTransactionId, TransactionGone, TransactionTimers, is_in_dialog_only,
     response_flow,
 };
+use crate::config::Timers;
 use crate::flow::Flow;
 use crate::message::{Facts, Message, Method, Reply, ResponseContext, encode_response};
 use crate::validate::{check, options_reply};
@@ -52,6 +53,9 @@ pub(super) struct Server {
 
 impl Endpoint {
     /// Sends a response.
+    ///
+    /// To a non-INVITE no provisional response but a late 100 is sent, and no 408 (RFC 4320): such replies are accepted and not sent, and a 408 ends
+    /// the transaction in silence.
     ///
     /// 1xx may be sent several times; a final response ends the transaction's waiting, and its repetitions are the
     /// endpoint's business from then on. To an INVITE further 2xx are accepted (RFC 6026 7.1).
@@ -283,6 +287,21 @@ impl Endpoint {
             State::Completed | State::Confirmed => false,
         };
         let request = server.request.clone().filter(|_| may_answer).ok_or(TransactionGone)?;
+        if !server.invite {
+            let waited = now.saturating_duration_since(server.received);
+            //= RFC 4320 4.1: "A SIP element MUST NOT send any provisional response with a Status-Code other than 100 to a non-INVITE request."
+            //= RFC 4320 4.1: "A SIP element MUST NOT respond to a non-INVITE request with a Status-Code of 100 over any unreliable transport, such as
+            //= UDP, before the amount of time it takes a client transaction's Timer E to be reset to T2."
+            if status.is_provisional() && (status != 100 || waited < until_timer_e_is_t2(&self.config.timers))
+            {
+                return Ok(());
+            }
+            //= RFC 4320 4.2: "A transaction-stateful SIP element MUST NOT send a response with Status-Code of 408 to a non-INVITE request."
+            if status == 408 {
+                self.remove_server(id.index);
+                return Ok(());
+            }
+        }
         let payload = encode_response(
             &ResponseContext {
                 request: &request,
@@ -429,6 +448,16 @@ impl Endpoint {
             self.arm(entry);
         }
     }
+}
+
+/// Timer E fires after T1, 2*T1, 4*T1 … until the next interval is T2 (RFC 3261 17.1.2.2).
+fn until_timer_e_is_t2(timers: &Timers) -> Duration {
+    let (mut waited, mut interval) = (Duration::ZERO, timers.t1.max(Duration::from_millis(1)));
+    while interval < timers.t2 {
+        waited += interval;
+        interval *= 2;
+    }
+    waited
 }
 
 fn server_proceeding(endpoint: &mut Endpoint, index: usize) {

@@ -209,6 +209,27 @@ fn retransmissions_of_a_non_invite_are_answered_from_the_transaction() {
 }
 
 #[test]
+fn to_a_non_invite_only_a_late_100_and_never_a_408_is_sent() {
+    let mut bench = Bench::new(config());
+    bench.udp(&notify("z9hG4bK1"));
+    let id = bench.request();
+    let quiet = |bench: &mut Bench, status| {
+        bench.endpoint.respond(bench.now, id, Reply::new(status)).unwrap();
+        bench.sent().is_none()
+    };
+    bench.pass(3_499 * MS);
+    assert!(quiet(&mut bench, 100) && quiet(&mut bench, 180));
+    bench.pass(MS);
+    assert!(quiet(&mut bench, 180));
+    assert_eq!(bench.respond(id, 100).status().unwrap(), 100);
+    // Proceeding: a repetition gets the 100 again.
+    bench.udp(&notify("z9hG4bK1"));
+    assert_eq!(bench.sent().unwrap().status().unwrap(), 100);
+    assert!(quiet(&mut bench, 408));
+    bench.assert_empty();
+}
+
+#[test]
 fn on_a_stream_timer_j_is_zero() {
     let mut bench = Bench::new(config());
     bench.tcp(&notify("z9hG4bK1"));
