@@ -339,3 +339,80 @@ fn error(reason: impl Into<Value>) -> Value {
 fn line(value: &Value) -> String {
     format!("{value}\n")
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use proptest::prelude::*;
+
+    fn value() -> impl Strategy<Value = Value> {
+        prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            "[0-9*#A-D,x]{0,12}".prop_map(Value::from),
+            "\\PC{0,12}".prop_map(Value::from),
+            Just(json!("2/0")),
+            Just(json!("/dev/null")),
+            Just(json!([{}])),
+        ]
+    }
+
+    fn request() -> impl Strategy<Value = Value> {
+        const ACTIONS: &[&str] = &[
+            "offhook", "onhook", "ground", "flash", "dial", "pulse", "record", "stop", "play", "wire",
+            "status", "ports", "",
+        ];
+        const KEYS: &[&str] = &[
+            "digits",
+            "file",
+            "seconds",
+            "start",
+            "ms",
+            "to_phone_db",
+            "from_phone_db",
+            "noise_dbm0",
+            "echo_loss_db",
+            "echo_delay",
+            "ren",
+            "id",
+            "port",
+            "do",
+            "unknown",
+        ];
+        let members = proptest::collection::vec((proptest::sample::select(KEYS), value()), 0..4);
+        // A file only ever is /dev/null: other names would be made.
+        (proptest::sample::select(ACTIONS), members).prop_map(|(action, members)| {
+            let mut request = Map::from_iter([("port".into(), json!("2/0")), ("do".into(), json!(action))]);
+            for (key, value) in members {
+                let value = if key == "file" && value.is_string() { json!("/dev/null") } else { value };
+                request.insert(key.into(), value);
+            }
+            Value::Object(request)
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(128))]
+
+        #[test]
+        fn any_session_is_answered(requests in proptest::collection::vec(request(), 0..20), junk in "\\PC*") {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_time()
+                .start_paused(true)
+                .build()
+                .unwrap();
+            runtime.block_on(async {
+                let plant = Plant::new();
+                let _line = plant.add_line("2/0");
+                for request in requests {
+                    let answer = answer(&plant, &request.to_string()).await;
+                    assert!(answer.get("error").is_some() != answer.get("event").is_some(), "{answer}");
+                }
+                assert!(answer(&plant, &junk).await.get("error").is_some());
+            });
+        }
+    }
+}
