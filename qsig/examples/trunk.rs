@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use qsig::q931::Cause;
 use qsig::{
     CallDetail, CallEvent, CallId, CallRequest, Event, MwiAction, MwiAnswer, MwiOutcome, MwiRequest,
-    PartyNumber, Side, Span, SpanConfig, decode,
+    PartyNumber, Side, Span, SpanConfig, SwitchType, decode,
 };
 
 /// One word of the command line.
@@ -30,14 +30,16 @@ enum Task {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
-    let usage = "usage: trunk ADDRESS network|user [on:N|off:N|ask:N|call:N|overlap:N|wait:SECONDS]...";
+    let usage = "usage: trunk ADDRESS network|user|network-net5|user-net5 [on:N|off:N|ask:N|call:N|overlap:N|wait:SECONDS]...";
     let address = arguments.next().ok_or(usage)?;
-    let side = if arguments.next().as_deref() == Some("network") { Side::Network } else { Side::User };
+    let role = arguments.next().ok_or(usage)?;
+    let side = if role.starts_with("network") { Side::Network } else { Side::User };
+    let switch_type = if role.ends_with("-net5") { SwitchType::PrimaryNet5 } else { SwitchType::PrimaryQsig };
     let mut tasks: Vec<Task> = arguments.map(|word| task(&word)).collect::<Result<_, _>>()?;
     tasks.reverse();
 
     let mut stream = TcpStream::connect(address)?;
-    let mut span = Span::new(SpanConfig { side, accept_calls: true, ..SpanConfig::default() });
+    let mut span = Span::new(SpanConfig { side, switch_type, accept_calls: true, ..SpanConfig::default() });
     span.handle_link(Instant::now(), true);
     let mut run = Run { failed: 0, pending: 0, calls: Vec::new() };
     let (mut received, mut waiting) = (Vec::new(), false);

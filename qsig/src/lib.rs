@@ -82,7 +82,7 @@ pub use mwi::{
 };
 pub use party::PresentedNumber;
 pub use span::{
-    BchanOrder, CallDetail, CallError, CallEvent, CallId, CallInfo, CallRequest, CallState, Event,
-    IndicationId, LineKind, MAX_CONNECTIONS, OperationId, RestartOnStart, RestartTarget, Span, SpanConfig,
-    Statistics, SwitchType, Timers,
+    BchanOrder, CallDetail, CallError, CallEvent, CallId, CallInfo, CallRequest, CallState, Dialect, Event,
+    IndicationId, LineKind, MAX_CONNECTIONS, NameForm, OperationId, RestartOnStart, RestartTarget, Span,
+    SpanConfig, Statistics, SwitchType, Timers,
 };

@@ -269,6 +269,9 @@ pub enum InvokeError {
     /// The data link is not established.
     #[error("the data link is not established")]
     LinkDown,
+    /// The switch type has no call independent connections.
+    #[error("switch type {0} has no message waiting, expected primary-qsig")]
+    SwitchType(crate::SwitchType),
     /// A number that PartyNumber cannot carry.
     #[error("number {0:?}, expected 1 to 20 digits")]
     BadNumber(String),

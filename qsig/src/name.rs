@@ -72,6 +72,24 @@ impl Name {
         })
     }
 
+    /// The name in a message's Display element, as EuroISDN networks send it: ASCII or ISO 8859-1.
+    pub fn find_display(message: &Message) -> Option<Self> {
+        let body = message.get(ie::DISPLAY)?;
+        // Octet 3 may be a display type (bit 8 set), which some networks put first.
+        let text = match body.split_first() {
+            Some((0x80..=0xBF, text)) => text,
+            _ => body,
+        };
+        Some(Self::Allowed(latin1(text).trim().to_owned())).filter(|name| name.shown() != Some(""))
+    }
+
+    /// A Display element with the name, if it may be shown and ISO 8859-1 has its letters; cut at 50 octets.
+    pub fn display(&self) -> Option<Element> {
+        let octets: Option<Vec<u8>> =
+            self.shown()?.chars().take(MAX_OCTETS).map(|c| u8::try_from(c).ok()).collect();
+        octets.filter(|octets| !octets.is_empty()).map(|octets| Element::new(ie::DISPLAY, octets))
+    }
+
     /// Reads the argument of a name operation: the name alone, or first in a sequence with an extension.
     pub fn parse(argument: &Any) -> Option<Self> {
         let octets = argument.as_bytes();

@@ -17,7 +17,7 @@ use bytes::Bytes;
 
 pub use call::{CallEvent, CallState};
 pub use command::{CallDetail, CallError, CallInfo, CallRequest};
-pub use config::{BchanOrder, LineKind, RestartOnStart, SpanConfig, SwitchType, Timers};
+pub use config::{BchanOrder, Dialect, LineKind, NameForm, RestartOnStart, SpanConfig, SwitchType, Timers};
 pub use restart::RestartTarget;
 
 use crate::lapd::{self, Indication, Link, State};
@@ -386,7 +386,11 @@ impl Span {
             Some(body) if body.len() < 2 => refuse(self, 100),
             Some(_) if self.connections.len() >= MAX_CONNECTIONS => refuse(self, 47),
             Some(body) if BearerCapability(body.clone()).is_call_independent() => {
-                self.start_server(now, key, message);
+                if self.config.switch_type.dialect().call_independent {
+                    self.start_server(now, key, message);
+                } else {
+                    refuse(self, 65);
+                }
             }
             Some(_) if self.config.accept_calls => self.start_incoming(now, key, message),
             // Service or option not implemented.

@@ -885,6 +885,39 @@ fn two_spans_talk_with_names_and_numbers() {
 }
 
 #[test]
+fn euroisdn_has_names_in_display_no_t313_at_the_network_and_no_message_waiting() {
+    use qsig::{InvokeError, MwiAction, MwiRequest, PartyNumber, SwitchType};
+    let net5 = |side| SpanConfig { switch_type: SwitchType::PrimaryNet5, ..config(side) };
+    let mut pair = Pair::new(net5(Side::Network), net5(Side::User));
+    let named = CallRequest { name: Some(Name::Allowed("J\u{fc}rgen".into())), ..CallRequest::new("4711") };
+    for (from, shown) in [(0, Some(Name::Allowed("J\u{fc}rgen".into()))), (1, None)] {
+        let id = pair.spans[from].start_call(pair.now, &named).unwrap();
+        let events = pair.run();
+        let Some(Event::Call { id: theirs, event: CallEvent::Incoming { message, .. } }) =
+            events[1 - from].last()
+        else {
+            panic!("{events:?}")
+        };
+        assert_eq!((Name::find_display(message), message.get(ie::FACILITY)), (shown, None));
+        pair.spans[1 - from].answer_call(pair.now, *theirs, &plain()).unwrap();
+        pair.run();
+        assert_eq!(pair.spans[from].call(id).unwrap().state, CallState::Active);
+    }
+    let mut bench = Bench::new(net5(Side::Network));
+    bench.say_hex("0802000905 04038090a3 1803a98385 70028034 a1");
+    let incoming = bench.span.calls().next().unwrap().id;
+    bench.span.answer_call(bench.now, incoming, &plain()).unwrap();
+    bench.pass(millis(20_000));
+    assert_eq!(bench.said(), [(MessageType::CONNECT, None)], "no T313");
+    let lamp = MwiRequest::new(MwiAction::Activate, PartyNumber::Unknown("1".into()));
+    let refused = pair.spans[0].invoke_mwi(pair.now, lamp);
+    assert_eq!(refused, Err(InvokeError::SwitchType(SwitchType::PrimaryNet5)));
+    let mut bench = Bench::new(net5(Side::Network));
+    bench.say_hex("0802000905 0402a880 1801ac");
+    assert_eq!(bench.said(), [(RELEASE_COMPLETE, Some(65))]);
+}
+
+#[test]
 fn a_whole_line_of_calls_at_once_and_no_more() {
     for (line, count) in [(LineKind::E1, 30), (LineKind::T1, 23)] {
         let mut pair = Pair::new(

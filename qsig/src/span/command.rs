@@ -3,7 +3,8 @@
 use std::time::Instant;
 
 use super::call::Call;
-use super::{CallId, CallState, Connection, Key, MAX_CONNECTIONS, Span, Timer};
+use super::{CallId, CallState, Connection, Key, MAX_CONNECTIONS, NameForm, Span, Timer};
+use crate::Side;
 use crate::name::{Name, NameKind};
 use crate::q931::{
     BearerCapability, CallReference, Cause, ChannelId, Element, Message, MessageType, Number, NumberPlan,
@@ -129,11 +130,7 @@ impl Span {
         let channel = ChannelId::channel(self.config.channel_number(slot), !self.config.negotiate_bchan);
         let mut elements =
             vec![request.bearer.element(), channel.element(), request.called.element(ie::CALLED_NUMBER)];
-        let named = request
-            .name
-            .as_ref()
-            .map(|name| name.element(NameKind::Calling, self.config.mwi.profile, self.next_invoke_id));
-        let used = named.is_some();
+        let (named, used) = self.name_element(NameKind::Calling, request.name.as_ref());
         elements.extend(named);
         elements.extend(request.calling.as_ref().map(|number| number.element(ie::CALLING_NUMBER)));
         if request.complete {
@@ -385,9 +382,10 @@ impl Span {
             _ => None,
         };
         let mut used = false;
-        if let Some((kind, name)) = named.zip(detail.name.as_ref()) {
-            elements.push(name.element(kind, self.config.mwi.profile, self.next_invoke_id));
-            used = true;
+        if let Some(kind) = named {
+            let (element, facility) = self.name_element(kind, detail.name.as_ref());
+            elements.extend(element);
+            used = facility;
         }
         let mut message = Message::new(key.reference(), kind);
         message.elements = ordered(elements, &detail.elements);
@@ -418,11 +416,25 @@ impl Span {
             MessageType::ALERTING => call.state = CallState::CallReceived,
             MessageType::CONNECT => {
                 call.state = CallState::Active;
-                self.timers.start(key, Timer::T313, now + self.config.l3.t313);
+                if self.config.side == Side::User || self.config.switch_type.dialect().network_t313 {
+                    self.timers.start(key, Timer::T313, now + self.config.l3.t313);
+                }
             }
             _ => {}
         }
         self.keep_call(key, call);
+    }
+
+    /// The element that carries a name on this switch type, and whether it takes an invoke identifier.
+    fn name_element(&self, kind: NameKind, name: Option<&Name>) -> (Option<Element>, bool) {
+        let Some(name) = name else { return (None, false) };
+        match self.config.switch_type.dialect().names {
+            NameForm::Facility => {
+                (Some(name.element(kind, self.config.mwi.profile, self.next_invoke_id)), true)
+            }
+            NameForm::Display if self.config.side == Side::Network => (name.display(), false),
+            NameForm::Display | NameForm::None => (None, false),
+        }
     }
 
     fn take_call(&mut self, id: CallId) -> Result<(Key, Call), CallError> {

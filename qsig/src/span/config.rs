@@ -69,6 +69,50 @@ impl fmt::Display for SwitchType {
     }
 }
 
+/// Where the name of a party travels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum NameForm {
+    /// In a Facility element (ECMA-164), from either side.
+    Facility,
+    /// In the Display element, from the network side only.
+    Display,
+    /// Not at all.
+    None,
+}
+
+/// In what a switch type differs from the others. Everything that depends on the switch type is here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dialect {
+    /// Call independent signalling connections, and with them message waiting, exist.
+    pub call_independent: bool,
+    /// Where names travel.
+    pub names: NameForm,
+    /// The network side waits for CONNECT ACKNOWLEDGE (T313), as the user side always does.
+    pub network_t313: bool,
+}
+
+impl SwitchType {
+    /// The differences of this switch type. Those of QSIG and EuroISDN are from their standards; the others behave as plain
+    /// Q.931 without names until someone has checked them (from memory).
+    pub fn dialect(self) -> Dialect {
+        match self {
+            Self::PrimaryQsig => {
+                Dialect { call_independent: true, names: NameForm::Facility, network_t313: true }
+            }
+            Self::PrimaryNet5 => {
+                Dialect { call_independent: false, names: NameForm::Display, network_t313: false }
+            }
+            Self::PrimaryNi
+            | Self::Primary5ess
+            | Self::PrimaryDms100
+            | Self::Primary4ess
+            | Self::PrimaryNtt => {
+                Dialect { call_independent: false, names: NameForm::None, network_t313: false }
+            }
+        }
+    }
+}
+
 macro_rules! timers {
     ($($(#[$doc:meta])* $field:ident, $name:literal, $default:literal ms, $meaning:literal;)*) => {
         /// The layer 3 timers: name, default and meaning stand here and nowhere else.
@@ -102,7 +146,7 @@ timers! {
     t308, "T308", 4000 ms, "RELEASE sent, until RELEASE COMPLETE; RELEASE once more, then the call reference is freed.";
     t309, "T309", 90000 ms, "Data link lost with active calls (90 s from memory of QSIG): then they are cleared, cause 27.";
     t310, "T310", 110000 ms, "CALL PROCEEDING received, until ALERTING or CONNECT (from memory of QSIG); then cleared, cause 102.";
-    t313, "T313", 4000 ms, "CONNECT sent, until CONNECT ACKNOWLEDGE (both sides, from memory of QSIG); then cleared, cause 102.";
+    t313, "T313", 4000 ms, "CONNECT sent, until CONNECT ACKNOWLEDGE (in QSIG on both sides, from memory); then cleared, cause 102.";
     t316, "T316", 120000 ms, "RESTART sent, until RESTART ACKNOWLEDGE; RESTART once more, then given up.";
     t322, "T322", 4000 ms, "STATUS ENQUIRY sent, until STATUS; once more, then the call is cleared with cause 41.";
     answer, "answer", 30000 ms, "An incoming call or connection waits for the owner's first reaction at most so long.";
