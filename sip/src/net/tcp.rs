@@ -15,6 +15,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{Connection, NetConfig, NetEvent, Shared, new_socket};
 use crate::flow::{Flow, Transmit, Transport};
+use crate::message::Message;
 use crate::stream::StreamFramer;
 
 pub(super) fn listen(address: SocketAddr, config: &NetConfig) -> io::Result<TcpListener> {
@@ -71,7 +72,10 @@ pub(super) fn send(shared: &Arc<Shared>, transmit: Transmit) {
                 }
             }
         }
-        (None, Some(_)) => shared.failed(flow),
+        (None, Some(_)) => match new_way(&flow, &payload) {
+            Some(flow) => send(shared, Transmit { flow, payload }),
+            None => shared.failed(flow),
+        },
         (None, None) => {
             if !has_room(shared, flow.remote) {
                 shared.counters.connections_refused.fetch_add(1, Ordering::Relaxed);
@@ -80,6 +84,15 @@ pub(super) fn send(shared: &Arc<Shared>, transmit: Transmit) {
             start(shared, Opening::Wanted, flow.local, flow.remote, Some(payload));
         }
     }
+}
+
+/// Where a response goes whose connection is gone.
+fn new_way(flow: &Flow, payload: &Bytes) -> Option<Flow> {
+    //= RFC 3261 18.2.2: "If that connection is no longer open, the server SHOULD open a connection to the IP address in the "received" parameter, if
+    //= present, using the port in the "sent-by" value, or the default port for that transport, if no port is specified."
+    let response = Message::parse(payload.clone()).ok().filter(|message| !message.is_request())?;
+    let port = response.top_via().ok()?.port.unwrap_or(flow.transport.default_port());
+    Some(Flow { remote: SocketAddr::new(flow.remote.ip(), port), connection: None, ..flow.clone() })
 }
 
 enum Opening {

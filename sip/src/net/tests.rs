@@ -77,6 +77,24 @@ async fn a_connection_is_opened_used_both_ways_and_reused() {
 }
 
 #[tokio::test]
+async fn a_response_whose_connection_is_gone_gets_a_new_one_to_the_via() {
+    let (a, mut from_a) = net(NetConfig::default()).await;
+    let listener = TcpListener::bind(loopback()).await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let mut stream = TcpStream::connect(a.tcp_addrs()[0]).await.unwrap();
+    stream.write_all(OPTIONS).await.unwrap();
+    let (flow, _) = received(&mut from_a).await;
+    drop(stream);
+    assert!(matches!(next(&mut from_a).await, NetEvent::Closed { .. }));
+    let response = format!("SIP/2.0 200 OK\r\nVia: SIP/2.0/TCP 127.0.0.1:{port};branch=z9hG4bK1\r\n\r\n");
+    a.send(Transmit { flow, payload: Bytes::from(response.clone()) });
+    let (mut stream, _) = timeout(Duration::from_secs(10), listener.accept()).await.unwrap().unwrap();
+    let mut got = vec![0; response.len()];
+    timeout(Duration::from_secs(10), stream.read_exact(&mut got)).await.unwrap().unwrap();
+    assert_eq!(got, response.as_bytes());
+}
+
+#[tokio::test]
 async fn what_cannot_be_reached_is_reported_as_asked() {
     let (a, mut from_a) = net(NetConfig::default()).await;
     let listener = TcpListener::bind(loopback()).await.unwrap();
