@@ -4,12 +4,12 @@ use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::channel;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::{Events, Measured, tone_measure};
+use crate::{Events, Measured, adsi_decode, tone_measure};
 
 /// A client of `<state-dir>/lines.sock`.
 #[derive(Debug)]
@@ -112,6 +112,37 @@ impl Lines {
             self.act(port, "onhook", &json!({}));
         }
         listening.ports.iter().map(|port| tone_measure(&listening.file(port))).collect()
+    }
+
+    /// Records what reaches the telephone on its hook while `happens` does and until nothing more comes, and gives
+    /// what `adsi_decode` makes of it.
+    ///
+    /// # Panics
+    /// When nothing comes within 10 s.
+    #[must_use]
+    #[track_caller]
+    pub fn data_on_hook(&mut self, port: &str, happens: impl FnOnce()) -> Value {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let file = dir.path().join("onhook.wav");
+        let heard = |status: Value| status.get("heard_on_hook").and_then(Value::as_u64).unwrap_or(0);
+        let before = heard(self.status(port));
+        self.act(port, "record", &json!({"file": file, "start": "now"}));
+        happens();
+        let end = Instant::now() + Duration::from_secs(10);
+        let mut last = before;
+        loop {
+            std::thread::sleep(Duration::from_millis(500));
+            let now = heard(self.status(port));
+            if now == last && now > before {
+                break;
+            }
+            assert!(Instant::now() < end, "{port}: nothing (or no end) on hook, {before} to {now} samples");
+            last = now;
+        }
+        self.act(port, "stop", &json!({}));
+        self.events.rewind();
+        self.events.wait(&json!({"event": "recorded", "file": file}), Duration::from_secs(5));
+        adsi_decode(&file)
     }
 
     /// Waits for an event with these fields.

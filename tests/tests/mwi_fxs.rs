@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use system_tests::{Tipringd, Transport, VoiceMail, json, sipp_notify};
+use system_tests::{Tipringd, Transport, Value, VoiceMail, json, sipp_notify};
 
 const LOCALES: [&str; 6] = ["us", "gb", "de", "fr", "jp", "nl"];
 
@@ -119,4 +119,51 @@ fn a_digit_stops_the_message_waiting_tone() {
     let heard = lines.hang_up(listening).remove(0);
     let last = heard.segments.last().expect("something was heard before the digit");
     assert!(last.start_ms + last.on_ms < 2000.0, "still sounding: {heard:?}");
+}
+
+#[test]
+fn a_telephone_with_a_lamp_is_lit_and_cleared() {
+    let gateway = Tipringd::start(
+        "voice-port 2/0\n mwi\n vmwi dc-voltage\n!\nvoice-port 2/1\n mwi\n!\n\
+         dial-peer voice 1 pots\n destination-pattern 8000\n port 2/0\n!\n\
+         dial-peer voice 2 pots\n destination-pattern 8001\n port 2/1\n!\n\
+         sip-ua\n mwi-server ipv4:127.0.0.1 unsolicited\n",
+        "[[fxs]]\nport = \"2/0\"\nbackend = \"sim\"\n[[fxs]]\nport = \"2/1\"\nbackend = \"sim\"\n",
+    );
+    let mut lines = gateway.lines();
+    let mut voice_mail = VoiceMail::udp(gateway.sip());
+    assert_eq!(voice_mail.notify("8000", true).status, 200);
+    assert_eq!(voice_mail.notify("8001", true).status, 200);
+    lines.wait(&json!({"port": "2/0", "event": "lamp", "on": true}), Duration::from_secs(5));
+    assert_eq!(lines.status("2/0").get("lamp"), Some(&json!("high_voltage")));
+    assert_eq!(lines.status("2/1").get("lamp"), Some(&json!("off")), "no vmwi, no lamp");
+    assert_eq!(voice_mail.notify("8000", false).status, 200);
+    lines.wait(&json!({"port": "2/0", "event": "lamp", "on": false}), Duration::from_secs(5));
+}
+
+#[test]
+fn a_telephone_that_reads_fsk_is_told_on_its_hook() {
+    for (locale, modem) in [("US", "bell202"), ("GB", "v23"), ("DE", "v23")] {
+        let gateway = Tipringd::start(
+            &format!(
+                "voice-port 2/0\n cptone {locale}\n mwi\n vmwi fsk\n!\n\
+                 dial-peer voice 1 pots\n destination-pattern 8000\n port 2/0\n!\n\
+                 sip-ua\n mwi-server ipv4:127.0.0.1 unsolicited\n"
+            ),
+            "[[fxs]]\nport = \"2/0\"\nbackend = \"sim\"\n",
+        );
+        let mut lines = gateway.lines();
+        let mut voice_mail = VoiceMail::udp(gateway.sip());
+        for waiting in [true, false] {
+            let read = lines.data_on_hook("2/0", || {
+                assert_eq!(voice_mail.notify("8000", waiting).status, 200);
+            });
+            let messages = read.get("messages").and_then(Value::as_array).unwrap();
+            assert_eq!(messages.len(), 1, "{locale}: {read:#}");
+            assert_eq!(messages.first().unwrap().get("mwi"), Some(&json!(waiting)), "{locale}: {read:#}");
+            let burst = read.get("fsk_bursts").and_then(|bursts| bursts.get(0)).unwrap();
+            assert_eq!(burst.get("modem"), Some(&json!(modem)), "{locale}: {read:#}");
+            assert_eq!(burst.get("checksum_ok"), Some(&json!(true)), "{locale}: {read:#}");
+        }
+    }
 }
