@@ -8,6 +8,9 @@
 //! * **Budget**: [`ren`], the ringer equivalence of a board shared by bells and lamps.
 //! * **Middleware**: [`wrap`], around any backend: tracing, faults, recording (pcap, WAV), one error type for all.
 //!
+//! Not here yet: DAHDI hardware, a line discipline for [`FxoLine`], channel associated signalling, `disconnect-ack`,
+//! disconnect supervision by tone.
+//!
 //! # Law of use
 //!
 //! One task owns a line or channel and makes every call on it. Nothing blocks. Backends report raw facts; meaning (debouncing,

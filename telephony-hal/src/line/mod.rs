@@ -622,7 +622,8 @@ impl Line {
     }
 
     fn arm(&mut self, now: Instant, limit: Option<Duration>) {
-        self.timers.set(Timer::State, limit.map(|limit| now + limit));
+        // A limit beyond the clock's range is infinity.
+        self.timers.set(Timer::State, limit.and_then(|limit| now.checked_add(limit)));
     }
 
     fn play(&mut self, tone: Tone) {

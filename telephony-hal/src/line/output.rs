@@ -94,7 +94,7 @@ impl RingPattern {
     /// Most burst-and-pause pairs in a pattern.
     pub const MAX_STEPS: usize = 8;
 
-    /// A pattern of bursts and pauses in milliseconds (each raised to at least 50 ms). `None` for an empty pattern or one of more
+    /// A pattern of bursts and pauses in milliseconds (each taken as at least 50 ms and at most a minute). `None` for an empty pattern or one of more
     /// than [`MAX_STEPS`](Self::MAX_STEPS) pairs.
     ///
     /// ```
@@ -106,7 +106,7 @@ impl RingPattern {
         if ms.is_empty() || ms.len() > Self::MAX_STEPS {
             return None;
         }
-        let time = |ms: u32| Duration::from_millis(ms.max(50).into());
+        let time = |ms: u32| Duration::from_millis(ms.clamp(50, 60_000).into());
         let steps = ms.iter().map(|&(on, off)| (time(on), time(off))).collect();
         Some(Self { steps, delay: Duration::ZERO })
     }

@@ -49,7 +49,7 @@ impl Line {
             State::Connected if self.config.call_waiting && !self.waiting && !self.held => {
                 self.waiting = true;
                 self.play(Tone::CallWaiting);
-                self.timers.set(Timer::Ringing, self.config.ringing.map(|limit| now + limit));
+                self.timers.set(Timer::Ringing, self.config.ringing.and_then(|limit| now.checked_add(limit)));
                 if self.config.caller_id != CallerIdAlerting::Off {
                     self.event(LineEventOut::CallerId { caller: caller.clone(), off_hook: true });
                 }
@@ -61,7 +61,7 @@ impl Line {
             State::Idle => return Err(RingError::Busy(State::Collecting)),
             state => return Err(RingError::Busy(state)),
         }
-        self.timers.set(Timer::Ringing, self.config.ringing.map(|limit| now + limit));
+        self.timers.set(Timer::Ringing, self.config.ringing.and_then(|limit| now.checked_add(limit)));
         self.start_ringing(now, pattern, Some(caller));
         Ok(RingOutcome::Ringing)
     }

@@ -57,6 +57,9 @@ pub const STAGGER_LIMIT: Duration = Duration::from_millis(200);
 /// Cadences are planned so far ahead. Those of equal period never meet again after one period; others are met at the gate.
 const HORIZON: Duration = Duration::from_secs(30);
 
+/// Places that are tried for a call in a full budget. A period of ordinary cadences has fewer.
+const MAX_CANDIDATES: usize = 512;
+
 /// Ringer load, in thousandths of a REN.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ren(u32);
@@ -362,6 +365,7 @@ impl RenPool {
         ends.sort_unstable();
         ends.dedup();
         ends.into_iter()
+            .take(MAX_CANDIDATES)
             .find(|delay| fits(*delay))
             .unwrap_or_else(|| self.least_crowded(&plans, now, pattern))
     }

@@ -26,6 +26,9 @@
 //! | `status` | | the answer has `hook`, `ringing`, `rings`, `lamp`, `polarity`, `battery`, `heard`, `audio`, … (event `status`) |
 //! | `ports` | no `port` | the answer lists `ports` |
 //!
+//! Whoever may open the socket makes the daemon read and write files in its own name (`record`, `play`): the socket is its
+//! owner's alone.
+//!
 //! A request may carry an `id` (any JSON value), which its answer repeats.
 
 use std::io;
