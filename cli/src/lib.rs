@@ -34,6 +34,9 @@ pub mod check;
 pub mod config;
 pub mod engine;
 pub mod grammar;
+mod manual;
 pub mod render;
 pub mod session;
 pub mod wire;
+
+pub use manual::manual;

@@ -267,8 +267,9 @@ impl Config {
         if is_banner(command) && sign == Sign::Set {
             self.open_text(mode, &found, order);
         }
-        Ok(match command.apply {
-            Apply::Kept(reason) => LineOutcome::Kept { reason },
+        Ok(match command.kept() {
+            // What the user must be told comes first; `check` then counts the line as acted on.
+            Some(reason) if notice.is_none() => LineOutcome::Kept { reason },
             _ => LineOutcome::Acted { notice },
         })
     }

@@ -15,7 +15,7 @@ pub(super) static COMMON: &[Command] = &[
         apply: Apply::Acted(|cx| { let text = cx.text(0); cx.peer()?.description = text; Ok(()) }),
     },
     command! {
-        "translation-profile (incoming|outgoing) WORD",
+        "translation-profile (incoming|outgoing) WORD", later: Some(CALLS),
         help: &["Translation profile", "Translation profile for incoming calls", "Translation profile for outgoing calls",
             "Translation profile name"],
         keyed: 2,
@@ -30,7 +30,7 @@ pub(super) static COMMON: &[Command] = &[
         ["Translation rule", "Called number", "Calling number", "Translation rule tag"], CALLS, keyed: 2),
     kept!("call-block LINE", ["Configure call blocking feature", "Its settings"], CALLS, keyed: WHOLE),
     command! {
-        "huntstop", help: &["Stop hunting on Dial-Peers"],
+        "huntstop", later: Some(CALLS), help: &["Stop hunting on Dial-Peers"],
         apply: Apply::Acted(|cx| { let on = !cx.no; cx.peer()?.huntstop = on; Ok(()) }),
     },
     kept!(
@@ -48,7 +48,7 @@ pub(super) static COMMON: &[Command] = &[
         }),
     },
     command! {
-        "max-conn <1-2147483647>",
+        "max-conn <1-2147483647>", later: Some(CALLS),
         help: &["Maximum connections allowed to/from this peer", "Number of connections"],
         apply: Apply::Acted(|cx| {
             let value = if cx.no { None } else { cx.args.number(0) };
@@ -67,17 +67,17 @@ pub(super) static COMMON: &[Command] = &[
         }),
     },
     command! {
-        "answer-address WORD",
+        "answer-address WORD", later: Some(CALLS),
         help: &["The Call Destination Number", "A sequence of digits"],
         apply: Apply::Acted(|cx| { let p = pattern(cx)?; cx.peer()?.answer_address = p; Ok(()) }),
     },
     command! {
-        "destination e164-pattern-map <1-10000>",
+        "destination e164-pattern-map <1-10000>", later: Some(CALLS),
         help: &["Destination of the call", "Configure voice class to match destination e164-pattern-map", "Voice class tag"],
         apply: Apply::Acted(|cx| { let n = number(cx); cx.peer()?.destination_map = n; Ok(()) }),
     },
     command! {
-        "destination dpg <1-10000>", with_previous: true,
+        "destination dpg <1-10000>", later: Some(CALLS), with_previous: true,
         help: &["Destination of the call", "Configure destination dial-peer group", "Dial-peer group tag"],
         apply: Apply::Acted(|cx| { let n = number(cx); cx.peer()?.destination_dpg = n; Ok(()) }),
     },
@@ -85,7 +85,7 @@ pub(super) static COMMON: &[Command] = &[
         ["Destination of the call", "URI", "From URI", "To URI", "Via URI", "Diversion URI", "Referred-by URI",
          "Provision policy", "Calling number", "Voice class"], CALLS, keyed: 2, with_previous: true),
     command! {
-        "session protocol (cisco|sipv2|multicast)", default: "session protocol cisco",
+        "session protocol (cisco|sipv2|multicast)", later: Some(CALLS), default: "session protocol cisco",
         help: &["Session", "Session protocol", "Cisco Session Protocol", "IETF Session Initiation Protocol",
             "Multicast protocol"],
         apply: Apply::Acted(|cx| {
@@ -112,7 +112,7 @@ pub(super) static COMMON: &[Command] = &[
         }),
     },
     command! {
-        "session transport (udp|tcp [tls]|system)", default: "session transport system",
+        "session transport (udp|tcp [tls]|system)", later: Some(CALLS), default: "session transport system",
         help: &["Session", "Transport protocol", "UDP", "TCP", "TLS over TCP", "As voice service voip says"],
         apply: Apply::Acted(|cx| {
             let value = match (cx.no, cx.args.has("udp"), cx.args.has("tls"), cx.args.has("tcp")) {
@@ -126,22 +126,22 @@ pub(super) static COMMON: &[Command] = &[
         }),
     },
     command! {
-        "session server-group <1-10000>",
+        "session server-group <1-10000>", later: Some(CALLS),
         help: &["Session", "Server group", "Server group tag"],
         apply: Apply::Acted(|cx| { let n = number(cx); cx.peer()?.server_group = n; Ok(()) }),
     },
     command! {
-        "incoming called-number WORD [T]",
+        "incoming called-number WORD [T]", later: Some(CALLS),
         help: &["Incoming called number", "Incoming called number", "A sequence of digits", "Variable length"],
         apply: Apply::Acted(|cx| { let p = pattern(cx)?; cx.peer()?.incoming_called = p; Ok(()) }),
     },
     command! {
-        "incoming called e164-pattern-map <1-10000>", with_previous: true,
+        "incoming called e164-pattern-map <1-10000>", later: Some(CALLS), with_previous: true,
         help: &["Incoming called number", "Called number", "E.164 pattern map", "Voice class tag"],
         apply: Apply::Acted(|cx| { let n = number(cx); cx.peer()?.incoming_called_map = n; Ok(()) }),
     },
     command! {
-        "incoming calling e164-pattern-map <1-10000>", with_previous: true,
+        "incoming calling e164-pattern-map <1-10000>", later: Some(CALLS), with_previous: true,
         help: &["Incoming called number", "Calling number", "E.164 pattern map", "Voice class tag"],
         apply: Apply::Acted(|cx| { let n = number(cx); cx.peer()?.incoming_calling_map = n; Ok(()) }),
     },
@@ -205,12 +205,12 @@ pub(super) static COMMON: &[Command] = &[
         "Answer tone", "The setting"], MEDIA, keyed: 2, no_shown: true),
     kept!("vad [aggressive]", ["Use VoiceActivityDetection as necessary option", "Aggressive"], MEDIA, no_shown: true, default: "vad"),
     command! {
-        "direct-inward-dial",
+        "direct-inward-dial", later: Some(CALLS),
         help: &["Perform Digit Translation on called number"],
         apply: Apply::Acted(|cx| { let on = !cx.no; cx.peer()?.direct_inward_dial = on; Ok(()) }),
     },
     command! {
-        "corlist (incoming|outgoing) WORD", keyed: 2,
+        "corlist (incoming|outgoing) WORD", later: Some(CALLS), keyed: 2,
         help: &["Class of Restriction on the dial-peer", "COR list for incoming calls", "COR list for outgoing calls", "COR list name"],
         apply: Apply::Acted(|cx| {
             let (incoming, name) = (cx.args.has("incoming"), cx.text(0));
@@ -342,7 +342,7 @@ pub(super) static POTS: &[Command] = &[
         }),
     },
     command! {
-        "sip-register", no_shown: true, default: "sip-register",
+        "sip-register", later: Some(CALLS), no_shown: true, default: "sip-register",
         help: &["Register this peer's number"],
         apply: Apply::Acted(|cx| { let on = !cx.no; cx.peer()?.sip_register = on; Ok(()) }),
     },
@@ -361,7 +361,7 @@ pub(super) static VOIP: &[Command] = &[
     kept!("authentication LINE", ["Digest authentication", "User name, password and realm"], SIP, keyed: WHOLE),
     kept!("sip-profiles <1-10000>", ["SIP profiles", "Tag"], SIP),
     command! {
-        "sip-register", no_shown: true, default: "sip-register",
+        "sip-register", no_shown: true, default: "sip-register", later: Some(CALLS),
         help: &["Register this peer's number"],
         apply: Apply::Acted(|cx| { let on = !cx.no; cx.peer()?.sip_register = on; Ok(()) }),
     },

@@ -77,24 +77,34 @@ pub(super) static INTERFACE: &[Command] = &[
     kept!("description LINE", ["Interface specific description", "Text"], HOST),
     kept!("bandwidth LINE", ["Set bandwidth informational parameter", "kbit/s"], HOST),
     command! {
-        "ip address A.B.C.D A.B.C.D [secondary]",
-        help: &["Interface Internet Protocol config commands", "Set the IP address of an interface", "IP address", "IP subnet mask",
-            "Further address"],
+        "ip address A.B.C.D A.B.C.D",
+        help: &["Interface Internet Protocol config commands", "Set the IP address of an interface", "IP address",
+            "IP subnet mask"],
         no_shown: true,
         apply: Apply::Acted(|cx| {
-            let address = match (cx.no, cx.args.has("secondary")) {
-                (false, true) => return Ok(()),
-                (false, false) => cx.args.number(0).zip(cx.args.number(1)),
-                (true, _) => None,
-            };
+            let address = if cx.no { None } else { cx.args.number(0).zip(cx.args.number(1)) };
             if let Some(interface) = cx.interface() {
                 interface.address = address;
             }
             Ok(())
         }),
     },
-    kept!("ip address (dhcp|negotiated) [LINE]", ["Interface Internet Protocol config commands", "Set the IP address of an interface", "By DHCP",
-        "By PPP", "Options"], HOST, with_previous: true),
+    command! {
+        "ip address (dhcp|negotiated) [LINE]",
+        later: Some(HOST),
+        with_previous: true,
+        help: &["Interface Internet Protocol config commands", "Set the IP address of an interface", "By DHCP", "By PPP",
+            "Options"],
+        apply: Apply::Acted(|cx| {
+            if let Some(interface) = cx.interface() {
+                interface.address = None;
+            }
+            Ok(())
+        }),
+    },
+    kept!("ip address A.B.C.D A.B.C.D secondary", ["Interface Internet Protocol config commands",
+        "Set the IP address of an interface", "IP address", "IP subnet mask", "Further address"], HOST,
+        with_previous: true, keyed: WHOLE),
     kept!("ip (access-group|nat|virtual-reassembly|unnumbered|ospf|helper-address|route-cache|mroute-cache|redirects|unreachables|proxy-arp|mtu|tcp|dhcp|policy|flow|inspect|verify|pim|igmp|nbar|rip|summary-address|vrf|rtp|load-sharing|authentication|hold-time|hello-interval|bandwidth-percent|directed-broadcast|broadcast-address|information-reply|mask-reply|split-horizon|accounting|arp|nhrp|rsvp|wccp|sdr|cgmp|dvmrp|traffic-export|ddns|urlfilter|ips|auth-proxy|admission|header-compression|multicast|mobile|port-unreachable|security|trigger-authentication|gratuitous-arps|idle-group|tunnel|lsr|access-list) [LINE]",
         IP_HELP, HOST, keyed: WHOLE, no_shown: true),
     kept!("encapsulation LINE", ["Set encapsulation type for an interface", "Type"], HOST),
@@ -267,7 +277,7 @@ pub(super) static TRUNK_GROUP: &[Command] = &[
         "In", "Out"], CALLS, keyed: 2),
     kept!("max-retry <1-5>", ["Maximum attempts", "Number"], CALLS),
     command! {
-        "hunt-scheme (least-idle|least-used|longest-idle|random|round-robin|sequential) [both|even|odd] [up|down]",
+        "hunt-scheme (least-idle|least-used|longest-idle|random|round-robin|sequential) [both|even|odd] [up|down]", later: Some(CALLS),
         default: "hunt-scheme least-used",
         help: &["Configure the trunk hunting method", "Least idle", "Least used", "Longest idle", "Random", "Round robin", "Sequential",
             "Both", "Even", "Odd", "Up", "Down"],

@@ -15,6 +15,7 @@ mod reasons;
 pub mod syntax;
 mod voice_port;
 mod voice_service;
+pub mod walk;
 
 use crate::config::{ApplyError, Cx};
 use crate::session::Exec;
@@ -65,11 +66,21 @@ pub struct Command {
     pub sorted: bool,
     /// Text of the running configuration, where it is not the line as typed with its keywords completed.
     pub show: Option<fn(&Cx<'_>) -> Option<String>>,
+    /// Why a setting that is in the typed model is nevertheless reported as kept: nothing acts on it yet.
+    pub later: Option<&'static str>,
     /// Lowest privilege level of an EXEC command.
     pub privilege: u8,
 }
 
 impl Command {
+    /// Why the command has no effect; `None` if it has one.
+    pub fn kept(&self) -> Option<&'static str> {
+        match self.apply {
+            Apply::Kept(reason) => Some(reason),
+            _ => self.later,
+        }
+    }
+
     /// The help text of a word of the syntax.
     pub fn help_of(&self, number: usize) -> &'static str {
         match self.help {
@@ -97,6 +108,7 @@ pub const BASE: Command = Command {
     with_previous: false,
     sorted: false,
     show: None,
+    later: None,
     privilege: 15,
 };
 

@@ -132,7 +132,7 @@ pub(super) static VOICE_PORT: &[Command] = &[
         apply: Apply::Acted(|cx| { let text = cx.text(0); cx.voice_port()?.station_id_number = text; Ok(()) }),
     },
     command! {
-        "caller-id enable [LINE]",
+        "caller-id enable [LINE]", later: Some(LINE),
         help: &["Configure port caller id parameters", "Enable caller ID", "Type"],
         apply: Apply::Acted(|cx| { let on = !cx.no; cx.voice_port()?.caller_id = on; Ok(()) }),
     },

@@ -192,27 +192,36 @@ pub(super) static TRUSTED: &[Command] = &[
 
 pub(super) static SIP: &[Command] = &[
     command! {
-        "bind (control|media|all) source-interface INTERFACE [LINE]", keyed: 2,
-        help: &["SIP bind command", "Bind only SIP control packets", "Bind only media packets", "Bind SIP control and media packets",
+        "bind (control|all) source-interface INTERFACE [LINE]",
+        keyed: 2,
+        help: &["SIP bind command", "Bind only SIP control packets", "Bind SIP control and media packets",
             "Specify source interface", "Interface", "Options"],
+        apply: Apply::Acted(bind),
+    },
+    command! {
+        "bind media source-interface INTERFACE [LINE]",
+        later: Some(MEDIA),
+        keyed: 2,
+        with_previous: true,
+        help: &["SIP bind command", "Bind only media packets", "Specify source interface", "Interface", "Options"],
+        apply: Apply::Acted(bind),
+    },
+    command! {
+        "listen-port non-secure <1-65535>",
+        help: &["Port that SIP listens on", "UDP and TCP, default 5060", "Port"],
         apply: Apply::Acted(|cx| {
-            let all = cx.args.has("all");
-            let (control, media) = (all || cx.args.has("control"), all || cx.args.has("media"));
-            let name = cx.text(0);
-            let sip = &mut cx.config.voice_service_voip.sip;
-            if control { sip.bind_control.clone_from(&name); }
-            if media { sip.bind_media = name; }
+            let port = if cx.no { None } else { cx.args.number(0) };
+            cx.config.voice_service_voip.sip.listen_port_non_secure = port;
             Ok(())
         }),
     },
     command! {
-        "listen-port (non-secure|secure) <1-65535>", keyed: 2,
-        help: &["Port that SIP listens on", "UDP and TCP, default 5060", "TLS, default 5061", "Port"],
+        "listen-port secure <1-65535>",
+        later: Some(SIP_LATER),
+        help: &["Port that SIP listens on", "TLS, default 5061", "Port"],
         apply: Apply::Acted(|cx| {
             let port = if cx.no { None } else { cx.args.number(0) };
-            let secure = cx.args.has("secure");
-            let sip = &mut cx.config.voice_service_voip.sip;
-            *(if secure { &mut sip.listen_port_secure } else { &mut sip.listen_port_non_secure }) = port;
+            cx.config.voice_service_voip.sip.listen_port_secure = port;
             Ok(())
         }),
     },
@@ -281,6 +290,20 @@ pub(super) static SIP: &[Command] = &[
     kept!("refer consume", ["REFER", "Consume"], SIP_LATER),
     kept!("associate registered-number LINE", ["Associate", "Registered number", "The setting"], SIP_LATER, keyed: WHOLE),
 ];
+
+fn bind(cx: &mut Cx<'_>) -> Result<(), ApplyError> {
+    let all = cx.args.has("all");
+    let (control, media) = (all || cx.args.has("control"), all || cx.args.has("media"));
+    let name = cx.text(0);
+    let sip = &mut cx.config.voice_service_voip.sip;
+    if control {
+        sip.bind_control.clone_from(&name);
+    }
+    if media {
+        sip.bind_media = name;
+    }
+    Ok(())
+}
 
 fn mwi_server(cx: &Cx<'_>) -> Result<MwiServer, ApplyError> {
     let host = cx.args.argument(0).unwrap_or("").parse().map_err(|_| ApplyError::Argument(0))?;
