@@ -98,4 +98,4 @@ fn mix(digit: char, levels: DtmfLevels) -> Result<Vec<Component>, DtmfError> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

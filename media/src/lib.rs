@@ -1,4 +1,14 @@
-//! Signals of the telephone network as 8 kHz samples: call-progress tones of 67 locales, G.711, WAV.
+//! Signals of the telephone network as 8 kHz samples.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`locale`] | tones, ringing, caller-ID defaults and law of the 67 `cptone` locales |
+//! | [`tone`], [`custom`] | what a tone is and its samples; `voice class custom-cptone` |
+//! | [`dtmf`] | digits out, digits in (Q.23, Q.24) |
+//! | [`fsk`], [`callerid`] | Bell 202 and V.23, caller ID and VMWI messages, what happens on the line when |
+//! | [`supervision`] | hearing call-progress tones (`supervisory disconnect`) |
+//! | [`rtp`] | packets, telephone events, jitter buffer, comfort noise, RTCP, a whole audio stream |
+//! | [`g711`], [`wav`] | companding; files |
 //!
 //! **Law of use.** Sample in, sample out. Nothing here reads a clock, opens a socket or starts a thread;
 //! time is the number of samples asked for or given. Audio is 8 kHz, mono, 16 bit signed. Levels are dBm0,
@@ -35,6 +45,7 @@ pub mod fsk;
 pub mod g711;
 pub mod locale;
 pub mod rtp;
+pub mod supervision;
 pub mod tone;
 pub mod wav;
 

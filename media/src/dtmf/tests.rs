@@ -217,7 +217,7 @@ fn no_tone_of_any_locale_is_taken_for_a_digit() {
 }
 
 /// Vowels: a glottal pulse train of gliding pitch through three resonances, with consonant noise between.
-fn speech(seed: u64, seconds: usize) -> Vec<i16> {
+pub(crate) fn speech(seed: u64, seconds: usize) -> Vec<i16> {
     let mut noise = Noise(seed);
     let mut out = Vec::new();
     let formants = [

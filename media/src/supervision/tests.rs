@@ -1,0 +1,129 @@
+#![allow(clippy::unwrap_used)]
+use super::*;
+use crate::g711;
+use crate::locale::{self, ToneKind};
+use crate::rtp::noise::NoiseGenerator;
+use crate::tone::ToneGenerator;
+
+fn render(spec: &ToneSpec, db: f64, ms: usize) -> Vec<i16> {
+    let mut out = vec![0; ms * 8];
+    ToneGenerator::with_gain(spec, db).fill(&mut out);
+    out
+}
+
+/// Length of two turns and a bit, ms.
+fn enough(spec: &ToneSpec) -> usize {
+    let turn: u32 = spec.repeat().iter().map(|s| s.on_ms().unwrap_or(2500) + s.off_ms()).sum();
+    3 * turn as usize + 500
+}
+
+fn detector(spec: &ToneSpec) -> ToneDetector {
+    ToneDetector::new(spec, DetectParams { max_power: 0, min_power: 35, ..DetectParams::default() }).unwrap()
+}
+
+#[test]
+fn busy_and_congestion_of_every_locale_are_heard_through_g711_in_noise() {
+    let mut heard = 0;
+    for locale in locale::all() {
+        for kind in [ToneKind::Busy, ToneKind::Congestion] {
+            let spec = locale.tone(kind);
+            let Ok(_) = ToneDetector::new(spec, DetectParams::default()) else { continue };
+            let mut audio = render(spec, -3.0, enough(spec));
+            let mut noise = vec![0; audio.len()];
+            NoiseGenerator::new(3).fill(48, &mut noise);
+            for (s, n) in audio.iter_mut().zip(noise) {
+                *s = g711::decode_sample(locale.law, g711::encode_sample(locale.law, *s + n));
+            }
+            let mut d = detector(spec);
+            assert!(!d.feed(&audio[..400]), "{} {kind} at once", locale.code);
+            assert!(d.feed(&audio[400..]), "{} {kind}: {spec}", locale.code);
+            d.reset();
+            assert!(!d.detected());
+            heard += 1;
+        }
+    }
+    assert!(heard > 110, "{heard}");
+}
+
+#[test]
+fn dial_tone_is_no_busy_tone_and_busy_is_not_congestion() {
+    for code in ["us", "de", "fr", "gb", "ru"] {
+        let locale = locale::find(code).unwrap();
+        for (listening, playing) in [
+            (ToneKind::Busy, ToneKind::Dial),
+            (ToneKind::Busy, ToneKind::Congestion),
+            (ToneKind::Congestion, ToneKind::Busy),
+            (ToneKind::Busy, ToneKind::Ringback),
+            (ToneKind::Congestion, ToneKind::Ringback),
+        ] {
+            let mut d = detector(locale.tone(listening));
+            assert!(!d.feed(&render(locale.tone(playing), 0.0, 20_000)), "{code} {listening} in {playing}");
+        }
+    }
+}
+
+#[test]
+fn a_continuous_tone_takes_two_seconds() {
+    let spec = locale::find("us").unwrap().tone(ToneKind::Dial);
+    let mut d = detector(spec);
+    let audio = render(spec, 0.0, 2500);
+    assert!(!d.feed(&audio[..8 * 1900]));
+    assert!(d.feed(&audio[8 * 1900..]));
+}
+
+#[test]
+fn limits_are_those_of_the_parameters() {
+    let tone = |hz: &[f64], dbm0: f64, on: u32, off: u32| {
+        render(&ToneSpec::dual(hz, dbm0, &[(on, off)]).unwrap(), 0.0, 4 * (on + off) as usize)
+    };
+    let spec = ToneSpec::dual(&[480.0, 620.0], -20.0, &[(500, 500)]).unwrap();
+    let params = DetectParams::default();
+    let hears = |params: DetectParams, audio: &[i16]| ToneDetector::new(&spec, params).unwrap().feed(audio);
+    assert!(hears(params, &tone(&[480.0, 620.0], -20.0, 500, 500)));
+    // Deviation.
+    assert!(hears(params, &tone(&[489.0, 611.0], -20.0, 500, 500)));
+    assert!(!hears(params, &tone(&[495.0, 620.0], -20.0, 500, 500)));
+    assert!(hears(DetectParams { max_deviation_hz: 20, ..params }, &tone(&[495.0, 620.0], -20.0, 500, 500)));
+    // Power.
+    assert!(hears(params, &tone(&[480.0, 620.0], -30.0, 500, 500)));
+    assert!(!hears(params, &tone(&[480.0, 620.0], -33.0, 500, 500)));
+    assert!(!hears(params, &tone(&[480.0, 620.0], -7.0, 500, 500)));
+    assert!(hears(DetectParams { max_power: 5, ..params }, &tone(&[480.0, 620.0], -7.0, 500, 500)));
+    // Cadence.
+    assert!(hears(params, &tone(&[480.0, 620.0], -20.0, 580, 420)));
+    assert!(!hears(params, &tone(&[480.0, 620.0], -20.0, 650, 500)));
+    assert!(!hears(params, &tone(&[480.0, 620.0], -20.0, 500, 650)));
+    assert!(hears(DetectParams { cadence_variation: 20, ..params }, &tone(&[480.0, 620.0], -20.0, 650, 650)));
+    // One frequency alone, and twist.
+    assert!(!hears(params, &tone(&[480.0], -20.0, 500, 500)));
+    let twisted = |low: f64| {
+        let mix = vec![Component { hz: 480.0, dbm0: low }, Component { hz: 620.0, dbm0: -22.0 }];
+        let step = ToneStep::burst(mix, 500, 500).unwrap();
+        render(&ToneSpec::new(vec![], vec![step]).unwrap(), 0.0, 4000)
+    };
+    assert!(hears(params, &twisted(-16.5)));
+    assert!(!hears(params, &twisted(-14.0)));
+}
+
+#[test]
+fn speech_and_noise_are_no_tone() {
+    for code in ["us", "de", "gb"] {
+        let mut d = detector(locale::find(code).unwrap().tone(ToneKind::Busy));
+        for seed in 1..4 {
+            assert!(!d.feed(&crate::dtmf::tests::speech(seed * 777, 8)), "{code}");
+        }
+        let mut noise = vec![0; 80_000];
+        NoiseGenerator::new(5).fill(20, &mut noise);
+        assert!(!d.feed(&noise));
+    }
+}
+
+#[test]
+fn tones_of_another_kind_are_refused() {
+    let of =
+        |code: &str, kind| ToneDetector::new(locale::find(code).unwrap().tone(kind), DetectParams::default());
+    assert_eq!(of("us", ToneKind::Sit).err(), Some(Unsupported));
+    assert_eq!(of("us", ToneKind::Howler).err(), Some(Unsupported));
+    assert_eq!(of("jp", ToneKind::Ringback).err(), Some(Unsupported));
+    assert_eq!(ToneDetector::new(&ToneSpec::silence(), DetectParams::default()).err(), Some(Unsupported));
+}
