@@ -347,11 +347,17 @@ impl RenPool {
             })
         };
         let steps = (STAGGER_LIMIT.as_millis() / STAGGER_STEP.as_millis()) as u32;
-        let slots = (0..=steps).map(|step| STAGGER_STEP * step);
-        if let Some(delay) = slots.clone().find(|delay| !near(*delay) && fits(*delay)) {
-            return delay;
+        let mut crowded = None;
+        for delay in (0..=steps).map(|step| STAGGER_STEP * step) {
+            if !fits(delay) {
+                continue;
+            }
+            if !near(delay) {
+                return delay;
+            }
+            crowded.get_or_insert(delay);
         }
-        if let Some(delay) = slots.into_iter().find(|delay| fits(*delay)) {
+        if let Some(delay) = crowded {
             return delay;
         }
         // Room appears when somebody's burst ends, never in between.
