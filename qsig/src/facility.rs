@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use rasn::types::Any;
 
-use crate::rose::Component;
+use crate::rose::{self, Component};
 
 /// Protocol profile "networking extensions" (ISO editions): NFE and interpretation APDU may follow.
 pub const PROFILE_NETWORKING: u8 = 0x9F;
@@ -80,10 +80,10 @@ impl Facility {
         Self { profile, items }
     }
 
-    /// Reads the element's contents. `None` only if there is not even a profile octet. What is no BER element ends the
-    /// list as [`Item::Other`].
+    /// Reads the element's contents. `None` if there is not even a profile octet, or more than the 255 octets an element
+    /// can have. What is no BER element ends the list as [`Item::Other`].
     pub fn parse(body: &[u8]) -> Option<Self> {
-        let (&profile, mut rest) = body.split_first()?;
+        let (&profile, mut rest) = body.split_first().filter(|_| body.len() <= rose::MAX_OCTETS)?;
         let mut items = Vec::with_capacity(3);
         while let Some(&tag) = rest.first() {
             let Ok((element, remainder)) = rasn::ber::decode_with_remainder::<Any>(rest) else {

@@ -53,6 +53,20 @@ impl Code {
     }
 }
 
+/// Most octets of a component: what one information element can carry. It bounds the depth BER can nest to.
+pub(crate) const MAX_OCTETS: usize = 255;
+
+/// Why octets are not a ROSE component.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ComponentError {
+    /// More than an information element can carry.
+    #[error("component of {0} octets, expected at most 255")]
+    TooLong(usize),
+    /// Not BER, or not one of the four components: the decoder's words.
+    #[error("no ROSE component: {0}")]
+    Ber(String),
+}
+
 /// One ROSE component.
 #[derive(AsnType, Decode, Encode, Clone, Debug, PartialEq, Eq)]
 #[rasn(choice)]
@@ -162,9 +176,12 @@ impl Component {
     /// Reads one component that fills `octets`.
     ///
     /// # Errors
-    /// rasn's decode error, as text in [`std::fmt::Display`]: not BER, or not one of the four components.
-    pub fn parse(octets: &[u8]) -> Result<Self, rasn::error::DecodeError> {
-        rasn::ber::decode(octets)
+    /// [`ComponentError`]
+    pub fn parse(octets: &[u8]) -> Result<Self, ComponentError> {
+        if octets.len() > MAX_OCTETS {
+            return Err(ComponentError::TooLong(octets.len()));
+        }
+        rasn::ber::decode(octets).map_err(|error| ComponentError::Ber(error.to_string()))
     }
 
     /// The invoke this component asks for or answers.

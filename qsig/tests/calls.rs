@@ -6,7 +6,7 @@ mod common;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
-use common::{Bench, Captured, capture, millis, unhex};
+use common::{Bench, Captured, capture, millis, seeds, unhex};
 use qsig::lapd::{Control, Frame, SupervisoryKind};
 use qsig::name::{Name, NameKind};
 use qsig::q931::{Cause, Element, Message, MessageType, Number, NumberPlan, ProgressIndicator, ie};
@@ -723,6 +723,32 @@ fn restart_on_start_goes_channel_by_channel_and_gives_up_after_t316_twice() {
 }
 
 #[test]
+fn elements_that_must_be_understood_are_not_passed_over() {
+    let mut bench = Bench::new(config(Side::Network));
+    bench.say_hex("0802000905 04038090a3 0d0101 1803a98385 70028034 a1");
+    assert_eq!(bench.said(), [(RELEASE_COMPLETE, Some(96))]);
+    // Others are: codeset 0 above 0x0F, and the same identifier in another codeset.
+    bench.say_hex("0802000905 04038090a3 1803a98385 3f0101 70028034 a1 9d 0d0101");
+    assert_eq!((bench.said(), bench.span.active_calls()), (vec![], 1));
+    let (mut bench, _) = calling();
+    bench.say_hex("0802800101 1803a98381 0d0101");
+    let status = bench.heard();
+    assert_eq!(
+        (status[0].kind, status[0].cause().unwrap().value, status[0].call_state()),
+        (MessageType::STATUS, 96, Some(1))
+    );
+    assert_eq!(bench.events(), []);
+}
+
+#[test]
+fn free_channel_mask_follows_the_calls() {
+    let (mut bench, id) = called(true);
+    assert_eq!(bench.span.free_channels(), 0x7FFF_7FEF);
+    bench.span.clear_call(bench.now, id, Cause::private(17)).unwrap();
+    assert_eq!(bench.span.free_channels(), 0x7FFF_7FFF);
+}
+
+#[test]
 fn calls_are_refused_unless_accepted() {
     let mut bench = Bench::new(SpanConfig::default());
     bench.say_hex("0802000905 04038090a3 1803a98385 70028034 a1");
@@ -976,7 +1002,7 @@ fn in_a_glare_the_network_sides_call_keeps_the_channel() {
 #[test]
 fn a_storm_of_calls_leaves_no_channel_and_no_reference_behind() {
     let (mut events, mut connected) = (0usize, 0usize);
-    for seed in 0..32u64 {
+    for seed in 0..seeds(32) {
         let mut random = StdRng::seed_from_u64(seed);
         let order = [BchanOrder::BySide, BchanOrder::Ascending, BchanOrder::RoundRobin][seed as usize % 3];
         let tune = |side| SpanConfig { bchan_order: order, negotiate_bchan: seed % 2 == 0, ..config(side) };

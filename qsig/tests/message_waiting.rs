@@ -331,6 +331,61 @@ fn call_references_run_from_1_to_32767_and_around() {
     assert_eq!(bench.span.active_calls(), 0);
 }
 
+#[test]
+fn a_burst_that_waits_for_the_window_is_not_sent_twice() {
+    let mut bench = Bench::new(SpanConfig::default());
+    for user in 0..500 {
+        bench.span.invoke_mwi(bench.now, activate(&user.to_string())).unwrap();
+    }
+    // A slow line: the peer takes seven frames every 150 ms, some 11 s in all.
+    let mut setups = 0;
+    for _ in 0..90 {
+        while let Some(frame) = bench.span.poll_frame() {
+            bench.peer.handle_frame(bench.now, &frame);
+        }
+        let mut answers = Vec::new();
+        while let Some(indication) = bench.peer.poll_indication() {
+            let qsig::lapd::Indication::Data(message) = indication else { continue };
+            let message = qsig::q931::Message::parse(&message).unwrap();
+            assert_eq!(message.kind, MessageType::SETUP);
+            setups += 1;
+            let [high, low] = message.call_reference.value.to_be_bytes();
+            answers.push(vec![8, 2, high | 0x80, low, 0x5A, 8, 2, 0x81, 0x83]);
+        }
+        for answer in answers {
+            bench.peer.send(answer.into()).unwrap();
+        }
+        bench.peer.flush(bench.now);
+        while let Some(frame) = bench.peer.poll_frame() {
+            bench.span.handle_frame(bench.now, &frame);
+        }
+        bench.now += millis(150);
+        bench.span.handle_timeout(bench.now);
+        bench.peer.handle_timeout(bench.now);
+    }
+    assert_eq!((setups, bench.span.pending_mwi(), bench.span.active_calls()), (500, 0, 0));
+}
+
+#[test]
+fn a_peer_that_never_opens_the_window_cannot_hold_operations_for_ever() {
+    let mut bench = Bench::new(SpanConfig::default());
+    // RNR, and an RNR answer to every poll.
+    bench.span.handle_frame(bench.now, &[0x02, 0x01, 0x05, 0x00]);
+    bench.span.invoke_mwi(bench.now, activate("1")).unwrap();
+    let end = bench.now + Duration::from_secs(60);
+    while bench.now < end && bench.span.pending_mwi() > 0 {
+        bench.now = bench.span.poll_timeout().unwrap().max(bench.now);
+        bench.span.handle_timeout(bench.now);
+        while let Some(frame) = bench.span.poll_frame() {
+            assert_eq!(frame[..], [0x02, 0x01, 0x01, 0x01], "only polls go out");
+            bench.span.handle_frame(bench.now, &[0x02, 0x01, 0x05, 0x01]);
+        }
+    }
+    assert_eq!(bench.span.pending_mwi(), 0);
+    let outcomes: Vec<_> = std::iter::from_fn(|| bench.span.poll_event()).collect();
+    assert!(matches!(outcomes[..], [Event::MwiDone { outcome: MwiOutcome::NoAnswer, .. }]), "{outcomes:?}");
+}
+
 // ---- served user side ----
 
 const SETUP: &str = "0802000505 0402a880 1801ac";

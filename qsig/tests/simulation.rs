@@ -117,7 +117,7 @@ impl World {
 #[test]
 fn every_operation_ends_once_and_every_call_reference_comes_home() {
     let mut totals = [0usize; 3];
-    for seed in 0..40u64 {
+    for seed in 0..common::seeds(40) {
         let loss = [0.0, 0.02, 0.1, 0.25][seed as usize % 4];
         let mut world = World::new(seed, loss);
         world.run(world.now + Duration::from_secs(30));
@@ -179,7 +179,7 @@ fn every_operation_ends_once_and_every_call_reference_comes_home() {
 fn any_octets_are_survived_and_leave_nothing_behind() {
     let seeds: Vec<Vec<u8>> =
         common::captures().iter().flat_map(|name| common::capture(name)).map(|frame| frame.octets).collect();
-    for seed in 0..24u64 {
+    for seed in 0..common::seeds(24) {
         let mut random = StdRng::seed_from_u64(seed);
         let mut now = Instant::now();
         let mut config = SpanConfig { side: Side::Network, ..SpanConfig::default() };

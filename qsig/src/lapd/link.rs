@@ -212,6 +212,11 @@ impl Link {
         self.queue.len()
     }
 
+    /// Messages that have not been sent for the first time yet: the window is closed.
+    pub fn unsent(&self) -> usize {
+        self.queue.len().saturating_sub(usize::from(distance(self.va, self.v_sent)))
+    }
+
     /// Changes timers and limits (at once), or the side (the link is then set up anew).
     pub fn reconfigure(&mut self, now: Instant, side: Side, parameters: Parameters) {
         self.parameters = parameters;

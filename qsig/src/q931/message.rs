@@ -278,6 +278,13 @@ impl Message {
         self.elements.iter().filter(move |e| e.codeset == 0 && e.id == id && !e.is_shift()).map(|e| &e.body)
     }
 
+    /// Whether there is a codeset 0 element that must be understood (top four bits 0, Q.931 table 4-3 note 5) and is not
+    /// defined: the message is then treated as one that lacks a mandatory element, cause 96.
+    pub fn has_unknown_mandatory(&self) -> bool {
+        const DEFINED: [u8; 4] = [0x00, ie::BEARER_CAPABILITY, ie::CAUSE, 0x0C];
+        self.elements.iter().any(|e| e.codeset == 0 && e.id & 0xF0 == 0 && !DEFINED.contains(&e.id))
+    }
+
     /// The cause, if there is one that can be read.
     pub fn cause(&self) -> Option<super::Cause> {
         self.get(ie::CAUSE).and_then(|body| super::Cause::parse(body))

@@ -212,6 +212,11 @@ impl Span {
         let clearing =
             matches!(call.state, S::DisconnectRequest | S::DisconnectIndication | S::ReleaseRequest)
                 || matches!(message.kind, M::DISCONNECT | M::RELEASE | M::RELEASE_COMPLETE | M::SETUP);
+        if !clearing && message.has_unknown_mandatory() {
+            //= Q.931 5.8.7.1: such a message gets STATUS, cause 96, and is otherwise ignored.
+            self.send_status(key.reference(), 96, call.state.number());
+            return self.keep_call(key, call);
+        }
         if !clearing {
             let refusal = self.refusal(message);
             if refusal.clear {

@@ -328,6 +328,15 @@ impl Span {
         self.calls().find(|call| call.id == id)
     }
 
+    /// The free B channels, bit n-1 for timeslot n, as the free channel mask of `show isdn status`.
+    pub fn free_channels(&self) -> u32 {
+        self.config
+            .line
+            .b_channels()
+            .filter(|slot| self.channels.is_free(&self.config, *slot))
+            .fold(0, |mask, slot| mask | 1 << (slot - 1))
+    }
+
     /// B channels in use.
     pub fn channels_in_use(&self) -> usize {
         self.channels.in_use()

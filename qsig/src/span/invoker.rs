@@ -30,6 +30,8 @@ pub(super) struct Invoker {
     action: MwiAction,
     state: CallState,
     setup: Bytes,
+    /// Until when a SETUP may wait for the window before T303 counts.
+    patience: Instant,
     repeated: bool,
     release_cause: u8,
 }
@@ -69,6 +71,7 @@ impl Span {
             action: request.action,
             state: CallState::CallInitiated,
             setup,
+            patience: now + self.config.mwi.supervision,
             repeated: false,
             release_cause: 16,
         };
@@ -171,6 +174,11 @@ impl Span {
 
     pub(super) fn invoker_timeout(&mut self, now: Instant, key: Key, mut invoker: Invoker, timer: Timer) {
         match (timer, invoker.repeated) {
+            (Timer::T303, _) if self.link.unsent() > 0 && now < invoker.patience => {
+                // A burst waits for the window: the SETUP may not have left yet, and another would only add to it.
+                self.timers.start(key, Timer::T303, now + self.config.l3.t303);
+                self.keep_invoker(key, invoker);
+            }
             (Timer::T303, false) => {
                 //= Q.931 5.2.1: on the first expiry of T303 the SETUP message is sent again, Facility included.
                 invoker.repeated = true;

@@ -142,6 +142,11 @@ impl Bench {
     }
 }
 
+/// How many seeds a random test runs: QSIG_SEEDS for a long run, else what fits a quick one.
+pub fn seeds(quick: u64) -> u64 {
+    std::env::var("QSIG_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(quick)
+}
+
 pub fn millis(n: u64) -> Duration {
     Duration::from_millis(n)
 }
