@@ -23,7 +23,6 @@ pub fn manual() -> Vec<(String, String)> {
             .table()
             .entries()
             .filter(|(c, _)| matches!(c.apply, Apply::Acted(_) | Apply::Kept(_) | Apply::Exec(_)))
-            .map(|(c, s)| (c, s))
             .collect();
         let acted = own.iter().filter(|(c, _)| c.kept().is_none()).count();
         let name = file_name(kind);
@@ -144,6 +143,5 @@ fn example(kind: ModeKind, path: &[String], command: &Command, syntax: &Syntax, 
     }
     let shown: Vec<String> =
         config.running().lines().filter(|l| *l != "!" && *l != "end").map(str::to_owned).collect();
-    let _ =
-        writeln!(out, "```\n{typed}{}# do show running-config\n{}\n```", "Router(config)", shown.join("\n"));
+    let _ = writeln!(out, "```\n{typed}Router(config)# do show running-config\n{}\n```", shown.join("\n"));
 }

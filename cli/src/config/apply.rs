@@ -307,17 +307,30 @@ impl Config {
         let key = found.args.join(identity);
         let frame = Frame { kind: enters, key: key.clone(), indent, hint: 0 };
         let outer = mode.frames.len();
+        let there = body_mut(&mut self.tree, &mode.frames)
+            .and_then(|b| b.position(&key, usize::MAX).and_then(|at| b.nodes().get(at)))
+            .and_then(|n| n.section.as_ref().map(|(kind, _)| (*kind, n.line.clone())));
+        if let Some((kind, line)) = there
+            && kind != enters
+            && sign == Sign::Set
+        {
+            return Err(ApplyError::Text(format!("% {line} exists; remove it first to change its type")));
+        }
         mode.frames.push(frame);
         let (notice, appear, vanish) = self.act(mode, found, command, sign)?;
         if sign == Sign::Set {
             let parents = mode.frames.get(..outer).unwrap_or(&[]);
             let Some(body) = body_mut(&mut self.tree, parents) else { return Ok(None) };
+            let line = found.args.canonical();
             let at = match body.position(&key, usize::MAX) {
-                Some(at) => at,
-                None => {
-                    let line = found.args.canonical();
-                    body.insert(Node::new(order, key, line, Some(enters)))
+                Some(at) => {
+                    // Without its options the header only enters the section.
+                    if let Some(node) = body.nodes.get_mut(at).filter(|_| line.len() > key.len()) {
+                        node.line = line;
+                    }
+                    at
                 }
+                None => body.insert(Node::new(order, key, line, Some(enters))),
             };
             if let Some(frame) = mode.frames.last_mut() {
                 frame.hint = at;

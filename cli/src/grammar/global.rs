@@ -297,17 +297,10 @@ fn peer(cx: &mut crate::config::Cx<'_>) -> Result<(), ApplyError> {
         peers.retain(|p| p.tag != tag);
         return Ok(());
     }
-    match peers.iter().find(|p| p.tag == tag) {
-        Some(old) if old.kind != kind => Err(ApplyError::Text(format!(
-            "% dial-peer voice {tag} exists as {}; remove it first to change its type",
-            old.kind
-        ))),
-        Some(_) => Ok(()),
-        None => {
-            peers.push(DialPeer::new(tag, kind));
-            Ok(())
-        }
+    if !peers.iter().any(|p| p.tag == tag) {
+        peers.push(DialPeer::new(tag, kind));
     }
+    Ok(())
 }
 
 fn interface(cx: &mut crate::config::Cx<'_>) -> Result<(), ApplyError> {
