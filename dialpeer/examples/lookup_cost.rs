@@ -8,6 +8,8 @@ use std::time::Instant;
 use dialpeer::{DialPeer, PeerKind, SessionTarget, Table};
 
 const LOOKUPS: usize = 200_000;
+/// Rounds of look-ups.
+const ROUNDS: usize = 7;
 const CHANGES: usize = 20_000;
 
 fn main() {
@@ -40,10 +42,15 @@ fn measure(name: &str, pattern: fn(&mut Random) -> String, count: u32) {
             number(text, &mut random)
         })
         .collect();
-    let start = Instant::now();
-    let matches: usize =
-        numbers.iter().map(|number| black_box(table.outbound(black_box(number))).len()).sum();
-    let look_up = start.elapsed().as_nanos() as f64 / LOOKUPS as f64;
+    // The best of several rounds: what others do on the machine only ever adds.
+    let mut matches: usize = 0;
+    let look_up = (0..ROUNDS)
+        .map(|_| {
+            let start = Instant::now();
+            matches = numbers.iter().map(|number| black_box(table.outbound(black_box(number))).len()).sum();
+            start.elapsed().as_nanos() as f64 / LOOKUPS as f64
+        })
+        .fold(f64::INFINITY, f64::min);
     let changes: Vec<DialPeer> =
         (0..CHANGES).filter_map(|_| peers.get(random.below(peers.len()))).cloned().collect();
     let start = Instant::now();

@@ -8,7 +8,10 @@ use crate::pattern::{Pattern, Progress, Rank, SYMBOLS, Symbols};
 
 /// Patterns a leaf holds before it is divided.
 const LEAF: usize = 4;
+/// No child.
 const NONE: u32 = u32::MAX;
+/// Set in the number of a child that is a leaf.
+const IS_LEAF: u32 = 1 << 31;
 
 /// Patterns with a key each.
 ///
@@ -25,7 +28,9 @@ const NONE: u32 = u32::MAX;
 /// ```
 #[derive(Clone, Debug)]
 pub struct PatternIndex<K> {
+    /// Divided nodes; the first is the root.
     nodes: Vec<Node<K>>,
+    leaves: Vec<Bucket<K>>,
     len: usize,
     /// Removals since the trie was last built.
     removed: usize,
@@ -34,7 +39,7 @@ pub struct PatternIndex<K> {
 impl<K: PartialEq + Clone> PatternIndex<K> {
     /// An index without patterns.
     pub fn new() -> Self {
-        Self { nodes: vec![Node::leaf()], len: 0, removed: 0 }
+        Self { nodes: vec![Node::new()], leaves: Vec::new(), len: 0, removed: 0 }
     }
 
     /// Number of patterns.
@@ -55,41 +60,42 @@ impl<K: PartialEq + Clone> PatternIndex<K> {
 
     /// Removes one pair added before; `false` if there is none.
     pub fn remove(&mut self, key: &K, pattern: &Pattern) -> bool {
-        let mut node = 0;
+        let mut child = 0;
         let mut depth = 0;
-        while let Some(here) = self.nodes.get_mut(node) {
-            let same = |entry: &Entry<K>| entry.key == *key && entry.pattern == *pattern;
-            if let Some(at) = here.entries.iter().position(same) {
-                here.entries.remove(at);
-                self.len -= 1;
-                self.removed += 1;
-                self.rebuild_if_sparse();
-                return true;
+        loop {
+            let bucket = if child & IS_LEAF != 0 {
+                self.leaves.get_mut((child & !IS_LEAF) as usize)
+            } else {
+                self.nodes.get_mut(child as usize).map(|node| &mut node.parked)
+            };
+            let Some(bucket) = bucket else { return false };
+            if bucket.remove(key, pattern) {
+                break;
             }
+            let Some(node) = self.nodes.get(child as usize) else { return false };
             let Some((accept, explicit)) = pattern.plain_position(depth) else { return false };
-            let Some(child) = here.child(accept, explicit) else { return false };
-            node = child as usize;
+            let Some(next) = node.child(accept, explicit) else { return false };
+            child = next;
             depth += 1;
         }
-        false
+        self.len -= 1;
+        self.removed += 1;
+        self.rebuild_if_sparse();
+        true
     }
 
     /// Every key whose pattern matches `number` en bloc, with how well it matches, in no particular order.
     pub fn lookup(&self, number: &str) -> Vec<(&K, Rank)> {
         let mut found = Vec::new();
-        if let Some(number) = Symbols::read(number) {
-            self.visit(0, number.as_slice(), &mut |entry| {
-                if let Some(rank) = entry.pattern.rank(number.as_slice()) {
-                    found.push((&entry.key, rank));
-                }
-            });
-        }
+        self.each_match(number, |key, rank| found.push((key, rank)));
         found
     }
 
     /// How well the best pattern matches `number`, `None` if none does.
     pub fn best(&self, number: &str) -> Option<Rank> {
-        self.lookup(number).into_iter().map(|(_, rank)| rank).max()
+        let mut best = None;
+        self.each_match(number, |_, rank| best = best.max(Some(rank)));
+        best
     }
 
     /// What the digits dialled so far mean to all patterns together.
@@ -98,12 +104,14 @@ impl<K: PartialEq + Clone> PatternIndex<K> {
     pub fn progress(&self, digits: &str) -> Progress {
         let Some(symbols) = Symbols::read(digits) else { return Progress::Never };
         let (mut matched, mut possible) = (false, false);
-        let ends = self.visit(0, symbols.as_slice(), &mut |entry| {
-            let progress = entry.pattern.progress(digits);
-            matched |= progress >= Progress::Open;
-            possible |= matches!(progress, Progress::Partial | Progress::Open);
+        let beyond = self.visit(0, symbols.as_slice(), &mut |bucket| {
+            for entry in &bucket.entries {
+                let progress = entry.pattern.progress(digits);
+                matched |= progress >= Progress::Open;
+                possible |= matches!(progress, Progress::Partial | Progress::Open);
+            }
         });
-        match (matched, possible || ends) {
+        match (matched, possible || beyond) {
             (true, true) => Progress::Open,
             (true, false) => Progress::Full,
             (false, true) => Progress::Partial,
@@ -111,16 +119,39 @@ impl<K: PartialEq + Clone> PatternIndex<K> {
         }
     }
 
-    /// Calls `found` for every entry on the ways `rest` leads. Returns whether patterns lie beyond its end.
-    fn visit<'a>(&'a self, node: u32, rest: &[u8], found: &mut impl FnMut(&'a Entry<K>)) -> bool {
-        let Some(here) = self.nodes.get(node as usize) else { return false };
-        here.entries.iter().for_each(&mut *found);
+    /// Calls `found` for every match of `number`.
+    pub(crate) fn each_match<'a>(&'a self, number: &str, mut found: impl FnMut(&'a K, Rank)) {
+        let Some(number) = Symbols::read(number) else { return };
+        let number = number.as_slice();
+        let packed = Packed::of_number(number);
+        self.visit(0, number, &mut |bucket| {
+            for (filter, entry) in bucket.filters.iter().zip(&bucket.entries) {
+                if filter.lets_pass(packed)
+                    && let Some(rank) = entry.pattern.rank(number)
+                {
+                    found(&entry.key, rank);
+                }
+            }
+        });
+    }
+
+    /// Calls `found` for every bucket on the ways `rest` leads. Returns whether patterns lie beyond its end.
+    fn visit<'a>(&'a self, child: u32, rest: &[u8], found: &mut impl FnMut(&'a Bucket<K>)) -> bool {
+        if child & IS_LEAF != 0 {
+            if let Some(leaf) = self.leaves.get((child & !IS_LEAF) as usize) {
+                found(leaf);
+            }
+            return false;
+        }
+        let Some(here) = self.nodes.get(child as usize) else { return false };
+        if !here.parked.entries.is_empty() {
+            found(&here.parked);
+        }
         let Some((&symbol, rest)) = rest.split_first() else {
             return here.children().any(|child| self.holds_any(child));
         };
         let mut beyond = false;
-        let literal = here.literal.as_ref().and_then(|children| children.get(usize::from(symbol)));
-        if let Some(&child) = literal.filter(|&&child| child != NONE) {
+        if let Some(&child) = here.literal.get(usize::from(symbol)).filter(|&&child| child != NONE) {
             beyond |= self.visit(child, rest, found);
         }
         for &(accept, child) in &here.sets {
@@ -131,51 +162,60 @@ impl<K: PartialEq + Clone> PatternIndex<K> {
         beyond
     }
 
-    fn holds_any(&self, node: u32) -> bool {
-        self.nodes.get(node as usize).is_some_and(|here| {
-            !here.entries.is_empty() || here.children().any(|child| self.holds_any(child))
+    fn holds_any(&self, child: u32) -> bool {
+        if child & IS_LEAF != 0 {
+            return self.leaves.get((child & !IS_LEAF) as usize).is_some_and(|leaf| !leaf.entries.is_empty());
+        }
+        self.nodes.get(child as usize).is_some_and(|here| {
+            !here.parked.entries.is_empty() || here.children().any(|child| self.holds_any(child))
         })
     }
 
-    fn place(&mut self, mut node: usize, mut depth: usize, entry: Entry<K>) {
+    /// Puts an entry into the divided node `node` at `depth`, or below it.
+    fn place(&mut self, mut node: u32, mut depth: usize, entry: Entry<K>) {
         loop {
-            let fresh = u32::try_from(self.nodes.len()).unwrap_or(NONE);
-            let Some(here) = self.nodes.get_mut(node) else { return };
-            let step =
-                entry.pattern.plain_position(depth).filter(|_| here.divided || here.entries.len() >= LEAF);
-            let Some((accept, explicit)) = step.filter(|_| fresh != NONE) else {
-                here.entries.push(entry);
+            let fresh_leaf = IS_LEAF | u32::try_from(self.leaves.len()).unwrap_or(NONE);
+            let fresh_node = u32::try_from(self.nodes.len()).unwrap_or(NONE);
+            let Some(here) = self.nodes.get_mut(node as usize) else { return };
+            let Some((accept, explicit)) = entry.pattern.plain_position(depth) else {
+                here.parked.push(entry);
                 return;
             };
-            if !here.divided {
-                here.divided = true;
-                let (go, stay) = std::mem::take(&mut here.entries)
-                    .into_iter()
-                    .partition(|e| e.pattern.plain_position(depth).is_some());
-                here.entries = stay;
-                let go: Vec<Entry<K>> = go;
-                go.into_iter().for_each(|entry| self.place(node, depth, entry));
-                continue;
-            }
             let child = match here.child(accept, explicit) {
                 Some(child) => child,
                 None => {
-                    here.adopt(accept, explicit, fresh);
-                    self.nodes.push(Node::leaf());
-                    fresh
+                    here.adopt(accept, explicit, fresh_leaf);
+                    self.leaves.push(Bucket::new());
+                    fresh_leaf
                 }
             };
-            node = child as usize;
             depth += 1;
+            if child & IS_LEAF == 0 {
+                node = child;
+                continue;
+            }
+            let Some(leaf) = self.leaves.get_mut((child & !IS_LEAF) as usize) else { return };
+            if leaf.entries.len() < LEAF || fresh_node >= IS_LEAF {
+                leaf.push(entry);
+                return;
+            }
+            // The leaf becomes a node; its place among the leaves stays empty until the trie is built anew.
+            let divided = std::mem::replace(leaf, Bucket::new());
+            here.adopt(accept, explicit, fresh_node);
+            self.nodes.push(Node::new());
+            divided.entries.into_iter().for_each(|entry| self.place(fresh_node, depth, entry));
+            node = fresh_node;
         }
     }
 
     /// Emptied nodes are given back once most of the trie may consist of them.
     fn rebuild_if_sparse(&mut self) {
         if self.removed > 1024 && self.removed > self.len {
-            let nodes = std::mem::replace(&mut self.nodes, vec![Node::leaf()]);
+            let nodes = std::mem::replace(&mut self.nodes, vec![Node::new()]);
+            let leaves = std::mem::take(&mut self.leaves);
             self.removed = 0;
-            nodes.into_iter().flat_map(|node| node.entries).for_each(|entry| self.place(0, 0, entry));
+            let buckets = nodes.into_iter().map(|node| node.parked).chain(leaves);
+            buckets.flat_map(|bucket| bucket.entries).for_each(|entry| self.place(0, 0, entry));
         }
     }
 }
@@ -192,45 +232,111 @@ struct Entry<K> {
     pattern: Pattern,
 }
 
+/// Entries, and in another place, so that most need not be touched, what each demands of a number.
 #[derive(Clone, Debug)]
-struct Node<K> {
-    /// In a leaf any pattern that leads here; in a divided node those that cannot go on.
+struct Bucket<K> {
+    filters: Vec<Packed>,
     entries: Vec<Entry<K>>,
-    divided: bool,
-    /// Children by one symbol written as itself.
-    literal: Option<Box<[u32; SYMBOLS]>>,
-    /// Children by `.` or a set.
-    sets: Vec<(u32, u32)>,
 }
 
-impl<K> Node<K> {
-    fn leaf() -> Self {
-        Self { entries: Vec::new(), divided: false, literal: None, sets: Vec::new() }
+impl<K: PartialEq> Bucket<K> {
+    fn new() -> Self {
+        Self { filters: Vec::new(), entries: Vec::new() }
+    }
+
+    fn push(&mut self, entry: Entry<K>) {
+        self.filters.push(Packed::of_pattern(&entry.pattern));
+        self.entries.push(entry);
+    }
+
+    fn remove(&mut self, key: &K, pattern: &Pattern) -> bool {
+        let at = self.entries.iter().position(|entry| entry.key == *key && entry.pattern == *pattern);
+        if let Some(at) = at {
+            self.filters.remove(at);
+            self.entries.remove(at);
+        }
+        at.is_some()
+    }
+}
+
+/// The first twelve symbols, five bits each, of a number or of a pattern's digits written as themselves.
+#[derive(Clone, Copy, Debug)]
+struct Packed {
+    symbols: u64,
+    mask: u64,
+}
+
+impl Packed {
+    const PLACES: usize = 12;
+
+    fn of_number(number: &[u8]) -> Self {
+        // Places beyond the end hold 31, which no digit is.
+        let symbols = (0..Self::PLACES).fold(0, |symbols, place| {
+            symbols | u64::from(number.get(place).copied().unwrap_or(31)) << (5 * place)
+        });
+        Self { symbols, mask: u64::MAX }
+    }
+
+    fn of_pattern(pattern: &Pattern) -> Self {
+        let mut packed = Self { symbols: 0, mask: 0 };
+        for place in 0..Self::PLACES {
+            match pattern.plain_position(place) {
+                Some((accept, true)) => {
+                    packed.symbols |= u64::from(accept.trailing_zeros()) << (5 * place);
+                    packed.mask |= 31 << (5 * place);
+                }
+                Some((_, false)) => {}
+                None => break,
+            }
+        }
+        packed
+    }
+
+    fn lets_pass(self, number: Self) -> bool {
+        (self.symbols ^ number.symbols) & self.mask == 0
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Node<K> {
+    /// Children by one symbol written as itself.
+    literal: [u32; SYMBOLS],
+    /// Children by `.` or a set.
+    sets: Vec<(u32, u32)>,
+    /// Patterns that end here, or go on with something optional or repeated.
+    parked: Bucket<K>,
+}
+
+impl<K: PartialEq> Node<K> {
+    fn new() -> Self {
+        Self { literal: [NONE; SYMBOLS], sets: Vec::new(), parked: Bucket::new() }
     }
 
     fn child(&self, accept: u32, explicit: bool) -> Option<u32> {
         if explicit {
-            let children = self.literal.as_ref()?;
-            children.get(accept.trailing_zeros() as usize).copied().filter(|&child| child != NONE)
+            self.literal.get(accept.trailing_zeros() as usize).copied().filter(|&child| child != NONE)
         } else {
             self.sets.iter().find(|(set, _)| *set == accept).map(|&(_, child)| child)
         }
     }
 
+    /// Sets the child of a symbol or set.
     fn adopt(&mut self, accept: u32, explicit: bool, child: u32) {
         if explicit {
-            let children = self.literal.get_or_insert_with(|| Box::new([NONE; SYMBOLS]));
-            if let Some(slot) = children.get_mut(accept.trailing_zeros() as usize) {
+            if let Some(slot) = self.literal.get_mut(accept.trailing_zeros() as usize) {
                 *slot = child;
             }
         } else {
-            self.sets.push((accept, child));
+            match self.sets.iter_mut().find(|(set, _)| *set == accept) {
+                Some((_, slot)) => *slot = child,
+                None => self.sets.push((accept, child)),
+            }
         }
     }
 
     fn children(&self) -> impl Iterator<Item = u32> {
-        let literal = self.literal.iter().flat_map(|children| children.iter().copied());
-        literal.filter(|&child| child != NONE).chain(self.sets.iter().map(|&(_, child)| child))
+        let literal = self.literal.iter().copied().filter(|&child| child != NONE);
+        literal.chain(self.sets.iter().map(|&(_, child)| child))
     }
 }
 
@@ -258,7 +364,7 @@ mod tests {
             let digits = format!("{number:08}");
             let symbols = Symbols::read(&digits).unwrap();
             let mut here = 0;
-            index.visit(0, symbols.as_slice(), &mut |_| here += 1);
+            index.visit(0, symbols.as_slice(), &mut |bucket| here += bucket.entries.len());
             assert!(here <= 64, "{digits}: {here}");
             tested += here;
         }

@@ -29,6 +29,8 @@ use crate::peer::{DialPeer, PeerKind, Permission};
 #[derive(Clone, Debug, Default)]
 pub struct Table {
     slots: Vec<Option<Slot>>,
+    /// What a look-up needs of each slot, close together.
+    heads: Vec<Head>,
     by_tag: HashMap<u32, u32>,
     free: Vec<u32>,
     next_sequence: u64,
@@ -61,6 +63,7 @@ impl Table {
                 self.next_sequence += 1;
                 let at = self.free.pop().unwrap_or_else(|| {
                     self.slots.push(None);
+                    self.heads.push(Head::default());
                     u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
                 });
                 (at, self.next_sequence, None)
@@ -130,21 +133,21 @@ impl Table {
     /// than `both` and `term` are left out. [`DialPeer::huntstop`] is left to the caller: a call that failed on a
     /// peer with it goes no further down the list.
     pub fn outbound(&self, number: &str) -> Vec<OutboundMatch<'_>> {
-        let mut found: Vec<(&Slot, Rank)> = Vec::new();
-        for (&at, rank) in self.destination.lookup(number) {
-            let Some(slot) = self.slot(at).filter(|slot| takes_outbound(&slot.peer)) else { continue };
+        let mut found: Vec<(Head, Rank, u32)> = Vec::new();
+        self.destination.each_match(number, |&at, rank| {
+            let Some(&head) = self.heads.get(at as usize).filter(|head| head.outbound) else { return };
             // Only a peer with a map can match several times.
-            let mut others = found.iter_mut().filter(|_| slot.peer.destination_map.is_some());
-            match others.find(|(other, _)| other.sequence == slot.sequence) {
-                Some((_, best)) => *best = rank.max(*best),
-                None => found.push((slot, rank)),
+            let mut others = found.iter_mut().filter(|_| head.mapped);
+            match others.find(|(_, _, other)| *other == at) {
+                Some((_, best, _)) => *best = rank.max(*best),
+                None => found.push((head, rank, at)),
             }
-        }
-        found.sort_by_key(|(slot, rank)| (std::cmp::Reverse(*rank), slot.peer.preference, slot.sequence));
-        found
-            .into_iter()
-            .map(|(slot, rank)| OutboundMatch { peer: &slot.peer, explicit: rank.explicit, wild: rank.wild })
-            .collect()
+        });
+        found.sort_by_key(|(head, rank, _)| (std::cmp::Reverse(*rank), head.preference, head.sequence));
+        let matched = |(_, rank, at): (Head, Rank, u32)| {
+            Some(OutboundMatch { peer: &self.slot(at)?.peer, explicit: rank.explicit, wild: rank.wild })
+        };
+        found.into_iter().filter_map(matched).collect()
     }
 
     /// The peer with this tag if it takes outbound calls, whatever the number: for dial peer groups.
@@ -219,6 +222,14 @@ impl Table {
         self.each_pattern(&slot.peer, |index, pattern| index.insert(at, pattern));
         if let Some(port) = slot.peer.port.as_ref().filter(|_| !slot.peer.shutdown) {
             self.by_port.entry(port.clone()).or_default().push(at);
+        }
+        if let Some(head) = self.heads.get_mut(at as usize) {
+            *head = Head {
+                sequence: slot.sequence,
+                preference: slot.peer.preference,
+                outbound: takes_outbound(&slot.peer),
+                mapped: slot.peer.destination_map.is_some(),
+            };
         }
         if let Some(place) = self.slots.get_mut(at as usize) {
             *place = Some(slot);
@@ -309,6 +320,16 @@ struct Slot {
     peer: DialPeer,
     /// Place in the configured order.
     sequence: u64,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Head {
+    sequence: u64,
+    preference: u8,
+    /// Takes outbound calls.
+    outbound: bool,
+    /// Has a map of destinations.
+    mapped: bool,
 }
 
 fn takes_outbound(peer: &DialPeer) -> bool {
