@@ -8,7 +8,7 @@
 //! * **Budget**: [`ren`], the ringer equivalence of a board shared by bells and lamps.
 //! * **Middleware**: [`wrap`], around any backend: tracing, faults, recording (pcap, WAV), one error type for all.
 //!
-//! Not here yet: DAHDI hardware, a line discipline for [`FxoLine`], channel associated signalling, `disconnect-ack`,
+//! Not here yet: DAHDI hardware, a line discipline for [`FxoLine`], channel associated signalling,
 //! disconnect supervision by tone.
 //!
 //! # Law of use

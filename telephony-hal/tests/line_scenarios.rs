@@ -222,6 +222,7 @@ fn set(config: &mut LineConfig, option: &[&str]) -> Result<(), String> {
         }
         ["plar", number] => config.plar = Some(number.into()),
         ["battery-reversal", state] => config.battery_reversal = on_off(state)?,
+        ["disconnect-ack", state] => config.disconnect_ack = on_off(state)?,
         ["call-waiting", state] => config.call_waiting = on_off(state)?,
         ["signal", "groundstart"] => config.signal = Signal::GroundStart,
         ["stutter", state] => config.stutter = on_off(state)?,

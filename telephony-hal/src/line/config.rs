@@ -64,6 +64,9 @@ pub struct LineConfig {
     pub wait_release: Option<Duration>,
     /// `timeouts power-denial`: open loop after the far end hung up; `None`: no such signal.
     pub power_denial: Option<Duration>,
+    /// `disconnect-ack`: the loop is opened for the time of `power_denial` also when the telephone hangs up first, so that
+    /// equipment on the line sees that its release was seen.
+    pub disconnect_ack: bool,
     /// How long the howler sounds before the line is parked in silence.
     pub howler: Option<Duration>,
     /// `timing hookflash-in`, minimum: a shorter break is a line hit (or a dial pulse). IOS 150 ms.
@@ -113,6 +116,7 @@ impl Default for LineConfig {
             call_disconnect: Some(s(60)),
             wait_release: Some(s(30)),
             power_denial: Some(ms(350)),
+            disconnect_ack: false,
             howler: Some(s(60)),
             hookflash_min: ms(150),
             hookflash_max: ms(1000),

@@ -144,8 +144,8 @@ impl Line {
     /// Believes the loop detector again after power denial was cut short.
     pub(super) fn hook_resumed(&mut self, now: Instant) {
         self.hook.battery = Battery::Normal;
-        if self.hook.off && !self.hook.raw_off {
-            self.hook_moved(now, false);
+        if self.hook.off != self.hook.raw_off && self.state != State::OutOfService {
+            self.hook_moved(now, self.hook.raw_off);
         }
     }
 

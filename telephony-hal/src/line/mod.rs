@@ -493,6 +493,9 @@ impl Line {
         }
         self.hook.sync();
         match self.tone_after_battery.take() {
+            // After disconnect-ack: the handset may have been lifted meanwhile.
+            _ if self.state == State::Idle && self.hook.is_off() => self.seize(now),
+            _ if self.state == State::Idle => {}
             _ if !self.hook.is_off() => self.hang_up(now),
             Some(tone) if self.state == State::Released => self.play(tone),
             _ => {}
@@ -514,9 +517,12 @@ impl Line {
     /// The subscriber has hung up; the telephone is free for a call that waits.
     fn hang_up(&mut self, now: Instant) {
         let waits = self.waiting.then(|| self.timers.at(Timer::Ringing));
+        let acknowledge = self.config.disconnect_ack && self.state == State::Connected;
         self.release(now);
         if let Some(limit) = waits {
             self.ring_waiting(now, limit);
+        } else if acknowledge && self.config.signal == Signal::LoopStart {
+            self.open_battery(now);
         }
     }
 
@@ -592,14 +598,20 @@ impl Line {
 
     /// Opens the loop so that equipment which hears no tones notices the end of the call.
     fn deny_power(&mut self, now: Instant, tone: Tone) {
-        if let Some(length) = self.config.power_denial.filter(|length| !length.is_zero()) {
+        if self.open_battery(now) {
             self.play(Tone::None);
             self.tone_after_battery = Some(tone);
-            self.hook.open_battery();
-            self.timers.set(Timer::Hook, None);
-            self.settle_battery();
-            self.timers.set(Timer::Battery, Some(now + length));
         }
+    }
+
+    /// Opens the loop for the time of `power_denial`, if there is such a time.
+    fn open_battery(&mut self, now: Instant) -> bool {
+        let Some(length) = self.config.power_denial.filter(|length| !length.is_zero()) else { return false };
+        self.hook.open_battery();
+        self.timers.set(Timer::Hook, None);
+        self.settle_battery();
+        self.timers.set(Timer::Battery, Some(now + length));
+        true
     }
 
     /// Power denial is over before its time.
@@ -658,7 +670,7 @@ impl Line {
     /// What follows from the state alone: a waiting call needs a conversation, lamp and message data an idle line.
     fn settle(&mut self, now: Instant) {
         self.settle_battery();
-        let idle = self.state == State::Idle;
+        let idle = self.state == State::Idle && self.hook.battery_normal();
         let lamp = idle && self.message_waiting && self.config.vmwi == Vmwi::DcVoltage;
         if self.lamp != lamp {
             self.lamp = lamp;

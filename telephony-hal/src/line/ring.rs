@@ -81,6 +81,7 @@ impl Line {
     }
 
     fn start_ringing(&mut self, now: Instant, pattern: RingPattern, mut caller: Option<Caller>) {
+        self.end_battery(now);
         self.enter(State::Ringing);
         self.settle(now); // lamp voltage goes before ringing voltage comes
         let mut start = now + pattern.delay();

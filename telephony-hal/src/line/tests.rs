@@ -178,13 +178,15 @@ impl Bench {
         }
         if matches!(line.state(), State::OutOfService | State::Idle) {
             assert!(!port.reversed && !port.ring, "the port is not at rest: {port:?}");
-            assert_eq!(port.open, self.ground_start(), "the battery is not at rest");
+            let acknowledging = port.open && line.config().disconnect_ack && line.state() == State::Idle;
+            assert_eq!(port.open, self.ground_start() || acknowledging, "the battery is not at rest");
             assert!(!line.has_held() && !line.has_waiting());
         }
         assert!(!port.ring || line.state() == State::Ringing);
-        assert!(!port.lamp || line.state() == State::Idle);
+        assert!(!port.lamp || (line.state() == State::Idle && !port.open));
         let rests = matches!(line.state(), State::OutOfService | State::Idle);
-        assert!(!port.open || line.state() == State::Released || (rests && self.ground_start()));
+        let opens = self.ground_start() || line.config().disconnect_ack;
+        assert!(!port.open || line.state() == State::Released || (rests && opens));
         assert!(line.digits().len() <= MAX_DIGITS);
     }
 
@@ -210,6 +212,7 @@ impl Bench {
         }
         assert_eq!(self.line.state(), State::Idle, "{}", self.case);
         assert_eq!(self.line.poll_timeout(), None, "{}", self.case);
+        assert_eq!(self.port.open, self.ground_start(), "{}", self.case);
         self.check();
         // And it works.
         self.apply(&Input::Ground);
@@ -279,6 +282,7 @@ fn configs() -> Vec<LineConfig> {
             vmwi: Vmwi::DcVoltage,
             ..base.clone()
         },
+        LineConfig { disconnect_ack: true, vmwi: Vmwi::DcVoltage, ..base.clone() },
         LineConfig { signal: Signal::GroundStart, vmwi: Vmwi::Fsk, ..base.clone() },
     ]
 }
@@ -289,7 +293,7 @@ fn every_input_in_every_state_leads_back_to_idle() {
     let mut cases = 0;
     for (number, config) in configs().into_iter().enumerate() {
         // Pairs of inputs with two configurations, single inputs with the others.
-        let seconds = if number == 0 || number == 4 { inputs() } else { vec![Input::Wait(0)] };
+        let seconds = if number == 0 || number >= 4 { inputs() } else { vec![Input::Wait(0)] };
         for (state, road) in roads() {
             for first in inputs() {
                 for second in seconds.clone() {
@@ -316,7 +320,7 @@ proptest! {
     #[test]
     fn any_history_leads_back_to_idle(
         picks in proptest::collection::vec(0..36usize, 0..60),
-        which in 0..5usize,
+        which in 0..6usize,
     ) {
         let inputs = inputs();
         let mut bench = Bench::new(configs().swap_remove(which));
@@ -395,7 +399,7 @@ fn a_thousand_random_telephones_for_a_day() {
     let mut events = std::collections::HashMap::new();
     let mut acts = 0;
     for telephone in 0..1000 {
-        let mut bench = Bench::new(configs().swap_remove(telephone % 5));
+        let mut bench = Bench::new(configs().swap_remove(telephone % 6));
         let end = bench.now + Duration::from_secs(86_400);
         while bench.now < end {
             // A burst of activity, then quiet up to an hour.
