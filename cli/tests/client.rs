@@ -138,3 +138,96 @@ fn without_a_gateway_the_client_says_so() {
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stderr).contains("/nonexistent/console.sock"));
 }
+
+/// A terminal with `tipring` on it.
+struct Terminal {
+    master: std::fs::File,
+    child: std::process::Child,
+    seen: String,
+}
+
+impl Terminal {
+    fn open(arguments: &[&str]) -> Terminal {
+        let size = nix::pty::Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
+        let pty = nix::pty::openpty(&size, None).unwrap();
+        let slave = || Stdio::from(pty.slave.try_clone().unwrap());
+        let child = Command::new(env!("CARGO_BIN_EXE_tipring"))
+            .args(arguments)
+            .env("TERM", "xterm")
+            .stdin(slave())
+            .stdout(slave())
+            .stderr(slave())
+            .spawn()
+            .unwrap();
+        Terminal { master: pty.master.into(), child, seen: String::new() }
+    }
+
+    fn type_in(&mut self, keys: &str) {
+        self.master.write_all(keys.as_bytes()).unwrap();
+    }
+
+    /// Reads until the text is there; the test fails after ten seconds without it.
+    fn expect(&mut self, text: &str) {
+        let end = std::time::Instant::now() + std::time::Duration::from_secs(10);
+        let mut buffer = [0; 4096];
+        while !self.seen.contains(text) {
+            assert!(std::time::Instant::now() < end, "no {text:?} in {:?}", self.seen);
+            let mut ready = [nix::poll::PollFd::new(
+                std::os::fd::AsFd::as_fd(&self.master),
+                nix::poll::PollFlags::POLLIN,
+            )];
+            if nix::poll::poll(&mut ready, 100_u8).unwrap() > 0 {
+                let n = self.master.read(&mut buffer).unwrap_or(0);
+                self.seen.push_str(&String::from_utf8_lossy(&buffer[..n]));
+            }
+        }
+        let at = self.seen.find(text).unwrap() + text.len();
+        self.seen.drain(..at);
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn at_a_terminal_question_mark_helps_and_tab_completes() {
+    let daemon = daemon();
+    let mut terminal = Terminal::open(&["-s", daemon.socket.to_str().unwrap()]);
+    terminal.expect("Router#");
+    terminal.type_in("show sip-ua ?");
+    terminal.expect("SIP message waiting indication");
+    // The line is there again.
+    terminal.expect("show sip-ua ");
+    terminal.type_in("mw\t\r");
+    terminal.expect("Show(SipUaMwi)");
+    // Keys typed while the answer is on its way may be lost, so each prompt is waited for.
+    terminal.expect("Router#");
+    terminal.type_in("conf t\r");
+    terminal.expect("Router(config)#");
+    terminal.type_in("voice-port 2/0\r");
+    terminal.expect("Router(config-voiceport)#");
+    terminal.type_in("cptone zz\r");
+    // The caret stands under the word, prompt included.
+    terminal.expect(&format!("\n{}^\r\n% Invalid input detected at '^' marker.", " ".repeat(25 + 7)));
+    terminal.expect("Router(config-voiceport)#");
+    terminal.type_in("end\r");
+    terminal.expect("Router#");
+    terminal.type_in("exit\r");
+    assert!(terminal.child.wait().unwrap().success());
+}
+
+#[test]
+fn with_raw_the_gateway_edits_the_line() {
+    let daemon = daemon();
+    let mut terminal = Terminal::open(&["-s", daemon.socket.to_str().unwrap(), "--raw"]);
+    terminal.expect("Router>");
+    terminal.type_in("en\rsh cl\t\r");
+    terminal.expect("Router#");
+    terminal.expect("Show(Clock)");
+    terminal.type_in("exit\r");
+    assert!(terminal.child.wait().unwrap().success());
+}

@@ -95,13 +95,28 @@ pub(crate) fn run(socket: &Path) -> Result<bool> {
         }
         let _ = editor.add_history_entry(&line);
         let response = client.borrow_mut().exec(&line)?;
-        print!("{}", response.output);
+        let output =
+            if response.error { align(&response.output, prompt.chars().count()) } else { response.output };
+        print!("{output}");
         std::io::stdout().flush()?;
         if response.closed {
             return Ok(true);
         }
         prompt = response.prompt;
     }
+}
+
+/// Moves the caret of a refusal under its word: the gateway doesn't know that a prompt stands before the line here.
+fn align(output: &str, indent: usize) -> String {
+    let mut text = String::new();
+    for line in output.lines() {
+        if line.trim() == "^" {
+            text.extend(std::iter::repeat_n(' ', indent));
+        }
+        text.push_str(line);
+        text.push('\n');
+    }
+    text
 }
 
 fn leave(client: &Rc<RefCell<Client>>, prompt: String) -> Result<String> {
