@@ -1,18 +1,19 @@
 //! CPU time of one message waiting operation: `cargo run --release -p qsig --example setup_cost`.
 //!
 //! Prints nanoseconds per operation for the parts (encode, decode) and for a whole operation between two spans:
-//! SETUP, CONNECT, CONNECT ACKNOWLEDGE, RELEASE, RELEASE COMPLETE, both ends counted.
+//! SETUP, CONNECT, CONNECT ACKNOWLEDGE, RELEASE, RELEASE COMPLETE, both ends counted; then the same for a call.
 
 use std::hint::black_box;
 use std::time::Instant;
 
 use qsig::facility::Facility;
 use qsig::mwi;
-use qsig::q931::{Message, ie};
+use qsig::name::Name;
+use qsig::q931::{Cause, Message, ie};
 use qsig::rose::Component;
 use qsig::{
-    Event, MwiAction, MwiAnswer, MwiDialect, MwiOutcome, MwiRequest, PartyNumber, Side, Span, SpanConfig,
-    decode,
+    CallDetail, CallRequest, Event, MwiAction, MwiAnswer, MwiDialect, MwiOutcome, MwiRequest, PartyNumber,
+    Side, Span, SpanConfig, decode,
 };
 
 const ROUNDS: u32 = 100_000;
@@ -30,7 +31,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let now = Instant::now();
     let mut gateway = Span::new(SpanConfig { side: Side::Network, ..SpanConfig::default() });
-    let mut exchange = Span::new(SpanConfig::default());
+    let mut exchange = Span::new(SpanConfig { accept_calls: true, ..SpanConfig::default() });
     gateway.handle_link(now, true);
     exchange.handle_link(now, true);
     wire(now, &mut gateway, &mut exchange, |_, _| {});
@@ -63,6 +64,25 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
         wire(now, &mut gateway, &mut exchange, |_, _| {});
         usize::from(gateway.poll_event() == Some(Event::MwiDone { operation, outcome: MwiOutcome::Done }))
+    });
+    let call = CallRequest { name: Some(Name::Allowed("Alice".into())), ..CallRequest::new("4711") };
+    let detail = CallDetail::default();
+    per_operation("whole call with name, both ends", || {
+        let Ok(id) = gateway.start_call(now, &call) else { return 0 };
+        wire(now, &mut gateway, &mut exchange, |_, _| {});
+        if let Some(Event::Call { id, .. }) = exchange.poll_event() {
+            let answered = exchange.alert_call(now, id, &detail).and(exchange.answer_call(now, id, &detail));
+            if answered.is_err() {
+                return 0;
+            }
+        }
+        wire(now, &mut gateway, &mut exchange, |_, _| {});
+        if gateway.clear_call(now, id, Cause::private(16)).is_err() {
+            return 0;
+        }
+        wire(now, &mut gateway, &mut exchange, |_, _| {});
+        while exchange.poll_event().is_some() || gateway.poll_event().is_some() {}
+        usize::from(gateway.active_calls() + exchange.active_calls() == 0)
     });
     Ok(())
 }

@@ -9,7 +9,25 @@
 //! 2. after each of these drains [`Span::poll_frame`] to the wire and [`Span::poll_event`] to itself;
 //! 3. sleeps until [`Span::poll_timeout`] or the next input.
 //!
-//! Any octets may be handed in; nothing a peer sends makes it panic or grow without bound.
+//! Any octets may be handed in; nothing a peer sends makes it panic or grow without bound, as long as its owner drains
+//! the events.
+//!
+//! # What is here
+//!
+//! | module | standard | what |
+//! |---|---|---|
+//! | [`hdlc`] | Q.921 2 | flags, zero insertion, FCS-16 for raw timeslots |
+//! | [`lapd`] | Q.921, ECMA-141 | the data link, states 4 to 8 |
+//! | [`q931`] | Q.931, ECMA-143 | messages and elements, every octet kept |
+//! | [`facility`], [`rose`] | ECMA-165, X.880 | Facility elements and their components |
+//! | [`mwi`] | ECMA-242 | message waiting, both roles, all forms |
+//! | [`name`], [`diversion`], [`transfer`] | ECMA-164, 174, 178 | what they tell at the end of a connection |
+//! | [`decode`] | | IOS `debug isdn q921` and `q931` |
+//! | [`Span`] | | all of it on one D channel: message waiting, basic calls, RESTART |
+//!
+//! Incoming calls are only offered if [`SpanConfig::accept_calls`] is set. Not here: segmentation, NFAS, hold, active
+//! transfer and rerouteing, path replacement, call completion (refused as their interpretation APDU says), tones on
+//! DISCONNECT of our own, and what tells the North American switch types apart.
 //!
 //! # Example: a lamp is lit
 //!
