@@ -213,12 +213,13 @@ fn locale(out: &mut String, document: &Document, code: &str, row: &LocaleRow) {
     let _ = writeln!(
         out,
         "Locale {{ code: {code:?}, name: {:?}, full: {}, law: {law},\n\
-         ring: RingCadence {{ cadence_ms: &{:?}, hz: {} }},\n\
+         ring: RingCadence {{ cadence_ms: &{:?}, hz: {} }},\n ring_decision: {:?},\n\
          dtmf: DtmfLevels {{ low_dbm0: {:?}, high_dbm0: {:?} }},\n caller_id: {},\n tones: [",
         row.name,
         row.full,
         ring.cadence_ms,
         ring.hz,
+        ring.decision,
         dtmf.low_db,
         dtmf.high_db,
         caller_id(code, &row.cid)

@@ -20,6 +20,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut pages: Vec<(String, String)> =
         locale::all().iter().map(|l| (format!("{}.svg", l.code), page(l))).collect();
     pages.push(("README.md".into(), index()));
+    pages.push(("decisions.md".into(), decisions()));
     let mut stale = Vec::new();
     for (name, text) in pages {
         let path = dir.join(&name);
@@ -239,7 +240,8 @@ pub fn index() -> String {
     let mut out = String::from(
         "# Tones of the cptone locales\n\n\
          Written by `cargo run -p media --release --example tone_pictures docs/tones` from `media/tones.toml`;\n\
-         don't edit. A page shows every tone the locale lists; hovering over one shows why its value was chosen.\n\n\
+         don't edit. A page shows every tone the locale lists; hovering over one shows why its value was\n\
+         chosen, [decisions](decisions.md) lists all such choices.\n\n\
          | cptone | country | dial | message waiting | ringback | busy | congestion |\n\
          |---|---|---|---|---|---|---|\n",
     );
@@ -249,6 +251,36 @@ pub fn index() -> String {
             .map(|kind| locale.entry(kind).text.replace('|', "then").replace('*', "\\*"))
             .join(" | ");
         let _ = writeln!(out, "| [{0}]({0}.svg) | {1} | {cells} |", locale.code, locale.name);
+    }
+    out
+}
+
+/// What was decided where sources disagree.
+pub fn decisions() -> String {
+    let mut out = String::from(
+        "# What was decided where sources disagree\n\n\
+         Written by the same program as the pictures, from the `decision` fields of `media/tones.toml`, which also\n\
+         has every source and every other value.\n\n\
+         | cptone | tone | played | why |\n|---|---|---|---|\n",
+    );
+    let cell = |text: &str| text.replace('|', "then").replace('*', "\\*");
+    for locale in locale::all() {
+        if let Some(why) = locale.ring_decision {
+            let cadence = locale.ring.cadence_ms.iter().map(u32::to_string).collect::<Vec<_>>().join("/");
+            let _ = writeln!(out, "| {} | ringing | {cadence} | {} |", locale.code, cell(why));
+        }
+        for entry in locale.entries().iter().filter(|e| e.listed) {
+            if let Some(why) = entry.decision {
+                let _ = writeln!(
+                    out,
+                    "| {} | {} | {} | {} |",
+                    locale.code,
+                    entry.kind,
+                    cell(entry.text),
+                    cell(why)
+                );
+            }
+        }
     }
     out
 }

@@ -34,6 +34,8 @@ pub struct Locale {
     pub law: Law,
     /// How the bell rings.
     pub ring: RingCadence,
+    /// Where sources disagree on ringing: what was chosen, and why.
+    pub ring_decision: Option<&'static str>,
     /// Level at which DTMF is sent.
     pub dtmf: DtmfLevels,
     /// How the calling number is sent unless `caller-id` says otherwise.

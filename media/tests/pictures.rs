@@ -16,6 +16,7 @@ fn pages_in_the_manual_are_up_to_date() {
         assert!(read(&format!("{code}.svg")) == tone_pictures::page(locale), "{code}.svg is out of date");
     }
     assert!(read("README.md") == tone_pictures::index(), "README.md is out of date");
+    assert!(read("decisions.md") == tone_pictures::decisions(), "decisions.md is out of date");
     for locale in media::locale::all() {
         assert!(read(&format!("{}.svg", locale.code)).contains(locale.name));
     }
