@@ -42,6 +42,7 @@ impl Gateway {
             Exec::Show(Show::RunningConfig { section }) => {
                 Reply::text(render::running_config(&self.config, section.as_deref(), None))
             }
+            Exec::Show(Show::RunningConfigAll) => Reply::text(self.config.running_all()),
             Exec::Show(Show::StartupConfig) => Reply::text(render::startup_config(self.startup.as_deref())),
             Exec::Show(Show::ConfigurationUnsupported) => Reply::text(render::unsupported(&self.config)),
             Exec::Show(Show::Clock) => Reply::text("*12:00:00.000 UTC Mon Jan 1 2024"),

@@ -1,6 +1,8 @@
 //! `show running-config`.
 
+use super::tree::Order;
 use super::{Body, Config, Node};
+use crate::grammar::{ModeKind, matcher};
 
 impl Config {
     /// The body of `show running-config`: sections in IOS order, defaults left out, kept lines in their place, one blank
@@ -22,6 +24,13 @@ impl Config {
         separate(&mut out);
         out.push_str("end\n");
         out
+    }
+
+    /// As [`Config::running`], with the lines that state a default (`show running-config all`).
+    pub fn running_all(&self) -> String {
+        let mut config = self.clone();
+        fill(ModeKind::Global, &mut config.tree);
+        config.running()
     }
 
     /// One section of `show running-config` with its header, or `None` if there is none of that name.
@@ -61,5 +70,26 @@ fn print(node: &Node, depth: usize, out: &mut String) {
 fn print_body(body: &Body, depth: usize, out: &mut String) {
     for node in body.nodes() {
         print(node, depth, out);
+    }
+}
+
+/// Puts the lines in that state what nothing else says.
+fn fill(kind: ModeKind, body: &mut Body) {
+    for node in &mut body.nodes {
+        if let Some((inner, lines)) = &mut node.section {
+            fill(*inner, lines);
+        }
+    }
+    let table = kind.table();
+    for (index, (command, syntax)) in table.entries().enumerate() {
+        if command.default.is_empty() {
+            continue;
+        }
+        let identity = matcher::identity(command, syntax);
+        let key = command.default.split(' ').take(identity).collect::<Vec<_>>().join(" ");
+        let said = body.nodes.iter().any(|n| n.key == key || n.key.strip_prefix("no ") == Some(&key));
+        if !said {
+            body.insert(Node::new(Order::of(table, index), key, command.default.to_owned(), None));
+        }
     }
 }

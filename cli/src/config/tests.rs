@@ -227,3 +227,16 @@ fn a_large_configuration_is_read_in_bounded_time() {
     assert_eq!(config.dial_peers.len(), 3000);
     assert_eq!(config.running().lines().count(), 12_002);
 }
+
+#[test]
+fn running_all_states_the_defaults_and_reads_back_as_the_same_configuration() {
+    let config = Config::parse("voice-port 2/0\n no vad\ndial-peer voice 1 voip\n preference 2\n").config;
+    let all = config.running_all();
+    for line in
+        [" cptone US\n", " no vad\n", " preference 2\n", " session protocol cisco\n", " echo-cancel enable\n"]
+    {
+        assert!(all.contains(line), "{line:?} in\n{all}");
+    }
+    assert!(!all.contains("\n vad\n cptone") && !all.contains(" preference 0\n"));
+    assert!(Config::parse(&all).config == config);
+}

@@ -61,7 +61,16 @@ pub(super) static EXEC: &[Command] = &[
     command! { "help", help: &["Description of the interactive help system"], privilege: 0, apply: Apply::Exec(|_| Exec::Session(SessionCommand::Help)) },
     command! { "logout", help: &["Exit from the EXEC"], privilege: 0, apply: Apply::Exec(|_| Exec::Session(SessionCommand::Exit)) },
     command! { "no debug all", help: &["Disable debugging functions", DEBUG, "All debugging"], apply: Apply::Exec(|_| Exec::UndebugAll) },
-    command! { "no debug LINE", help: &["Disable debugging functions", DEBUG, "What"], apply: Apply::Exec(undebug) },
+    command! { "no debug ccsip messages", help: &["Disable debugging functions", DEBUG, "SPI debugging", "SIP messages"], apply: Apply::Exec(|_| off(DebugTopic::CcsipMessages)) },
+    command! { "no debug ccsip all", help: &["Disable debugging functions", DEBUG, "SPI debugging", "All SIP debugging"], apply: Apply::Exec(|_| off(DebugTopic::CcsipAll)) },
+    command! { "no debug isdn q921", help: &["Disable debugging functions", DEBUG, "ISDN information", "Q.921 frames"], apply: Apply::Exec(|_| off(DebugTopic::IsdnQ921)) },
+    command! { "no debug isdn q931", help: &["Disable debugging functions", DEBUG, "ISDN information", "Q.931 messages"], apply: Apply::Exec(|_| off(DebugTopic::IsdnQ931)) },
+    command! { "no debug mwi", help: &["Disable debugging functions", DEBUG, "Message waiting indication"], apply: Apply::Exec(|_| off(DebugTopic::Mwi)) },
+    command! { "no debug voice translation", help: &["Disable debugging functions", DEBUG, "Voice", "Translation rules"], apply: Apply::Exec(|_| off(DebugTopic::VoiceTranslation)) },
+    command! { "no debug voip ccapi inout", help: &["Disable debugging functions", DEBUG, "VoIP", "Call control", "In and out"], apply: Apply::Exec(|_| off(DebugTopic::VoipCcapi)) },
+    command! { "no debug voip dialpeer", help: &["Disable debugging functions", DEBUG, "VoIP", "Dial peers"], apply: Apply::Exec(|_| off(DebugTopic::VoipDialpeer)) },
+    command! { "no debug vpm signal", help: &["Disable debugging functions", DEBUG, "Voice port module", "Signalling"], apply: Apply::Exec(|_| off(DebugTopic::VpmSignal)) },
+    command! { "no debug vpm all", help: &["Disable debugging functions", DEBUG, "Voice port module", "All"], apply: Apply::Exec(|_| off(DebugTopic::VpmAll)) },
     command! { "ping WORD", help: &["Send echo messages", "Address or host name"], privilege: 1,
     apply: Apply::Exec(|a| Exec::Ping { target: a.argument(0).unwrap_or("").to_owned() }) },
     command! { "quit", help: &["Exit from the EXEC"], privilege: 0, apply: Apply::Exec(|_| Exec::Session(SessionCommand::Exit)) },
@@ -142,12 +151,12 @@ pub(super) static EXEC: &[Command] = &[
     show!("show processes memory", [SHOW, "Active process statistics", "Memory use"], 1, |_| Exec::Show(
         Show::ProcessesMemory
     )),
-    show!(
-        "show running-config [all]",
-        [SHOW, "Current operating configuration", "With defaults"],
-        15,
-        |_| Exec::Show(Show::RunningConfig { section: None })
-    ),
+    show!("show running-config", [SHOW, "Current operating configuration"], 15, |_| Exec::Show(
+        Show::RunningConfig { section: None }
+    )),
+    show!("show running-config all", [SHOW, "Current operating configuration", "With defaults"], 15, |_| {
+        Exec::Show(Show::RunningConfigAll)
+    }),
     show!(
         "show running-config interface INTERFACE",
         [SHOW, "Current operating configuration", "One interface", "Interface"],
@@ -234,7 +243,16 @@ pub(super) static EXEC: &[Command] = &[
     command! { "test voice translation-rule <1-2147483647> WORD [LINE]", help: &["Test subsystems", "Voice", "Translation rule", "Tag", "Number", "Type and plan"],
     apply: Apply::Exec(|a| Exec::TestTranslationRule { rule: a.number(0).unwrap_or(0), number: a.argument(1).unwrap_or("").to_owned() }) },
     command! { "undebug all", help: &[UNDEBUG, "Turn off all debugging"], apply: Apply::Exec(|_| Exec::UndebugAll) },
-    command! { "undebug LINE", help: &[UNDEBUG, "What"], apply: Apply::Exec(undebug) },
+    command! { "undebug ccsip messages", help: &[UNDEBUG, "SPI debugging", "SIP messages"], apply: Apply::Exec(|_| off(DebugTopic::CcsipMessages)) },
+    command! { "undebug ccsip all", help: &[UNDEBUG, "SPI debugging", "All SIP debugging"], apply: Apply::Exec(|_| off(DebugTopic::CcsipAll)) },
+    command! { "undebug isdn q921", help: &[UNDEBUG, "ISDN information", "Q.921 frames"], apply: Apply::Exec(|_| off(DebugTopic::IsdnQ921)) },
+    command! { "undebug isdn q931", help: &[UNDEBUG, "ISDN information", "Q.931 messages"], apply: Apply::Exec(|_| off(DebugTopic::IsdnQ931)) },
+    command! { "undebug mwi", help: &[UNDEBUG, "Message waiting indication"], apply: Apply::Exec(|_| off(DebugTopic::Mwi)) },
+    command! { "undebug voice translation", help: &[UNDEBUG, "Voice", "Translation rules"], apply: Apply::Exec(|_| off(DebugTopic::VoiceTranslation)) },
+    command! { "undebug voip ccapi inout", help: &[UNDEBUG, "VoIP", "Call control", "In and out"], apply: Apply::Exec(|_| off(DebugTopic::VoipCcapi)) },
+    command! { "undebug voip dialpeer", help: &[UNDEBUG, "VoIP", "Dial peers"], apply: Apply::Exec(|_| off(DebugTopic::VoipDialpeer)) },
+    command! { "undebug vpm signal", help: &[UNDEBUG, "Voice port module", "Signalling"], apply: Apply::Exec(|_| off(DebugTopic::VpmSignal)) },
+    command! { "undebug vpm all", help: &[UNDEBUG, "Voice port module", "All"], apply: Apply::Exec(|_| off(DebugTopic::VpmAll)) },
     command! { "write [memory]", help: &["Write running configuration to memory, network, or terminal", "Write to NV memory"],
     apply: Apply::Exec(|_| Exec::WriteMemory) },
     command! { "write erase", help: &["Write running configuration to memory, network, or terminal", "Erase NV memory"],
@@ -247,24 +265,11 @@ fn on(what: DebugTopic) -> Exec {
     Exec::Debug { what, on: true }
 }
 
+fn off(what: DebugTopic) -> Exec {
+    Exec::Debug { what, on: false }
+}
+
 fn section(args: &Args, kind: &str) -> Exec {
     let name = args.argument(0).unwrap_or("");
     Exec::Show(Show::RunningConfig { section: Some(format!("{kind} {name}")) })
-}
-
-/// `no debug X` and `undebug X` switch off what `debug X` switches on; words that are no topic switch off nothing.
-fn undebug(args: &Args) -> Exec {
-    let line = format!("debug {}", args.argument(0).unwrap_or(""));
-    let words = super::matcher::words(&line);
-    let table = super::ModeKind::Privileged.table();
-    let Ok(found) = super::matcher::find(table, &line, &words, false) else {
-        return Exec::Session(SessionCommand::Nothing);
-    };
-    match table.command(found.command).map(|(c, _)| c.apply) {
-        Some(Apply::Exec(run)) => match run(&found.args) {
-            Exec::Debug { what, .. } => Exec::Debug { what, on: false },
-            other => other,
-        },
-        _ => Exec::Session(SessionCommand::Nothing),
-    }
 }

@@ -144,6 +144,8 @@ pub enum Show {
         /// Header of a section (`interface GigabitEthernet0/0`).
         section: Option<String>,
     },
+    /// `show running-config all`: with defaults, [`Config::running_all`].
+    RunningConfigAll,
     /// `show startup-config`.
     StartupConfig,
     /// `show configuration unsupported`: kept lines with their reasons.

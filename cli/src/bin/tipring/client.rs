@@ -4,6 +4,8 @@ use cli::wire::{Request, Response, Size};
 use std::io::{BufRead, BufReader, Error, ErrorKind, Result, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
 
 /// The socket to use: the one given, else the first of the usual places that exists.
 pub(crate) fn socket(given: Option<&Path>, name: &str) -> PathBuf {
@@ -21,16 +23,31 @@ pub(crate) fn socket(given: Option<&Path>, name: &str) -> PathBuf {
         .unwrap_or_else(|| PathBuf::from(name))
 }
 
-/// A connection that asks and waits for the answer.
+/// Shows a log or debug line.
+pub(crate) type Notify = Box<dyn FnMut(String) + Send>;
+
+/// A connection that asks and waits for the answer. Log and debug lines are shown as they come.
 pub(crate) struct Client {
-    reader: BufReader<UnixStream>,
+    stream: UnixStream,
+    responses: Receiver<Result<Response>>,
+    notify: Arc<Mutex<Notify>>,
 }
 
 impl Client {
     pub(crate) fn connect(socket: &Path) -> Result<Client> {
-        let stream = UnixStream::connect(socket)
-            .map_err(|e| Error::new(e.kind(), format!("no gateway answers at {}: {e}", socket.display())))?;
-        Ok(Client { reader: BufReader::new(stream) })
+        let stream = open(socket)?;
+        let notify: Arc<Mutex<Notify>> = Arc::new(Mutex::new(Box::new(|text| eprintln!("{text}"))));
+        let (sender, responses) = channel();
+        let (reader, shared) = (BufReader::new(stream.try_clone()?), Arc::clone(&notify));
+        std::thread::spawn(move || read(reader, &sender, &shared));
+        Ok(Client { stream, responses, notify })
+    }
+
+    /// Shows log and debug lines in another way than on standard error.
+    pub(crate) fn on_notify(&self, notify: Notify) {
+        if let Ok(mut current) = self.notify.lock() {
+            *current = notify;
+        }
     }
 
     pub(crate) fn exec(&mut self, line: &str) -> Result<Response> {
@@ -49,24 +66,40 @@ impl Client {
         self.ask(&Request::Complete { complete: line.to_owned() })
     }
 
-    /// Turns the connection into a terminal.
-    pub(crate) fn attach(self, size: Size) -> Result<UnixStream> {
-        let mut stream = self.reader.into_inner();
-        stream.write_all(&to_line(&Request::Attach { attach: size })?)?;
-        Ok(stream)
-    }
-
     fn ask(&mut self, request: &Request) -> Result<Response> {
-        self.reader.get_mut().write_all(&to_line(request)?)?;
-        loop {
-            let mut line = String::new();
-            if self.reader.read_line(&mut line)? == 0 {
-                return Err(Error::new(ErrorKind::UnexpectedEof, "the gateway closed the connection"));
+        let gone = || Error::new(ErrorKind::UnexpectedEof, "the gateway closed the connection");
+        self.stream.write_all(&to_line(request)?)?;
+        self.responses.recv().map_err(|_| gone())?
+    }
+}
+
+/// A connection that is a terminal from the start.
+pub(crate) fn attach(socket: &Path, size: Size) -> Result<UnixStream> {
+    let mut stream = open(socket)?;
+    stream.write_all(&to_line(&Request::Attach { attach: size })?)?;
+    Ok(stream)
+}
+
+fn open(socket: &Path) -> Result<UnixStream> {
+    UnixStream::connect(socket)
+        .map_err(|e| Error::new(e.kind(), format!("no gateway answers at {}: {e}", socket.display())))
+}
+
+/// Sorts what the gateway sends into answers and log lines until it closes.
+fn read(reader: BufReader<UnixStream>, answers: &Sender<Result<Response>>, notify: &Mutex<Notify>) {
+    for line in reader.lines() {
+        let response = line.and_then(|l| serde_json::from_str::<Response>(&l).map_err(Error::from));
+        match response {
+            Ok(Response { notify: Some(text), .. }) => {
+                if let Ok(mut show) = notify.lock() {
+                    show(text);
+                }
             }
-            let response: Response = serde_json::from_str(&line)?;
-            match response.notify {
-                Some(text) => eprintln!("{text}"),
-                None => return Ok(response),
+            answer => {
+                let failed = answer.is_err();
+                if answers.send(answer).is_err() || failed {
+                    return;
+                }
             }
         }
     }

@@ -1,6 +1,6 @@
 //! The interactive console: lines edited here by rustyline, or on the raw terminal by the gateway.
 
-use crate::client::Client;
+use crate::client::{Client, attach};
 use cli::wire::Size;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::termios::{SetArg, Termios, cfmakeraw, tcgetattr, tcsetattr};
@@ -10,8 +10,8 @@ use rustyline::highlight::Highlighter;
 use rustyline::hint::Hinter;
 use rustyline::validate::Validator;
 use rustyline::{
-    Cmd, ConditionalEventHandler, Context, Editor, Event, EventContext, EventHandler, Helper, KeyCode,
-    KeyEvent, Modifiers, RepeatCount,
+    Cmd, ConditionalEventHandler, Context, Editor, Event, EventContext, EventHandler, ExternalPrinter,
+    Helper, KeyCode, KeyEvent, Modifiers, RepeatCount,
 };
 use std::cell::RefCell;
 use std::io::{Read, Result, Write};
@@ -72,6 +72,13 @@ pub(crate) fn run(socket: &Path) -> Result<bool> {
         KeyEvent(KeyCode::Char('?'), Modifiers::NONE),
         EventHandler::Conditional(Box::new(handler)),
     );
+    // Log and debug lines appear above the line being typed. Without a terminal that can do so they stay on standard
+    // error.
+    if let Ok(mut printer) = editor.create_external_printer() {
+        client.borrow().on_notify(Box::new(move |text| {
+            let _ = printer.print(format!("{text}\n"));
+        }));
+    }
     // An empty line gives the first prompt.
     let mut prompt = client.borrow_mut().exec("")?.prompt;
     let mut text = String::new();
@@ -126,7 +133,7 @@ fn leave(client: &Rc<RefCell<Client>>, prompt: String) -> Result<String> {
 /// The gateway's own editor on the raw terminal.
 pub(crate) fn raw(socket: &Path) -> Result<bool> {
     let size = terminal_size();
-    let mut stream = Client::connect(socket)?.attach(size)?;
+    let mut stream = attach(socket, size)?;
     let _restore = Raw::enter()?;
     let (mut stdin, mut stdout) = (std::io::stdin(), std::io::stdout());
     let mut buffer = [0; 4096];
