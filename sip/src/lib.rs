@@ -60,11 +60,13 @@ pub mod compat;
 pub mod digest;
 pub mod message;
 pub mod net;
+pub mod registration;
 pub mod sdp;
 pub mod stream;
 pub mod subscriber;
 pub mod validate;
 
+mod backoff;
 mod config;
 mod dialog;
 mod endpoint;

@@ -17,6 +17,7 @@
 //! # Ok::<(), sip::digest::DigestError>(())
 //! ```
 
+mod authenticator;
 mod server;
 
 #[cfg(test)]
@@ -30,6 +31,7 @@ use sha2::{Sha256, Sha512_256};
 use crate::message::scan::{is_token_octet, trim};
 use crate::message::{Header, Message};
 
+pub use authenticator::Authenticator;
 pub use server::{Refusal, Secret, Server, Verified};
 
 /// Most parameters read from one header.

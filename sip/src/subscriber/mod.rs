@@ -10,7 +10,11 @@
 //! let config = SubscriberConfig::new("sip:8000@vm.example", "<sip:8000@gw.example>", "<sip:8000@192.0.2.1>", "message-summary");
 //! let mut subscriber = Subscriber::new(config, [3; 32]);
 //! subscriber.start(Instant::now());
-//! let Some(Output::Send(subscribe)) = subscriber.poll_output() else { panic!("a SUBSCRIBE") };
+//! let sent = std::iter::from_fn(|| subscriber.poll_output()).find_map(|output| match output {
+//!     Output::Send(request) => Some(request),
+//!     _ => None,
+//! });
+//! let subscribe = sent.expect("the first request");
 //! assert_eq!(subscribe.uri(), "sip:8000@vm.example");
 //! assert_eq!(subscribe.value(sip::Header::Event), Some("message-summary"));
 //! ```
@@ -24,8 +28,9 @@ use std::time::{Duration, Instant};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
+use crate::backoff::Backoff;
 use crate::dialog::Dialog;
-use crate::digest::{Challenge, ClientSession, Credentials};
+use crate::digest::{Authenticator, Credentials};
 use crate::message::{Header, Message, Method, Reply, RequestBuilder};
 
 /// What to subscribe to, and how.
@@ -122,12 +127,10 @@ pub struct Subscriber {
     tag: String,
     cseq: u32,
     dialog: Option<Dialog>,
-    session: Option<(Header, ClientSession)>,
-    /// Challenges answered since the last success.
-    challenges: u8,
+    authenticator: Authenticator,
+    backoff: Backoff,
     expires: u32,
     under_way: bool,
-    failures: u32,
     notified: bool,
     /// When to subscribe again, refresh, or give up waiting.
     timer: Option<Instant>,
@@ -143,6 +146,8 @@ impl Subscriber {
     pub fn new(config: SubscriberConfig, seed: [u8; 32]) -> Subscriber {
         Subscriber {
             expires: config.expires,
+            authenticator: Authenticator::new(config.credentials.clone()),
+            backoff: Backoff::new(config.retry, config.retry_max),
             config,
             rng: StdRng::from_seed(seed),
             state: SubscriberState::Idle,
@@ -150,10 +155,7 @@ impl Subscriber {
             tag: String::new(),
             cseq: 0,
             dialog: None,
-            session: None,
-            challenges: 0,
             under_way: false,
-            failures: 0,
             notified: false,
             timer: None,
             expiry: None,
@@ -309,7 +311,6 @@ impl Subscriber {
         self.call_id = format!("{}{}", self.random(), self.random());
         self.tag = self.random();
         self.cseq = 0;
-        self.challenges = 0;
         self.notified = false;
         self.timer = None;
         self.expiry = None;
@@ -342,17 +343,14 @@ impl Subscriber {
         if !self.config.accept.is_empty() {
             request = request.header(Header::Accept, self.config.accept.join(", "));
         }
-        if let Some((header, session)) = &mut self.session {
-            let value = session.answer("SUBSCRIBE", request.uri(), b"");
-            request = request.header(*header, value);
-        }
+        let request = self.authenticator.authorize(request);
         self.under_way = true;
         self.out.push_back(Output::Send(request));
     }
 
     fn accepted(&mut self, now: Instant, response: &Message) {
-        self.failures = 0;
-        self.challenges = 0;
+        self.backoff.reset();
+        self.authenticator.handle_success(response);
         if self.state == SubscriberState::Unsubscribing {
             // The last NOTIFY may still come; the timer ends the wait.
             return;
@@ -388,21 +386,10 @@ impl Subscriber {
     }
 
     fn answer_challenge(&mut self, response: &Message) -> bool {
-        let Some(credentials) = self.config.credentials.clone() else { return false };
-        let Some((header, challenge)) = Challenge::from_response(response).into_iter().next() else {
-            return false;
-        };
-        let retry = match &self.session {
-            Some((_, session)) if self.challenges > 0 => session.may_retry(&challenge),
-            _ => true,
-        };
-        if !retry || self.challenges >= 3 {
-            self.session = None;
+        let cnonce = self.random();
+        if !self.authenticator.handle_challenge(response, &cnonce) {
             return false;
         }
-        self.challenges += 1;
-        let cnonce = self.random();
-        self.session = Some((header, ClientSession::new(challenge, credentials, &cnonce)));
         self.send(if self.state == SubscriberState::Unsubscribing { 0 } else { self.expires });
         true
     }
@@ -439,7 +426,7 @@ impl Subscriber {
     fn try_again_later(&mut self, now: Instant, retry_after: Option<u32>) {
         let still_valid = self.dialog.is_some() && self.expiry.is_some_and(|expiry| expiry > now);
         if still_valid {
-            let wait = self.next_wait(retry_after);
+            let wait = self.backoff.next(retry_after, &mut self.rng);
             // The expiry itself starts anew.
             self.timer = Some(now + wait).filter(|at| self.expiry.is_some_and(|expiry| *at < expiry));
         } else {
@@ -448,24 +435,13 @@ impl Subscriber {
     }
 
     fn failed(&mut self, now: Instant, retry_after: Option<u32>) {
-        let wait = self.next_wait(retry_after);
+        let wait = self.backoff.next(retry_after, &mut self.rng);
         self.wait(now, wait);
     }
 
     fn wait(&mut self, now: Instant, wait: Duration) {
         self.end(SubscriberState::Waiting);
         self.timer = Some(now + wait);
-    }
-
-    /// Retry-After where there is one, else doubling with up to a fifth more, so that a fleet does not come all at once.
-    fn next_wait(&mut self, retry_after: Option<u32>) -> Duration {
-        if let Some(seconds) = retry_after {
-            return Duration::from_secs(u64::from(seconds))
-                .clamp(Duration::from_secs(1), Duration::from_secs(86_400));
-        }
-        let doubled = self.config.retry.saturating_mul(1 << self.failures.min(16)).min(self.config.retry_max);
-        self.failures = self.failures.saturating_add(1);
-        doubled + doubled.mul_f64(f64::from(self.rng.next_u32() % 1000) / 5000.0)
     }
 
     fn end(&mut self, state: SubscriberState) {

@@ -211,6 +211,16 @@ fn a_challenge_is_answered_once_and_stale_again() {
     bench.respond(&second, 407, "Proxy-Authenticate: Digest realm=\"vm\", nonce=\"2\"\r\n");
     assert!(bench.subscribe().is_none());
     assert_eq!(bench.subscriber.state(), SubscriberState::Waiting);
+    // Later attempts answer again, as often as it takes.
+    for _ in 0..6 {
+        let (_, request) = bench.next_subscribe(4000).unwrap();
+        assert!(request.header("Proxy-Authorization").is_none());
+        bench.respond(&request, 407, "Proxy-Authenticate: Digest realm=\"vm\", nonce=\"1\"\r\n");
+        let answered = bench.subscribe().unwrap();
+        assert!(answered.header("Proxy-Authorization").is_some());
+        bench.respond(&answered, 407, "Proxy-Authenticate: Digest realm=\"vm\", nonce=\"2\"\r\n");
+        assert!(bench.subscribe().is_none());
+    }
 }
 
 #[test]
