@@ -155,6 +155,48 @@ async fn split_and_empty_frames_are_read_right() {
 }
 
 #[tokio::test]
+async fn frames_survive_any_cutting_of_the_stream() {
+    use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
+    let seed = 4711;
+    println!("seed {seed}");
+    let mut random = StdRng::seed_from_u64(seed);
+    let mut trunk = listen();
+    let mut peer = TcpStream::connect(trunk.local_addr().unwrap()).await.unwrap();
+    peer.set_nodelay(true).unwrap();
+    expect(&mut trunk, DChannelEvent::Up).await;
+    let mut stream = vec![];
+    let mut frames = vec![];
+    for n in 0..300u16 {
+        let len = if random.random_bool(0.1) {
+            random.random_range(1..=MAX_FRAME)
+        } else {
+            random.random_range(0..40)
+        };
+        let octets: Vec<u8> = (0..len).map(|_| random.random()).collect();
+        stream.extend_from_slice(&(len as u16).to_be_bytes());
+        stream.extend_from_slice(&octets);
+        if !octets.is_empty() {
+            frames.push((n, octets));
+        }
+    }
+    let writing = async {
+        let mut rest = &stream[..];
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(random.random_range(1..=rest.len().min(700)));
+            peer.write_all(now).await.unwrap();
+            tokio::task::yield_now().await;
+            rest = later;
+        }
+    };
+    let reading = async {
+        for (n, octets) in &frames {
+            assert_eq!(next(&mut trunk).await.unwrap(), frame(octets), "frame {n}");
+        }
+    };
+    tokio::join!(writing, reading);
+}
+
+#[tokio::test]
 async fn a_broken_length_closes_with_a_name_and_the_next_peer_is_taken() {
     let mut trunk = listen();
     let addr = trunk.local_addr().unwrap();

@@ -92,3 +92,50 @@ impl<'de> serde::Deserialize<'de> for Address {
         text.parse().map_err(serde::de::Error::custom)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn every_form_reads_back() {
+        for text in [
+            "tcp-listen:127.0.0.1:7931",
+            "tcp-listen:[::]:0",
+            "tcp-connect:[fe80::1]:65535",
+            "unix-listen:/run/tipring/trunk 1:0",
+            "unix-connect:relative",
+        ] {
+            let address: Address = text.parse().unwrap();
+            assert_eq!(address.to_string(), text);
+            let json = serde_json::to_string(&address).unwrap();
+            assert_eq!(serde_json::from_str::<Address>(&json).unwrap(), address);
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let says = |text: &str, expected: &str| {
+            let error = text.parse::<Address>().unwrap_err().to_string();
+            assert!(error.contains(expected), "{text}: {error}");
+        };
+        says("", "expected tcp-listen:");
+        says("tcp:127.0.0.1:1", "expected tcp-listen:");
+        says("tcp-listen:localhost:7931", "expected for example 127.0.0.1:7931");
+        says("tcp-connect:127.0.0.1", "no IP:PORT");
+        says("unix-listen:", "0 octets, expected 1 to 107");
+        says(&format!("unix-listen:/{}", "x".repeat(107)), "108 octets");
+        assert!(serde_json::from_str::<Address>("\"udp:1\"").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_or_refused(text in "(tcp|unix)?-?(listen|connect)?:?\\PC*") {
+            if let Ok(address) = text.parse::<Address>() {
+                prop_assert_eq!(address.to_string().parse::<Address>().unwrap(), address);
+            }
+        }
+    }
+}
