@@ -9,7 +9,7 @@ use hyper::header::CONTENT_TYPE;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use prometheus::{Encoder, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
+use prometheus::{Encoder, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
@@ -33,8 +33,11 @@ pub struct Metrics {
     pub queue_depth: IntGaugeVec,
     /// 1 while a trunk's data link is established.
     pub trunk_up: IntGaugeVec,
-    /// SIP messages by direction.
-    pub sip_messages: IntCounterVec,
+    /// SIP messages received.
+    pub sip_received: IntCounter,
+    /// SIP messages sent.
+    pub sip_sent: IntCounter,
+    notify_ok: IntCounter,
 }
 
 impl Metrics {
@@ -59,8 +62,11 @@ impl Metrics {
             registry.register(Box::new(gauge.clone()))?;
             Ok(gauge)
         };
+        let sip_messages = counter("tipring_sip_messages_total", "SIP messages", "direction")?;
+        let notify = counter("tipring_mwi_notify_total", "MWI NOTIFY requests by SIP status", "status")?;
         Ok(Self {
-            notify: counter("tipring_mwi_notify_total", "MWI NOTIFY requests by SIP status", "status")?,
+            notify_ok: notify.with_label_values(&["200"]),
+            notify,
             lamps_on: gauge("tipring_mwi_lamps_on", "Message waiting lamps that are on")?,
             mailboxes: gauge("tipring_mwi_mailboxes", "Mailboxes in the table")?,
             trunk_operations: counter(
@@ -70,9 +76,18 @@ impl Metrics {
             )?,
             queue_depth: gauges("tipring_mwi_queue_depth", "States waiting for a trunk", "trunk")?,
             trunk_up: gauges("tipring_trunk_up", "1 while the data link is established", "trunk")?,
-            sip_messages: counter("tipring_sip_messages_total", "SIP messages", "direction")?,
+            sip_received: sip_messages.with_label_values(&["received"]),
+            sip_sent: sip_messages.with_label_values(&["sent"]),
             registry,
         })
+    }
+
+    /// Counts an answered NOTIFY.
+    pub fn count_notify(&self, status: u16) {
+        match status {
+            200 => self.notify_ok.inc(),
+            other => self.notify.with_label_values(&[other.to_string().as_str()]).inc(),
+        }
     }
 
     /// The text a scrape gets.

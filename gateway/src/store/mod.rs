@@ -7,14 +7,18 @@
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 
-use crate::service::mailbox::Record;
+use crate::service::mailbox::{Record, RecordError, RecordRef};
 
 const MAILBOXES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("mailbox");
 /// Records taken into one transaction at most; bounds the time to the first acknowledgement.
 const GROUP: usize = 4096;
+
+/// Under load, how long the writer waits for more records before it writes a group: a commit costs far more than a record.
+const GATHER: Duration = Duration::from_millis(2);
 
 /// Number the switch gives a write, returned when it is on disk.
 pub type Ticket = u64;
@@ -55,7 +59,7 @@ pub enum StoreError {
         /// Key of the record.
         number: String,
         /// What is wrong with it.
-        source: serde_json::Error,
+        source: RecordError,
     },
 }
 
@@ -92,7 +96,7 @@ impl Store {
         let raw = read_all(&database).map_err(&failed)?;
         let mut records = Vec::with_capacity(raw.len());
         for (number, bytes) in raw {
-            match serde_json::from_slice(&bytes) {
+            match Record::from_octets(&bytes) {
                 Ok(record) => records.push((number, record)),
                 Err(source) => return Err(StoreError::Record { path, number, source }),
             }
@@ -106,10 +110,9 @@ impl Store {
     }
 
     /// Queues a mailbox's newest state and returns the ticket that comes back when it is on disk.
-    pub fn put(&mut self, number: &str, record: &Record) -> Ticket {
-        let bytes = serde_json::to_vec(record).unwrap_or_default();
+    pub fn put(&mut self, number: &str, record: RecordRef<'_>) -> Ticket {
         self.next += 1;
-        self.send(Job::Put { number: number.to_owned(), record: bytes, ticket: self.next })
+        self.send(Job::Put { number: number.to_owned(), record: record.to_octets(), ticket: self.next })
     }
 
     /// Queues the removal of a mailbox.
@@ -151,7 +154,11 @@ fn read_all(database: &Database) -> Result<Vec<(String, Vec<u8>)>, redb::Error> 
 }
 
 fn write_groups(database: &Database, queue: &Receiver<Job>, mut done: impl FnMut(Committed)) {
+    let mut last = None;
     while let Ok(first) = queue.recv() {
+        if last.is_some_and(|at: Instant| at.elapsed() < GATHER) {
+            std::thread::sleep(GATHER);
+        }
         let mut group = vec![first];
         while group.len() < GROUP
             && let Ok(job) = queue.try_recv()
@@ -169,6 +176,7 @@ fn write_groups(database: &Database, queue: &Receiver<Job>, mut done: impl FnMut
             })
             .collect();
         done(Committed { tickets, error });
+        last = Some(Instant::now());
     }
 }
 

@@ -179,7 +179,12 @@ impl Switch {
     }
 
     fn line_of(&self, number: &str) -> String {
-        self.targets(number).into_iter().next().map_or_else(|| "-".to_owned(), |(target, _)| target.port)
+        match self.routes(number).first().map(|route| route.port) {
+            Some(PortIndex::Line(line)) => self.lines.get(line).map(|l| l.name().to_owned()),
+            Some(PortIndex::Trunk(trunk)) => self.trunks.get(trunk).map(|t| t.port.clone()),
+            None => None,
+        }
+        .unwrap_or_else(|| "-".to_owned())
     }
 
     fn show_version(&self, now: Instant) -> String {

@@ -10,12 +10,14 @@ pub mod plan;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use bytes::Bytes;
 use cli::config::Config;
 use cli::session::DebugTopic;
 use mwi::mailbox::Mailboxes;
+use prometheus::IntGauge;
 use sip::{Endpoint, EndpointConfig, Event, Flow, Method, Transmit};
 use telephony_hal::LineEvent;
 use telephony_hal::line::LineEventOut;
@@ -30,7 +32,7 @@ use crate::service::monitor::Monitor;
 use crate::service::trust::Trust;
 use crate::store::{Committed, Store, Ticket};
 use notify::Waiting;
-use plan::{Plan, Target};
+use plan::Plan;
 
 /// What the switch wants done.
 #[derive(Debug)]
@@ -79,8 +81,8 @@ pub struct Switch {
     deliveries: HashMap<String, Delivery>,
     /// Numbers with new messages, per line.
     line_mailboxes: Vec<BTreeSet<String>>,
-    /// Mailbox behind a served user's number on a trunk.
-    users: HashMap<(usize, String), String>,
+    /// Mailbox behind a served user's number on a trunk, and the NOTIFY that last brought it.
+    users: HashMap<(usize, String), (String, Option<u64>)>,
     lamps_on: i64,
     store: Store,
     waiting: HashMap<u64, Waiting>,
@@ -88,8 +90,23 @@ pub struct Switch {
     next_waiting: u64,
     monitor: Monitor,
     metrics: Metrics,
+    /// Queue depth and link state of each trunk.
+    trunk_gauges: Vec<(IntGauge, IntGauge)>,
+    /// Numbers looked up since the dial plan last changed; the lock is held for one look only.
+    routes: Mutex<HashMap<String, Arc<[Route]>>>,
     outputs: VecDeque<Output>,
     listen: Listen,
+}
+
+/// Numbers whose targets are remembered.
+const ROUTES: usize = 100_000;
+
+/// A target that exists on this box.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Route {
+    /// Dial peer that said so.
+    peer: u32,
+    port: PortIndex,
 }
 
 /// Where SIP listens, as far as the configuration says.
@@ -156,6 +173,10 @@ impl Switch {
             trunks.push(PriTrunk::new(&port, kind, slot, u64::from_le_bytes(first8(&seed)) ^ at as u64));
         }
         let listen = listen(&config);
+        let gauges = |port: &str| {
+            (metrics.queue_depth.with_label_values(&[port]), metrics.trunk_up.with_label_values(&[port]))
+        };
+        let trunk_gauges = trunks.iter().map(|t| gauges(&t.port)).collect();
         let mut switch = Self {
             clock,
             settings: settings(&config),
@@ -176,6 +197,8 @@ impl Switch {
             next_waiting: 0,
             monitor: Monitor::new(clock),
             metrics,
+            trunk_gauges,
+            routes: Mutex::default(),
             outputs: VecDeque::from([Output::Lookup]),
             listen,
             config,
@@ -231,6 +254,7 @@ impl Switch {
             || old.voice_ports != self.config.voice_ports
         {
             self.plan = Plan::new(&self.config);
+            self.routes.get_mut().unwrap_or_else(PoisonError::into_inner).clear();
         }
         let names = self.names();
         self.trust = Trust::new(&self.config, &self.trust);
@@ -263,7 +287,7 @@ impl Switch {
 
     /// A datagram, or one message of a stream.
     pub fn handle_sip(&mut self, now: Instant, flow: Flow, data: Bytes) {
-        self.metrics.sip_messages.with_label_values(&["received"]).inc();
+        self.metrics.sip_received.inc();
         if self.monitor.on(DebugTopic::CcsipMessages) {
             self.monitor.sip(now, false, &data);
         }
@@ -418,7 +442,7 @@ impl Switch {
             }
             while let Some(transmit) = self.endpoint.poll_transmit() {
                 idle = false;
-                self.metrics.sip_messages.with_label_values(&["sent"]).inc();
+                self.metrics.sip_sent.inc();
                 if self.monitor.on(DebugTopic::CcsipMessages) {
                     self.monitor.sip(now, true, &transmit.payload);
                 }
@@ -453,10 +477,9 @@ impl Switch {
                 break;
             }
         }
-        if let Some(pri) = self.trunks.get(trunk) {
-            let depth = i64::try_from(pri.queue.waiting()).unwrap_or(i64::MAX);
-            self.metrics.queue_depth.with_label_values(&[pri.port.as_str()]).set(depth);
-            self.metrics.trunk_up.with_label_values(&[pri.port.as_str()]).set(i64::from(pri.span.is_up()));
+        if let (Some(pri), Some((depth, up))) = (self.trunks.get(trunk), self.trunk_gauges.get(trunk)) {
+            depth.set(i64::try_from(pri.queue.waiting()).unwrap_or(i64::MAX));
+            up.set(i64::from(pri.span.is_up()));
         }
         self.drain_sip(now);
     }
@@ -513,9 +536,19 @@ impl Switch {
     }
 
     /// Targets of a number that exist on this box.
-    fn targets(&self, number: &str) -> Vec<(Target, PortIndex)> {
+    fn routes(&self, number: &str) -> Arc<[Route]> {
+        let mut known = self.routes.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(routes) = known.get(number) {
+            return Arc::clone(routes);
+        }
         let targets = self.plan.targets(number).into_iter();
-        targets.filter_map(|t| self.ports.get(&t.port).copied().map(|port| (t, port))).collect()
+        let on_this_box = |t: plan::Target| Some(Route { peer: t.peer, port: *self.ports.get(&t.port)? });
+        let routes: Arc<[Route]> = targets.filter_map(on_this_box).collect();
+        if known.len() >= ROUTES {
+            known.clear();
+        }
+        known.insert(number.to_owned(), Arc::clone(&routes));
+        routes
     }
 
     /// Sets every line's indication from the mailboxes, and the gauges with it.
@@ -524,8 +557,8 @@ impl Switch {
         let mut on = 0_i64;
         for record in self.mailboxes.iter().filter(|r| r.state.summary.waiting) {
             on += 1;
-            for (_, port) in self.targets(&record.number) {
-                if let PortIndex::Line(line) = port
+            for route in self.routes(&record.number).iter() {
+                if let PortIndex::Line(line) = route.port
                     && let Some(numbers) = waiting.get_mut(line)
                 {
                     numbers.insert(record.number.clone());

@@ -1,6 +1,7 @@
 //! From NOTIFY to lamp: who sent it, whose mailbox, which port, and what to answer when.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cli::session::DebugTopic;
@@ -13,11 +14,11 @@ use mwi::verdict::{Outcome, RETRY_AFTER, RetryClass, Verdict, sip_status};
 use sip::message::Header;
 use sip::{Flow, Message, Reply, ServerTransactionId};
 
-use super::plan::Target;
-use super::{PortIndex, Switch, usable};
+use super::{PortIndex, Route, Switch, usable};
 use crate::leg::pri::Ended;
-use crate::service::mailbox::{Delivery, Record};
+use crate::service::mailbox::{Delivery, RecordRef};
 use crate::service::trust::Sender;
+use crate::store::Ticket;
 
 /// A NOTIFY hunts to another trunk only while an answer before timer F (32 s) is still certain.
 const HUNT_WITHIN: Duration = Duration::from_secs(9);
@@ -68,7 +69,7 @@ impl Answer {
 /// Where a NOTIFY leads.
 enum Place {
     Line(usize),
-    Trunk { trunk: usize, target: Target },
+    Trunk { trunk: usize, peer: u32 },
 }
 
 impl Switch {
@@ -97,14 +98,14 @@ impl Switch {
     ) -> Result<(), Answer> {
         self.check_sender(flow)?;
         let summary = summary(request)?;
-        let (number, targets) = self.find_number(request, &summary)?;
-        let place = self.choose(&number, targets)?;
+        let (number, routes) = self.find_number(request, &summary)?;
+        let place = self.choose(&number, &routes)?;
         let state = State {
             summary: summary.clone(),
             source: flow.remote.ip().to_string(),
             cseq: request.cseq().map(|c| c.number).unwrap_or_default(),
             call_id: request.call_id().unwrap_or_default().to_owned(),
-            received: self.clock.unix_ms(now),
+            received: self.mailboxes.stamp(self.clock.unix_ms(now)),
         };
         let was_waiting = self.mailboxes.is_waiting(&number);
         let change = self.mailboxes.update(&number, state);
@@ -135,10 +136,9 @@ impl Switch {
                 self.mark_line(now, *line, &number, summary.waiting);
                 self.decide(now, key, Answer::ok());
             }
-            Place::Trunk { trunk, target } => self.send_to_trunk(now, Some(key), *trunk, target, &number),
+            Place::Trunk { trunk, peer } => self.send_to_trunk(now, Some(key), *trunk, *peer, &number),
         }
-        if let Some(record) = self.record(&number) {
-            let ticket = self.store.put(&number, &record);
+        if let Some(ticket) = self.keep(&number) {
             self.tickets.insert(ticket, key);
         }
         if let Place::Trunk { trunk, .. } = place {
@@ -158,19 +158,15 @@ impl Switch {
     }
 
     /// The first number of the request that the dial plan leads to ports of this box.
-    fn find_number(
-        &self,
-        request: &Message,
-        summary: &Summary,
-    ) -> Result<(String, Vec<(Target, PortIndex)>), Answer> {
+    fn find_number(&self, request: &Message, summary: &Summary) -> Result<(String, Arc<[Route]>), Answer> {
         let uri = request.request_uri();
         let to = request.to().ok().and_then(|to| to.uri_str().ok().map(str::to_owned));
         let order = self.settings.number_order;
         let mut first = None;
         for number in mwi::route::candidates(&order, uri, to.as_deref(), summary.account.as_deref()) {
-            let targets = self.targets(&number);
-            if !targets.is_empty() {
-                return Ok((number, targets));
+            let routes = self.routes(&number);
+            if !routes.is_empty() {
+                return Ok((number, routes));
             }
             first.get_or_insert(number);
         }
@@ -184,9 +180,9 @@ impl Switch {
     }
 
     /// The first place with `mwi` that can take the state now, else the first trunk, which queues it.
-    fn choose(&self, number: &str, targets: Vec<(Target, PortIndex)>) -> Result<Place, Answer> {
+    fn choose(&self, number: &str, routes: &[Route]) -> Result<Place, Answer> {
         let mut queue_on = None;
-        for (target, port) in targets {
+        for &Route { peer, port } in routes {
             match port {
                 PortIndex::Line(line) => {
                     if self.lines.get(line).is_some_and(|l| l.mwi().enabled) {
@@ -196,10 +192,10 @@ impl Switch {
                 PortIndex::Trunk(trunk) => {
                     let Some(pri) = self.trunks.get(trunk) else { continue };
                     if usable(pri) {
-                        return Ok(Place::Trunk { trunk, target });
+                        return Ok(Place::Trunk { trunk, peer });
                     }
                     if pri.mwi && queue_on.is_none() {
-                        queue_on = Some(Place::Trunk { trunk, target });
+                        queue_on = Some(Place::Trunk { trunk, peer });
                     }
                 }
             }
@@ -225,9 +221,9 @@ impl Switch {
     }
 
     /// Gives a mailbox's newest state to a trunk's queue. A NOTIFY that need not wait for the PBX gets its verdict here.
-    fn send_to_trunk(&mut self, now: Instant, key: Option<u64>, trunk: usize, target: &Target, number: &str) {
+    fn send_to_trunk(&mut self, now: Instant, key: Option<u64>, trunk: usize, peer: u32, number: &str) {
         let Some(summary) = self.mailboxes.record(number).map(|r| r.state.summary.clone()) else { return };
-        let user = self.served_user(target, number);
+        let user = self.served_user(peer, number);
         let Some(pri) = self.trunks.get_mut(trunk) else { return };
         self.deliveries.insert(number.to_owned(), Delivery::Pending { trunk: pri.port.clone() });
         let mut answer = None;
@@ -244,7 +240,7 @@ impl Switch {
                 Push::Full(_) => answer = Some(Answer::later("Trunk queue full")),
             }
         }
-        self.users.insert((trunk, user), number.to_owned());
+        self.users.insert((trunk, user), (number.to_owned(), key));
         let Some(key) = key else { return };
         if let Some(waiting) = self.waiting.get_mut(&key) {
             waiting.tried.insert(trunk);
@@ -258,8 +254,8 @@ impl Switch {
     ///
     /// IOS's default `digit-strip` serves calls that leave the numbering plan; a telephone's own number is kept
     /// whole. With `prefix` or `forward-digits` the peer is obeyed as for a call.
-    fn served_user(&self, target: &Target, number: &str) -> String {
-        let peer = self.config.dial_peers.iter().find(|p| p.tag == target.peer);
+    fn served_user(&self, peer: u32, number: &str) -> String {
+        let peer = self.plan.peer(peer);
         let digits = match peer {
             Some(peer) if peer.prefix.is_some() || peer.forward_digits.is_some() => {
                 digits_for_pots(peer, number)
@@ -279,22 +275,23 @@ impl Switch {
             let text = format!("MWI: {user} on trunk {port}: {}", words(&outcome));
             self.monitor.print(now, DebugTopic::Mwi, &text);
         }
-        let number = self.users.get(&(trunk, user.clone())).cloned();
-        let hunt = number.as_deref().filter(|_| verdict.next_trunk).and_then(|number| {
-            let token = self.token(trunk, &user, service)?;
-            self.next_trunk(now, token, number)
-        });
+        let (number, token) = self.users.get(&(trunk, user.clone())).cloned().unzip();
+        let token = token.flatten();
+        let hunt = match (&number, token) {
+            (Some(number), Some(token)) if verdict.next_trunk => self.next_trunk(now, token, number),
+            _ => None,
+        };
         let Some(pri) = self.trunks.get_mut(trunk) else { return };
         if verdict.unsupported && !pri.unsupported {
             let text = format!("%MWI-4-UNSUPPORTED: the PBX on trunk {port} has no message waiting service");
             self.monitor.syslog(now, 4, &text);
         }
         pri.unsupported = verdict.unsupported || (pri.unsupported && !verdict.is_done());
-        if let (Some((other, target)), Some(number)) = (hunt, &number) {
+        if let (Some((other, peer)), Some(number)) = (hunt, &number) {
             let moved = pri.queue.done(now, &user, service, Verdict { retry: RetryClass::No, ..verdict });
             self.users.remove(&(trunk, user));
             if let Finished::Final(job) = moved {
-                self.send_to_trunk(now, job.token, other, &target, number);
+                self.send_to_trunk(now, job.token, other, peer, number);
                 self.drain_trunk(now, other);
             }
             return;
@@ -309,7 +306,7 @@ impl Switch {
                 }
             }
             Finished::Again(_) => {
-                if let Some(key) = self.token(trunk, &user, service) {
+                if let Some(key) = token {
                     self.decide_queued(now, key, &verdict, &outcome);
                 }
             }
@@ -329,25 +326,17 @@ impl Switch {
         self.decide(now, key, answer);
     }
 
-    fn token(&self, trunk: usize, user: &str, service: u8) -> Option<u64> {
-        let jobs = self.trunks.get(trunk)?.queue.iter();
-        let mut of_user = jobs.filter(|(job, _)| {
-            job.activation.number == user && job.activation.service == service && job.token.is_some()
-        });
-        of_user.next().and_then(|(job, _)| job.token)
-    }
-
     /// Another trunk that is up and has not been tried for this NOTIFY, while there is time.
-    fn next_trunk(&self, now: Instant, key: u64, number: &str) -> Option<(usize, Target)> {
+    fn next_trunk(&self, now: Instant, key: u64, number: &str) -> Option<(usize, u32)> {
         let waiting = self.waiting.get(&key)?;
         if now.saturating_duration_since(waiting.arrived) > HUNT_WITHIN {
             return None;
         }
-        self.targets(number).into_iter().find_map(|(target, port)| match port {
+        self.routes(number).iter().find_map(|route| match route.port {
             PortIndex::Trunk(trunk)
                 if !waiting.tried.contains(&trunk) && self.trunks.get(trunk).is_some_and(usable) =>
             {
-                Some((trunk, target))
+                Some((trunk, route.peer))
             }
             _ => None,
         })
@@ -372,15 +361,14 @@ impl Switch {
             Delivery::Failed { trunk, status: verdict.status, outcome: words(outcome), at }
         };
         self.deliveries.insert(number.to_owned(), delivery);
-        if let Some(record) = self.record(number) {
-            self.store.put(number, &record);
-        }
+        self.keep(number);
     }
 
-    pub(super) fn record(&self, number: &str) -> Option<Record> {
-        let mailbox = self.mailboxes.record(number)?.clone();
-        let delivery = self.deliveries.get(number).cloned().unwrap_or(Delivery::Local);
-        Some(Record { mailbox, delivery })
+    /// Gives a mailbox to the store.
+    fn keep(&mut self, number: &str) -> Option<Ticket> {
+        let mailbox = self.mailboxes.record(number)?;
+        let delivery = self.deliveries.get(number).unwrap_or(&Delivery::Local);
+        Some(self.store.put(number, RecordRef { mailbox, delivery }))
     }
 
     /// Queues again what was on its way to a PBX when the daemon ended, or when the dial plan changed.
@@ -396,8 +384,8 @@ impl Switch {
             .map(|(number, _)| number.clone())
             .collect();
         for number in pending {
-            match self.choose(&number, self.targets(&number)) {
-                Ok(Place::Trunk { trunk, target }) => self.send_to_trunk(now, None, trunk, &target, &number),
+            match self.choose(&number, &self.routes(&number)) {
+                Ok(Place::Trunk { trunk, peer }) => self.send_to_trunk(now, None, trunk, peer, &number),
                 Ok(Place::Line(_)) | Err(_) => {
                     self.deliveries.insert(number, Delivery::Local);
                 }
@@ -431,7 +419,7 @@ impl Switch {
     }
 
     fn answer(&mut self, now: Instant, id: ServerTransactionId, answer: &Answer) {
-        self.metrics.notify.with_label_values(&[answer.status.to_string().as_str()]).inc();
+        self.metrics.count_notify(answer.status);
         let mut reply = Reply::new(answer.status);
         if let Some(reason) = &answer.reason {
             // The phrase may hold digits of a number the peer chose: printable ASCII only.

@@ -50,6 +50,12 @@ impl Plan {
         targets
     }
 
+    /// A POTS peer of the plan.
+    #[must_use]
+    pub fn peer(&self, tag: u32) -> Option<&DialPeer> {
+        self.table.peer(tag)
+    }
+
     /// Voice ports of a trunk group in hunting order.
     #[must_use]
     pub fn members(&self, label: &str) -> &[String] {
