@@ -58,6 +58,7 @@
 #[cfg(feature = "rsip")]
 pub mod compat;
 pub mod digest;
+pub mod locate;
 pub mod message;
 pub mod net;
 pub mod registration;
