@@ -25,7 +25,7 @@
 //! | [`decode`] | | IOS `debug isdn q921` and `q931` |
 //! | [`Span`] | | all of it on one D channel: message waiting, basic calls, RESTART |
 //!
-//! Incoming calls are only offered if [`SpanConfig::accept_calls`] is set. Not here: segmentation, NFAS, hold, active
+//! Incoming calls are only offered if [`SpanConfig::accept_calls`] is set. Not here: sending in segments, NFAS, hold, active
 //! transfer and rerouteing, path replacement, call completion (refused as their interpretation APDU says), tones on
 //! DISCONNECT of our own, and what tells the North American switch types apart.
 //!

@@ -6,6 +6,7 @@ mod command;
 mod config;
 mod invoker;
 mod restart;
+mod segment;
 mod server;
 mod service;
 mod timer;
@@ -27,6 +28,7 @@ use call::Call;
 use channels::Channels;
 use invoker::Invoker;
 use restart::Restarts;
+use segment::Segments;
 use server::Server;
 use timer::{Running, Timer};
 
@@ -147,6 +149,7 @@ pub struct Span {
     calls: BTreeMap<CallId, Key>,
     channels: Channels,
     restarts: Restarts,
+    segments: Segments,
     started: bool,
     timers: Running,
     events: VecDeque<Event>,
@@ -170,6 +173,7 @@ impl Span {
             calls: BTreeMap::new(),
             channels: Channels::default(),
             restarts: Restarts::default(),
+            segments: Segments::default(),
             started: false,
             timers: Running::default(),
             events: VecDeque::new(),
@@ -208,7 +212,10 @@ impl Span {
     /// Runs what is due. Calling too early or too often does no harm.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.link.handle_timeout(now);
-        while let Some((key, timer)) = self.timers.expired(now) {
+        self.segments.handle_timeout(now);
+        // Not until none is left: a timer configured as zero that starts itself again must not hold us here.
+        for _ in 0..self.timers.due(now) {
+            let Some((key, timer)) = self.timers.expired(now) else { break };
             match self.connections.remove(&key) {
                 Some(Connection::Invoker(invoker)) => self.invoker_timeout(now, key, invoker, timer),
                 Some(Connection::Server(server)) => self.server_timeout(now, key, server, timer),
@@ -222,7 +229,7 @@ impl Span {
 
     /// When [`Span::handle_timeout`] is due next.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        [self.link.poll_timeout(), self.timers.next()].into_iter().flatten().min()
+        [self.link.poll_timeout(), self.timers.next(), self.segments.next()].into_iter().flatten().min()
     }
 
     /// The next frame for the wire.
@@ -290,6 +297,7 @@ impl Span {
             match indication {
                 Indication::Established => {
                     self.note_up();
+                    self.segments.clear();
                     self.call_link_back(now);
                     if !std::mem::replace(&mut self.started, true) {
                         self.restart_on_start(now);
@@ -313,6 +321,7 @@ impl Span {
 
     fn link_lost(&mut self, now: Instant) {
         self.restarts_lost();
+        self.segments.clear();
         let keys: Vec<Key> = self.connections.keys().copied().collect();
         for key in keys {
             match self.connections.remove(&key) {
@@ -348,6 +357,14 @@ impl Span {
             return;
         }
         let key = Key { value: reference.value, ours: reference.flag };
+        if message.kind == MessageType::SEGMENT {
+            let whole = self.segments.push(now, self.config.l3.t314, key, &message, octets);
+            if let Some(whole) = whole {
+                // Never a SEGMENT again, so this goes one level deep.
+                self.handle_message(now, &whole);
+            }
+            return;
+        }
         match self.connections.remove(&key) {
             Some(Connection::Invoker(invoker)) => self.invoker_message(now, key, invoker, &message),
             Some(Connection::Server(server)) => self.server_message(now, key, server, &message),

@@ -749,6 +749,65 @@ fn free_channel_mask_follows_the_calls() {
 }
 
 #[test]
+fn a_setup_in_segments_is_one_setup() {
+    let whole =
+        unhex(&format!("0802000905 04038090a3 1803a98385 7e{:02x}{} 70028034 a1", 200, "41".repeat(200)));
+    let parts: Vec<&[u8]> = whole[5..].chunks(90).collect();
+    assert_eq!(parts.len(), 3);
+    let segment = |n: usize| {
+        let first = if n == 0 { 0x80 } else { 0 };
+        let header = [8, 2, 0, 9, 0x60, 0, 2, first | (parts.len() - 1 - n) as u8, 5];
+        [&header[..], parts[n]].concat()
+    };
+    let mut bench = Bench::new(config(Side::Network));
+    for n in 0..3 {
+        assert_eq!(bench.events(), []);
+        bench.say(&segment(n));
+        bench.pass(millis(3_999));
+    }
+    let [Event::Call { event: CallEvent::Incoming { message, digits, complete: true }, .. }] =
+        &bench.events()[..]
+    else {
+        panic!("one SETUP")
+    };
+    assert_eq!((message.to_bytes(), digits.as_str()), (whole.clone().into(), "4"));
+
+    // Out of turn, too late, never ending, or without a beginning: nothing comes of it.
+    for order in [&[0, 2][..], &[1, 2], &[2], &[0, 1, 1, 2]] {
+        let mut bench = Bench::new(config(Side::Network));
+        for &n in order {
+            bench.say(&segment(n));
+        }
+        assert_eq!((bench.events(), bench.said()), (vec![], vec![]), "{order:?}");
+    }
+    let mut bench = Bench::new(config(Side::Network));
+    bench.say(&segment(0));
+    bench.pass(millis(4_000));
+    bench.say(&segment(1));
+    bench.say(&segment(2));
+    assert_eq!((bench.events(), bench.said()), (vec![], vec![]));
+    for value in 1..200u8 {
+        bench.say(&[8, 2, 0, value, 0x60, 0, 2, 0x87, 0x60]);
+        bench.say(&[8, 2, 0, value, 0x60, 0, 2, 0xFF, 0x05]);
+        bench.say(&[8, 2, 0, value, 0x60, 0, 1, 0x81]);
+    }
+    assert_eq!((bench.events(), bench.said(), bench.span.active_calls()), (vec![], vec![], 0));
+}
+
+#[test]
+fn timers_of_zero_do_not_hang() {
+    let mut zero = config(Side::Network);
+    zero.l3.t303 = millis(0);
+    zero.l3.t308 = millis(0);
+    let mut bench = Bench::new(zero);
+    bench.span.start_call(bench.now, &CallRequest::new("1")).unwrap();
+    for _ in 0..4 {
+        bench.span.handle_timeout(bench.now);
+    }
+    assert_eq!(bench.span.active_calls(), 0);
+}
+
+#[test]
 fn calls_are_refused_unless_accepted() {
     let mut bench = Bench::new(SpanConfig::default());
     bench.say_hex("0802000905 04038090a3 1803a98385 70028034 a1");

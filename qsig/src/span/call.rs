@@ -290,7 +290,7 @@ impl Span {
                 S::CallInitiated | S::OverlapSending | S::OutgoingCallProceeding | S::CallDelivered,
             ) => self.call_answered(now, key, call, message),
             (M::PROGRESS, state) if state.is_outgoing_setup() => {
-                if self.settle_channel(now, key, &mut call, message) {
+                if self.settle_channel(key, &mut call, message) {
                     // Tones may last as long as ringing: T310 and T304 give way to T301.
                     for timer in [Timer::T303, Timer::T304, Timer::T310] {
                         self.timers.stop(key, timer);
@@ -341,7 +341,7 @@ impl Span {
 
     /// SETUP ACKNOWLEDGE, CALL PROCEEDING, ALERTING or CONNECT for a call of ours, in a state that allows it.
     fn call_answered(&mut self, now: Instant, key: Key, mut call: Call, message: &Message) {
-        if !self.settle_channel(now, key, &mut call, message) {
+        if !self.settle_channel(key, &mut call, message) {
             return self.disconnect_call(now, key, call, Cause::private(6));
         }
         for timer in [Timer::T301, Timer::T303, Timer::T304, Timer::T310] {
@@ -375,7 +375,7 @@ impl Span {
     }
 
     /// The first response decides the channel. False: it names one we cannot take.
-    fn settle_channel(&mut self, _now: Instant, key: Key, call: &mut Call, message: &Message) -> bool {
+    fn settle_channel(&mut self, key: Key, call: &mut Call, message: &Message) -> bool {
         if std::mem::replace(&mut call.settled, true) {
             return true;
         }

@@ -147,6 +147,7 @@ timers! {
     t309, "T309", 90000 ms, "Data link lost with active calls (90 s from memory of QSIG): then they are cleared, cause 27.";
     t310, "T310", 110000 ms, "CALL PROCEEDING received, until ALERTING or CONNECT (from memory of QSIG); then cleared, cause 102.";
     t313, "T313", 4000 ms, "CONNECT sent, until CONNECT ACKNOWLEDGE (in QSIG on both sides, from memory); then cleared, cause 102.";
+    t314, "T314", 4000 ms, "SEGMENT received, until the next segment; then the message is discarded.";
     t316, "T316", 120000 ms, "RESTART sent, until RESTART ACKNOWLEDGE; RESTART once more, then given up.";
     t322, "T322", 4000 ms, "STATUS ENQUIRY sent, until STATUS; once more, then the call is cleared with cause 41.";
     answer, "answer", 30000 ms, "An incoming call or connection waits for the owner's first reaction at most so long.";

@@ -61,6 +61,11 @@ impl Running {
         self.by_time.first().map(|&(at, ..)| at)
     }
 
+    /// How many timers are due.
+    pub(super) fn due(&self, now: Instant) -> usize {
+        self.by_time.iter().take_while(|(at, ..)| *at <= now).count()
+    }
+
     /// Takes one timer that is due.
     pub(super) fn expired(&mut self, now: Instant) -> Option<(Key, Timer)> {
         let &(at, key, timer) = self.by_time.first().filter(|(at, ..)| *at <= now)?;
