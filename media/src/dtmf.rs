@@ -21,8 +21,10 @@
 //! # Ok::<(), media::dtmf::DtmfError>(())
 //! ```
 
+mod clamp;
 mod detector;
 
+pub use clamp::DtmfClamp;
 pub use detector::{DtmfConfig, DtmfDetector, DtmfEvent};
 
 use crate::locale::DtmfLevels;

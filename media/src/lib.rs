@@ -8,7 +8,7 @@
 //! | [`fsk`], [`callerid`] | Bell 202 and V.23, caller ID and VMWI messages, what happens on the line when |
 //! | [`supervision`] | hearing call-progress tones (`supervisory disconnect`) |
 //! | [`rtp`] | packets, telephone events, jitter buffer, comfort noise, RTCP, a whole audio stream |
-//! | [`g711`], [`wav`] | companding; files |
+//! | [`g711`], [`mix`], [`wav`] | companding; gain and conference; files |
 //!
 //! **Law of use.** Sample in, sample out. Nothing here reads a clock, opens a socket or starts a thread;
 //! time is the number of samples asked for or given. Audio is 8 kHz, mono, 16 bit signed. Levels are dBm0,
@@ -44,6 +44,7 @@ pub mod dtmf;
 pub mod fsk;
 pub mod g711;
 pub mod locale;
+pub mod mix;
 pub mod rtp;
 pub mod supervision;
 pub mod tone;

@@ -190,6 +190,13 @@ impl DtmfDetector {
         self.active.map(|a| a.digit)
     }
 
+    /// Whether a digit sounds or has just begun to sound: true some 15 to 25 ms into it, and for one window of
+    /// what then proves to be something else.
+    #[must_use]
+    pub fn suspects(&self) -> bool {
+        self.active.is_some() || self.agreeing > 0
+    }
+
     /// Forgets a digit in progress without an event, as when the line changes hands.
     pub fn reset(&mut self) {
         self.last = None;

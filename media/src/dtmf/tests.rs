@@ -376,3 +376,48 @@ proptest! {
         prop_assert!(open.is_none());
     }
 }
+
+#[test]
+fn a_clamped_digit_is_heard_once_wherever_it_falls_in_a_block() {
+    for (lead, block, ms) in
+        (0..160).step_by(7).map(|l| (l, 160, 50.0)).chain((0..80).step_by(9).map(|l| (l, 80, 120.0)))
+    {
+        let mut audio = all(lead, 60, |l, h| pair(l, h, -8.0, -10.0, ms));
+        audio.extend(silence(80));
+        let (mut clamp, mut far) = (DtmfClamp::default(), DtmfDetector::default());
+        let (mut near, mut doubles) = (String::new(), 0);
+        for part in audio.chunks_mut(block) {
+            clamp.process(part, |e| {
+                if let DtmfEvent::Start { digit, .. } = e {
+                    near.push(digit);
+                }
+            });
+            far.feed(part, |_| doubles += 1);
+        }
+        assert_eq!((near.as_str(), doubles), (ALL, 0), "{lead} {block}");
+        // Sound between pauses of 5 ms and more.
+        let (mut longest, mut start, mut last) = (0, 0, 0);
+        for (n, _) in audio.iter().enumerate().filter(|(_, s)| **s != 0) {
+            if n - last > 40 {
+                start = n;
+            }
+            last = n;
+            longest = longest.max(n - start + 1);
+        }
+        assert!((1..184).contains(&longest), "{lead} {block}: {longest} samples of a digit got through");
+    }
+}
+
+#[test]
+fn a_clamp_leaves_speech_alone() {
+    let mut clamp = DtmfClamp::default();
+    clamp.detector().set_dial_tone(false);
+    let (mut blocks, mut silenced) = (0, 0);
+    for part in speech(4711, 20).chunks_mut(160) {
+        let sounded = part.iter().any(|s| *s != 0);
+        clamp.process(part, |_| {});
+        blocks += usize::from(sounded);
+        silenced += usize::from(sounded && part.iter().all(|s| *s == 0));
+    }
+    assert!(silenced * 100 <= blocks, "{silenced} of {blocks}");
+}
