@@ -19,6 +19,10 @@ pub use types::*;
 use crate::grammar::ModeKind;
 use crate::grammar::matcher::Failure;
 use dialpeer::DialPeer;
+use dialpeer::cause::CauseMap;
+use dialpeer::hunt::DialPeerHunt;
+use dialpeer::num_exp::NumExp;
+use dialpeer::translation::{TranslationProfile, TranslationRule};
 use std::fmt;
 
 /// Longest line accepted, in octets. IOS takes about 254; certificates and long descriptions in pasted files are longer.
@@ -49,6 +53,16 @@ pub struct Config {
     pub trunk_groups: Vec<TrunkGroup>,
     /// Other interfaces.
     pub interfaces: Vec<Interface>,
+    /// `voice translation-rule`.
+    pub translation_rules: Vec<TranslationRule>,
+    /// `voice translation-profile`, by name.
+    pub translation_profiles: Vec<(String, TranslationProfile)>,
+    /// `num-exp`.
+    pub num_exp: NumExp,
+    /// `set pstn-cause` and `set sip-status` of sip-ua.
+    pub cause_map: CauseMap,
+    /// `dial-peer hunt`.
+    pub dial_peer_hunt: DialPeerHunt,
     tree: Body,
 }
 
@@ -65,6 +79,11 @@ impl Default for Config {
             serial_interfaces: Vec::new(),
             trunk_groups: Vec::new(),
             interfaces: Vec::new(),
+            translation_rules: Vec::new(),
+            translation_profiles: Vec::new(),
+            num_exp: NumExp::default(),
+            cause_map: CauseMap::default(),
+            dial_peer_hunt: DialPeerHunt::default(),
             tree: Body::default(),
         }
     }

@@ -20,7 +20,9 @@ fn generate(syntax: &Syntax, pick: &mut dyn FnMut(usize) -> usize, out: &mut Vec
                     (_, 4) => "1-31".into(),
                     (_, n) => format!("Name{n}"),
                 },
-                Some(Kind::Line) => format!("some text {}", pick(4)),
+                Some(Kind::Line) => {
+                    ["some text 1", "some text 2", "/^9/ //", "/1/ /2/ type any national"][pick(4)].into()
+                }
                 Some(Kind::Address) => {
                     if pick(2) == 0 {
                         "255.255.255.0".into()

@@ -1,8 +1,10 @@
 //! Voice classes, custom tones, translation rules and profiles.
 
 use super::reasons::{CALLS, MEDIA};
-use super::{Command, ModeKind, WHOLE};
-use crate::kept;
+use super::{Apply, Command, ModeKind, WHOLE};
+use crate::config::{ApplyError, Cx};
+use crate::{command, kept};
+use dialpeer::translation::{Rule, TranslationProfile, TranslationRule};
 
 pub(super) static CODEC: &[Command] = &[
     kept!("codec preference <1-24> LINE", ["Codec type", "Codec preference", "Preference order", "Codec name and payload size"], MEDIA, keyed: 3),
@@ -30,12 +32,97 @@ pub(super) static DUALTONE: &[Command] = &[
 ];
 
 pub(super) static TRANSLATION_RULE: &[Command] = &[
-    kept!("rule <1-100> reject LINE", ["Translation rule", "Precedence", "Call block rule", "/match/"], CALLS, keyed: 2),
-    kept!("rule <1-100> LINE", ["Translation rule", "Precedence", "/match/ /replace/ [type match replace [plan match replace]]"], CALLS, keyed: 2, with_previous: true),
+    command! {
+        "rule <1-100> reject LINE",
+        keyed: 2,
+        later: Some(CALLS),
+        help: &["Translation rule", "Precedence", "Call block rule", "/match/ [type match [plan match]]"],
+        apply: Apply::Acted(rule),
+        show: Some(shown_rule),
+    },
+    command! {
+        "rule <1-100> LINE",
+        keyed: 2,
+        later: Some(CALLS),
+        with_previous: true,
+        help: &["Translation rule", "Precedence", "/match/ /replace/ [type match replace [plan match replace]]"],
+        apply: Apply::Acted(rule),
+        show: Some(shown_rule),
+    },
 ];
 
-pub(super) static PROFILE: &[Command] = &[kept!(
+pub(super) static PROFILE: &[Command] = &[command! {
     "translate (called|calling|redirect-called|redirect-target|callback-number) <1-2147483647>",
-    ["Translation rule", "Called number", "Calling number", "Redirect called number", "Redirect target", "Callback number", "Tag"],
-    CALLS, keyed: 2
-)];
+    keyed: 2,
+    later: Some(CALLS),
+    help: &["Translation rule", "Called number", "Calling number", "Redirect called number", "Redirect target",
+        "Callback number", "Tag"],
+    apply: Apply::Acted(|cx| {
+        let rule = if cx.no { None } else { cx.args.number(0) };
+        let which = cx.args.word(1).unwrap_or("").to_owned();
+        let name = cx.name().to_owned();
+        let profiles = &mut cx.config.translation_profiles;
+        let Some((_, profile)) = profiles.iter_mut().find(|(n, _)| *n == name) else { return Ok(()) };
+        match which.as_str() {
+            "called" => profile.called = rule,
+            "calling" => profile.calling = rule,
+            "redirect-called" => profile.redirect_called = rule,
+            "redirect-target" => profile.redirect_target = rule,
+            "callback-number" => profile.callback_number = rule,
+            _ => *profile = TranslationProfile::default(),
+        }
+        Ok(())
+    }),
+}];
+
+/// Opens or removes `voice translation-rule TAG`.
+pub(super) fn translation_rule(cx: &mut Cx<'_>) -> Result<(), ApplyError> {
+    let tag: u32 = cx.name().parse().map_err(|_| ApplyError::Argument(0))?;
+    let (no, rules) = (cx.no, &mut cx.config.translation_rules);
+    if no {
+        rules.retain(|r| r.tag != tag);
+    } else if !rules.iter().any(|r| r.tag == tag) {
+        rules.push(TranslationRule::new(tag));
+    }
+    Ok(())
+}
+
+/// Opens or removes `voice translation-profile NAME`.
+pub(super) fn translation_profile(cx: &mut Cx<'_>) -> Result<(), ApplyError> {
+    let name = cx.name().to_owned();
+    let (no, profiles) = (cx.no, &mut cx.config.translation_profiles);
+    if no {
+        profiles.retain(|(n, _)| *n != name);
+    } else if !profiles.iter().any(|(n, _)| *n == name) {
+        profiles.push((name, TranslationProfile::default()));
+    }
+    Ok(())
+}
+
+fn open_rule<'a>(cx: &'a mut Cx<'_>) -> Option<&'a mut TranslationRule> {
+    let tag: u32 = cx.name().parse().ok()?;
+    cx.config.translation_rules.iter_mut().find(|r| r.tag == tag)
+}
+
+fn rule(cx: &mut Cx<'_>) -> Result<(), ApplyError> {
+    let number: u8 = cx.args.number(0).ok_or(ApplyError::Argument(0))?;
+    if cx.no {
+        if let Some(open) = open_rule(cx) {
+            open.remove(number);
+        }
+        return Ok(());
+    }
+    let text = cx.args.words.iter().skip(1).map(|w| w.text.as_str()).collect::<Vec<_>>().join(" ");
+    let rule: Rule = text.parse().map_err(|_| ApplyError::Argument(1))?;
+    if let Some(open) = open_rule(cx) {
+        open.insert(rule);
+    }
+    Ok(())
+}
+
+fn shown_rule(cx: &Cx<'_>) -> Option<String> {
+    let tag: u32 = cx.name().parse().ok()?;
+    let number: u8 = cx.args.number(0)?;
+    let open = cx.config.translation_rules.iter().find(|r| r.tag == tag)?;
+    open.iter().find(|r| r.number == number).map(|r| format!("rule {r}"))
+}

@@ -7,6 +7,7 @@ use crate::config::{
     VoicePort, natural,
 };
 use crate::{command, kept};
+use dialpeer::hunt::DialPeerHunt;
 use dialpeer::{DialPeer, PeerKind};
 
 pub(super) static FIRST: &[Command] = &[
@@ -110,8 +111,22 @@ pub(super) static VOICE: &[Command] = &[
     kept!("voice class custom-cptone WORD", ["Voice", "Voice class", "Custom tones", "Name"], MEDIA, enters: Some(ModeKind::CustomCptone), keyed: 4),
     kept!("voice register (global|dn|pool|template|dialplan|session-server|pool-type) [LINE]", ["Voice", "SIP telephones", "Global", "Number", "Telephone", "Template",
         "Dial plan", "Server", "Type", "Tag"], FEATURE, enters: Some(ModeKind::KeptRegister), keyed: WHOLE),
-    kept!("voice translation-rule <1-2147483647>", ["Voice", "Translation rule", "Tag"], CALLS, enters: Some(ModeKind::TranslationRule), keyed: 3),
-    kept!("voice translation-profile WORD", ["Voice", "Translation profile", "Name"], CALLS, enters: Some(ModeKind::TranslationProfile), keyed: 3),
+    command! {
+        "voice translation-rule <1-2147483647>",
+        enters: Some(ModeKind::TranslationRule),
+        keyed: 3,
+        later: Some(CALLS),
+        help: &["Voice", "Translation rule", "Tag"],
+        apply: Apply::Acted(super::classes::translation_rule),
+    },
+    command! {
+        "voice translation-profile WORD",
+        enters: Some(ModeKind::TranslationProfile),
+        keyed: 3,
+        later: Some(CALLS),
+        help: &["Voice", "Translation profile", "Name"],
+        apply: Apply::Acted(super::classes::translation_profile),
+    },
     kept!("voice hunt-group LINE", ["Voice", "Hunt group", "Tag and kind"], FEATURE, enters: Some(ModeKind::Kept), keyed: WHOLE),
     kept!("voice (moh-group|user-profile|logout-profile|mlpp|lpcor|source-group|emergency|enum-match-table|statistics|dnis-map|vad-time|echo-canceller|local-bypass|vrf|dsp|pcm|hpi|iec|dialpeer-hunt|alaw|cause-code) [LINE]",
         ["Voice", "Music", "User", "Logout", "Precedence", "Partitioning", "Source group", "Emergency", "ENUM", "Statistics", "DNIS", "VAD", "Echo",
@@ -221,9 +236,35 @@ pub(super) static VOICE: &[Command] = &[
     },
     kept!("dial-peer voice <1-2147483647> (vofr|voatm|mmoip)", ["Dial map (peer) configuration", "Voice dial peer", "Voice dial-peer tag", "Frame relay",
         "ATM", "Multimedia mail"], FEATURE, enters: Some(ModeKind::Kept), keyed: 3, with_previous: true),
-    kept!("dial-peer (hunt|terminator|search|outbound|data|no-match|inbound|outbound-status) LINE", ["Dial map (peer) configuration", "Hunting order",
-        "End of dialling", "Search", "Outbound", "Data", "No match", "Inbound", "Status", "The setting"], CALLS, keyed: 2),
-    kept!("num-exp WORD WORD", ["Dial Map Number Expansion", "Digit string", "Substitution pattern"], CALLS, keyed: 2),
+    command! {
+        "dial-peer hunt <0-7>",
+        default: "dial-peer hunt 0",
+        later: Some(CALLS),
+        help: &["Dial map (peer) configuration", "Define the dial peer hunting choice",
+            "Dial-peer hunting choices, listed in hunting order within each choice"],
+        apply: Apply::Acted(|cx| {
+            let number = if cx.no { 0 } else { cx.args.number(0).unwrap_or(0) };
+            cx.config.dial_peer_hunt = DialPeerHunt::from_number(number).unwrap_or_default();
+            Ok(())
+        }),
+    },
+    kept!("dial-peer (terminator|search|outbound|data|no-match|inbound|outbound-status) LINE", ["Dial map (peer) configuration", "End of dialling", "Search", "Outbound", "Data", "No match", "Inbound", "Status", "The setting"], CALLS, keyed: 2),
+    command! {
+        "num-exp WORD WORD",
+        keyed: 2,
+        later: Some(CALLS),
+        help: &["Dial Map Number Expansion", "Digit string", "Substitution pattern"],
+        apply: Apply::Acted(|cx| {
+            let pattern = cx.args.argument(0).unwrap_or("").to_owned();
+            if cx.no {
+                cx.config.num_exp.remove(&pattern);
+                return Ok(());
+            }
+            let text = format!("{pattern} {}", cx.args.argument(1).unwrap_or(""));
+            let entry = text.parse().map_err(|_| ApplyError::Argument(1))?;
+            cx.config.num_exp.insert(entry).map_err(|e| ApplyError::Text(format!("% {e}")))
+        }),
+    },
     kept!("gateway", ["Gateway"], CALLS, enters: Some(ModeKind::KeptGateway)),
     command! {
         "sip-ua", enters: Some(ModeKind::SipUa), keyed: 1,
@@ -231,6 +272,7 @@ pub(super) static VOICE: &[Command] = &[
         apply: Apply::Acted(|cx| {
             if cx.no {
                 cx.config.sip_ua = Default::default();
+                cx.config.cause_map = Default::default();
             }
             Ok(())
         }),

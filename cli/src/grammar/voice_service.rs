@@ -73,8 +73,28 @@ pub(super) static SIP_UA: &[Command] = &[
     kept!("reason-header override", ["Reason header", "Overrides the SIP to Q.850 mapping"], SIP_LATER),
     kept!("g729-annexb override", ["G.729 annex B", "Default without the attribute"], MEDIA),
     kept!("protocol mode LINE", ["Protocol", "Mode", "ipv4, ipv6 or dual-stack"], SIP_LATER),
-    kept!("set pstn-cause <1-127> sip-status <400-699>", ["Set cause mapping", "PSTN cause", "Cause", "SIP status", "Status"], CALLS, keyed: 3),
-    kept!("set sip-status <400-699> pstn-cause <1-127>", ["Set cause mapping", "SIP status", "Status", "PSTN cause", "Cause"], CALLS, keyed: 3),
+    command! {
+        "set pstn-cause <1-127> sip-status <400-699>",
+        keyed: 3,
+        later: Some(CALLS),
+        help: &["Set cause mapping", "PSTN cause", "Cause", "SIP status", "Status"],
+        apply: Apply::Acted(|cx| {
+            let cause = cx.args.number(0).ok_or(ApplyError::Argument(0))?;
+            let status = if cx.no { None } else { cx.args.number(1) };
+            cx.config.cause_map.set_pstn_cause(cause, status).map_err(|_| ApplyError::Argument(0))
+        }),
+    },
+    command! {
+        "set sip-status <400-699> pstn-cause <1-127>",
+        keyed: 3,
+        later: Some(CALLS),
+        help: &["Set cause mapping", "SIP status", "Status", "PSTN cause", "Cause"],
+        apply: Apply::Acted(|cx| {
+            let status = cx.args.number(0).ok_or(ApplyError::Argument(0))?;
+            let cause = if cx.no { None } else { cx.args.number(1) };
+            cx.config.cause_map.set_sip_status(status, cause).map_err(|_| ApplyError::Argument(0))
+        }),
+    },
     kept!("crypto signaling LINE", ["TLS", "Signalling", "Peers and trustpoint"], SIP_LATER, keyed: WHOLE),
     kept!("srv version (1|2)", ["DNS SRV", "Version", "First", "Second"], SIP_LATER),
     kept!("offer call-hold LINE", ["Offer", "Call hold", "conn-addr or direction-attr"], SIP_LATER),

@@ -101,6 +101,11 @@ const WORDS: &[(&str, &str)] = &[
 ];
 
 fn adapt(syntax: &str, line: &str) -> String {
+    let line = &match syntax {
+        "rule <1-100> reject LINE" => line.replace("sample text", "/^0190/"),
+        "rule <1-100> LINE" => line.replace("sample text", "/^9/ //"),
+        _ => line.to_owned(),
+    };
     match WORDS.iter().filter(|(head, _)| syntax.starts_with(head)).max_by_key(|(head, _)| head.len()) {
         Some((_, word)) => line.replace("WORD", word),
         None => line.replace("WORD", "NAME"),
