@@ -1,8 +1,9 @@
 //! Measures the CPU a NOTIFY costs: read, checked, transaction made, answered with 200, answer encoded.
 //!
-//! `cargo run --release -p sip --example notify_cost [COUNT]` prints nanoseconds of CPU time per NOTIFY of 575 octets.
-//! Every request is new (own branch and Call-ID) and its transaction is kept for timer J; virtual time runs at
-//! 1,000 NOTIFYs a second, so that 32,000 transactions are alive and expiry is part of the cost.
+//! `cargo run --release -p sip --example notify_cost [COUNT]` prints nanoseconds of CPU time per NOTIFY of
+//! 575 octets. Every request is new (own branch and Call-ID) and its transaction is kept for timer J;
+//! virtual time runs at 1,000 NOTIFYs a second, so that 32,000 transactions are alive and expiry is part of
+//! the cost.
 
 use std::error::Error;
 use std::time::{Duration, Instant};

@@ -17,8 +17,8 @@ impl Backoff {
         Backoff { first, longest, failures: 0 }
     }
 
-    /// The next wait: what the peer asks for with Retry-After (1 s to a day), else doubled up to the longest, and up to a fifth more, so that a fleet does
-    /// not come all at once.
+    /// The next wait: what the peer asks for with Retry-After (1 s to a day), else doubled up to the
+    /// longest, and up to a fifth more, so that a fleet does not come all at once.
     pub(crate) fn next(&mut self, retry_after: Option<u32>, rng: &mut impl Rng) -> Duration {
         if let Some(seconds) = retry_after {
             return Duration::from_secs(u64::from(seconds.clamp(1, 86_400)));

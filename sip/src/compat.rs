@@ -1,9 +1,11 @@
-//! Conversions to and from the types of the `rsip` and `sdp-rs` crates, for programs that speak them (feature `rsip`).
+//! Conversions to and from the types of the `rsip` and `sdp-rs` crates, for programs that speak them
+//! (feature `rsip`).
 //!
-//! Those crates lose or refuse what SIP allows (binary bodies when printing, all but the first Via of a list, IPv6, `tel:`, unknown methods;
-//! host names in `c=`). So nothing of them is on the wire, and a conversion either carries everything over or fails and says what would be lost.
-//! Spelling is not kept: compact names become long ones, folded lines one line, lists of Via one line each. A reason phrase is kept only with
-//! a status `rsip` does not know.
+//! Those crates lose or refuse what SIP allows (binary bodies when printing, all but the first Via of a
+//! list, IPv6, `tel:`, unknown methods; host names in `c=`). So nothing of them is on the wire, and a
+//! conversion either carries everything over or fails and says what would be lost. Spelling is not kept:
+//! compact names become long ones, folded lines one line, lists of Via one line each. A reason phrase is
+//! kept only with a status `rsip` does not know.
 //!
 //! ```
 //! use sip::Message;
@@ -77,7 +79,8 @@ impl TryFrom<&Message> for rsip::SipMessage {
                 if found != start {
                     return Err(changed(&start, &found));
                 }
-                // Printed alike, it may still be taken apart wrongly: a dot in the user part, or `?`, ends up in rsip's host.
+                // Printed alike, it may still be taken apart wrongly: a dot in the user part, or `?`, ends
+                // up in rsip's host.
                 let host = request.uri.host_with_port.host.to_string();
                 let own = message.uri().ok().and_then(|uri| uri.host()).unwrap_or_default();
                 if host != own {

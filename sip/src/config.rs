@@ -50,7 +50,8 @@ pub struct EndpointConfig {
     pub server: Option<String>,
     /// Methods that are served; others are refused with 405 and this list.
     pub allow: Vec<Method>,
-    /// Event packages of SUBSCRIBE, NOTIFY and PUBLISH; others are refused with 489 and this list. Compared case blind.
+    /// Event packages of SUBSCRIBE, NOTIFY and PUBLISH; others are refused with 489 and this list. Compared
+    /// case blind.
     pub allow_events: Vec<String>,
     /// Body types, for `Accept` in the answer to OPTIONS.
     pub accept: Vec<String>,
@@ -58,10 +59,12 @@ pub struct EndpointConfig {
     pub supported: Vec<String>,
     /// Schemes of Request-URIs; others are refused with 416. Default `sip`, `sips`, `tel`.
     pub schemes: Vec<String>,
-    /// The event package a NOTIFY without Event stands for when its body is `application/simple-message-summary` or
-    /// `text/plain`, as some voice mails send it. `None` refuses it with 489. Default `message-summary`.
+    /// The event package a NOTIFY without Event stands for when its body is
+    /// `application/simple-message-summary` or `text/plain`, as some voice mails send it. `None` refuses it
+    /// with 489. Default `message-summary`.
     pub notify_without_event: Option<String>,
-    /// Server transactions at a time, and client transactions at a time. Beyond, requests get 503. Default 100,000.
+    /// Server transactions at a time, and client transactions at a time. Beyond, requests get 503. Default
+    /// 100,000.
     pub max_transactions: usize,
     /// `Retry-After` of that 503, in seconds. Default 5.
     pub overload_retry_after: u32,
@@ -70,10 +73,11 @@ pub struct EndpointConfig {
     /// Whether BYE, INFO, UPDATE, PRACK and re-INVITE for a dialog that is not registered
     /// ([`crate::Endpoint::insert_dialog`]) are refused here with 481. Default true.
     pub check_dialogs: bool,
-    /// Whether a Via's `maddr` directs the response (RFC 3261 18.2.2). Off by default: it lets a sender aim our
-    /// responses at anybody.
+    /// Whether a Via's `maddr` directs the response (RFC 3261 18.2.2). Off by default: it lets a sender aim
+    /// our responses at anybody.
     pub use_maddr: bool,
-    /// Host and port for our Via instead of the flow's local address; needed where sockets are bound to all addresses.
+    /// Host and port for our Via instead of the flow's local address; needed where sockets are bound to all
+    /// addresses.
     pub sent_by: Option<String>,
 }
 

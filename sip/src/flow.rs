@@ -55,7 +55,8 @@ pub struct Flow {
     pub local: SocketAddr,
     /// The peer's address.
     pub remote: SocketAddr,
-    /// Which connection, given by the IO layer; `None` for datagrams, and for "any connection, open one if there is none".
+    /// Which connection, given by the IO layer; `None` for datagrams, and for "any connection, open one if
+    /// there is none".
     pub connection: Option<u64>,
 }
 

@@ -2,8 +2,9 @@
 //!
 //! # The law of use
 //!
-//! [`Endpoint`] is a machine without sockets, clocks, threads or randomness of its own. Give it what arrived and what time it is;
-//! then take out what it wants to send and to say until there is nothing left; then wait until the time it asks for:
+//! [`Endpoint`] is a machine without sockets, clocks, threads or randomness of its own. Give it what
+//! arrived and what time it is; then take out what it wants to send and to say until there is nothing left;
+//! then wait until the time it asks for:
 //!
 //! ```
 //! use std::time::Instant;
@@ -43,15 +44,27 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! The sockets are in [`net`], the only module with IO. A day of traffic runs in a second of test time without it.
+//! The sockets are in [`net`], the only module with IO. A day of traffic runs in a second of test time
+//! without it.
 //!
 //! # Who does what
 //!
-//! * [`message`] reads and writes. The parser refuses only what cannot be framed; [`validate`] names the response that a faulty
-//!   request is owed.
-//! * [`Endpoint`] absorbs and repeats retransmissions, answers what any user agent answers the same way (400, 405, 416, 420, 481,
-//!   482, 489, 501, 503, 505, OPTIONS, CANCEL), and hands over the rest as [`Event`]s.
+//! * [`message`] reads and writes. The parser refuses only what cannot be framed; [`validate`] names the
+//!   response that a faulty request is owed.
+//! * [`Endpoint`] absorbs and repeats retransmissions, answers what any user agent answers the same way
+//!   (400, 405, 416, 420, 481, 482, 489, 501, 503, 505, OPTIONS, CANCEL), and hands over the rest as
+//!   [`Event`]s.
+//! * [`Dialog`] keeps a dialog's books; [`subscriber`] and [`registration`] keep a subscription and a
+//!   binding up for good; [`digest`] answers and makes challenges; [`sdp`] describes media and negotiates;
+//!   [`locate`] finds servers. All are machines or data without IO.
 //! * [`stream`] cuts TCP streams into messages.
+//! * `compat` (feature `rsip`) converts to and from the types of the `rsip` and `sdp-rs` crates, which are
+//!   not on the wire.
+//!
+//! # What is not here yet
+//!
+//! TLS, INVITE sessions (100rel, session timers, REFER) above transactions and dialogs, and ICMP errors of
+//! datagrams.
 
 #![forbid(unsafe_code)]
 

@@ -8,8 +8,9 @@ use crate::message::{Facts, Faults, FieldError, Header, Message, Method, Reply};
 
 /// Checks a request as a user agent server has to before serving it.
 ///
-/// Everything but the state of transactions and dialogs is looked at, in the order of RFC 3261 8.2: version, syntax of
-/// the mandatory headers, method, Request-URI scheme, Require, content coding, event package.
+/// Everything but the state of transactions and dialogs is looked at, in the order of RFC 3261 8.2:
+/// version, syntax of the mandatory headers, method, Request-URI scheme, Require, content coding, event
+/// package.
 ///
 /// # Errors
 /// The response that is owed, boxed because it is the rare case. For ACK the caller must stay silent instead
@@ -21,8 +22,8 @@ pub fn check_request(request: &Message, config: &EndpointConfig) -> Result<(), B
 /// [`check_request`] for a request whose mandatory headers have been read.
 pub(crate) fn check(facts: &Facts<'_>, config: &EndpointConfig) -> Result<(), Box<Reply>> {
     let request = facts.request;
-    //= RFC 3261 21.5.6: "The server does not support, or refuses to support, the SIP protocol version that was used in
-    //= the request."
+    //= RFC 3261 21.5.6: "The server does not support, or refuses to support, the SIP protocol version that
+    //= was used in the request."
     if !request.version().eq_ignore_ascii_case("SIP/2.0") {
         return refuse(505);
     }
@@ -73,7 +74,8 @@ fn whole_message(request: &Message, config: &EndpointConfig) -> Result<(), Box<R
         (Faults::TOO_MANY_HEADERS, "Too many header fields"),
         (Faults::BAD_CONTENT_LENGTH, "Malformed Content-Length"),
         (Faults::DIFFERENT_CONTENT_LENGTHS, "Two different Content-Length"),
-        //= RFC 3261 18.3: "If the transport packet ends before the end of the message body, this is considered an error."
+        //= RFC 3261 18.3: "If the transport packet ends before the end of the message body, this is
+        //= considered an error."
         (Faults::SHORT_BODY, "Body shorter than Content-Length"),
     ] {
         if faults.contains(fault) {
@@ -129,11 +131,12 @@ fn method(request: &Message, config: &EndpointConfig) -> Result<(), Box<Reply>> 
         return Ok(());
     }
     if !method.is_known() {
-        //= RFC 3261 21.5.2: "This is the appropriate response when a UAS does not recognize the request method and is not
-        //= capable of supporting it for any user."
+        //= RFC 3261 21.5.2: "This is the appropriate response when a UAS does not recognize the request
+        //= method and is not capable of supporting it for any user."
         return refuse(501);
     }
-    //= RFC 3261 8.2.1: "The UAS MUST also add an Allow header field to the 405 (Method Not Allowed) response."
+    //= RFC 3261 8.2.1: "The UAS MUST also add an Allow header field to the 405 (Method Not Allowed)
+    //= response."
     Err(Box::new(Reply::new(405).header(Header::Allow, allow(config))))
 }
 
@@ -145,8 +148,8 @@ fn request_uri(request: &Message, config: &EndpointConfig) -> Result<(), Box<Rep
         .ok_or_else(|| bad_request("Malformed Request-URI"))?;
     let well_formed = scheme.bytes().next().is_some_and(|octet| octet.is_ascii_alphabetic())
         && scheme.bytes().all(|octet| octet.is_ascii_alphanumeric() || b"+-.".contains(&octet));
-    //= RFC 3261 8.2.2.1: "If the Request-URI uses a scheme not supported by the UAS, it SHOULD reject the request with a
-    //= 416 (Unsupported URI Scheme) response."
+    //= RFC 3261 8.2.2.1: "If the Request-URI uses a scheme not supported by the UAS, it SHOULD reject the
+    //= request with a 416 (Unsupported URI Scheme) response."
     if well_formed && !config.schemes.iter().any(|known| known.eq_ignore_ascii_case(scheme)) {
         return refuse(416);
     }
@@ -168,8 +171,8 @@ fn extensions(request: &Message, config: &EndpointConfig) -> Result<(), Box<Repl
         }
     }
     if !unknown.is_empty() {
-        //= RFC 3261 8.2.2.3: "the UAS MUST add an Unsupported header field, and list in it those options it does not
-        //= understand amongst those in the Require header field of the request."
+        //= RFC 3261 8.2.2.3: "The UAS MUST add an Unsupported header field, and list in it those options it
+        //= does not understand amongst those in the Require header field of the request."
         return Err(Box::new(Reply::new(420).header(Header::Unsupported, unknown)));
     }
     if !request.body().is_empty()
@@ -193,8 +196,7 @@ fn event_package(request: &Message, config: &EndpointConfig) -> Result<(), Box<R
         Some(package) if config.allow_events.iter().any(|known| known.eq_ignore_ascii_case(package)) => {
             Ok(())
         }
-        //= RFC 6665 7.3.2: "489 response codes MUST contain an "Allow-Events" header field" (the field is then written even
-        //= when there is no package).
+        // RFC 6665 demands Allow-Events in a 489; it is written even when there is no package.
         _ => Err(Box::new(Reply::new(489).header(Header::AllowEvents, config.allow_events.join(", ")))),
     }
 }

@@ -1,8 +1,9 @@
 //! Second opinions: our reader against `rsip` and `sdp-rs`, where those are sound.
 //!
-//! Random but well-formed messages inside what `rsip` 0.4 gets right (known methods, `sip:` URIs with a plain host, one Via per line, no folding, no
-//! compact names), and session descriptions inside what `sdp-rs` 0.2 gets right (addresses, RFC line order). Both readers must find the same facts.
-//! With the shared corpus beside the repository, every message of it that `rsip` accepts is compared as well.
+//! Random but well-formed messages inside what `rsip` 0.4 gets right (known methods, `sip:` URIs with a
+//! plain host, one Via per line, no folding, no compact names), and session descriptions inside what
+//! `sdp-rs` 0.2 gets right (addresses, RFC line order). Both readers must find the same facts. With the
+//! shared corpus beside the repository, every message of it that `rsip` accepts is compared as well.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 

@@ -1,7 +1,9 @@
-//! Two endpoints over a network that loses, doubles, reorders and delays, in virtual time and from printed seeds.
+//! Two endpoints over a network that loses, doubles, reorders and delays, in virtual time and from printed
+//! seeds.
 //!
-//! What must hold for every seed: each request reaches the other side's user once at most; a client transaction ends exactly once, by a final response or a
-//! timeout; without loss nothing times out; the dialogs' calls are acknowledged; and in the end no transaction, timer or event is left.
+//! What must hold for every seed: each request reaches the other side's user once at most; a client
+//! transaction ends exactly once, by a final response or a timeout; without loss nothing times out; the
+//! dialogs' calls are acknowledged; and in the end no transaction, timer or event is left.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 

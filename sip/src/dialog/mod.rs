@@ -1,7 +1,8 @@
 //! Dialogs (RFC 3261 12): identifiers, sequence numbers, route sets, target refresh.
 //!
-//! A [`Dialog`] is bookkeeping without transactions: it writes the requests that go into it and checks those that come. The user registers
-//! confirmed and early dialogs with [`crate::Endpoint::insert_dialog`], so that the endpoint lets their requests pass.
+//! A [`Dialog`] is bookkeeping without transactions: it writes the requests that go into it and checks
+//! those that come. The user registers confirmed and early dialogs with [`crate::Endpoint::insert_dialog`],
+//! so that the endpoint lets their requests pass.
 //!
 //! ```
 //! use sip::{Dialog, Message, Method};
@@ -82,15 +83,17 @@ impl DialogError {
         match self {
             DialogError::Field(error) => Reply::new(400).reason(&error.reason_phrase()),
             DialogError::Other => Reply::new(481),
-            //= RFC 3261 12.2.2: "If the remote sequence number was not empty, but the sequence number of the request is lower than the remote
-            //= sequence number, the request is out of order and MUST be rejected with a 500 (Server Internal Error) response."
+            //= RFC 3261 12.2.2: "If the remote sequence number was not empty, but the sequence number of
+            //= the request is lower than the remote sequence number, the request is out of order and MUST
+            //= be rejected with a 500 (Server Internal Error) response."
             DialogError::OutOfOrder { .. } | DialogError::NoDialog(_) => Reply::new(500),
         }
     }
 }
 
 impl Dialog {
-    /// The server's side: what our response with `local_tag` in To makes of `request` (RFC 3261 12.1.1). Early; see [`Dialog::confirm`].
+    /// The server's side: what our response with `local_tag` in To makes of `request` (RFC 3261 12.1.1).
+    /// Early; see [`Dialog::confirm`].
     ///
     /// # Errors
     /// A header is missing or malformed; Contact counts as mandatory, except with NOTIFY.
@@ -109,8 +112,8 @@ impl Dialog {
             local: plain(&to)?,
             remote: plain(&from)?,
             remote_target: contact.to_owned(),
-            //= RFC 3261 12.1.1: "The route set MUST be set to the list of URIs in the Record-Route header field from the request, taken in order
-            //= and preserving all URI parameters."
+            //= RFC 3261 12.1.1: "The route set MUST be set to the list of URIs in the Record-Route header
+            //= field from the request, taken in order and preserving all URI parameters."
             route_set: record_routes(request)?,
             local_cseq: 0,
             remote_cseq: Some(request.cseq()?.number),
@@ -120,8 +123,8 @@ impl Dialog {
         })
     }
 
-    /// The client's side: what `response`, 101 to 299, makes (RFC 3261 12.1.2). `target` is the Request-URI, used while the response has no
-    /// Contact.
+    /// The client's side: what `response`, 101 to 299, makes (RFC 3261 12.1.2). `target` is the
+    /// Request-URI, used while the response has no Contact.
     ///
     /// # Errors
     /// The response makes no dialog, or a header is missing or malformed.
@@ -150,8 +153,8 @@ impl Dialog {
         Ok(dialog)
     }
 
-    /// The dialog becomes confirmed. The client passes the 2xx, whose Record-Route and Contact replace those of the provisional response
-    /// (RFC 3261 13.2.2.4).
+    /// The dialog becomes confirmed. The client passes the 2xx, whose Record-Route and Contact replace
+    /// those of the provisional response (RFC 3261 13.2.2.4).
     ///
     /// # Errors
     /// A header of the 2xx is malformed.
@@ -234,8 +237,9 @@ impl Dialog {
             && remote.tag().unwrap_or_default() == self.remote_tag
     }
 
-    /// A request inside the dialog with the next CSeq (RFC 3261 12.2.1.1). Contact, body and what else the method needs is the user's.
-    /// For ACK see [`Dialog::ack`]; CANCEL belongs to a transaction, not to a dialog.
+    /// A request inside the dialog with the next CSeq (RFC 3261 12.2.1.1). Contact, body and what else the
+    /// method needs is the user's. For ACK see [`Dialog::ack`]; CANCEL belongs to a transaction, not to a
+    /// dialog.
     pub fn request(&mut self, method: Method) -> RequestBuilder {
         self.local_cseq = self.local_cseq.saturating_add(1).min((1 << 31) - 1);
         self.build(method, self.local_cseq)
@@ -251,8 +255,9 @@ impl Dialog {
         self.route_set.first().unwrap_or(&self.remote_target)
     }
 
-    /// Checks a request from the peer, takes its CSeq, and its Contact where the method refreshes the target (INVITE, UPDATE, SUBSCRIBE,
-    /// NOTIFY, REFER). ACK and CANCEL have the number of their INVITE and are not counted.
+    /// Checks a request from the peer, takes its CSeq, and its Contact where the method refreshes the
+    /// target (INVITE, UPDATE, SUBSCRIBE, NOTIFY, REFER). ACK and CANCEL have the number of their INVITE
+    /// and are not counted.
     ///
     /// # Errors
     /// [`DialogError::reply`] is what the request is answered with.
@@ -296,8 +301,8 @@ impl Dialog {
     }
 
     fn take_route_set(&mut self, response: &Message) -> Result<(), DialogError> {
-        //= RFC 3261 12.1.2: "The route set MUST be set to the list of URIs in the Record-Route header field from the response, taken in reverse
-        //= order and preserving all URI parameters."
+        //= RFC 3261 12.1.2: "The route set MUST be set to the list of URIs in the Record-Route header field
+        //= from the response, taken in reverse order and preserving all URI parameters."
         self.route_set = record_routes(response)?;
         self.route_set.reverse();
         Ok(())
@@ -324,8 +329,9 @@ impl Dialog {
     fn target_and_routes(&self) -> (String, Vec<&str>) {
         let loose = |route: &str| Uri::parse(route).is_ok_and(|uri| uri.param("lr").is_some());
         match self.route_set.split_first() {
-            //= RFC 3261 12.2.1.1: "If the route set is not empty, and its first URI does not contain the lr parameter, the UAC MUST place the
-            //= first URI from the route set into the Request-URI, stripping any parameters that are not allowed in a Request-URI."
+            //= RFC 3261 12.2.1.1: "If the route set is not empty, and its first URI does not contain the lr
+            //= parameter, the UAC MUST place the first URI from the route set into the Request-URI,
+            //= stripping any parameters that are not allowed in a Request-URI."
             Some((first, rest)) if !loose(first) => {
                 let routes = rest.iter().map(String::as_str).chain([self.remote_target.as_str()]).collect();
                 (for_request_uri(first), routes)
@@ -428,7 +434,8 @@ impl DialogSet {
         self.dialogs.iter_mut().find(|dialog| dialog.matches(message))
     }
 
-    /// Takes out the early dialogs, which a final response other than 2xx ends, or a 2xx of another fork in the end (RFC 3261 13.2.2.3).
+    /// Takes out the early dialogs, which a final response other than 2xx ends, or a 2xx of another fork in
+    /// the end (RFC 3261 13.2.2.3).
     pub fn take_early(&mut self) -> Vec<Dialog> {
         let (early, rest) =
             std::mem::take(&mut self.dialogs).into_iter().partition(|d| d.state() == DialogState::Early);

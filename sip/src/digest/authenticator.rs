@@ -35,9 +35,10 @@ impl Authenticator {
         Authenticator { credentials, sessions: Vec::new(), rounds: 0 }
     }
 
-    /// Takes a 401 or 407. True when the request should be sent again, [authorized](Authenticator::authorize) and with a new CSeq. False when there are
-    /// no credentials, no challenge we can answer, or the answer just given was wrong: sending again would not help.
-    /// `cnonce` is to be random.
+    /// Takes a 401 or 407. True when the request should be sent again,
+    /// [authorized](Authenticator::authorize) and with a new CSeq. False when there are no credentials, no
+    /// challenge we can answer, or the answer just given was wrong: sending again would not help. `cnonce`
+    /// is to be random.
     pub fn handle_challenge(&mut self, response: &Message, cnonce: &str) -> bool {
         let Some(credentials) = self.credentials.clone().filter(|_| self.rounds < MAX_ROUNDS) else {
             return false;

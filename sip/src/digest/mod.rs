@@ -1,9 +1,9 @@
 //! Digest authentication, both sides (RFC 2617, RFC 7616, RFC 8760, RFC 3261 22).
 //!
-//! * As a client: [`Challenge::from_response`] reads what a 401 or 407 asks for, a [`ClientSession`] answers it and
-//!   keeps count for the requests that follow.
-//! * As a server: a [`Server`] makes challenges and checks answers. It keeps no secret per peer, only how often each nonce
-//!   was used.
+//! * As a client: [`Challenge::from_response`] reads what a 401 or 407 asks for, a [`ClientSession`]
+//!   answers it and keeps count for the requests that follow.
+//! * As a server: a [`Server`] makes challenges and checks answers. It keeps no secret per peer, only how
+//!   often each nonce was used.
 //!
 //! ```
 //! use sip::digest::{Challenge, ClientSession, Credentials, Qop};
@@ -187,8 +187,8 @@ impl Challenge {
         })
     }
 
-    /// The challenges of a 401 or 407 that we can answer, in the server's order of preference, with the header the answer belongs
-    /// into. Of several for one realm the first counts (RFC 8760 2.4).
+    /// The challenges of a 401 or 407 that we can answer, in the server's order of preference, with the
+    /// header the answer belongs into. Of several for one realm the first counts (RFC 8760 2.4).
     pub fn from_response(response: &Message) -> Vec<(Header, Challenge)> {
         let mut found: Vec<(Header, Challenge)> = Vec::new();
         for (asked, answer) in [
@@ -291,7 +291,8 @@ impl ClientSession {
         out
     }
 
-    /// Takes `nextnonce` from an `Authentication-Info`, if it has one (RFC 7616 3.5): the next answer uses it.
+    /// Takes `nextnonce` from an `Authentication-Info`, if it has one (RFC 7616 3.5): the next answer uses
+    /// it.
     pub fn handle_authentication_info(&mut self, value: &str) {
         let Ok(parameters) = Parameters::parse_list(value) else { return };
         if let Some(nonce) = parameters.get("nextnonce") {
@@ -300,7 +301,8 @@ impl ClientSession {
         }
     }
 
-    /// Whether to answer `challenge`, which refused our last answer: only when the server says that no more than the nonce was wrong.
+    /// Whether to answer `challenge`, which refused our last answer: only when the server says that no more
+    /// than the nonce was wrong.
     pub fn may_retry(&self, challenge: &Challenge) -> bool {
         challenge.stale && challenge.nonce != self.challenge.nonce
     }

@@ -10,8 +10,8 @@ use crate::message::{Header, Message, Reply};
 
 /// Makes challenges and checks answers.
 ///
-/// A nonce is the time it was made and a keyed hash over it, so challenges cost no memory; only nonces that have been used with a
-/// right answer are remembered, with their count, to refuse replays.
+/// A nonce is the time it was made and a keyed hash over it, so challenges cost no memory; only nonces that
+/// have been used with a right answer are remembered, with their count, to refuse replays.
 #[derive(Debug)]
 pub struct Server {
     realm: String,
@@ -64,8 +64,9 @@ pub enum Refusal {
 }
 
 impl Server {
-    /// A server for one realm. `algorithms` in order of preference, offered each in a header of its own (RFC 8760 2.3); nonces live for
-    /// `lifetime`; `seed` must come from a good source; `now` is any time before the first use.
+    /// A server for one realm. `algorithms` in order of preference, offered each in a header of its own
+    /// (RFC 8760 2.3); nonces live for `lifetime`; `seed` must come from a good source; `now` is any time
+    /// before the first use.
     pub fn new(
         realm: &str,
         algorithms: &[Algorithm],
@@ -232,8 +233,8 @@ impl Server {
         Ok(())
     }
 
-    /// A nonce whose count is forgotten could be replayed. A new secret makes all older ones unknown; live peers are told
-    /// `stale=true` once.
+    /// A nonce whose count is forgotten could be replayed. A new secret makes all older ones unknown; live
+    /// peers are told `stale=true` once.
     fn forget_all(&mut self, forgotten: &str) {
         let mut hasher = Sha256::new();
         hasher.update(self.secret);

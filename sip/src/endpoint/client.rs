@@ -44,10 +44,11 @@ pub(super) struct Client {
 }
 
 impl Endpoint {
-    /// Sends a request and keeps it going until an answer or a timeout: [`Event::Response`], [`Event::ClientTimeout`] or
-    /// [`Event::TransportFailed`] carry the identifier returned here.
+    /// Sends a request and keeps it going until an answer or a timeout: [`Event::Response`],
+    /// [`Event::ClientTimeout`] or [`Event::TransportFailed`] carry the identifier returned here.
     ///
-    /// An ACK has no transaction: use [`Endpoint::send_ack`]; given here it is sent once and its transaction is over at once.
+    /// An ACK has no transaction: use [`Endpoint::send_ack`]; given here it is sent once and its
+    /// transaction is over at once.
     pub fn request(&mut self, now: Instant, flow: Flow, request: RequestBuilder) -> ClientTransactionId {
         let branch = self.new_branch();
         let payload = self.encode(&flow, &request, &branch);
@@ -56,8 +57,9 @@ impl Endpoint {
         id
     }
 
-    /// Cancels an INVITE of ours (RFC 3261 9.1). The CANCEL leaves once a provisional response has come; the INVITE's own
-    /// final response, normally 487, comes as an event. Afterwards the wait for it is bounded by 64*T1.
+    /// Cancels an INVITE of ours (RFC 3261 9.1). The CANCEL leaves once a provisional response has come;
+    /// the INVITE's own final response, normally 487, comes as an event. Afterwards the wait for it is
+    /// bounded by 64*T1.
     ///
     /// Returns whether there was something left to cancel.
     pub fn cancel(&mut self, now: Instant, id: ClientTransactionId) -> bool {
@@ -68,8 +70,9 @@ impl Endpoint {
             return false;
         }
         match client.state {
-            //= RFC 3261 9.1: "If no provisional response has been received, the CANCEL request MUST NOT be sent; rather, the
-            //= client MUST wait for the arrival of a provisional response before sending the request."
+            //= RFC 3261 9.1: "If no provisional response has been received, the CANCEL request MUST NOT be
+            //= sent; rather, the client MUST wait for the arrival of a provisional response before sending
+            //= the request."
             State::Calling => client.cancel_wanted = true,
             State::Proceeding => self.send_cancel(now, id.index),
             State::Accepted | State::Completed => return false,
@@ -78,8 +81,9 @@ impl Endpoint {
         true
     }
 
-    /// Sends the ACK to a 2xx (RFC 3261 13.2.2.4). The builder needs the dialog's From, To, Call-ID, Routes and the INVITE's
-    /// CSeq number. Returns the octets, which the user sends again with [`Endpoint::resend`] for each further 2xx.
+    /// Sends the ACK to a 2xx (RFC 3261 13.2.2.4). The builder needs the dialog's From, To, Call-ID, Routes
+    /// and the INVITE's CSeq number. Returns the octets, which the user sends again with
+    /// [`Endpoint::resend`] for each further 2xx.
     pub fn send_ack(&mut self, flow: Flow, ack: RequestBuilder) -> Bytes {
         let branch = self.new_branch();
         let payload = self.encode(&flow, &ack, &branch);
@@ -113,9 +117,10 @@ impl Endpoint {
                 let first = client.state == State::Calling;
                 client.state = State::Proceeding;
                 if invite {
-                    //= RFC 3261 17.1.1.2: "If the client transaction receives a provisional response while in the "Calling" state,
-                    //= it transitions to the "Proceeding" state. In the "Proceeding" state, the client transaction SHOULD NOT
-                    //= retransmit the request any longer."
+                    //= RFC 3261 17.1.1.2: "If the client transaction receives a provisional response while
+                    //= in the "Calling" state, it transitions to the "Proceeding" state. In the
+                    //= "Proceeding" state, the client transaction SHOULD NOT retransmit the request any
+                    //= longer."
                     let cancel = std::mem::take(&mut client.cancel_wanted);
                     if first {
                         client.timers.soon = None;
@@ -126,8 +131,9 @@ impl Endpoint {
                         self.send_cancel(now, index);
                     }
                 } else if first && !reliable {
-                    //= RFC 3261 17.1.2.2: "If Timer E fires while in the "Proceeding" state, the request MUST be passed to the
-                    //= transport layer for retransmission, and Timer E MUST be reset with a value of T2 seconds."
+                    //= RFC 3261 17.1.2.2: "If Timer E fires while in the "Proceeding" state, the request
+                    //= MUST be passed to the transport layer for retransmission, and Timer E MUST be reset
+                    //= with a value of T2 seconds."
                     client.interval = timers.t2;
                 }
             }
@@ -135,7 +141,7 @@ impl Endpoint {
                 client.state = State::Accepted;
                 client.cancel_wanted = false;
                 self.set_client_soon(index, None);
-                //= RFC 6026 7.2: "Timer M is started [...] and is set to 64*T1"
+                // RFC 6026 7.2: timer M, 64*T1, in which 2xx of forks are let through.
                 self.set_client_end(index, now + timers.transaction());
             }
             State::Calling | State::Proceeding => {
@@ -158,8 +164,9 @@ impl Endpoint {
             }
             State::Accepted if status.is_success() => {}
             State::Completed if invite && status.is_final() && !status.is_success() => {
-                //= RFC 3261 17.1.1.2: "Any retransmissions of the final response that are received while in the "Completed" state
-                //= MUST cause the ACK to be re-passed to the transport layer for retransmission"
+                //= RFC 3261 17.1.1.2: "Any retransmissions of the final response that are received while in
+                //= the "Completed" state MUST cause the ACK to be re-passed to the transport layer for
+                //= retransmission"
                 self.statistics.retransmissions_received += 1;
                 let (flow, ack) = (client.flow.clone(), client.ack.clone());
                 if let Some(ack) = ack {
@@ -259,8 +266,9 @@ impl Endpoint {
             self.remove_client(index);
             return id;
         }
-        //= RFC 3261 17.1.1.2: "If an unreliable transport is being used, the client transaction MUST start timer A with a value
-        //= of T1. [...] For any transport, the client transaction MUST start timer B with a value of 64*T1 seconds"
+        //= RFC 3261 17.1.1.2: "If an unreliable transport is being used, the client transaction MUST start
+        //= timer A with a value of T1. [...] For any transport, the client transaction MUST start timer B
+        //= with a value of 64*T1 seconds"
         self.set_client_end(index, now + timers.transaction());
         if !reliable {
             self.set_client_soon(index, Some(now + timers.t1));
@@ -301,14 +309,15 @@ impl Endpoint {
     }
 
     fn find_client(&self, response: &Message) -> Option<usize> {
-        //= RFC 3261 17.1.3: "If the response has the same value of the branch parameter in the top Via header field as the
-        //= branch parameter in the top Via header field of the request that created the transaction" and "if the method
-        //= parameter in the CSeq header field matches the method of the request"
+        //= RFC 3261 17.1.3: "If the response has the same value of the branch parameter in the top Via
+        //= header field as the branch parameter in the top Via header field of the request that created the
+        //= transaction" and "if the method parameter in the CSeq header field matches the method of the
+        //= request"
         let via = response.top_via().ok()?;
         let cseq = response.cseq().ok()?;
         let key = self.keys.client(via.branch()?, cseq.method);
-        //= RFC 3261 8.1.3.3: "If more than one Via header field value is present in a response, the UAC SHOULD discard the
-        //= message."
+        //= RFC 3261 8.1.3.3: "If more than one Via header field value is present in a response, the UAC
+        //= SHOULD discard the message."
         if response.elements(Header::Via).nth(1).is_some() {
             return None;
         }
@@ -320,9 +329,9 @@ impl Endpoint {
         client.cancelled = true;
         let (flow, branch) = (client.flow.clone(), client.branch.clone());
         let Some(payload) = follow_up(&client.request, "CANCEL", None) else { return };
-        //= RFC 3261 9.1: "If there is no final response for the original request in 64*T1 seconds (T1 is defined in Section
-        //= 17.1.1.1), the client SHOULD then consider the original transaction cancelled and SHOULD destroy the client
-        //= transaction handling the original request."
+        //= RFC 3261 9.1: "If there is no final response for the original request in 64*T1 seconds (T1 is
+        //= defined in Section 17.1.1.1), the client SHOULD then consider the original transaction cancelled
+        //= and SHOULD destroy the client transaction handling the original request."
         self.set_client_end(index, now + self.config.timers.transaction());
         self.start_client(now, flow, Method::Cancel, &branch, payload, true);
     }
@@ -397,8 +406,8 @@ impl Endpoint {
     }
 }
 
-/// The CANCEL or the ACK to a non-2xx that belongs to `request` (RFC 3261 9.1 and 17.1.1.3): same Request-URI, Via, From,
-/// Call-ID, Routes and CSeq number; the ACK's To is the response's.
+/// The CANCEL or the ACK to a non-2xx that belongs to `request` (RFC 3261 9.1 and 17.1.1.3): same
+/// Request-URI, Via, From, Call-ID, Routes and CSeq number; the ACK's To is the response's.
 fn follow_up(request: &Bytes, method: &str, to: Option<&[u8]>) -> Option<Bytes> {
     let original = Message::parse(request.clone()).ok()?;
     let mut out = Vec::with_capacity(request.len());

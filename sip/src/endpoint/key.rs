@@ -6,8 +6,9 @@ use std::hash::{BuildHasherDefault, Hasher};
 use crate::flow::Flow;
 use crate::message::{Facts, Header, starts_with_cookie};
 
-/// 128 bits of a keyed hash over what identifies a transaction or dialog. A peer that does not know the key cannot
-/// make two collide, and at 2^32 live ones a chance collision has odds of about 2^-65: the hash is the identity.
+/// 128 bits of a keyed hash over what identifies a transaction or dialog. A peer that does not know the key
+/// cannot make two collide, and at 2^32 live ones a chance collision has odds of about 2^-65: the hash is
+/// the identity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Key(u128);
 
@@ -92,17 +93,18 @@ impl Keys {
         Key(u128::from(keyed(a, domain, joined)) << 64 | u128::from(keyed(b, domain, joined)))
     }
 
-    /// The tag this endpoint puts into To for the transaction `key`: the same for every copy of the request, and for
-    /// nobody else to guess.
+    /// The tag this endpoint puts into To for the transaction `key`: the same for every copy of the
+    /// request, and for nobody else to guess.
     pub(super) fn tag(&self, key: Key) -> Tag {
         Tag::new(keyed(self.secret[0], Domain::Tag, &key.0.to_be_bytes()))
     }
 
-    /// The server transaction `request` belongs to, had it the method `method` (CANCEL and ACK look for their INVITE).
+    /// The server transaction `request` belongs to, had it the method `method` (CANCEL and ACK look for
+    /// their INVITE).
     ///
-    /// With an RFC 3261 branch this is branch, sent-by and method (RFC 3261 17.2.3), and beside them Call-ID and CSeq number:
-    /// every message of one transaction has them in common, and peers that put the same branch into every request
-    /// are then not taken to repeat themselves.
+    /// With an RFC 3261 branch this is branch, sent-by and method (RFC 3261 17.2.3), and beside them
+    /// Call-ID and CSeq number: every message of one transaction has them in common, and peers that put the
+    /// same branch into every request are then not taken to repeat themselves.
     pub(super) fn server(&self, facts: &Facts<'_>, flow: &Flow, method: &[u8]) -> Key {
         self.server_with_tag(facts, flow, method, facts.to_tag)
     }
@@ -126,8 +128,9 @@ impl Keys {
             let port = via.port.unwrap_or(0).to_be_bytes();
             return self.hash(Domain::Rfc3261, &[branch, host.as_bytes(), &port, method, call_id, &number]);
         }
-        //= RFC 3261 17.2.3: "The INVITE request matches a transaction if the Request-URI, To tag, From tag, Call-ID, CSeq, and
-        //= top Via header field are equal to those of the INVITE request which created the transaction."
+        //= RFC 3261 17.2.3: "The INVITE request matches a transaction if the Request-URI, To tag, From tag,
+        //= Call-ID, CSeq, and top Via header field are equal to those of the INVITE request which created
+        //= the transaction."
         let from_tag = facts.from_tag.unwrap_or_default();
         let raw_via = request.top_via_octets();
         // Without any Via the sender's address stands for it.
@@ -161,8 +164,8 @@ impl Keys {
         )
     }
 
-    /// What copies of one request have in common whichever way they came (RFC 3261 8.2.2.2). `None` where the rule does not
-    /// apply: a To tag, or no From tag.
+    /// What copies of one request have in common whichever way they came (RFC 3261 8.2.2.2). `None` where
+    /// the rule does not apply: a To tag, or no From tag.
     pub(super) fn merged(&self, facts: &Facts<'_>) -> Option<Key> {
         if facts.to_tag.is_some() {
             return None;

@@ -1,7 +1,7 @@
 //! Transactions and the user agent core's duties towards every request, without IO.
 //!
-//! Feed it what arrives ([`Endpoint::handle_received`]) and the time ([`Endpoint::handle_timeout`]); then drain
-//! [`Endpoint::poll_transmit`] and [`Endpoint::poll_event`] until both are empty, and sleep until
+//! Feed it what arrives ([`Endpoint::handle_received`]) and the time ([`Endpoint::handle_timeout`]); then
+//! drain [`Endpoint::poll_transmit`] and [`Endpoint::poll_event`] until both are empty, and sleep until
 //! [`Endpoint::poll_timeout`].
 
 mod client;
@@ -64,8 +64,8 @@ pub enum Event {
         /// The request.
         request: Message,
     },
-    /// The INVITE `id` is cancelled. The CANCEL has been answered; the user answers the INVITE, normally with 487
-    /// (RFC 3261 9.2).
+    /// The INVITE `id` is cancelled. The CANCEL has been answered; the user answers the INVITE, normally
+    /// with 487 (RFC 3261 9.2).
     Cancel {
         /// The INVITE's transaction.
         id: ServerTransactionId,
@@ -88,13 +88,14 @@ pub enum Event {
         /// The transaction, which has ended.
         id: ServerTransactionId,
     },
-    /// No ACK to a final response came within 64*T1. After a 2xx the session should be ended with BYE (RFC 3261 13.3.1.4).
+    /// No ACK to a final response came within 64*T1. After a 2xx the session should be ended with BYE (RFC
+    /// 3261 13.3.1.4).
     AckTimeout {
         /// The INVITE's transaction, which has ended.
         id: ServerTransactionId,
     },
-    /// A response: every provisional one, the first final one, and for INVITE every 2xx (forks, and repetitions, which the
-    /// user answers with ACK again).
+    /// A response: every provisional one, the first final one, and for INVITE every 2xx (forks, and
+    /// repetitions, which the user answers with ACK again).
     Response {
         /// The request it answers.
         id: ClientTransactionId,
@@ -135,8 +136,8 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// An endpoint without transactions. `seed` makes branches, tags and Call-IDs; it must come from a good source in
-    /// production, because who knows it can forge answers.
+    /// An endpoint without transactions. `seed` makes branches, tags and Call-IDs; it must come from a good
+    /// source in production, because who knows it can forge answers.
     pub fn new(config: EndpointConfig, seed: [u8; 32]) -> Endpoint {
         let mut rng = StdRng::from_seed(seed);
         let keys = Keys::new([rng.next_u64(), rng.next_u64()]);
@@ -190,8 +191,8 @@ impl Endpoint {
         self.tidy();
     }
 
-    /// Sending on `flow` failed (ICMP error, connection refused or closed): client transactions on it end with
-    /// [`Event::TransportFailed`]. A `flow` with a connection means that connection only.
+    /// Sending on `flow` failed (ICMP error, connection refused or closed): client transactions on it end
+    /// with [`Event::TransportFailed`]. A `flow` with a connection means that connection only.
     pub fn handle_transport_error(&mut self, now: Instant, flow: &Flow) {
         self.fail_clients(now, flow);
         self.tidy();
@@ -228,8 +229,9 @@ impl Endpoint {
         self.events.pop_front()
     }
 
-    /// Registers a dialog, so that requests inside it reach the user; see [`EndpointConfig::check_dialogs`]. Idempotent.
-    /// `local_tag` is the tag requests from the peer carry in To.
+    /// Registers a dialog, so that requests inside it reach the user; see
+    /// [`EndpointConfig::check_dialogs`]. Idempotent. `local_tag` is the tag requests from the peer carry
+    /// in To.
     pub fn insert_dialog(&mut self, call_id: &str, local_tag: &str, remote_tag: &str) {
         let key = self.keys.dialog(call_id, local_tag, remote_tag);
         self.dialogs.insert(key, ());
@@ -360,9 +362,10 @@ fn response_flow(config: &EndpointConfig, facts: &Facts<'_>, flow: &Flow) -> Flo
     if via.rport().is_some() {
         return flow.clone();
     }
-    //= RFC 3261 18.2.2: "if the top Via has a "received" parameter, the response MUST be sent to the address in the
-    //= "received" parameter, using the port indicated in the "sent-by" value, or using port 5060 if none is specified
-    //= explicitly." (received is the source address, whether it had to be written or not)
+    //= RFC 3261 18.2.2: "if the top Via has a "received" parameter, the response MUST be sent to the
+    //= address in the "received" parameter, using the port indicated in the "sent-by" value, or using port
+    //= 5060 if none is specified explicitly." (received is the source address, whether it had to be written
+    //= or not)
     let mut remote = flow.remote;
     remote.set_port(match via.port {
         Some(0) | None => flow.transport.default_port(),

@@ -54,11 +54,11 @@ pub(super) struct Server {
 impl Endpoint {
     /// Sends a response.
     ///
-    /// To a non-INVITE no provisional response but a late 100 is sent, and no 408 (RFC 4320): such replies are accepted and not sent, and a 408 ends
-    /// the transaction in silence.
+    /// To a non-INVITE no provisional response but a late 100 is sent, and no 408 (RFC 4320): such replies
+    /// are accepted and not sent, and a 408 ends the transaction in silence.
     ///
-    /// 1xx may be sent several times; a final response ends the transaction's waiting, and its repetitions are the
-    /// endpoint's business from then on. To an INVITE further 2xx are accepted (RFC 6026 7.1).
+    /// 1xx may be sent several times; a final response ends the transaction's waiting, and its repetitions
+    /// are the endpoint's business from then on. To an INVITE further 2xx are accepted (RFC 6026 7.1).
     ///
     /// # Errors
     /// [`TransactionGone`] after a final response, a timeout, or for an `id` of another endpoint.
@@ -99,8 +99,8 @@ impl Endpoint {
             return self.respond_statelessly(&flow, &request, key, &reply);
         }
         let merged = self.keys.merged(&facts);
-        //= RFC 3261 8.2.2.2: "the UAS core SHOULD generate a 482 (Loop Detected) response and pass it to the server
-        //= transaction."
+        //= RFC 3261 8.2.2.2: "the UAS core SHOULD generate a 482 (Loop Detected) response and pass it to
+        //= the server transaction."
         if merged.is_some_and(|merged| self.server_index.contains_key(&merged)) {
             self.statistics.merged += 1;
             return self.respond_statelessly(&flow, &request, key, &Reply::new(482));
@@ -184,8 +184,8 @@ impl Endpoint {
             self.server_index.insert(merged, index);
         }
         if invite {
-            //= RFC 3261 17.2.1: "The server transaction MUST generate a 100 (Trying) response unless it knows that the TU will
-            //= generate a provisional or final response within 200 ms"
+            //= RFC 3261 17.2.1: "The server transaction MUST generate a 100 (Trying) response unless it
+            //= knows that the TU will generate a provisional or final response within 200 ms"
             self.set_server_soon(index, Some(now + self.config.timers.trying));
         } else {
             // RFC 4320 4.2: after timer F the client has given up, so a later answer helps nobody.
@@ -197,8 +197,7 @@ impl Endpoint {
     fn handle_retransmission(&mut self, index: usize) {
         self.statistics.retransmissions_received += 1;
         let Some(server) = self.servers.get(index) else { return };
-        //= RFC 6026 7.1: "while in the "Accepted" state, any retransmissions of the INVITE received will match this
-        //= transaction state machine and will be absorbed by the machine without changing its state."
+        // RFC 6026 7.1: in Accepted repetitions of the INVITE are absorbed; the 2xx has a timer of its own.
         if matches!(server.state, State::Accepted | State::Confirmed | State::Trying) {
             return;
         }
@@ -222,7 +221,8 @@ impl Endpoint {
         };
         match server.state {
             State::Completed => {
-                //= RFC 3261 17.2.1: "The purpose of the "Confirmed" state is to absorb any additional ACK messages that arrive"
+                //= RFC 3261 17.2.1: "The purpose of the "Confirmed" state is to absorb any additional ACK
+                //= messages that arrive"
                 server.state = State::Confirmed;
                 let wait =
                     if server.flow.transport.is_reliable() { Duration::ZERO } else { self.config.timers.t4 };
@@ -255,8 +255,9 @@ impl Endpoint {
         let found =
             self.server_index.get(&key).and_then(|index| Some((*index, self.servers.get_mut(*index)?)));
         let Some((index, server)) = found else {
-            //= RFC 3261 9.2: "If the UAS did not find a matching transaction for the CANCEL according to the procedure above,
-            //= it SHOULD respond to the CANCEL with a 481 (Call Leg/Transaction Does Not Exist)."
+            //= RFC 3261 9.2: "If the UAS did not find a matching transaction for the CANCEL according to
+            //= the procedure above, it SHOULD respond to the CANCEL with a 481 (Call Leg/Transaction Does
+            //= Not Exist)."
             return self.respond_statelessly(&flow, &cancel, key, &Reply::new(481));
         };
         let news = server.state == State::Proceeding && !server.cancelled;
@@ -289,14 +290,17 @@ impl Endpoint {
         let request = server.request.clone().filter(|_| may_answer).ok_or(TransactionGone)?;
         if !server.invite {
             let waited = now.saturating_duration_since(server.received);
-            //= RFC 4320 4.1: "A SIP element MUST NOT send any provisional response with a Status-Code other than 100 to a non-INVITE request."
-            //= RFC 4320 4.1: "A SIP element MUST NOT respond to a non-INVITE request with a Status-Code of 100 over any unreliable transport, such as
-            //= UDP, before the amount of time it takes a client transaction's Timer E to be reset to T2."
+            //= RFC 4320 4.1: "An SIP element MUST NOT send any provisional response with a Status-Code
+            //= other than 100 to a non-INVITE request."
+            //= RFC 4320 4.1: "An SIP element MUST NOT respond to a non-INVITE request with a Status-Code of
+            //= 100 over any unreliable transport, such as UDP, before the amount of time it takes a client
+            //= transaction's Timer E to be reset to T2."
             if status.is_provisional() && (status != 100 || waited < until_timer_e_is_t2(&self.config.timers))
             {
                 return Ok(());
             }
-            //= RFC 4320 4.2: "A transaction-stateful SIP element MUST NOT send a response with Status-Code of 408 to a non-INVITE request."
+            //= RFC 4320 4.2: "A transaction-stateful SIP element MUST NOT send a response with Status-Code
+            //= of 408 to a non-INVITE request."
             if status == 408 {
                 self.remove_server(id.index);
                 return Ok(());
@@ -326,8 +330,9 @@ impl Endpoint {
         let (t1, transaction) = (timers.t1, timers.transaction());
         let Some(server) = self.servers.get_mut(id.index) else { return Err(TransactionGone) };
         if !server.invite {
-            //= RFC 3261 17.2.2: "When the server transaction enters the "Completed" state, it MUST set Timer J to fire in
-            //= 64*T1 seconds for unreliable transports, and zero seconds for reliable transports."
+            //= RFC 3261 17.2.2: "When the server transaction enters the "Completed" state, it MUST set
+            //= Timer J to fire in 64*T1 seconds for unreliable transports, and zero seconds for reliable
+            //= transports."
             server.state = State::Completed;
             server.request = None;
             if reliable {
@@ -347,7 +352,8 @@ impl Endpoint {
         let to_tag = to_tag.to_owned();
         if status.is_success() {
             server.state = State::Accepted;
-            // A further 2xx (another fork's) is acknowledged under its own tag; only the first is repeated by us.
+            // A further 2xx (another fork's) is acknowledged under its own tag; only the first is repeated
+            // by us.
             let key = self.keys.accepted(&Facts::new(&request), &to_tag);
             if !server.acks.contains(&key) {
                 server.acks.push(key);
@@ -356,10 +362,10 @@ impl Endpoint {
             if again {
                 return Ok(());
             }
-            //= RFC 6026 7.1: "When the "Accepted" state is entered, Timer L MUST be set to fire in 64*T1"
+            // RFC 6026 7.1: timer L, 64*T1 for all transports.
             self.set_server_end(id.index, now + transaction);
-            //= RFC 3261 13.3.1.4: "The 2xx response is passed to the transport with an interval that starts at T1 seconds and
-            //= doubles for each retransmission until it reaches T2 seconds"
+            //= RFC 3261 13.3.1.4: "The 2xx response is passed to the transport with an interval that starts
+            //= at T1 seconds and doubles for each retransmission until it reaches T2 seconds"
             self.set_server_soon(id.index, Some(now + t1));
             return Ok(());
         }
@@ -371,8 +377,8 @@ impl Endpoint {
             server.acks.push(key);
             self.server_index.insert(key, id.index);
         }
-        //= RFC 3261 17.2.1: "When the "Completed" state is entered, timer H MUST be set to fire in 64*T1 seconds for all
-        //= transports."
+        //= RFC 3261 17.2.1: "When the "Completed" state is entered, timer H MUST be set to fire in 64*T1
+        //= seconds for all transports."
         self.set_server_end(id.index, now + transaction);
         let soon = (!reliable).then(|| now + t1);
         self.set_server_soon(id.index, soon);
@@ -386,7 +392,8 @@ impl Endpoint {
             State::Proceeding => {
                 let id = ServerTransactionId { index, serial: server.serial };
                 server.timers.soon = None;
-                // The state was looked at just above, so the transaction is there and takes a provisional response.
+                // The state was looked at just above, so the transaction is there and takes a provisional
+                // response.
                 let _ = self.respond_in_transaction(now, id, &Reply::new(100));
             }
             State::Completed | State::Accepted => {

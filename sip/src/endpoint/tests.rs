@@ -77,7 +77,8 @@ impl Bench {
         self.sent().unwrap()
     }
 
-    /// Lets `time` pass, and gives the times in ms, counted from the start of the test, at which something was sent.
+    /// Lets `time` pass, and gives the times in ms, counted from the start of the test, at which something
+    /// was sent.
     fn pass(&mut self, time: Duration) -> Vec<u64> {
         let until = self.now + time;
         let mut sent = Vec::new();

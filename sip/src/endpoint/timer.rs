@@ -4,7 +4,8 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::time::Instant;
 
-/// What a timer is for. The transaction knows the time it wants; an entry that comes earlier is put back or dropped.
+/// What a timer is for. The transaction knows the time it wants; an entry that comes earlier is put back or
+/// dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum TimerKind {
     /// Timers A, E, G, the 2xx's, and the 100 of RFC 3261 17.2.1.

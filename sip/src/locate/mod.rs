@@ -1,7 +1,8 @@
 //! Finding the servers of a URI (RFC 3263), and which of them to try.
 //!
-//! A [`Locator`] asks for DNS look-ups and makes an ordered list of [`Target`]s of the answers; it does no look-ups itself. [`Penalties`] remembers which
-//! targets failed, so that the next request tries another one first.
+//! A [`Locator`] asks for DNS look-ups and makes an ordered list of [`Target`]s of the answers; it does no
+//! look-ups itself. [`Penalties`] remembers which targets failed, so that the next request tries another
+//! one first.
 //!
 //! ```
 //! use sip::locate::{Answer, Locator, LocatorConfig, Query, Srv};
@@ -170,8 +171,8 @@ struct Candidate {
 }
 
 impl Locator {
-    /// Begins. Drain [`Locator::poll_query`], give every answer to [`Locator::handle_answer`], until [`Locator::targets`] has them. `seed` decides between SRV
-    /// records of equal priority.
+    /// Begins. Drain [`Locator::poll_query`], give every answer to [`Locator::handle_answer`], until
+    /// [`Locator::targets`] has them. `seed` decides between SRV records of equal priority.
     ///
     /// # Errors
     /// [`LocateError`].
@@ -180,7 +181,8 @@ impl Locator {
             return Err(LocateError::Scheme(uri.scheme().to_owned()));
         }
         let secure = uri.is_sips();
-        //= RFC 3263 4: "TARGET [...] is set to the value of the maddr parameter of the URI, if present, otherwise, the host value of the hostport component"
+        //= RFC 3263 4: "We define TARGET as the value of the maddr parameter of the URI, if present,
+        //= otherwise, the host value of the hostport component of the URI."
         let host = uri.param("maddr").filter(|maddr| !maddr.is_empty()).or(uri.host()).unwrap_or_default();
         let wanted = match uri.param("transport") {
             None | Some("") => None,
@@ -212,9 +214,10 @@ impl Locator {
             addresses: HashMap::new(),
             targets: Vec::new(),
         };
-        //= RFC 3263 4.1: "if no transport protocol is specified, but the TARGET is a numeric IP address, the client SHOULD use UDP for a SIP URI, and TCP for a SIPS
-        //= URI. Similarly, if no transport protocol is specified, and the TARGET is not numeric, but an explicit port is provided, the client SHOULD use UDP for a
-        //= SIP URI, and TCP for a SIPS URI."
+        //= RFC 3263 4.1: "Otherwise, if no transport protocol is specified, but the TARGET is a numeric IP
+        //= address, the client SHOULD use UDP for a SIP URI, and TCP for a SIPS URI. Similarly, if no
+        //= transport protocol is specified, and the TARGET is not numeric, but an explicit port is
+        //= provided, the client SHOULD use UDP for a SIP URI, and TCP for a SIPS URI."
         let transport = wanted.unwrap_or(fallback);
         if let Some(address) = parse_ip(host) {
             let port = uri.port().unwrap_or(transport.default_port());
@@ -265,7 +268,8 @@ impl Locator {
         }
     }
 
-    /// The targets in the order to try them, once all look-ups are answered. Empty when the name leads nowhere.
+    /// The targets in the order to try them, once all look-ups are answered. Empty when the name leads
+    /// nowhere.
     pub fn targets(&self) -> Option<&[Target]> {
         (self.stage == Stage::Done).then_some(self.targets.as_slice())
     }
@@ -288,7 +292,8 @@ impl Locator {
                     "SIPS+D2T" => Transport::Tls,
                     _ => return None,
                 };
-                //= RFC 3263 4.1: "a client resolving a SIPS URI MUST discard any services that do not contain "SIPS" as the protocol in the service field."
+                //= RFC 3263 4.1: "a client resolving a SIPS URI MUST discard any services that do not
+                //= contain "SIPS" as the protocol in the service field."
                 let usable = self.config.transports.contains(&transport)
                     && (!self.secure || transport == Transport::Tls);
                 usable.then_some((transport, without_dot(&record.replacement)))
@@ -334,7 +339,8 @@ impl Locator {
             }
         }
         if self.candidates.is_empty() && !denied {
-            //= RFC 3263 4.2: "If no SRV records were found, the client performs an A or AAAA record lookup of the domain name."
+            //= RFC 3263 4.2: "If no SRV records were found, the client performs an A or AAAA record lookup
+            //= of the domain name."
             let transport = match services.as_slice() {
                 [(only, ..)] => *only,
                 _ if self.secure => Transport::Tls,
@@ -390,8 +396,9 @@ impl Locator {
         while let Some(priority) = records.first().map(|record| record.priority) {
             let same = records.iter().take_while(|record| record.priority == priority).count();
             let sum: u32 = records.iter().take(same).map(|record| u32::from(record.weight)).sum();
-            //= RFC 2782: "choose a uniform random number between 0 and the sum computed (inclusive), and select the RR whose running sum value is the first in
-            //= the selected order which is greater than or equal to the random number selected."
+            //= RFC 2782: "choose a uniform random number between 0 and the sum computed (inclusive), and
+            //= select the RR whose running sum value is the first in the selected order which is greater
+            //= than or equal to the random number selected."
             let drawn = self.rng.next_u32() % (sum + 1);
             let mut running = 0;
             let at = records.iter().take(same).position(|record| {
@@ -416,7 +423,8 @@ fn without_dot(name: &str) -> String {
     name.strip_suffix('.').unwrap_or(name).to_owned()
 }
 
-/// Which targets failed lately: by timeout, ICMP, a closed connection, or 503 (RFC 3263 4.3, RFC 3261 21.5.4).
+/// Which targets failed lately: by timeout, ICMP, a closed connection, or 503 (RFC 3263 4.3, RFC 3261
+/// 21.5.4).
 #[derive(Clone, Debug, Default)]
 pub struct Penalties {
     until: HashMap<Target, Instant>,
@@ -452,8 +460,9 @@ impl Penalties {
         self.until.get(target).is_some_and(|until| *until > now)
     }
 
-    /// The targets in the order to try them now: the unpunished as they come, then the punished, the one whose time is over first in front. Nobody is left out: with
-    /// all of them punished a try is better than none.
+    /// The targets in the order to try them now: the unpunished as they come, then the punished, the one
+    /// whose time is over first in front. Nobody is left out: with all of them punished a try is better
+    /// than none.
     pub fn order(&self, now: Instant, targets: &[Target]) -> Vec<Target> {
         let mut ordered = targets.to_vec();
         ordered.sort_by_key(|target| self.until.get(target).filter(|until| **until > now).copied());

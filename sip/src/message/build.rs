@@ -12,8 +12,8 @@ use super::scan::{is_token_octet, split_outside, trim};
 use super::uri::parse_ip;
 use super::{Message, Via};
 
-/// A response in the making. What belongs to the transaction (Via, From, To with its tag, Call-ID, CSeq, Timestamp,
-/// Record-Route, Server, Content-Length) is added by the [`crate::Endpoint`].
+/// A response in the making. What belongs to the transaction (Via, From, To with its tag, Call-ID, CSeq,
+/// Timestamp, Record-Route, Server, Content-Length) is added by the [`crate::Endpoint`].
 ///
 /// ```
 /// let reply = sip::Reply::new(486).header("Reason", "Q.850;cause=17").retry_after(30);
@@ -29,7 +29,8 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// A response with this status, 100 to 699, and its registered reason phrase. Any other number becomes 500.
+    /// A response with this status, 100 to 699, and its registered reason phrase. Any other number becomes
+    /// 500.
     pub fn new(status: u16) -> Reply {
         Reply {
             status: StatusCode::new(status).unwrap_or(StatusCode::new(500).expect("500 is a status code")),
@@ -52,7 +53,8 @@ impl Reply {
         self
     }
 
-    /// Adds a header line. Line ends in the value become blanks; octets of the name that are no token are left out.
+    /// Adds a header line. Line ends in the value become blanks; octets of the name that are no token are
+    /// left out.
     #[must_use]
     pub fn header<'n>(mut self, name: impl Into<HeaderName<'n>>, value: impl AsRef<str>) -> Reply {
         self.fields.push(name.into(), value.as_ref());
@@ -88,8 +90,8 @@ impl Reply {
 
 /// A request in the making, given to [`crate::Endpoint::request`].
 ///
-/// The endpoint adds Via, Max-Forwards, User-Agent and Content-Length, and, where the builder has none, From with a
-/// tag, To (the Request-URI), Call-ID and CSeq.
+/// The endpoint adds Via, Max-Forwards, User-Agent and Content-Length, and, where the builder has none,
+/// From with a tag, To (the Request-URI), Call-ID and CSeq.
 ///
 /// ```
 /// use sip::{Header, Method, RequestBuilder};
@@ -121,7 +123,8 @@ impl RequestBuilder {
         &self.uri
     }
 
-    /// Adds a header line. Line ends in the value become blanks; octets of the name that are no token are left out.
+    /// Adds a header line. Line ends in the value become blanks; octets of the name that are no token are
+    /// left out.
     #[must_use]
     pub fn header<'n>(mut self, name: impl Into<HeaderName<'n>>, value: impl AsRef<str>) -> RequestBuilder {
         self.fields.push(name.into(), value.as_ref());
@@ -248,8 +251,8 @@ pub(crate) fn encode_response(context: &ResponseContext<'_>, reply: &Reply) -> B
     flat(&mut out, reply.reason.as_deref().unwrap_or(reply.status.default_reason()).as_bytes());
     out.extend_from_slice(b"\r\n");
 
-    //= RFC 3261 8.2.6.2: "The Via header field values in the response MUST equal the Via header field values in the
-    //= request and MUST maintain the same ordering."
+    //= RFC 3261 8.2.6.2: "The Via header field values in the response MUST equal the Via header field
+    //= values in the request and MUST maintain the same ordering."
     for (at, via) in request.elements(Header::Via).enumerate() {
         if at == 0 {
             top_via(&mut out, via, context.source);
@@ -263,10 +266,10 @@ pub(crate) fn encode_response(context: &ResponseContext<'_>, reply: &Reply) -> B
     if let Some(to) = request.first_raw(Header::To) {
         out.extend_from_slice(b"To: ");
         flat(&mut out, to);
-        //= RFC 3261 8.2.6.2: "However, if the To header field in the request did not contain a tag, the URI in the To
-        //= header field in the response MUST equal the URI in the To header field; additionally, the UAS MUST add a tag
-        //= to the To header field in the response (with the exception of the 100 (Trying) response, in which a tag MAY
-        //= be present)."
+        //= RFC 3261 8.2.6.2: "However, if the To header field in the request did not contain a tag, the URI
+        //= in the To header field in the response MUST equal the URI in the To header field; additionally,
+        //= the UAS MUST add a tag to the To header field in the response (with the exception of the 100
+        //= (Trying) response, in which a tag MAY be present)."
         if reply.status != 100 && !request.to().is_ok_and(|to| to.tag().is_some()) {
             out.extend_from_slice(b";tag=");
             flat(&mut out, reply.to_tag.as_deref().unwrap_or(context.to_tag).as_bytes());
@@ -280,7 +283,8 @@ pub(crate) fn encode_response(context: &ResponseContext<'_>, reply: &Reply) -> B
         line(&mut out, "CSeq", cseq);
     }
     timestamp(&mut out, context);
-    //= RFC 3261 12.1.1: "the UAS MUST copy all Record-Route header field values from the request into the response"
+    //= RFC 3261 12.1.1: "the UAS MUST copy all Record-Route header field values from the request into the
+    //= response"
     let makes_dialog = matches!(
         request.method_ref(),
         Some(Method::Invite | Method::Subscribe | Method::Notify | Method::Refer | Method::Update)
@@ -400,9 +404,9 @@ fn top_via(out: &mut Vec<u8>, value: &[u8], source: SocketAddr) {
         out.push(b';');
         flat(out, param);
     }
-    //= RFC 3261 18.2.1: "If the host portion of the "sent-by" parameter contains a domain name, or if it contains an IP
-    //= address that differs from the packet source address, the server MUST add a "received" parameter to that Via
-    //= header field value."
+    //= RFC 3261 18.2.1: "If the host portion of the "sent-by" parameter contains a domain name, or if it
+    //= contains an IP address that differs from the packet source address, the server MUST add a "received"
+    //= parameter to that Via header field value."
     let source = source.ip().to_canonical();
     let same = Via::parse(value)
         .is_ok_and(|via| parse_ip(via.host).is_some_and(|host| host.to_canonical() == source));
@@ -428,8 +432,8 @@ fn timestamp(out: &mut Vec<u8>, context: &ResponseContext<'_>) {
     let Some(value) = context.request.first_raw(Header::Timestamp) else { return };
     out.extend_from_slice(b"Timestamp: ");
     flat(out, value);
-    //= RFC 3261 8.2.6.1: "If there is a delay in generating the response, the UAS SHOULD add a delay value into the
-    //= Timestamp value in the response."
+    //= RFC 3261 8.2.6.1: "If there is a delay in generating the response, the UAS SHOULD add a delay value
+    //= into the Timestamp value in the response."
     let plain = !value.is_empty() && value.iter().all(|octet| octet.is_ascii_digit() || *octet == b'.');
     if plain && context.delay >= Duration::from_millis(1) {
         let _ = write!(out, " {}.{:03}", context.delay.as_secs(), context.delay.subsec_millis());

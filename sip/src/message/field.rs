@@ -134,8 +134,8 @@ impl<'a> NameAddr<'a> {
             }
             None if !display.is_empty() => Err(bad()),
             None => {
-                //= RFC 3261 20: "If the URI is not enclosed in angle brackets, any semicolon-delimited parameters are
-                //= header-parameters, not URI parameters."
+                //= RFC 3261 20: "If the URI is not enclosed in angle brackets, any semicolon-delimited
+                //= parameters are header-parameters, not URI parameters."
                 let (uri, params) = split_outside(rest, b';');
                 let uri = trim(uri);
                 if uri.is_empty() || !uri.contains(&b':') {
@@ -185,7 +185,8 @@ impl<'a> NameAddr<'a> {
         self.params.get("tag").filter(|tag| !tag.is_empty())
     }
 
-    /// The `q` parameter in thousandths, 0 to 1000; 1000 when there is none or it is malformed (RFC 3261 20.10).
+    /// The `q` parameter in thousandths, 0 to 1000; 1000 when there is none or it is malformed (RFC 3261
+    /// 20.10).
     pub fn q(&self) -> u16 {
         let Some(q) = self.params.get("q") else { return 1000 };
         let (whole, fraction) = q.split_once('.').unwrap_or((q, ""));
@@ -283,7 +284,8 @@ impl<'a> Via<'a> {
         self.params.get("branch").filter(|branch| !branch.is_empty())
     }
 
-    /// True when the branch begins with the RFC 3261 cookie (compared without regard to case) and goes on after it.
+    /// True when the branch begins with the RFC 3261 cookie (compared without regard to case) and goes on
+    /// after it.
     pub fn has_cookie(&self) -> bool {
         self.branch().is_some_and(starts_with_cookie)
     }
@@ -349,7 +351,8 @@ pub struct RAck<'a> {
     pub cseq: CSeq<'a>,
 }
 
-/// A value with parameters: `Event`, `Content-Type`, `Reason`, `Session-Expires`, `Replaces`, `Content-Disposition` …
+/// A value with parameters: `Event`, `Content-Type`, `Reason`, `Session-Expires`, `Replaces`,
+/// `Content-Disposition` …
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ParamValue<'a> {
     /// What stands before the first `;`, as written.
@@ -390,7 +393,8 @@ impl<'a> ParamValue<'a> {
 /// `Event` (RFC 6665 8.2.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Event<'a> {
-    /// Package with templates, such as `message-summary`. Case sensitive by RFC 6665, compared case blind here.
+    /// Package with templates, such as `message-summary`. Case sensitive by RFC 6665, compared case blind
+    /// here.
     pub package: &'a str,
     /// `id`.
     pub id: Option<&'a str>,

@@ -1,8 +1,9 @@
 //! SIP messages: received octets with an index over them, and typed views made on demand.
 //!
-//! Reading has two halves. [`Message::parse`] refuses only what cannot be framed; everything else that is wrong
-//! with a message is remembered in [`Message::faults`] or found by the typed view that needs the header, so that a
-//! refusal can still be answered with the response that is owed. [`crate::validate`] is the other half.
+//! Reading has two halves. [`Message::parse`] refuses only what cannot be framed; everything else that is
+//! wrong with a message is remembered in [`Message::faults`] or found by the typed view that needs the
+//! header, so that a refusal can still be answered with the response that is owed. [`crate::validate`] is
+//! the other half.
 
 mod build;
 mod field;
@@ -39,8 +40,8 @@ use parse::{Entry, Span, Start};
 
 /// One SIP message: the octets as received, and an index over its header lines.
 ///
-/// Cloning shares both. Nothing is decoded before it is asked for, and nothing is lost: unknown headers, their
-/// order, spelling and white space, and binary bodies are all in [`Message::as_bytes`].
+/// Cloning shares both. Nothing is decoded before it is asked for, and nothing is lost: unknown headers,
+/// their order, spelling and white space, and binary bodies are all in [`Message::as_bytes`].
 ///
 /// ```
 /// use sip::{Header, Message, Method};
@@ -165,7 +166,8 @@ impl Message {
         self.inner.entries.iter().find(|entry| self.is_named(entry, name)).map(|entry| self.value(entry))
     }
 
-    /// The values of all header lines of this name, in order. A list in one line stays one value; the typed views split it.
+    /// The values of all header lines of this name, in order. A list in one line stays one value; the typed
+    /// views split it.
     pub fn headers<'a>(
         &'a self,
         name: impl Into<HeaderName<'a>>,
@@ -306,7 +308,8 @@ impl<'a> HeaderValue<'a> {
         self.0
     }
 
-    /// The value as text: unfolded (each fold is one blank, RFC 3261 7.3.1), octets that are no UTF-8 replaced.
+    /// The value as text: unfolded (each fold is one blank, RFC 3261 7.3.1), octets that are no UTF-8
+    /// replaced.
     pub fn to_str(self) -> Cow<'a, str> {
         let text = String::from_utf8_lossy(self.0);
         if memchr::memchr(b'\n', self.0).is_none() {

@@ -152,8 +152,8 @@ pub(super) fn parse(data: &[u8], limits: &Limits) -> Result<Parsed, ParseError> 
             at = next;
             break;
         }
-        //= RFC 3261 7.3.1: "Header fields can be extended over multiple lines by preceding each extra line with at
-        //= least one SP or horizontal tab (HT)."
+        //= RFC 3261 7.3.1: "Header fields can be extended over multiple lines by preceding each extra line
+        //= with at least one SP or horizontal tab (HT)."
         while matches!(octets.get(next), Some(b' ' | b'\t')) {
             let (more, after) = reader.line(next);
             line.end = more.end;
@@ -182,8 +182,8 @@ pub(super) fn parse(data: &[u8], limits: &Limits) -> Result<Parsed, ParseError> 
     }
 
     let available = octets.len() - at.min(octets.len());
-    //= RFC 3261 18.3: "If there are additional bytes in the transport packet beyond the end of the body, they MUST be
-    //= discarded."
+    //= RFC 3261 18.3: "If there are additional bytes in the transport packet beyond the end of the body,
+    //= they MUST be discarded."
     let length = match content_length {
         None => available,
         Some(value) => match decimal::<usize>(value) {

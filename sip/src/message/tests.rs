@@ -427,7 +427,8 @@ proptest! {
     }
 }
 
-/// An extra for machines that have the shared corpus: every message of it is read, keeps its octets and has its facts.
+/// An extra for machines that have the shared corpus: every message of it is read, keeps its octets and has
+/// its facts.
 #[test]
 fn the_shared_corpus_is_read() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpus");

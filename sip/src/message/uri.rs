@@ -7,8 +7,8 @@ use super::scan;
 
 /// A URI taken apart, every part as written (RFC 3261 19.1, RFC 3966).
 ///
-/// For `sip:` and `sips:` it has user, host, port, parameters and headers; for `tel:` the number is the user and
-/// there is no host; of other schemes only [`Uri::scheme`] and [`Uri::as_str`] mean something.
+/// For `sip:` and `sips:` it has user, host, port, parameters and headers; for `tel:` the number is the
+/// user and there is no host; of other schemes only [`Uri::scheme`] and [`Uri::as_str`] mean something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Uri<'a> {
     text: &'a str,
@@ -88,7 +88,8 @@ impl<'a> Uri<'a> {
         self.text
     }
 
-    /// The scheme as written, such as `sip`. Compare without regard to case, or with [`Uri::is_sip`] and [`Uri::is_tel`].
+    /// The scheme as written, such as `sip`. Compare without regard to case, or with [`Uri::is_sip`] and
+    /// [`Uri::is_tel`].
     pub fn scheme(&self) -> &'a str {
         self.scheme
     }
@@ -159,9 +160,9 @@ impl<'a> Uri<'a> {
         })
     }
 
-    /// Whether both name the same resource by the rules of RFC 3261 19.1.4: scheme and host case blind, user case
-    /// sensitive, escapes undone, `user`, `ttl`, `method`, `maddr` and `transport` must be in both or neither.
-    /// URI headers are compared as a set. Other schemes are compared as text.
+    /// Whether both name the same resource by the rules of RFC 3261 19.1.4: scheme and host case blind,
+    /// user case sensitive, escapes undone, `user`, `ttl`, `method`, `maddr` and `transport` must be in
+    /// both or neither. URI headers are compared as a set. Other schemes are compared as text.
     pub fn is_equivalent(&self, other: &Uri<'_>) -> bool {
         if !self.scheme.eq_ignore_ascii_case(other.scheme) {
             return false;

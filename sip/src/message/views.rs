@@ -83,8 +83,8 @@ impl Message {
             .transpose()
     }
 
-    /// Every address of an address header (`Route`, `Record-Route`, `P-Asserted-Identity`, `Diversion`, `Path`,
-    /// `History-Info`, `Remote-Party-ID` …), lists taken apart, in order.
+    /// Every address of an address header (`Route`, `Record-Route`, `P-Asserted-Identity`, `Diversion`,
+    /// `Path`, `History-Info`, `Remote-Party-ID` …), lists taken apart, in order.
     pub fn addresses(
         &self,
         header: Header,
@@ -123,8 +123,8 @@ impl Message {
         self.seconds(Header::Expires)
     }
 
-    /// A header whose value is `delta-seconds`, possibly with parameters or a comment behind: `Expires`, `Min-Expires`,
-    /// `Retry-After`, `Min-SE`, `Session-Expires`.
+    /// A header whose value is `delta-seconds`, possibly with parameters or a comment behind: `Expires`,
+    /// `Min-Expires`, `Retry-After`, `Min-SE`, `Session-Expires`.
     ///
     /// # Errors
     /// Malformed.
@@ -208,7 +208,8 @@ impl Message {
             .transpose()
     }
 
-    /// A header that is one value with parameters, such as `Session-Expires`, `Replaces`, `Content-Disposition`.
+    /// A header that is one value with parameters, such as `Session-Expires`, `Replaces`,
+    /// `Content-Disposition`.
     ///
     /// # Errors
     /// Malformed.
@@ -216,8 +217,8 @@ impl Message {
         self.first_raw(header).map(|octets| ParamValue::parse(header, octets)).transpose()
     }
 
-    /// Every element of a list header (`Allow`, `Supported`, `Require`, `Reason`, `Call-Info` …) over all its lines.
-    /// Commas inside quotes and angle brackets do not separate.
+    /// Every element of a list header (`Allow`, `Supported`, `Require`, `Reason`, `Call-Info` …) over all
+    /// its lines. Commas inside quotes and angle brackets do not separate.
     pub fn list<'a>(&'a self, header: Header) -> impl Iterator<Item = HeaderValue<'a>> + Clone + use<'a> {
         self.elements(header).map(HeaderValue)
     }

@@ -1,8 +1,8 @@
 //! The only IO in this crate: UDP and TCP sockets on tokio, moving whole messages and nothing else.
 //!
 //! [`Net::bind`] opens the sockets; what arrives comes out of one bounded channel, ready for
-//! [`crate::Endpoint::handle_received`]; what [`crate::Endpoint::poll_transmit`] gives goes into [`Net::send`], which
-//! never waits.
+//! [`crate::Endpoint::handle_received`]; what [`crate::Endpoint::poll_transmit`] gives goes into
+//! [`Net::send`], which never waits.
 
 mod tcp;
 mod udp;
@@ -32,7 +32,8 @@ pub struct NetConfig {
     pub udp: Vec<SocketAddr>,
     /// TCP addresses to listen on; port 0 lets the system choose.
     pub tcp: Vec<SocketAddr>,
-    /// Differentiated services code point, 0 to 63, for everything sent. Default 24 (CS3), as IOS marks signalling.
+    /// Differentiated services code point, 0 to 63, for everything sent. Default 24 (CS3), as IOS marks
+    /// signalling.
     pub dscp: u8,
     /// TCP connections at a time; further ones are closed at once. Default 1,024.
     pub max_connections: usize,
@@ -40,12 +41,13 @@ pub struct NetConfig {
     pub max_connections_per_source: usize,
     /// Messages waiting to be written to one connection; one more fails and closes it. Default 256.
     pub connection_queue: usize,
-    /// Received messages waiting to be handled: beyond, datagrams are dropped and streams are read no further. Default 4,096.
+    /// Received messages waiting to be handled: beyond, datagrams are dropped and streams are read no
+    /// further. Default 4,096.
     pub receive_queue: usize,
     /// A connection without traffic is closed after this. Default 15 minutes.
     pub idle: Duration,
-    /// A connection with part of a message is closed after this; also the time for connecting and for writing.
-    /// Default 20 s.
+    /// A connection with part of a message is closed after this; also the time for connecting and for
+    /// writing. Default 20 s.
     pub stall: Duration,
     /// Bounds on messages from streams.
     pub limits: Limits,
@@ -169,8 +171,9 @@ impl Net {
 
     /// Sends one message without waiting. What cannot be sent comes back as [`NetEvent::SendFailed`].
     ///
-    /// A datagram leaves by the socket bound to `flow.local`, or else by the first of the same address family. On TCP
-    /// `flow.connection` names the connection; with `None` an open connection to `flow.remote` is used, or one is opened.
+    /// A datagram leaves by the socket bound to `flow.local`, or else by the first of the same address
+    /// family. On TCP `flow.connection` names the connection; with `None` an open connection to
+    /// `flow.remote` is used, or one is opened.
     pub fn send(&self, transmit: Transmit) {
         match transmit.flow.transport {
             Transport::Udp => self.shared.send_datagram(transmit),
@@ -223,8 +226,8 @@ impl Drop for Net {
     }
 }
 
-/// The address this machine would use towards `remote`: for Via, Contact and SDP where sockets are bound to all addresses.
-/// Nothing is sent.
+/// The address this machine would use towards `remote`: for Via, Contact and SDP where sockets are bound to
+/// all addresses. Nothing is sent.
 ///
 /// # Errors
 /// No route.
@@ -258,7 +261,8 @@ impl Shared {
             .find(|(address, _)| *address == flow.local)
             .or_else(|| self.udp.iter().find(|(address, _)| address.is_ipv4() == flow.remote.is_ipv4()));
         let Some((_, socket)) = socket else { return self.failed(flow) };
-        // Straight to the system: tokio's `try_send_to` says WouldBlock until its driver has seen the socket once.
+        // Straight to the system: tokio's `try_send_to` says WouldBlock until its driver has seen the
+        // socket once.
         match socket2::SockRef::from(&**socket).send_to(&payload, &flow.remote.into()) {
             Ok(_) => {}
             // A full socket buffer loses the datagram as a network would; retransmission covers both.

@@ -88,8 +88,9 @@ pub(super) fn send(shared: &Arc<Shared>, transmit: Transmit) {
 
 /// Where a response goes whose connection is gone.
 fn new_way(flow: &Flow, payload: &Bytes) -> Option<Flow> {
-    //= RFC 3261 18.2.2: "If that connection is no longer open, the server SHOULD open a connection to the IP address in the "received" parameter, if
-    //= present, using the port in the "sent-by" value, or the default port for that transport, if no port is specified."
+    //= RFC 3261 18.2.2: "If that connection is no longer open, the server SHOULD open a connection to the
+    //= IP address in the "received" parameter, if present, using the port in the "sent-by" value, or the
+    //= default port for that transport, if no port is specified."
     let response = Message::parse(payload.clone()).ok().filter(|message| !message.is_request())?;
     let port = response.top_via().ok()?.port.unwrap_or(flow.transport.default_port());
     Some(Flow { remote: SocketAddr::new(flow.remote.ip(), port), connection: None, ..flow.clone() })
@@ -226,7 +227,7 @@ async fn write(
                 Some(message) => message,
                 None => return,
             },
-            //= RFC 5626 4.4.1: "the server responds with a single CRLF"
+            // RFC 5626 4.4.1: the pong.
             Some(()) = pong.recv() => Bytes::from_static(b"\r\n"),
         };
         match timeout(shared.config.stall, writer.write_all(&octets)).await {

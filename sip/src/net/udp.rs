@@ -28,7 +28,8 @@ pub(super) async fn receive(shared: Arc<Shared>, local: SocketAddr, socket: Arc<
         let (len, remote) = match socket.recv_from(&mut buffer).await {
             Ok(received) => received,
             Err(error) => {
-                // Errors of earlier sends (ICMP) surface here; a broken socket must not turn this into a busy loop.
+                // Errors of earlier sends (ICMP) surface here; a broken socket must not turn this into a
+                // busy loop.
                 tracing::debug!(%local, %error, "receiving");
                 tokio::time::sleep(Duration::from_millis(1)).await;
                 continue;

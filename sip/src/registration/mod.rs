@@ -1,7 +1,8 @@
 //! Registering an address and keeping it registered (RFC 3261 10.2, RFC 3608).
 //!
-//! A [`Registration`] is one binding that is to exist for good: it registers, refreshes in time and spread out, answers digest challenges and 423, and
-//! backs off when it is refused. Like [`crate::subscriber::Subscriber`] it sends nothing itself.
+//! A [`Registration`] is one binding that is to exist for good: it registers, refreshes in time and spread
+//! out, answers digest challenges and 423, and backs off when it is refused. Like
+//! [`crate::subscriber::Subscriber`] it sends nothing itself.
 //!
 //! ```
 //! use std::time::Instant;
@@ -85,8 +86,8 @@ pub enum RegistrationState {
 /// What the registration wants.
 #[derive(Clone, Debug)]
 pub enum Output {
-    /// To be sent with [`crate::Endpoint::request`]; the outcome goes to [`Registration::handle_response`] or [`Registration::handle_failure`]. There is never
-    /// more than one under way.
+    /// To be sent with [`crate::Endpoint::request`]; the outcome goes to [`Registration::handle_response`]
+    /// or [`Registration::handle_failure`]. There is never more than one under way.
     Send(RequestBuilder),
     /// The state has changed.
     State(RegistrationState),
@@ -121,7 +122,8 @@ impl Registration {
     /// A registration that is not started yet. `seed` makes Call-ID, tag and spread.
     pub fn new(config: RegistrationConfig, seed: [u8; 32]) -> Registration {
         let mut rng = StdRng::from_seed(seed);
-        //= RFC 3261 10.2.4: "A UA SHOULD use the same Call-ID for all registrations during a single boot cycle."
+        //= RFC 3261 10.2.4: "A UA SHOULD use the same Call-ID for all registrations during a single boot
+        //= cycle."
         let call_id = format!("{:016x}{:016x}", rng.next_u64(), rng.next_u64());
         let tag = format!("{:016x}", rng.next_u64());
         Registration {
@@ -171,7 +173,8 @@ impl Registration {
         self.state
     }
 
-    /// Takes a response to the REGISTER under way. Provisional ones, and those to earlier REGISTERs, are passed over.
+    /// Takes a response to the REGISTER under way. Provisional ones, and those to earlier REGISTERs, are
+    /// passed over.
     pub fn handle_response(&mut self, now: Instant, response: &Message) {
         let Some(status) = response.status().filter(|status| status.is_final()) else { return };
         let ours = response.call_id() == Ok(self.call_id.as_str())
@@ -184,7 +187,8 @@ impl Registration {
             return;
         }
         if self.state == RegistrationState::Unregistering {
-            // The answer to a refresh that was under way when we were stopped: now the binding goes. The answer to the last REGISTER: done.
+            // The answer to a refresh that was under way when we were stopped: now the binding goes. The
+            // answer to the last REGISTER: done.
             return if self.taking_back { self.set_state(RegistrationState::Idle) } else { self.send(0) };
         }
         match status {

@@ -98,8 +98,9 @@ pub fn offer(local: &Local) -> Sdp {
 
 /// Our answer to `offer`, and what is then agreed on.
 ///
-/// Each offered `m=` line is answered in its place: with our first unused medium of the same kind and protocol that has a format in common, else with
-/// port 0. The answer has no format, medium or direction that was not offered, and uses the offer's payload types.
+/// Each offered `m=` line is answered in its place: with our first unused medium of the same kind and
+/// protocol that has a format in common, else with port 0. The answer has no format, medium or direction
+/// that was not offered, and uses the offer's payload types.
 ///
 /// # Errors
 /// [`OfferAnswerError::NothingInCommon`] when every line would be refused, though some were open.
@@ -161,8 +162,8 @@ pub fn answer(offer: &Sdp, local: &Local) -> Result<(Sdp, Vec<Agreed>), OfferAns
 
 /// Where an exchange stands, and the version in `o=`.
 ///
-/// One per dialog. It makes our descriptions with a version that grows exactly when something else in them changed
-/// (RFC 3264 8), and keeps the two sides from offering at once.
+/// One per dialog. It makes our descriptions with a version that grows exactly when something else in them
+/// changed (RFC 3264 8), and keeps the two sides from offering at once.
 #[derive(Clone, Debug)]
 pub struct OfferAnswer {
     session_id: u64,
@@ -212,7 +213,8 @@ impl OfferAnswer {
     /// Answers the offer that came.
     ///
     /// # Errors
-    /// [`OfferAnswerError::NoOffer`]; [`OfferAnswerError::NothingInCommon`], and the exchange is over: what was agreed on before still holds.
+    /// [`OfferAnswerError::NoOffer`]; [`OfferAnswerError::NothingInCommon`], and the exchange is over: what
+    /// was agreed on before still holds.
     pub fn make_answer(&mut self, local: &Local) -> Result<(Sdp, Vec<Agreed>), OfferAnswerError> {
         let State::Received(offer) = &self.state else { return Err(OfferAnswerError::NoOffer) };
         let made = answer(offer, local);
@@ -228,7 +230,8 @@ impl OfferAnswer {
     pub fn handle_answer(&mut self, answer: &Sdp) -> Result<Vec<Agreed>, OfferAnswerError> {
         let State::Offered(open) = &self.state else { return Err(OfferAnswerError::NoOffer) };
         let (offer, local) = open.as_ref();
-        //= RFC 3264 6: "The answer to an offered session description MUST contain exactly the same number of "m=" lines as the offer."
+        //= RFC 3264 6: "The answer to an offered session description MUST contain exactly the same number
+        //= of "m=" lines as the offer."
         let (expected, found) = (offer.media.len(), answer.media.len());
         if expected != found {
             return Err(OfferAnswerError::MediaCount { expected, found });
@@ -245,7 +248,8 @@ impl OfferAnswer {
                 });
             }
             let Some(remote) = answer.destination(answered) else { continue };
-            // In the answerer's order, each with the answerer's number to send and ours to receive (RFC 3264 6.1).
+            // In the answerer's order, each with the answerer's number to send and ours to receive (RFC
+            // 3264 6.1).
             let pairs: Vec<(Format, Option<u8>)> = answered
                 .formats()
                 .into_iter()
@@ -295,8 +299,9 @@ impl OfferAnswer {
         if let Some(last) = &self.last
             && *last != sdp
         {
-            //= RFC 3264 8: "When issuing an offer that modifies the session, the "o=" line of the new SDP MUST be identical to that in the
-            //= previous SDP, except that the version in the origin field MUST increment by one from the previous SDP."
+            //= RFC 3264 8: "When issuing an offer that modifies the session, the "o=" line of the new SDP
+            //= MUST be identical to that in the previous SDP, except that the version in the origin field
+            //= MUST increment by one from the previous SDP."
             self.version += 1;
             origin.version = self.version.to_string();
             sdp.set_origin(&origin);

@@ -90,7 +90,8 @@ pub struct Format {
     pub parameters: Option<String>,
 }
 
-/// Payload types with a fixed meaning (RFC 3551 table 4 and 5), and 19, on which old gateways send comfort noise.
+/// Payload types with a fixed meaning (RFC 3551 table 4 and 5), and 19, on which old gateways send comfort
+/// noise.
 const STATIC: &[(u8, &str, u32)] = &[
     (0, "PCMU", 8000),
     (2, "G726-32", 8000),
@@ -136,7 +137,8 @@ impl Format {
         self.encoding.eq_ignore_ascii_case("telephone-event")
     }
 
-    /// Whether both name the same coding: encoding name (case blind), clock rate and channels. Parameters and numbers are not compared.
+    /// Whether both name the same coding: encoding name (case blind), clock rate and channels. Parameters
+    /// and numbers are not compared.
     pub fn is_same_coding(&self, other: &Format) -> bool {
         self.encoding.eq_ignore_ascii_case(&other.encoding)
             && self.clock_rate == other.clock_rate
@@ -207,8 +209,8 @@ impl Media {
         })
     }
 
-    /// The formats in order of preference, with their `rtpmap` and `fmtp`. Dynamic payload types without `rtpmap` are left out: nobody knows
-    /// what they are.
+    /// The formats in order of preference, with their `rtpmap` and `fmtp`. Dynamic payload types without
+    /// `rtpmap` are left out: nobody knows what they are.
     pub fn formats(&self) -> Vec<Format> {
         self.format_tokens.iter().filter_map(|token| self.format(token)).collect()
     }
@@ -228,7 +230,8 @@ impl Media {
         self.lines.push(Line::new('a', text));
     }
 
-    /// Writes a direction in place of any that is there. `sendrecv` is written too: some peers want to read it.
+    /// Writes a direction in place of any that is there. `sendrecv` is written too: some peers want to read
+    /// it.
     pub fn set_direction(&mut self, direction: Direction) {
         let known = ["sendrecv", "sendonly", "recvonly", "inactive"];
         self.lines.retain(|line| line.kind != 'a' || !known.contains(&line.value.trim()));

@@ -1,7 +1,8 @@
 //! SDP (RFC 8866) and offer/answer (RFC 3264).
 //!
-//! A [`Sdp`] is its lines, in order, with typed views and edits on top: what is not understood is kept and printed again where
-//! it stood. Line order is read leniently, because gateways put attributes before `t=` and `c=` behind `a=`.
+//! A [`Sdp`] is its lines, in order, with typed views and edits on top: what is not understood is kept and
+//! printed again where it stood. Line order is read leniently, because gateways put attributes before `t=`
+//! and `c=` behind `a=`.
 //!
 //! ```
 //! use sip::sdp::{Direction, Sdp};
@@ -128,8 +129,8 @@ impl Connection {
 }
 
 impl Sdp {
-    /// Reads a description. Line ends may be CRLF or LF, the last may be missing, and empty lines are passed over. Octets that are no UTF-8
-    /// are replaced.
+    /// Reads a description. Line ends may be CRLF or LF, the last may be missing, and empty lines are
+    /// passed over. Octets that are no UTF-8 are replaced.
     ///
     /// # Errors
     /// [`SdpError`].
@@ -216,8 +217,9 @@ impl Sdp {
         (media.port != 0).then_some((connection.host, media.port))
     }
 
-    /// The direction that counts for `media`, from the describing side's view: its own, else the session's, else `sendrecv`. A
-    /// connection address of 0.0.0.0 takes the describing side's receiving away (RFC 3264 8.4).
+    /// The direction that counts for `media`, from the describing side's view: its own, else the session's,
+    /// else `sendrecv`. A connection address of 0.0.0.0 takes the describing side's receiving away (RFC
+    /// 3264 8.4).
     pub fn direction(&self, media: &Media) -> Direction {
         let written =
             Direction::of(&media.lines).or_else(|| Direction::of(&self.session)).unwrap_or_default();
@@ -227,8 +229,8 @@ impl Sdp {
         }
     }
 
-    /// Whether this describes the same session as `before` with nothing changed: same `o=` line (RFC 3264 8). Some peers change the
-    /// description and leave the version; compare the whole where that matters.
+    /// Whether this describes the same session as `before` with nothing changed: same `o=` line (RFC 3264
+    /// 8). Some peers change the description and leave the version; compare the whole where that matters.
     pub fn is_unchanged(&self, before: &Sdp) -> bool {
         match (self.origin(), before.origin()) {
             (Some(now), Some(before)) => now == before,
@@ -247,7 +249,8 @@ impl fmt::Display for Sdp {
 }
 
 impl Origin {
-    /// Reads an `o=` value: six words; more in front than the RFC allows (a user name with blanks) count to the user name.
+    /// Reads an `o=` value: six words; more in front than the RFC allows (a user name with blanks) count to
+    /// the user name.
     pub fn parse(value: &str) -> Option<Origin> {
         let words: Vec<&str> = value.split_ascii_whitespace().collect();
         let [user @ .., session_id, version, network, address_type, address] = words.as_slice() else {

@@ -280,7 +280,8 @@ proptest! {
     }
 }
 
-/// An extra for machines that have the shared corpus: every complete SDP body of the trunk's flows is read and printed again.
+/// An extra for machines that have the shared corpus: every complete SDP body of the trunk's flows is read
+/// and printed again.
 #[test]
 fn the_shared_corpus_is_read() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpus/cucm-trunk");

@@ -8,10 +8,11 @@ use crate::message::{Header, Limits};
 
 /// Cuts what a TCP or TLS connection delivers into whole messages by Content-Length.
 ///
-/// A message without Content-Length is taken to have no body: RFC 3261 18.3 demands the header on streams, and
-/// waiting for more would stall the connection. A message whose Content-Length cannot be used (no number, two that differ,
-/// beyond the limits) is handed out without body, so that it can be answered 400 or 413, and then the stream ends with
-/// [`FramingError`]: where the next message starts is not known any more.
+/// A message without Content-Length is taken to have no body: RFC 3261 18.3 demands the header on streams,
+/// and waiting for more would stall the connection. A message whose Content-Length cannot be used (no
+/// number, two that differ, beyond the limits) is handed out without body, so that it can be answered 400
+/// or 413, and then the stream ends with [`FramingError`]: where the next message starts is not known any
+/// more.
 ///
 /// ```
 /// let mut framer = sip::stream::StreamFramer::new(&sip::Limits::default());

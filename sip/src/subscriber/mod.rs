@@ -1,8 +1,9 @@
 //! Subscribing to an event package and keeping the subscription (RFC 6665 4.1).
 //!
-//! A [`Subscriber`] is one subscription that is to exist for good: it subscribes, refreshes in time, answers digest challenges and 423, begins
-//! anew when the notifier ends it or loses it, and backs off when it is refused. It sends nothing itself: the user gives its requests to
-//! [`crate::Endpoint::request`] and hands back responses, failures and NOTIFYs.
+//! A [`Subscriber`] is one subscription that is to exist for good: it subscribes, refreshes in time,
+//! answers digest challenges and 423, begins anew when the notifier ends it or loses it, and backs off when
+//! it is refused. It sends nothing itself: the user gives its requests to [`crate::Endpoint::request`] and
+//! hands back responses, failures and NOTIFYs.
 //!
 //! ```
 //! use std::time::Instant;
@@ -56,8 +57,8 @@ pub struct SubscriberConfig {
     pub retry: Duration,
     /// Longest wait after a failure. Default 30 min.
     pub retry_max: Duration,
-    /// Whether a subscription without NOTIFY within [`SubscriberConfig::notify_wait`] has failed, as RFC 6665 4.1.2.4 demands. Off by default:
-    /// real voice mails send none until something changes.
+    /// Whether a subscription without NOTIFY within [`SubscriberConfig::notify_wait`] has failed, as RFC
+    /// 6665 4.1.2.4 demands. Off by default: real voice mails send none until something changes.
     pub require_notify: bool,
     /// Timer N, 64*T1. Default 32 s.
     pub notify_wait: Duration,
@@ -203,12 +204,14 @@ impl Subscriber {
             401 | 407 if self.answer_challenge(response) => {}
             423 if self.accept_interval(response) => {}
             _ if self.state == SubscriberState::Unsubscribing => self.end(SubscriberState::Idle),
-            //= RFC 6665 4.1.2.2: "If a SUBSCRIBE request to refresh a subscription receives a 404, 405, 410, 416, 480-485, 489, 501, or 604
-            //= response, the subscriber MUST consider the subscription terminated."
+            //= RFC 6665 4.1.2.2: "If a SUBSCRIBE request to refresh a subscription receives a 404, 405,
+            //= 410, 416, 480-485, 489, 501, or 604 response, the subscriber MUST consider the subscription
+            //= terminated."
             481 if self.dialog.is_some() => self.subscribe_anew(now),
             404 | 405 | 410 | 416 | 480..=485 | 489 | 501 | 604 => self.failed(now, retry_after(response)),
-            //= RFC 6665 4.1.2.2: "If a SUBSCRIBE request to refresh a subscription fails with any error code other than those listed above, the
-            //= original subscription is still considered valid for the duration of the most recently known "Expires" value"
+            //= RFC 6665 4.1.2.2: "If a SUBSCRIBE request to refresh a subscription fails with any error
+            //= code other than those listed above, the original subscription is still considered valid for
+            //= the duration of the most recently known "Expires" value"
             _ => self.try_again_later(now, retry_after(response)),
         }
     }
@@ -244,7 +247,8 @@ impl Subscriber {
         }
         let checked = match &mut self.dialog {
             Some(dialog) => dialog.handle_request(notify),
-            //= RFC 6665 4.4.1: "Dialogs usages are created upon completion of a NOTIFY transaction for a new subscription"
+            //= RFC 6665 4.4.1: "Dialogs usages are created upon completion of a NOTIFY transaction for a
+            //= new subscription"
             None => Dialog::from_request(notify, &self.tag).and_then(|mut dialog| {
                 dialog.confirm(None)?;
                 dialog.set_local_cseq(self.cseq);
@@ -369,7 +373,8 @@ impl Subscriber {
             // A malformed Contact leaves the target as it was.
             let _ = dialog.handle_response(response);
         }
-        //= RFC 6665 4.1.2.1: "The period of time in the response MAY be shorter but MUST NOT be longer than specified in the request."
+        //= RFC 6665 4.1.2.1: "The period of time in the response MAY be shorter but MUST NOT be longer than
+        //= specified in the request."
         let granted = response.expires().ok().flatten().unwrap_or(self.expires).min(self.expires).max(1);
         self.keep(now, granted);
         if self.state == SubscriberState::Subscribing {
@@ -377,7 +382,8 @@ impl Subscriber {
         }
     }
 
-    /// The subscription lasts `seconds` from now; it is refreshed a tenth of that, and at least 32 s where there is time, before.
+    /// The subscription lasts `seconds` from now; it is refreshed a tenth of that, and at least 32 s where
+    /// there is time, before.
     fn keep(&mut self, now: Instant, seconds: u32) {
         let lasting = Duration::from_secs(u64::from(seconds));
         let margin = (lasting / 10).max(Duration::from_secs(32)).min(lasting / 2);
@@ -415,7 +421,8 @@ impl Subscriber {
         if is("deactivated") || is("timeout") {
             self.subscribe_anew(now);
         } else if is("rejected") || is("noresource") || is("invariant") {
-            // "should not be tried again" there; a gateway's subscription is configured, so it is tried seldom.
+            // "should not be tried again" there; a gateway's subscription is configured, so it is tried
+            // seldom.
             self.wait(now, self.config.retry_max);
         } else {
             // "probation", "giveup", none, and what comes later.
