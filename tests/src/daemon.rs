@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::{Finished, Lines, Process, finish, free_port, target_dir, workspace_root};
+use crate::{Console, Finished, Lines, Process, finish, free_port, target_dir, workspace_root};
 
 /// How the binaries are built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -168,6 +168,13 @@ impl Tipringd {
     #[track_caller]
     pub fn lines(&self) -> Lines {
         Lines::connect(&self.state_dir().join("lines.sock"))
+    }
+
+    /// A console session that stays.
+    #[must_use]
+    #[track_caller]
+    pub fn console(&self) -> Console {
+        Console::connect(&self.state_dir().join("console.sock"))
     }
 
     /// Runs `tipring` with these arguments on this daemon's console.

@@ -38,10 +38,19 @@ impl Events {
     /// When there is none within `limit`.
     #[track_caller]
     pub fn wait(&mut self, pattern: &Value, limit: Duration) -> Value {
-        match self.find(pattern, limit) {
+        self.wait_for(&pattern.to_string(), |event| matches(event, pattern), limit)
+    }
+
+    /// The first event since the last mark or wait that is as `wanted`; `what` names it.
+    ///
+    /// # Panics
+    /// When there is none within `limit`.
+    #[track_caller]
+    pub fn wait_for(&mut self, what: &str, wanted: impl Fn(&Value) -> bool, limit: Duration) -> Value {
+        match self.find(wanted, limit) {
             Some(event) => event,
             None => panic!(
-                "{}: no event {pattern} within {limit:?}; saw since the last one {:#?}",
+                "{}: no event {what} within {limit:?}; saw since the last one {:#?}",
                 self.name,
                 self.seen.get(self.mark..).unwrap_or_default()
             ),
@@ -54,7 +63,7 @@ impl Events {
     /// When one does.
     #[track_caller]
     pub fn absent(&mut self, pattern: &Value, time: Duration) {
-        if let Some(event) = self.find(pattern, time) {
+        if let Some(event) = self.find(|event| matches(event, pattern), time) {
             panic!("{}: unexpected {event}", self.name);
         }
     }
@@ -66,13 +75,13 @@ impl Events {
         self.seen.iter().filter(|event| matches(event, pattern)).cloned().collect()
     }
 
-    fn find(&mut self, pattern: &Value, limit: Duration) -> Option<Value> {
+    fn find(&mut self, wanted: impl Fn(&Value) -> bool, limit: Duration) -> Option<Value> {
         let end = Instant::now() + limit;
         let mut at = self.mark;
         loop {
             while let Some(event) = self.seen.get(at) {
                 at += 1;
-                if matches(event, pattern) {
+                if wanted(event) {
                     self.mark = at;
                     return Some(event.clone());
                 }

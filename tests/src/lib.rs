@@ -21,6 +21,7 @@
 #![allow(clippy::panic, clippy::unwrap_used, reason = "test support: a failed expectation is a failed test")]
 
 mod blast;
+mod console;
 mod daemon;
 mod events;
 mod lines;
@@ -34,6 +35,7 @@ mod tone;
 mod tshark;
 
 pub use blast::{Blast, BlastReport};
+pub use console::Console;
 pub use daemon::{Profile, Run, Tipringd};
 pub use events::Events;
 pub use lines::{Lines, Listening};

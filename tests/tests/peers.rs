@@ -6,8 +6,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use system_tests::{
-    Measured, Pbx, Side, Sipp, Transport, build_peers, finish, free_port, json, target_dir, tone_measure,
-    tshark_complaints, tshark_fields, workspace_root,
+    Measured, Pbx, Side, Sipp, Transport, Value, build_peers, finish, free_port, json, target_dir,
+    tone_measure, tshark_complaints, tshark_fields, workspace_root,
 };
 
 fn make_check(folder: &str) {
@@ -62,14 +62,17 @@ fn two_pbxs_light_a_lamp_and_tshark_reads_the_trunk() {
 fn tshark_complains_of_a_malformed_facility() {
     let dir = tempfile::tempdir().unwrap();
     let pcap = dir.path().join("trunk.pcap");
-    let mut network = Pbx::listen(Side::Network, &["-p", pcap.to_str().unwrap()]);
+    let mut network = Pbx::listen(Side::Network, &["-f", "-p", pcap.to_str().unwrap()]);
     let mut user = Pbx::connect(([127, 0, 0, 1], network.port()).into(), Side::User, &[]);
     network.wait_up();
     user.wait_up();
     // SETUP, call reference 5, facility whose invoke is longer than the element
     user.send("raw 0001000008020005051c049fa1201f");
-    network.send("status");
-    network.wait(&json!({"ev": "status"}));
+    let arrived = |event: &Value| {
+        event.get("dir") == Some(&json!("rx"))
+            && event.get("hex").and_then(Value::as_str).is_some_and(|hex| hex.ends_with("1c049fa1201f"))
+    };
+    network.events().wait_for("the frame", arrived, Duration::from_secs(5));
     drop((network, user));
     assert!(!tshark_complaints(&pcap).is_empty());
 }

@@ -22,7 +22,7 @@ pub(crate) fn ci() -> Outcome {
 
 /// Everything but the tests: set-up, format, file lengths, lints, documentation, dependencies.
 pub(crate) fn lint() -> Outcome {
-    let checks: [(&str, Check); 6] = [
+    let checks: [(&str, Check); 7] = [
         ("set-up", || setup(Scope::Everything, false)),
         ("format", || run(cargo().args(["fmt", "--all", "--check"]))),
         ("file lengths", file_lengths),
@@ -34,6 +34,7 @@ pub(crate) fn lint() -> Outcome {
             doc.args(["doc", "--workspace", "--no-deps", "--locked"]);
             run(doc.env("RUSTDOCFLAGS", "-D warnings"))
         }),
+        ("command reference", || crate::manual::manual(true)),
         ("dependencies", deny),
     ];
     let mut failed = Vec::new();

@@ -9,6 +9,7 @@ mod ci;
 mod demo;
 mod features;
 mod libtest;
+mod manual;
 mod setup;
 mod shell;
 mod test;
@@ -52,6 +53,12 @@ enum Command {
         #[arg(value_enum)]
         name: bench::Name,
     },
+    /// Writes the command reference docs/commands from the grammar
+    Manual {
+        /// Only look: fail when docs/commands is not current
+        #[arg(long)]
+        check: bool,
+    },
     /// Runs `tipringd demo --json` and checks every step
     DemoCheck,
 }
@@ -64,6 +71,7 @@ fn main() -> ExitCode {
         Command::Ci => ci::ci(),
         Command::Features { check } => features::readme(check),
         Command::Bench { name } => bench::bench(name),
+        Command::Manual { check } => manual::manual(check),
         Command::DemoCheck => demo::check(),
     };
     match done {

@@ -1,0 +1,53 @@
+//! `cargo xtask manual`: the command reference in docs/commands, written from the grammar.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::shell::{Outcome, cargo, root, run};
+
+/// Writes docs/commands, or with `check` fails when it is not what the grammar gives.
+pub(crate) fn manual(check: bool) -> Outcome {
+    let docs = root().join("docs/commands");
+    let fresh = system_tests::target_dir().join("manual");
+    // chapters of commands that are gone must not stay
+    match std::fs::remove_dir_all(&fresh) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+            return Err(format!("{}: {e}", fresh.display()));
+        }
+        _ => {}
+    }
+    run(cargo().args(["run", "--quiet", "--package", "cli", "--example", "manual", "--"]).arg(&fresh))?;
+    let new = chapters(&fresh)?;
+    let old = if docs.is_dir() { chapters(&docs)? } else { BTreeMap::new() };
+    if new == old {
+        return Ok(());
+    }
+    if check {
+        let stale = |name: &&String| new.get(*name) != old.get(*name);
+        let mut names: Vec<&String> = new.keys().chain(old.keys()).filter(stale).collect();
+        names.sort();
+        names.dedup();
+        return Err(format!("docs/commands is not current ({names:?}); type\n\n    cargo xtask manual\n"));
+    }
+    std::fs::create_dir_all(&docs).map_err(|e| format!("{}: {e}", docs.display()))?;
+    for name in old.keys().filter(|name| !new.contains_key(*name)) {
+        std::fs::remove_file(docs.join(name)).map_err(|e| format!("docs/commands/{name}: {e}"))?;
+    }
+    for (name, text) in &new {
+        std::fs::write(docs.join(name), text).map_err(|e| format!("docs/commands/{name}: {e}"))?;
+    }
+    Ok(())
+}
+
+/// The Markdown files of a directory by name.
+fn chapters(dir: &Path) -> Outcome<BTreeMap<String, String>> {
+    let problem = |e: std::io::Error| format!("{}: {e}", dir.display());
+    let mut found = BTreeMap::new();
+    for entry in std::fs::read_dir(dir).map_err(problem)? {
+        let path = entry.map_err(problem)?.path();
+        if let Some(name) = path.file_name().and_then(|n| n.to_str()).filter(|name| name.ends_with(".md")) {
+            found.insert(name.to_owned(), std::fs::read_to_string(&path).map_err(problem)?);
+        }
+    }
+    Ok(found)
+}
