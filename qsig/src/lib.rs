@@ -26,8 +26,7 @@
 //! | [`Span`] | | all of it on one D channel: message waiting, basic calls, RESTART |
 //!
 //! Incoming calls are only offered if [`SpanConfig::accept_calls`] is set. Not here: sending in segments, NFAS, hold, active
-//! transfer and rerouteing, path replacement, call completion (refused as their interpretation APDU says), tones on
-//! DISCONNECT of our own, and what tells the North American switch types apart.
+//! transfer and rerouteing, path replacement, call completion (refused as their interpretation APDU says), and what tells the North American switch types apart.
 //!
 //! # Example: a lamp is lit
 //!

@@ -603,6 +603,7 @@ fn channel_of_an_outgoing_call_may_be_changed_only_if_negotiable() {
     let (mut bench, _) = calling();
     bench.say_hex("0802800102 1803a98387");
     assert_eq!(bench.said(), [(DISCONNECT, Some(6))]);
+    assert_eq!(bench.call_events(), [CallEvent::Disconnected { cause: Cause::private(6), tones: false }]);
     let mut bench = Bench::new(SpanConfig { negotiate_bchan: true, ..config(Side::Network) });
     let id = bench.span.start_call(bench.now, &CallRequest::new("4711")).unwrap();
     bench.pump();
@@ -792,6 +793,39 @@ fn a_setup_in_segments_is_one_setup() {
         bench.say(&[8, 2, 0, value, 0x60, 0, 1, 0x81]);
     }
     assert_eq!((bench.events(), bench.said(), bench.span.active_calls()), (vec![], vec![], 0));
+}
+
+#[test]
+fn a_call_is_cleared_with_tones_and_a_busy_name() {
+    let mut pair = Pair::new(config(Side::Network), config(Side::User));
+    let tones = CallDetail {
+        progress: vec![ProgressIndicator { coding: 0, location: 1, description: 8 }],
+        name: Some(Name::Allowed("Beta".into())),
+        ..plain()
+    };
+    let mine = pair.spans[0].start_call(pair.now, &CallRequest::new("1")).unwrap();
+    let [_, events] = pair.run();
+    let theirs = Pair::incoming(&events);
+    pair.spans[1].proceed_call(pair.now, theirs, &plain()).unwrap();
+    pair.spans[1].clear_call_with(pair.now, theirs, Cause::private(17), &tones).unwrap();
+    let [events, _] = pair.run();
+    let heard = CallEvent::Disconnected { cause: Cause::private(17), tones: true };
+    assert_eq!(events.last(), Some(&Event::Call { id: mine, event: heard }));
+    assert_eq!(pair.spans.each_ref().map(Span::channels_in_use), [1, 1]);
+    // The listener hangs up.
+    pair.spans[0].clear_call(pair.now, mine, Cause::private(16)).unwrap();
+    pair.run();
+    assert_eq!(pair.spans.each_ref().map(Span::channels_in_use), [0, 0]);
+
+    let (mut bench, id) = called(true);
+    let long = CallDetail { elements: vec![Element::new(ie::USER_USER, vec![4; 255])], ..plain() };
+    let refused = bench.span.clear_call_with(bench.now, id, Cause::private(17), &long);
+    assert!(matches!(refused, Err(CallError::TooLong { .. })));
+    bench.span.clear_call_with(bench.now, id, Cause::private(17), &tones).unwrap();
+    bench.pump();
+    let heard = bench.heard();
+    assert_eq!((heard[0].kind, heard[0].get(ie::PROGRESS)), (RELEASE_COMPLETE, None));
+    assert_eq!(Name::find(&heard[0]), Some((NameKind::Busy, Name::Allowed("Beta".into()))));
 }
 
 #[test]

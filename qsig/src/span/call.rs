@@ -302,7 +302,7 @@ impl Span {
                     self.call_event(&call, CallEvent::Progress(message.clone()));
                     self.keep_call(key, call);
                 } else {
-                    self.disconnect_call(now, key, call, Cause::private(6));
+                    self.clear_ourselves(now, key, call, 6);
                 }
             }
             (M::CONNECT_ACKNOWLEDGE, S::Active) => {
@@ -342,7 +342,7 @@ impl Span {
     /// SETUP ACKNOWLEDGE, CALL PROCEEDING, ALERTING or CONNECT for a call of ours, in a state that allows it.
     fn call_answered(&mut self, now: Instant, key: Key, mut call: Call, message: &Message) {
         if !self.settle_channel(key, &mut call, message) {
-            return self.disconnect_call(now, key, call, Cause::private(6));
+            return self.clear_ourselves(now, key, call, 6);
         }
         for timer in [Timer::T301, Timer::T303, Timer::T304, Timer::T310] {
             self.timers.stop(key, timer);
@@ -430,7 +430,7 @@ impl Span {
             Some(0) => self.end_call(key, &call, cause),
             Some(state) if call.state == CallState::Active && !matches!(state, 3 | 4 | 7 | 8 | 9 | 10) => {
                 // Incompatible: the peer is clearing, or never got so far.
-                self.disconnect_call(now, key, call, Cause::private(101));
+                self.clear_ourselves(now, key, call, 101);
             }
             _ => self.keep_call(key, call),
         }
@@ -484,14 +484,23 @@ impl Span {
     fn clear_ourselves(&mut self, now: Instant, key: Key, call: Call, cause: u8) {
         let cause = Cause::private(cause);
         self.call_event(&call, CallEvent::Disconnected { cause, tones: false });
-        self.disconnect_call(now, key, call, cause);
+        self.disconnect_call(now, key, call, cause, Vec::new());
     }
 
-    pub(super) fn disconnect_call(&mut self, now: Instant, key: Key, mut call: Call, cause: Cause) {
+    pub(super) fn disconnect_call(
+        &mut self,
+        now: Instant,
+        key: Key,
+        mut call: Call,
+        cause: Cause,
+        elements: Vec<Element>,
+    ) {
         self.timers.stop_all(key);
         call.state = CallState::DisconnectRequest;
         call.cause = cause;
-        self.send(&Message::new(key.reference(), MessageType::DISCONNECT).with(cause.element()));
+        let mut message = Message::new(key.reference(), MessageType::DISCONNECT).with(cause.element());
+        message.elements.extend(elements);
+        self.send(&message);
         self.timers.start(key, Timer::T305, now + self.config.l3.t305);
         self.keep_call(key, call);
     }

@@ -290,12 +290,40 @@ impl Span {
     /// # Errors
     /// [`CallError::NoSuchCall`]
     pub fn clear_call(&mut self, now: Instant, id: CallId, cause: Cause) -> Result<(), CallError> {
+        self.clear_call_with(now, id, cause, &CallDetail::default())
+    }
+
+    /// As [`Span::clear_call`], with more to say: a progress indicator 8 in DISCONNECT invites the peer to listen to tones
+    /// until T305 (30 s) ends the call; the name goes out as busyName.
+    ///
+    /// # Errors
+    /// [`CallError::NoSuchCall`]; [`CallError::TooLong`], and nothing was done then.
+    pub fn clear_call_with(
+        &mut self,
+        now: Instant,
+        id: CallId,
+        cause: Cause,
+        detail: &CallDetail,
+    ) -> Result<(), CallError> {
         let (key, mut call) = self.take_call(id)?;
+        let (name, used) = self.name_element(NameKind::Busy, detail.name.as_ref());
+        let mut elements: Vec<Element> = name.into_iter().collect();
+        if call.state != CallState::CallPresent {
+            elements.extend(detail.progress.iter().map(|progress| progress.element()));
+        }
+        let mut complete = Message::new(key.reference(), MessageType::RELEASE_COMPLETE).with(cause.element());
+        let elements = ordered(elements, &detail.elements);
+        complete.elements.extend(elements.iter().cloned());
+        if let Err(error) = self.check_length(&complete) {
+            self.keep_call(key, call);
+            return Err(error);
+        }
+        if used {
+            self.use_invoke_id();
+        }
         match call.state {
             CallState::CallPresent => {
-                self.send(
-                    &Message::new(key.reference(), MessageType::RELEASE_COMPLETE).with(cause.element()),
-                );
+                self.send(&complete);
                 self.end_call(key, &call, cause);
             }
             CallState::DisconnectRequest | CallState::ReleaseRequest => self.keep_call(key, call),
@@ -303,7 +331,7 @@ impl Span {
                 call.cause = cause;
                 self.release_call(now, key, call, None);
             }
-            _ => self.disconnect_call(now, key, call, cause),
+            _ => self.disconnect_call(now, key, call, cause, elements),
         }
         self.finish(now);
         Ok(())
