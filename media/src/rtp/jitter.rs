@@ -186,6 +186,18 @@ impl JitterBuffer {
         self.play = Some(play);
     }
 
+    /// Moves on by `samples` that nobody hears and that are not missed: a pause filled with comfort noise.
+    pub fn skip(&mut self, samples: usize) {
+        if let Some(play) = &mut self.play {
+            for _ in 0..samples {
+                if let Some(slot) = self.ring.get_mut(slot(*play)) {
+                    *slot = None;
+                }
+                *play = play.wrapping_add(1);
+            }
+        }
+    }
+
     /// Forgets the stream, as when its source changes: the next packet begins anew. The counts go on.
     pub fn reset(&mut self) {
         self.play = None;

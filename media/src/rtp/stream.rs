@@ -225,9 +225,11 @@ impl AudioStream {
     /// Writes the next samples of the line and moves its clock on. `on` hears of an event whose end was lost.
     pub fn take_with(&mut self, out: &mut [i16], on: impl FnMut(Heard)) {
         let level = self.noise.filter(|_| self.buffer.delay_ms() == 0);
-        self.buffer.take(out);
         if let Some(level) = level {
+            self.buffer.skip(out.len());
             self.generator.fill(level, out);
+        } else {
+            self.buffer.take(out);
         }
         self.clock = self.clock.wrapping_add(out.len() as u32);
         if self.heard.current().is_some() && self.clock.wrapping_sub(self.last_event) > EVENT_SILENCE {

@@ -142,6 +142,13 @@ fn pauses_are_described_and_filled_with_noise() {
     assert!(a.stats().sent_packets < 80, "{}", a.stats().sent_packets);
     let level = level_dbm0(&out[24_000..]);
     assert!((level + 52.0).abs() < 3.0, "{level}");
+    // A pause is not a loss: only the delay at the beginning was filled.
+    assert_eq!(b.stats().playout.concealed, 480);
+    // And speech after it is whole.
+    let concealed = b.stats().playout.concealed;
+    one_way(&mut a, &mut b, &dial(8000), |_| false, |_| {});
+    assert!(b.stats().playout.concealed - concealed <= 480, "{:?}", b.stats().playout);
+    assert_eq!(b.stats().playout.late, 0);
 }
 
 #[test]
