@@ -1,8 +1,49 @@
 //! `show` outputs that depend on the configuration, with what runs given as an argument.
 
 use crate::config::{Config, MessageKind, VoicePort};
+use crate::session::{Exec, Show};
+use dialpeer::translation::Number;
 use dialpeer::{DialPeer, PeerKind};
 use std::fmt::Write;
+
+/// The answer to an EXEC command that depends on nothing but the configuration; `None` for all others.
+///
+/// The gateway asks here before it says that a command is not acted on.
+///
+/// ```
+/// use cli::{config::Config, render, session::Exec};
+/// let config = Config::parse("voice translation-rule 1\n rule 1 /^9/ //\n").config;
+/// let exec = Exec::TestTranslationRule { rule: 1, number: "94711".into() };
+/// assert!(render::answer(&config, &exec).unwrap().starts_with("Matched with rule 1\n"));
+/// ```
+pub fn answer(config: &Config, exec: &Exec) -> Option<String> {
+    Some(match exec {
+        Exec::TestTranslationRule { rule, number } => {
+            match config.translation_rules.iter().find(|r| r.tag == *rule) {
+                Some(rules) => rules.test(&Number::new(number)),
+                None => format!("Translation rule {rule} does not exist\n"),
+            }
+        }
+        Exec::Show(Show::RunningConfig { section }) => running_config(config, section.as_deref(), None),
+        Exec::Show(Show::RunningConfigAll) => {
+            let body = config.running_all();
+            format!("Building configuration...\n\nCurrent configuration : {} bytes\n{body}\n", body.len())
+        }
+        Exec::Show(Show::ConfigurationUnsupported) => unsupported(config),
+        Exec::Show(Show::NumExp) => config.num_exp.show(),
+        Exec::Show(Show::VoiceTranslationRule { rule }) => config
+            .translation_rules
+            .iter()
+            .filter(|r| rule.is_none_or(|tag| r.tag == tag))
+            .map(dialpeer::translation::TranslationRule::show)
+            .collect::<Vec<_>>()
+            .join("\n"),
+        Exec::Show(Show::SipUaMapPstnSip) => config.cause_map.show_pstn_sip(),
+        Exec::Show(Show::SipUaMapSipPstn) => config.cause_map.show_sip_pstn(),
+        Exec::Show(Show::SipUaMapSipRequestPstn) => config.cause_map.show_sip_request_pstn(),
+        _ => return None,
+    })
+}
 
 /// `show running-config`, or one section of it by its header.
 ///
@@ -68,8 +109,9 @@ pub enum OutStatus {
 /// `show dial-peer voice summary`. `status` tells the state of a pots peer's port or a voip peer's target; `None` where
 /// nothing is known, as for a target without keepalive.
 pub fn dial_peer_summary(config: &Config, status: impl Fn(&DialPeer) -> Option<OutStatus>) -> String {
-    let mut out = String::from(
-        "dial-peer hunt 0\n             AD                                    PRE PASS                OUT\n\
+    let mut out = format!("dial-peer hunt {}\n", config.dial_peer_hunt.number());
+    out.push_str(
+        "             AD                                    PRE PASS                OUT\n\
          TAG    TYPE  MIN  OPER PREFIX    DEST-PATTERN      FER THRU SESS-TARGET    STAT PORT    KEEPALIVE\n",
     );
     for peer in &config.dial_peers {

@@ -117,7 +117,8 @@ pub struct Connection {
     session: Session,
     attached: bool,
     buffer: Vec<u8>,
-    queue: VecDeque<Request>,
+    /// Requests that wait for their turn; what was none waits as the text of its refusal.
+    queue: VecDeque<Result<Request, String>>,
     /// A pushed text is being applied.
     text: bool,
     busy: bool,
@@ -154,27 +155,30 @@ impl Connection {
             self.drain_attached();
             return;
         }
-        self.buffer.extend_from_slice(bytes);
-        while let Some(end) = self.buffer.iter().position(|b| *b == b'\n') {
-            let mut line: Vec<u8> = self.buffer.drain(..=end).collect();
-            line.pop();
+        let mut rest = bytes;
+        // Only new octets are searched for the end of the line; what came before holds none.
+        while let Some(end) = rest.iter().position(|b| *b == b'\n') {
+            let (line, after) = rest.split_at(end);
+            rest = after.get(1..).unwrap_or(&[]);
+            self.buffer.extend_from_slice(line);
+            let line = std::mem::take(&mut self.buffer);
             if line.iter().all(u8::is_ascii_whitespace) {
                 continue;
             }
             match serde_json::from_slice::<Request>(&line) {
                 Ok(Request::Attach { attach }) if !self.busy && self.queue.is_empty() => {
                     self.attach(attach);
-                    let rest = std::mem::take(&mut self.buffer);
-                    self.feed(&rest);
+                    self.feed(rest);
                     return;
                 }
-                Ok(request) => self.queue.push_back(request),
+                Ok(request) => self.queue.push_back(Ok(request)),
                 Err(error) => {
                     let output = format!("% Request is no JSON object this daemon knows: {error}\n");
-                    self.respond(Response { output, error: true, ..Response::default() });
+                    self.queue.push_back(Err(output));
                 }
             }
         }
+        self.buffer.extend_from_slice(rest);
         if self.buffer.len() > MAX_REQUEST || self.queue.len() > MAX_QUEUE {
             self.close();
         }
@@ -261,6 +265,13 @@ impl Connection {
     fn next(&mut self) {
         while !self.busy && !self.closed {
             let Some(request) = self.queue.pop_front() else { return };
+            let request = match request {
+                Ok(request) => request,
+                Err(output) => {
+                    self.respond(Response { output, error: true, ..Response::default() });
+                    continue;
+                }
+            };
             match request {
                 Request::Exec { exec } => self.exec(&exec),
                 Request::Configure { configure, keep_going } => {

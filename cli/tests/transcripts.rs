@@ -38,13 +38,11 @@ impl Gateway {
     }
 
     fn exec(&mut self, exec: Exec) -> Reply {
+        if let Some(text) = render::answer(&self.config, &exec) {
+            return Reply::text(text);
+        }
         match exec {
-            Exec::Show(Show::RunningConfig { section }) => {
-                Reply::text(render::running_config(&self.config, section.as_deref(), None))
-            }
-            Exec::Show(Show::RunningConfigAll) => Reply::text(self.config.running_all()),
             Exec::Show(Show::StartupConfig) => Reply::text(render::startup_config(self.startup.as_deref())),
-            Exec::Show(Show::ConfigurationUnsupported) => Reply::text(render::unsupported(&self.config)),
             Exec::Show(Show::Clock) => Reply::text("*12:00:00.000 UTC Mon Jan 1 2024"),
             Exec::Show(Show::DialPeerVoice { summary: true, .. }) => {
                 Reply::text(render::dial_peer_summary(&self.config, |p| {

@@ -7,7 +7,8 @@ use crate::{command, kept};
 use dialpeer::translation::{Rule, TranslationProfile, TranslationRule};
 
 pub(super) static CODEC: &[Command] = &[
-    kept!("codec preference <1-24> LINE", ["Codec type", "Codec preference", "Preference order", "Codec name and payload size"], MEDIA, keyed: 3),
+    kept!("codec preference <1-24> LINE", ["Codec type", "Codec preference", "Preference order", "Codec name and payload size"], MEDIA, keyed: 3,
+        sorted: true),
     kept!("video codec LINE", ["Video", "Codec", "Name"], MEDIA, keyed: WHOLE),
     kept!("description LINE", ["Description", "Text"], MEDIA),
 ];
@@ -35,6 +36,7 @@ pub(super) static TRANSLATION_RULE: &[Command] = &[
     command! {
         "rule <1-100> reject LINE",
         keyed: 2,
+        sorted: true,
         later: Some(CALLS),
         help: &["Translation rule", "Precedence", "Call block rule", "/match/ [type match [plan match]]"],
         apply: Apply::Acted(rule),
@@ -43,6 +45,7 @@ pub(super) static TRANSLATION_RULE: &[Command] = &[
     command! {
         "rule <1-100> LINE",
         keyed: 2,
+        sorted: true,
         later: Some(CALLS),
         with_previous: true,
         help: &["Translation rule", "Precedence", "/match/ /replace/ [type match replace [plan match replace]]"],

@@ -182,6 +182,18 @@ pub(super) static EXEC: &[Command] = &[
         1,
         |_| Exec::Show(Show::SipUaConnections)
     ),
+    show!("show sip-ua map pstn-sip", [SHOW, SIP_UA, "Mapping of causes", "From PSTN to SIP"], 1, |_| {
+        Exec::Show(Show::SipUaMapPstnSip)
+    }),
+    show!("show sip-ua map sip-pstn", [SHOW, SIP_UA, "Mapping of causes", "From SIP to PSTN"], 1, |_| {
+        Exec::Show(Show::SipUaMapSipPstn)
+    }),
+    show!(
+        "show sip-ua map sip-request-pstn",
+        [SHOW, SIP_UA, "Mapping of causes", "From SIP requests to PSTN"],
+        1,
+        |_| Exec::Show(Show::SipUaMapSipRequestPstn)
+    ),
     show!("show sip-ua mwi", [SHOW, SIP_UA, "SIP message waiting indication"], 1, |_| Exec::Show(
         Show::SipUaMwi
     )),
@@ -240,7 +252,7 @@ pub(super) static EXEC: &[Command] = &[
     privilege: 1, apply: Apply::Exec(|_| Exec::Session(SessionCommand::Nothing)) },
     command! { "test voice port WORD mwi (on|off)", help: &["Test subsystems", "Voice", "Voice port", "Port", "Message waiting indication", "On", "Off"],
     apply: Apply::Exec(|a| Exec::TestVoicePortMwi { port: a.argument(0).unwrap_or("").to_owned(), on: a.has("on") }) },
-    command! { "test voice translation-rule <1-2147483647> WORD [LINE]", help: &["Test subsystems", "Voice", "Translation rule", "Tag", "Number", "Type and plan"],
+    command! { "test voice translation-rule <1-2147483647> WORD", help: &["Test subsystems", "Voice", "Translation rule", "Tag", "Number"],
     apply: Apply::Exec(|a| Exec::TestTranslationRule { rule: a.number(0).unwrap_or(0), number: a.argument(1).unwrap_or("").to_owned() }) },
     command! { "undebug all", help: &[UNDEBUG, "Turn off all debugging"], apply: Apply::Exec(|_| Exec::UndebugAll) },
     command! { "undebug ccsip messages", help: &[UNDEBUG, "SPI debugging", "SIP messages"], apply: Apply::Exec(|_| off(DebugTopic::CcsipMessages)) },

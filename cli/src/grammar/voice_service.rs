@@ -9,8 +9,21 @@ use mwi::route::NumberSource;
 use std::net::Ipv4Addr;
 
 pub(super) static SIP_UA: &[Command] = &[
-    kept!("credentials LINE", ["User credentials", "Number, user name, password and realm"], SIP_LATER, keyed: WHOLE),
-    kept!("authentication LINE", ["Digest authentication", "User name, password and realm"], SIP_LATER, keyed: WHOLE),
+    kept!(
+        "credentials [number WORD] username WORD password [0|6|7] WORD realm WORD",
+        ["User credentials", "Number to register", "Number", "User name", "4 to 70 characters", "Password", "Unencrypted", "AES", "Hidden",
+         "The password", "Realm", "Name of the realm"],
+        SIP_LATER, keyed: WHOLE
+    ),
+    kept!("credentials dhcp password [0|6|7] WORD realm WORD",
+        ["User credentials", "User name by DHCP", "Password", "Unencrypted", "AES", "Hidden", "The password", "Realm", "Name of the realm"],
+        SIP_LATER, keyed: WHOLE, with_previous: true),
+    kept!(
+        "authentication username WORD password [0|6|7] WORD [realm WORD] [challenge (all|any)]",
+        ["Digest authentication", "User name", "4 to 70 characters", "Password", "Unencrypted", "AES", "Hidden", "The password", "Realm",
+         "Name of the realm", "Challenges", "All", "Any"],
+        SIP_LATER, keyed: WHOLE
+    ),
     kept!("calling-info LINE", ["Calling information", "The setting"], SIP_LATER, keyed: WHOLE),
     kept!("max-forwards <1-70>", ["Change number of max-forwards for SIP Methods", "Number"], SIP_LATER),
     kept!("nat (symmetric|force-on|auto) [LINE]", ["NAT traversal", "Symmetric", "Always", "Detected", "The setting"], SIP_LATER, keyed: WHOLE),
@@ -52,8 +65,40 @@ pub(super) static SIP_UA: &[Command] = &[
             Ok(())
         }),
     },
-    kept!("timers LINE", ["SIP signaling timers configuration", "Timer and its value"], SIP_LATER, keyed: WHOLE),
-    kept!("registrar LINE", ["Configure SIP registrar VoIP Interface", "Address and options"], SIP_LATER, keyed: WHOLE),
+    kept!(
+        "timers (trying|connect|disconnect|info|notify|options|prack|refer|register|rel1xx|update|comet|publish) <100-1000>",
+        ["SIP signaling timers configuration", "Wait for a provisional response to INVITE", "Wait for confirmation of a connected session",
+         "Wait for confirmation of a disconnected session", "Wait before INFO retransmission", "Wait before NOTIFY retransmission",
+         "Wait before OPTIONS retransmission", "Wait before PRACK retransmission", "Wait before REFER retransmission",
+         "Wait before REGISTER retransmission", "Wait before reliable 1xx retransmission", "Wait before UPDATE retransmission",
+         "Wait before COMET retransmission", "Wait before PUBLISH retransmission", "Milliseconds"],
+        SIP_LATER, keyed: 2
+    ),
+    kept!("timers expires <60000-1800000>", ["SIP signaling timers configuration", "Wait for the expiration of an INVITE request", "Milliseconds"],
+        SIP_LATER, default: "timers expires 180000", with_previous: true),
+    kept!("timers hold <15-2880>", ["SIP signaling timers configuration", "Wait during hold before disconnecting", "Minutes"],
+        SIP_LATER, default: "timers hold 2880", with_previous: true),
+    kept!("timers buffer-invite <50-5000>", ["SIP signaling timers configuration", "Buffer the INVITE while waiting for display information",
+        "Milliseconds"], SIP_LATER, with_previous: true),
+    kept!("timers connection aging <5-1440>", ["SIP signaling timers configuration", "Connections", "Aging", "Minutes"],
+        SIP_LATER, default: "timers connection aging 5", with_previous: true),
+    kept!("timers connection aging tls <60-4320>", ["SIP signaling timers configuration", "Connections", "Aging", "TLS", "Minutes"],
+        SIP_LATER, default: "timers connection aging tls 60", with_previous: true),
+    kept!("timers connection establish (tcp|tls) <5-30>", ["SIP signaling timers configuration", "Connections", "Establishment", "TCP", "TLS",
+        "Seconds"], SIP_LATER, keyed: 4, with_previous: true),
+    kept!("timers keepalive active <10-600>", ["SIP signaling timers configuration", "Keepalive", "In active state", "Seconds"],
+        SIP_LATER, default: "timers keepalive active 120", with_previous: true),
+    kept!("timers keepalive down <1-120>", ["SIP signaling timers configuration", "Keepalive", "In down state", "Seconds"],
+        SIP_LATER, default: "timers keepalive down 30", with_previous: true),
+    kept!("timers (registrar|dns) registrar-cache (<60-65535>|ttl)", ["SIP signaling timers configuration", "Registrar", "DNS", "Cache",
+        "Seconds", "As the answer says"], SIP_LATER, keyed: 3, with_previous: true),
+    kept!(
+        "registrar [<1-6>] (ipv4:WORD|dns:WORD|dhcp) [expires <60-65535>] [refresh-ratio <1-100>] [scheme (sip|sips)] [tcp [tls]] [auth-realm WORD] [random-contact] [secondary]",
+        ["Configure SIP registrar VoIP Interface", "Index of several registrars", "IP address", "Host name", "By DHCP", "Registration expires time",
+         "Seconds, default 3600", "Refresh before the end", "Percent", "URL scheme", "sip:", "sips:", "TCP instead of UDP", "TLS over TCP",
+         "Realm for preloaded authorization", "Name of the realm", "Random contact header", "Secondary registrar"],
+        SIP_LATER, keyed: WHOLE
+    ),
     command! {
         "sip-server (ipv4:WORD|dns:WORD)",
         help: &["Configure a SIP Server Interface", "IP address, optionally with a port", "Host name, optionally with a port"],

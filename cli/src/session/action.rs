@@ -133,6 +133,12 @@ pub enum Show {
     SipUaTimers,
     /// `show sip-ua register status`.
     SipUaRegisterStatus,
+    /// `show sip-ua map pstn-sip`.
+    SipUaMapPstnSip,
+    /// `show sip-ua map sip-pstn`.
+    SipUaMapSipPstn,
+    /// `show sip-ua map sip-request-pstn`.
+    SipUaMapSipRequestPstn,
     /// `show sip-ua calls`.
     SipUaCalls,
     /// `show sip-ua connections`.
