@@ -392,35 +392,22 @@ impl ToneGenerator {
     }
 
     fn advance(&mut self) {
-        let step = match (self.repeating, self.spec.intro.get(self.next)) {
-            (false, Some(step)) => step,
-            (false, None) => {
-                self.repeating = true;
-                self.next = 0;
-                return self.advance_repeat();
-            }
-            (true, _) => return self.advance_repeat(),
-        };
-        let step = step.clone();
-        self.start(&step);
-    }
-
-    fn advance_repeat(&mut self) {
-        let step = self.spec.repeat.get(self.next).or_else(|| {
-            self.next = 0;
-            self.spec.repeat.first()
-        });
-        match step.cloned() {
-            Some(step) => self.start(&step),
-            None => self.finished = true,
+        let Self { spec, repeating, next, .. } = self;
+        let mut step = if *repeating { spec.repeat.get(*next) } else { spec.intro.get(*next) };
+        if step.is_none() {
+            *repeating = true;
+            *next = 0;
+            step = spec.repeat.first();
         }
-    }
-
-    fn start(&mut self, step: &ToneStep) {
-        self.next += 1;
+        let Some(step) = step else {
+            self.finished = true;
+            return;
+        };
+        *next += 1;
         self.burst = step.on_ms.map(samples);
         self.pause = samples(step.off_ms);
-        self.bank.set(step.sines().map(|(hz, a)| (hz, a * self.gain)), !self.gap);
+        let gain = self.gain;
+        self.bank.set(step.sines().map(|(hz, a)| (hz, a * gain)), !self.gap);
         self.gap = self.pause > 0;
     }
 }
