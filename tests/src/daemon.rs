@@ -40,8 +40,8 @@ impl Profile {
     }
 
     fn build(self) -> Result<(), String> {
-        // `cargo xtask test` has built them a moment ago
-        if self == Self::Debug && std::env::var_os("TIPRING_BUILT").is_some() {
+        // whoever sets this has built them a moment ago, as `cargo xtask test` does
+        if std::env::var_os("TIPRING_BUILT").is_some() {
             return Ok(());
         }
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
