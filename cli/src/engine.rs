@@ -244,8 +244,8 @@ pub fn differences(from: &Config, to: &Config) -> String {
 }
 
 fn body(from: &Body, to: &Body, depth: usize, out: &mut String) {
-    let old: HashMap<&str, &Node> = from.nodes().iter().map(|n| (n.key.as_str(), n)).collect();
-    let new: HashMap<&str, &Node> = to.nodes().iter().map(|n| (n.key.as_str(), n)).collect();
+    let old: HashMap<&str, &Node> = from.nodes().iter().map(|n| (n.key.as_str(), &**n)).collect();
+    let new: HashMap<&str, &Node> = to.nodes().iter().map(|n| (n.key.as_str(), &**n)).collect();
     for node in to.nodes() {
         match (old.get(node.key.as_str()), &node.section) {
             (Some(before), Some((_, inner))) => {

@@ -7,6 +7,7 @@ use super::{
 use crate::grammar::matcher::{self, Failure, Found, Typed};
 use crate::grammar::syntax::Syntax;
 use crate::grammar::{Apply, Command, ModeKind, Table};
+use std::sync::Arc;
 
 /// Longest banner in lines; a forgotten delimiter must not swallow everything.
 const MAX_TEXT_LINES: usize = 1000;
@@ -326,7 +327,7 @@ impl Config {
                 Some(at) => {
                     // Without its options the header only enters the section.
                     if let Some(node) = body.nodes.get_mut(at).filter(|_| line.len() > key.len()) {
-                        node.line = line;
+                        Arc::make_mut(node).line = line;
                     }
                     at
                 }
@@ -518,7 +519,7 @@ fn body_mut<'a>(tree: &'a mut Body, frames: &[Frame]) -> Option<&'a mut Body> {
     let mut body = tree;
     for frame in frames {
         let at = body.position(&frame.key, frame.hint)?;
-        body = match body.nodes.get_mut(at) {
+        body = match body.nodes.get_mut(at).map(Arc::make_mut) {
             Some(Node { section: Some((_, inner)), .. }) => inner,
             _ => return None,
         };

@@ -3,6 +3,7 @@
 use super::tree::Order;
 use super::{Body, Config, Node};
 use crate::grammar::{ModeKind, matcher};
+use std::sync::Arc;
 
 impl Config {
     /// The body of `show running-config`: sections in IOS order, defaults left out, kept lines in their place, one blank
@@ -76,7 +77,7 @@ fn print_body(body: &Body, depth: usize, out: &mut String) {
 /// Puts the lines in that state what nothing else says.
 fn fill(kind: ModeKind, body: &mut Body) {
     for node in &mut body.nodes {
-        if let Some((inner, lines)) = &mut node.section {
+        if let Some((inner, lines)) = &mut Arc::make_mut(node).section {
             fill(*inner, lines);
         }
     }

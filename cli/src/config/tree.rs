@@ -1,12 +1,13 @@
 //! The lines of a configuration, nested.
 
 use crate::grammar::{ModeKind, Table};
+use std::sync::Arc;
 
-/// The lines of a section, or of the whole configuration.
+/// The lines of a section, or of the whole configuration. Copies share their lines until one is changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Body {
     /// In the order of `show running-config`.
-    pub(crate) nodes: Vec<Node>,
+    pub(crate) nodes: Vec<Arc<Node>>,
 }
 
 /// One line, with its section if it opens one.
@@ -58,24 +59,24 @@ impl Body {
     }
 
     /// The lines in the order of `show running-config`.
-    pub fn nodes(&self) -> &[Node] {
+    pub fn nodes(&self) -> &[Arc<Node>] {
         &self.nodes
     }
 
     /// Adds a line in its place and tells where that is.
     pub(crate) fn insert(&mut self, node: Node) -> usize {
-        let before = |old: &Node| match old.order.place.cmp(&node.order.place) {
+        let before = |old: &Arc<Node>| match old.order.place.cmp(&node.order.place) {
             std::cmp::Ordering::Equal if node.order.sorted => super::natural(&old.key, &node.key).is_le(),
             order => order.is_le(),
         };
         let at = self.nodes.partition_point(before);
-        self.nodes.insert(at, node);
+        self.nodes.insert(at, Arc::new(node));
         at
     }
 
     pub(crate) fn position(&self, key: &str, hint: usize) -> Option<usize> {
         let wanted = hash(key);
-        let is = |n: &Node| n.hash == wanted && n.key == key;
+        let is = |n: &Arc<Node>| n.hash == wanted && n.key == key;
         if self.nodes.get(hint).is_some_and(is) {
             return Some(hint);
         }
@@ -86,7 +87,7 @@ impl Body {
     pub(crate) fn put(&mut self, node: Node) {
         match self.position(&node.key, usize::MAX).and_then(|at| self.nodes.get_mut(at)) {
             Some(old) => {
-                old.line = node.line;
+                Arc::make_mut(old).line = node.line;
             }
             None => {
                 self.insert(node);
