@@ -63,7 +63,7 @@
 //!
 //! # What is not here yet
 //!
-//! TLS, INVITE sessions (100rel, session timers, REFER) above transactions and dialogs, and ICMP errors of
+//! TLS, INVITE sessions (session timers, REFER) above transactions and dialogs, and ICMP errors of
 //! datagrams.
 
 #![forbid(unsafe_code)]
@@ -89,7 +89,10 @@ mod statistics;
 
 pub use config::{EndpointConfig, Timers};
 pub use dialog::{Dialog, DialogError, DialogSet, DialogState};
-pub use endpoint::{ClientTransactionId, Endpoint, Event, ServerTransactionId, TransactionGone};
+pub use endpoint::{
+    ClientTransactionId, Endpoint, Event, Received, ReliableError, ReliableResponses, ServerTransactionId,
+    TransactionGone,
+};
 pub use flow::{Flow, Transmit, Transport};
 pub use message::{
     CSeq, Contacts, FieldError, Header, HeaderName, HeaderValue, Limits, Message, Method, NameAddr,

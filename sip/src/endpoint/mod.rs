@@ -6,6 +6,7 @@
 
 mod client;
 mod key;
+mod reliable;
 mod server;
 mod timer;
 
@@ -26,6 +27,8 @@ use crate::config::EndpointConfig;
 use crate::flow::{Flow, Transmit};
 use crate::message::{Facts, Message, Method, ParseError, Reply, ResponseContext, encode_response};
 use crate::statistics::Statistics;
+
+pub use reliable::{Received, ReliableError, ReliableResponses};
 
 use client::Client;
 use key::{Key, KeyMap, Keys, Tag};
@@ -92,6 +95,12 @@ pub enum Event {
     /// 3261 13.3.1.4).
     AckTimeout {
         /// The INVITE's transaction, which has ended.
+        id: ServerTransactionId,
+    },
+    /// No PRACK for a reliable provisional response came within 64*T1. The user should refuse the INVITE
+    /// with a 5xx (RFC 3262 3).
+    PrackTimeout {
+        /// The INVITE's transaction, which is still to be answered.
         id: ServerTransactionId,
     },
     /// A response: every provisional one, the first final one, and for INVITE every 2xx (forks, and

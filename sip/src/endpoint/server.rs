@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::key::{Key, Tag};
+use super::reliable::Unacknowledged;
 use super::timer::{Entry, TimerKind};
 use super::{
     Endpoint, Event, ServerTransactionId, TransactionGone, TransactionTimers, is_in_dialog_only,
@@ -37,18 +38,23 @@ pub(super) struct Server {
     /// How the request came.
     flow: Flow,
     /// Where responses go.
-    destination: Flow,
-    invite: bool,
-    state: State,
+    pub(super) destination: Flow,
+    pub(super) invite: bool,
+    pub(super) state: State,
     /// Kept until the final response.
-    request: Option<Message>,
+    pub(super) request: Option<Message>,
     /// The last response sent.
-    last: Option<Bytes>,
+    pub(super) last: Option<Bytes>,
     to_tag: Tag,
     received: Instant,
     interval: Duration,
     cancelled: bool,
     acknowledged: bool,
+    /// CSeq number of an INVITE, for RAck.
+    pub(super) invite_cseq: Option<u32>,
+    /// The last RSeq used.
+    pub(super) rseq: Option<u32>,
+    pub(super) unacknowledged: Option<Unacknowledged>,
 }
 
 impl Endpoint {
@@ -177,6 +183,9 @@ impl Endpoint {
             interval: Duration::ZERO,
             cancelled: false,
             acknowledged: false,
+            invite_cseq: request.cseq().ok().filter(|_| invite).map(|cseq| cseq.number),
+            rseq: None,
+            unacknowledged: None,
         };
         let index = self.servers.insert(server);
         self.server_index.insert(key, index);
@@ -329,6 +338,7 @@ impl Endpoint {
         let timers = &self.config.timers;
         let (t1, transaction) = (timers.t1, timers.transaction());
         let Some(server) = self.servers.get_mut(id.index) else { return Err(TransactionGone) };
+        server.unacknowledged = None;
         if !server.invite {
             //= RFC 3261 17.2.2: "When the server transaction enters the "Completed" state, it MUST set
             //= Timer J to fire in 64*T1 seconds for unreliable transports, and zero seconds for reliable
@@ -390,6 +400,10 @@ impl Endpoint {
         let Some(server) = self.servers.get_mut(index) else { return };
         match server.state {
             State::Proceeding => {
+                if self.repeat_reliable(now, index) {
+                    return;
+                }
+                let Some(server) = self.servers.get_mut(index) else { return };
                 let id = ServerTransactionId { index, serial: server.serial };
                 server.timers.soon = None;
                 // The state was looked at just above, so the transaction is there and takes a provisional
@@ -447,7 +461,7 @@ impl Endpoint {
         }
     }
 
-    fn set_server_soon(&mut self, index: usize, at: Option<Instant>) {
+    pub(super) fn set_server_soon(&mut self, index: usize, at: Option<Instant>) {
         let Some(server) = self.servers.get_mut(index) else { return };
         server.timers.soon = at;
         if let Some(at) = at {
@@ -470,7 +484,8 @@ fn until_timer_e_is_t2(timers: &Timers) -> Duration {
 fn server_proceeding(endpoint: &mut Endpoint, index: usize) {
     let Some(server) = endpoint.servers.get_mut(index) else { return };
     server.state = State::Proceeding;
-    if server.invite {
+    // The 100 is not needed any more; a reliable response goes on being repeated.
+    if server.invite && server.unacknowledged.is_none() {
         server.timers.soon = None;
     }
 }
