@@ -127,8 +127,7 @@ impl Config {
     pub fn trunk_group_members(&self, label: &str) -> Vec<TrunkMember> {
         let mut members = Vec::new();
         for serial in &self.serial_interfaces {
-            for (name, preference) in serial.trunk_groups.iter().filter(|(name, _)| name == label) {
-                let _ = name;
+            for (_, preference) in serial.trunk_groups.iter().filter(|(name, _)| name == label) {
                 members.push(TrunkMember { port: serial.name.clone(), preference: *preference });
             }
         }

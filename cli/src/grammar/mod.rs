@@ -205,7 +205,23 @@ modes! {
 impl ModeKind {
     /// True if the mode keeps lines it has no grammar for.
     pub fn keeps_all(self) -> bool {
-        self.prompt().is_empty() || format!("{self:?}").starts_with("Kept")
+        matches!(
+            self,
+            ModeKind::Kept
+                | ModeKind::KeptClass
+                | ModeKind::KeptH323
+                | ModeKind::KeptStun
+                | ModeKind::KeptVoiceServicePots
+                | ModeKind::KeptTelephony
+                | ModeKind::KeptEphone
+                | ModeKind::KeptEphoneDn
+                | ModeKind::KeptRegister
+                | ModeKind::KeptGateway
+                | ModeKind::KeptVoiceCard
+                | ModeKind::KeptCor
+                | ModeKind::KeptCorList
+                | ModeKind::KeptRouter
+        )
     }
 
     /// True for the two EXEC modes.
