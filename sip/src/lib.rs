@@ -63,8 +63,8 @@
 //!
 //! # What is not here yet
 //!
-//! TLS, INVITE sessions (session timers, REFER) above transactions and dialogs, and ICMP errors of
-//! datagrams.
+//! TLS, INVITE sessions above transactions and dialogs (the parts are here: 100rel, [`session_timer`],
+//! offer/answer), REFER, and ICMP errors of datagrams.
 
 #![forbid(unsafe_code)]
 
@@ -76,6 +76,7 @@ pub mod message;
 pub mod net;
 pub mod registration;
 pub mod sdp;
+pub mod session_timer;
 pub mod stream;
 pub mod subscriber;
 pub mod validate;
