@@ -1,5 +1,6 @@
 //! `tipringd`: the daemon, the offline check and the demonstration.
 
+use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -91,11 +92,15 @@ fn run(args: RunArgs) -> Result<(), String> {
 
 fn check(files: &[PathBuf], json: bool) -> ExitCode {
     let reports = cli::check::check(files);
+    let mut out = std::io::stdout().lock();
     for report in &reports {
-        if json {
-            println!("{}", serde_json::to_string(report).unwrap_or_default());
-        } else {
-            print!("{report}");
+        let text = match json {
+            true => serde_json::to_string(report).unwrap_or_default() + "\n",
+            false => report.to_string(),
+        };
+        // A reader that has left (`| head`) has seen what it wanted.
+        if out.write_all(text.as_bytes()).is_err() {
+            break;
         }
     }
     if reports.iter().all(cli::check::FileReport::is_clean) { ExitCode::SUCCESS } else { ExitCode::FAILURE }

@@ -569,6 +569,7 @@ impl Daemon {
                 Err(_) => &[],
             };
             let mut digits = Vec::new();
+            device.detector.set_dial_tone(self.switch.line_has_tone(line));
             device.detector.feed(heard, |event| {
                 if let DtmfEvent::Start { digit, .. } = event {
                     digits.push(digit);

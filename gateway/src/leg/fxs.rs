@@ -214,8 +214,8 @@ fn locale(config: Option<&VoicePort>) -> &'static Locale {
 }
 
 fn line_config(config: Option<&VoicePort>) -> LineConfig {
-    let mut line = LineConfig::default();
-    let Some(config) = config else { return line };
+    let Some(config) = config else { return LineConfig::default() };
+    let mut line = LineConfig::for_cptone(&config.cptone);
     let seconds = |s: u32| Duration::from_secs(u64::from(s));
     let timeouts = &config.timeouts;
     line.initial = Some(seconds(timeouts.initial)).filter(|d| !d.is_zero());

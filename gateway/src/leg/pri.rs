@@ -110,9 +110,10 @@ impl PriTrunk {
         if controller.shutdown {
             return (Service::Out("controller is shut down"), span);
         }
-        if controller.pri_group.is_none() {
+        let Some(group) = &controller.pri_group else {
             return (Service::Out("no pri-group on the controller"), span);
-        }
+        };
+        span.timeslots = Some(group.slots.iter().fold(0, |mask, slot| mask | 1 << (slot - 1)));
         if config.voice_port(&self.port).is_some_and(|p| p.shutdown) {
             return (Service::Out("voice port is shut down"), span);
         }

@@ -444,8 +444,7 @@ impl Switch {
             let calls = trunk.span.active_calls();
             let _ = writeln!(out, "    Layer 3 Status:\n        {calls} Active Layer 3 Call(s)");
             let _ = writeln!(out, "    Active dsl {dsl} CCBs = {}", trunk.span.pending_mwi());
-            let mask = trunk.span.config().line.b_channels().fold(0_u32, |mask, slot| mask | 1 << (slot - 1));
-            let mask = if trunk.span.is_up() { mask } else { 0 };
+            let mask = if trunk.span.is_up() { trunk.span.free_channels() } else { 0 };
             let _ = writeln!(out, "    The Free Channel Mask:  0x{mask:08X}");
             let _ = writeln!(
                 out,

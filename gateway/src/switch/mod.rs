@@ -356,6 +356,12 @@ impl Switch {
         self.lines.get(line).is_some_and(FxsPort::is_active)
     }
 
+    /// Whether a tone plays toward a line's telephone, which the digit detector hears as echo.
+    #[must_use]
+    pub fn line_has_tone(&self, line: usize) -> bool {
+        self.lines.get(line).is_some_and(|port| port.line().tone() != telephony_hal::line::Tone::None)
+    }
+
     /// The next 20 ms toward a line's telephone.
     pub fn line_audio(&mut self, line: usize, out: &mut [i16; TICK]) {
         if let Some(port) = self.lines.get_mut(line) {
@@ -621,7 +627,9 @@ fn listen(config: &Config) -> Listen {
 
 fn trace_frame(monitor: &mut Monitor, now: Instant, trunk: &PriTrunk, frame: &[u8], sent: bool) {
     if monitor.on(DebugTopic::IsdnQ921) {
-        let line = qsig::decode::q921(frame, sent);
+        let ours = trunk.span.config().side;
+        let theirs = if ours == qsig::Side::User { qsig::Side::Network } else { qsig::Side::User };
+        let line = qsig::decode::q921_from(frame, sent, Some(if sent { ours } else { theirs }));
         monitor.print(now, DebugTopic::IsdnQ921, &format!("ISDN Se{} Q921: {line}", trunk.port));
     }
     if monitor.on(DebugTopic::IsdnQ931)
