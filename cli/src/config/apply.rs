@@ -231,6 +231,10 @@ impl Config {
     ) -> Result<LineOutcome, LineError> {
         let Some((command, syntax)) = table.command(found.command) else { return Ok(LineOutcome::Empty) };
         match command.apply {
+            Apply::Exit | Apply::End | Apply::Do if sign != Sign::Set => {
+                let column = matcher::words(line).get(1).map(|w| w.column);
+                return Err(LineError { column, kind: LineErrorKind::Invalid });
+            }
             Apply::Exit if mode.frames.is_empty() => return Ok(LineOutcome::Leave),
             Apply::Exit => {
                 mode.frames.pop();
@@ -242,7 +246,8 @@ impl Config {
                 let line = found.args.argument(0).unwrap_or("").to_owned();
                 return Ok(LineOutcome::Exec { line });
             }
-            Apply::Builtin | Apply::Exec(_) => return Ok(LineOutcome::Acted { notice: None }),
+            Apply::Builtin => return self.builtin(mode, command, sign, line),
+            Apply::Exec(_) => return Ok(LineOutcome::Acted { notice: None }),
             Apply::Acted(_) | Apply::Kept(_) => {}
         }
         if command.syntax == crate::grammar::REENTER_PEER && sign == Sign::Set {
@@ -273,6 +278,24 @@ impl Config {
             Some(reason) if notice.is_none() => LineOutcome::Kept { reason },
             _ => LineOutcome::Acted { notice },
         })
+    }
+
+    /// `help`, and abbreviations of `no` and `default`.
+    fn builtin(
+        &mut self,
+        mode: &mut Mode,
+        command: &Command,
+        sign: Sign,
+        line: &str,
+    ) -> Result<LineOutcome, LineError> {
+        let input = matcher::words(line);
+        let rest = input.get(1..).unwrap_or(&[]);
+        match (command.syntax, sign) {
+            ("no LINE", Sign::Set) => self.dispatch(mode, line, Sign::No, rest),
+            ("default LINE", Sign::Set) => self.dispatch(mode, line, Sign::Default, rest),
+            ("help", Sign::Set) => Ok(LineOutcome::Acted { notice: Some(crate::session::HELP.to_owned()) }),
+            _ => Err(LineError { column: rest.first().map(|w| w.column), kind: LineErrorKind::Invalid }),
+        }
     }
 
     fn reenter_peer(

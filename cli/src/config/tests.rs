@@ -242,3 +242,14 @@ fn running_all_states_the_defaults_and_reads_back_as_the_same_configuration() {
     assert!(!all.contains("\n vad\n cptone") && !all.contains(" preference 0\n"));
     assert!(Config::parse(&all).config == config);
 }
+
+#[test]
+fn no_and_default_may_be_abbreviated_but_not_doubled() {
+    let (mut config, mut mode) = (Config::default(), Mode::global());
+    for line in ["voice-port 2/0", "mwi", "cptone GB", "n mwi", "defa cptone"] {
+        config.apply_line(&mut mode, line).unwrap();
+    }
+    assert!(!config.voice_ports[0].mwi && config.voice_ports[0].cptone == "us");
+    assert_eq!(config.apply_line(&mut mode, "no no mwi").unwrap_err().column, Some(3));
+    assert!(config.apply_line(&mut mode, "no exit").is_err());
+}

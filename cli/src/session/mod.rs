@@ -626,7 +626,8 @@ fn expand_alias(command: &str, kind: ModeKind) -> Option<String> {
     Some(format!("{whole}{rest}"))
 }
 
-const HELP: &str = "Help may be requested at any point in a command by entering
+/// The answer to `help`.
+pub(crate) const HELP: &str = "Help may be requested at any point in a command by entering
 a question mark '?'.  If nothing matches, the list will be empty
 and you must back up until a '?' shows the options that fit.
 Directly behind a word, '?' lists the words that begin so.
