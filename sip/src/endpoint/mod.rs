@@ -364,7 +364,8 @@ fn response_flow(config: &EndpointConfig, facts: &Facts<'_>, flow: &Flow) -> Flo
         return flow.clone();
     }
     let Some(Ok(via)) = &facts.via else { return flow.clone() };
-    if let Some(address) = via.maddr().filter(|_| config.use_maddr).and_then(crate::message::parse_ip) {
+    let maddr = if config.use_maddr { via.maddr().and_then(crate::message::parse_ip) } else { None };
+    if let Some(address) = maddr {
         let port = via.port.unwrap_or(flow.transport.default_port());
         return Flow { remote: SocketAddr::new(address, port), ..flow.clone() };
     }

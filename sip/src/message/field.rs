@@ -57,7 +57,15 @@ impl<'a> Params<'a> {
 
     /// The value as written: `Some("")` for a parameter without value.
     pub fn get(&self, name: &str) -> Option<&'a str> {
-        self.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.unwrap_or(""))
+        let mut rest = Some(self.0);
+        loop {
+            let (param, tail) = split_outside(rest?, b';');
+            rest = tail;
+            let (key, value) = split_outside(param, b'=');
+            if trim(key).eq_ignore_ascii_case(name.as_bytes()) {
+                return std::str::from_utf8(trim(value.unwrap_or_default())).ok();
+            }
+        }
     }
 
     /// The value with quotes and escapes undone.

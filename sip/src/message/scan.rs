@@ -53,6 +53,12 @@ pub(crate) fn is_token(bytes: &[u8]) -> bool {
 
 /// Position of the first `wanted` outside quoted strings and angle brackets.
 pub(crate) fn find_outside(bytes: &[u8], wanted: u8) -> Option<usize> {
+    // Mostly nothing is quoted in front of it.
+    match memchr::memchr3(wanted, b'"', b'<', bytes) {
+        None => return None,
+        Some(at) if bytes.get(at) == Some(&wanted) => return Some(at),
+        Some(_) => {}
+    }
     let mut quoted = false;
     let mut angle = false;
     let mut escaped = false;

@@ -52,14 +52,14 @@ impl<'a> Uri<'a> {
     /// # Ok::<(), sip::UriError>(())
     /// ```
     pub fn parse(text: &'a str) -> Result<Uri<'a>, UriError> {
-        if let Some(bad) = text.chars().find(|c| c.is_control() || matches!(c, ' ' | '<' | '>' | '"')) {
-            return Err(UriError::BadCharacter(bad));
+        if let Some(bad) = text.bytes().find(|o| *o <= b' ' || matches!(o, b'<' | b'>' | b'"' | 0x7f)) {
+            return Err(UriError::BadCharacter(char::from(bad)));
         }
         let no_scheme = || UriError::NoScheme(text.chars().take(40).collect());
         let (scheme, rest) = text.split_once(':').ok_or_else(no_scheme)?;
         let mut letters = scheme.bytes();
         if !letters.next().is_some_and(|first| first.is_ascii_alphabetic())
-            || !letters.all(|octet| octet.is_ascii_alphanumeric() || b"+-.".contains(&octet))
+            || !letters.all(|octet| octet.is_ascii_alphanumeric() || matches!(octet, b'+' | b'-' | b'.'))
         {
             return Err(no_scheme());
         }
@@ -251,7 +251,10 @@ pub(crate) fn split_host_port(text: &str) -> Result<(&str, Option<u16>), UriErro
     let well_formed = match host.strip_prefix('[').and_then(|inner| inner.strip_suffix(']')) {
         Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
         // Underscores are no host name by RFC 3261, but machines are called that.
-        None => !host.is_empty() && host.bytes().all(|o| o.is_ascii_alphanumeric() || b"-._".contains(&o)),
+        None => {
+            !host.is_empty()
+                && host.bytes().all(|o| o.is_ascii_alphanumeric() || matches!(o, b'-' | b'.' | b'_'))
+        }
     };
     if !well_formed {
         return Err(bad_host());
