@@ -157,6 +157,11 @@ impl Config {
         serial.switch_type.clone().or_else(|| self.isdn_switch_type.clone())
     }
 
+    /// True if both have the same lines. The typed view follows from the lines, so this is equality, for less work.
+    pub fn same_lines(&self, other: &Config) -> bool {
+        self.tree == other.tree
+    }
+
     /// The lines of the configuration as a tree.
     pub fn tree(&self) -> &Body {
         &self.tree

@@ -105,6 +105,7 @@ proptest! {
         prop_assert_eq!(again.config.running(), running.clone());
         let (a, b) = (format!("{:#?}", again.config), format!("{config:#?}"));
         let difference: Vec<_> = a.lines().zip(b.lines()).filter(|(a, b)| a != b).take(5).collect();
+        prop_assert!(again.config.same_lines(&config));
         prop_assert!(again.config == config, "{running}\nread again and first: {difference:#?}");
     }
 

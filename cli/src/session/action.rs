@@ -342,7 +342,7 @@ impl ConfigureLine {
         let mut mode = self.mode;
         match candidate.apply_line(&mut mode, &self.line) {
             Ok(outcome) => {
-                let changed = candidate != *running;
+                let changed = !candidate.same_lines(running);
                 let mut reply = Reply {
                     hostname: (candidate.hostname != running.hostname).then(|| candidate.hostname.clone()),
                     mode: Some(mode),
@@ -402,7 +402,7 @@ impl ConfigureText {
                 }
             }
         }
-        let changed = candidate != *running;
+        let changed = !candidate.same_lines(running);
         reply.hostname = (candidate.hostname != running.hostname).then(|| candidate.hostname.clone());
         (changed.then_some(candidate), reply)
     }
