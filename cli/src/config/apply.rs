@@ -336,9 +336,11 @@ impl Config {
             .and_then(|n| n.section.as_ref().map(|(kind, _)| (*kind, n.line.clone())));
         if let Some((kind, line)) = there
             && kind != enters
-            && sign == Sign::Set
         {
-            return Err(ApplyError::Text(format!("% {line} exists; remove it first to change its type")));
+            return Err(ApplyError::Text(match sign {
+                Sign::Set => format!("% {line} exists; remove it first to change its type"),
+                Sign::No | Sign::Default => format!("% {line} is of another type"),
+            }));
         }
         mode.frames.push(frame);
         let (notice, appear, vanish) = self.act(mode, found, command, sign)?;
