@@ -6,7 +6,7 @@ use super::{
 };
 use crate::grammar::matcher::{self, Failure, Found, Typed};
 use crate::grammar::syntax::Syntax;
-use crate::grammar::{Apply, Command, ModeKind, Table};
+use crate::grammar::{Apply, Command, ModeKind, Table, WHOLE};
 use std::sync::Arc;
 
 /// Longest banner in lines; a forgotten delimiter must not swallow everything.
@@ -405,7 +405,7 @@ impl Config {
                 }
                 Sign::No | Sign::Default => {
                     let gone = body.remove(|n| {
-                        if command.keyed == 0 { n.key == key } else { n.begins_with(&canonical) }
+                        if command.keyed == WHOLE { n.begins_with(&canonical) } else { n.key == key }
                     });
                     body.remove(|n| n.key == negation);
                     if sign == Sign::No && command.no_shown && (!gone || command.keyed == 0) {
