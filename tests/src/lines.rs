@@ -11,6 +11,9 @@ use tempfile::TempDir;
 
 use crate::{Events, Measured, adsi_decode, tone_measure};
 
+/// On hook for less than `timing hookflash-in` (1000 ms) is a flash, not the end of a call.
+const RELEASE: Duration = Duration::from_millis(1300);
+
 /// A client of `<state-dir>/lines.sock`.
 #[derive(Debug)]
 pub struct Lines {
@@ -96,7 +99,7 @@ impl Lines {
         listening
     }
 
-    /// Waits until all has been heard, hangs up, and gives what was heard, in the order of the ports.
+    /// Waits until all has been heard, hangs up for long enough to be no flash, and gives what was heard, in the order of the ports.
     ///
     /// # Panics
     /// When nothing of that length was recorded.
@@ -111,6 +114,7 @@ impl Lines {
         for port in &listening.ports {
             self.act(port, "onhook", &json!({}));
         }
+        std::thread::sleep(RELEASE);
         listening.ports.iter().map(|port| tone_measure(&listening.file(port))).collect()
     }
 
