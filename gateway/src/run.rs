@@ -222,7 +222,7 @@ pub async fn start(setup: Setup) -> Result<Gateway, RunError> {
 
     let hostname = Hostname::default();
     hostname.set(&config.hostname);
-    let switch = Switch::new(
+    let mut switch = Switch::new(
         now,
         Parts {
             clock: Clock::system(),
@@ -232,10 +232,14 @@ pub async fn start(setup: Setup) -> Result<Gateway, RunError> {
             records,
             metrics,
             seed: seed().map_err(io_error("random seed"))?,
+            local_address: |peer| sip::net::local_address_for(peer).ok(),
         },
     )?;
     let (net, received) = bind(&switch, setup.sip_address, setup.sip_port).await?;
     let (udp, tcp) = (net.udp_addrs(), net.tcp_addrs());
+    if let Some(address) = udp.first() {
+        switch.set_sip_port(address.port());
+    }
     let (commands, commands_rx) = mpsc::channel(64);
     let (monitor, _) = broadcast::channel(MONITOR_LAG);
     let socket = setup.state_dir.join("console.sock");
@@ -458,7 +462,9 @@ impl Daemon {
                     // A console that has left does not want its answer.
                     let _ = reply.send(answer);
                 }
-                Some((name, addresses)) = self.lookups.recv() => self.switch.handle_lookup(&name, &addresses),
+                Some((name, addresses)) = self.lookups.recv() => {
+                    self.switch.handle_lookup(Instant::now(), &name, &addresses);
+                },
                 () = sleep => self.switch.handle_timeout(Instant::now()),
             }
         }

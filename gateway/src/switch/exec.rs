@@ -7,6 +7,7 @@ use cli::session::{DebugTopic, Reply, Show};
 use dialpeer::{DialPeer, PeerKind};
 use mwi::queue::Place;
 use mwi::show::show_sip_ua_mwi;
+use mwi::subscription::Status;
 
 use super::{PortIndex, Switch};
 use crate::clock::uptime_words;
@@ -99,11 +100,9 @@ impl Switch {
             let is_line = matches!(self.ports.get(port), Some(PortIndex::Line(_)));
             if with_mwi
                 && is_line
-                && let Some(pattern) = &peer.destination_pattern
-                && pattern.fixed_len() == Some(pattern.as_str().len())
-                && pattern.as_str().bytes().all(|b| b.is_ascii_digit() || b == b'*' || b == b'#')
+                && let Some(number) = super::plain_number(peer)
             {
-                endpoints.push((pattern.as_str(), self.mailboxes.is_waiting(pattern.as_str())));
+                endpoints.push((number, self.mailboxes.is_waiting(number)));
             }
         }
         for record in self.mailboxes.iter() {
@@ -113,7 +112,9 @@ impl Switch {
         }
         let server = self.config.sip_ua.mwi_server.as_ref();
         let addresses = self.trust.mwi_server_ipv4();
-        show_sip_ua_mwi(server, &addresses, 0, self.trust.lookup_retries, endpoints.into_iter())
+        let (current, retries) = self.subscriptions.server();
+        let retries = retries.max(self.trust.lookup_retries);
+        show_sip_ua_mwi(server, &addresses, current, retries, endpoints.into_iter())
     }
 
     fn show_mwi(&self, now: Instant) -> String {
@@ -141,6 +142,20 @@ impl Switch {
                 let _ = write!(out, "  ({status}: {outcome})");
             }
             out.push('\n');
+        }
+        for (endpoint, status) in self.subscriptions.iter() {
+            let words = match status {
+                Status::Blocked => "waits for the server's address".to_owned(),
+                Status::Waiting(at) => {
+                    format!("subscribes in {} s", at.saturating_duration_since(now).as_secs())
+                }
+                Status::Trying => "subscribing".to_owned(),
+                Status::Active { refresh } => {
+                    format!("subscribed, refresh in {} s", refresh.saturating_duration_since(now).as_secs())
+                }
+                Status::Ending => "being ended".to_owned(),
+            };
+            let _ = writeln!(out, "\nSubscription {} (port {}): {words}", endpoint.number, endpoint.port);
         }
         for trunk in &self.trunks {
             let counters = trunk.queue.counters();

@@ -7,6 +7,7 @@
 mod exec;
 mod notify;
 pub mod plan;
+mod subscribe;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::net::IpAddr;
@@ -16,7 +17,9 @@ use std::time::Instant;
 use bytes::Bytes;
 use cli::config::Config;
 use cli::session::DebugTopic;
+use dialpeer::DialPeer;
 use mwi::mailbox::Mailboxes;
+use mwi::subscription::Failure;
 use prometheus::IntGauge;
 use sip::{Endpoint, EndpointConfig, Event, Flow, Method, Transmit};
 use telephony_hal::LineEvent;
@@ -33,6 +36,7 @@ use crate::service::trust::Trust;
 use crate::store::{Committed, Store, Ticket};
 use notify::Waiting;
 use plan::Plan;
+use subscribe::Subscriptions;
 
 /// What the switch wants done.
 #[derive(Debug)]
@@ -90,6 +94,11 @@ pub struct Switch {
     next_waiting: u64,
     monitor: Monitor,
     metrics: Metrics,
+    subscriptions: Subscriptions,
+    /// Our own address toward a peer, as the routing table has it.
+    local_address: fn(IpAddr) -> Option<IpAddr>,
+    /// Port SIP really listens on.
+    sip_port: u16,
     /// Queue depth and link state of each trunk.
     trunk_gauges: Vec<(IntGauge, IntGauge)>,
     /// Numbers looked up since the dial plan last changed; the lock is held for one look only.
@@ -150,6 +159,8 @@ pub struct Parts {
     pub metrics: Metrics,
     /// Seed of tags, branches and back-off.
     pub seed: [u8; 32],
+    /// Our own address toward a peer, as the routing table has it.
+    pub local_address: fn(IpAddr) -> Option<IpAddr>,
 }
 
 impl Switch {
@@ -158,7 +169,7 @@ impl Switch {
     /// # Errors
     /// [`HardwareError`] for a controller name of another form.
     pub fn new(now: Instant, parts: Parts) -> Result<Self, HardwareError> {
-        let Parts { clock, hardware, config, store, records, metrics, seed } = parts;
+        let Parts { clock, hardware, config, store, records, metrics, seed, local_address } = parts;
         let mut ports = HashMap::new();
         let mut lines = Vec::new();
         for fxs in &hardware.fxs {
@@ -197,6 +208,9 @@ impl Switch {
             next_waiting: 0,
             monitor: Monitor::new(clock),
             metrics,
+            subscriptions: Subscriptions::new(u64::from_le_bytes(first8(&seed))),
+            local_address,
+            sip_port: listen.port,
             trunk_gauges,
             routes: Mutex::default(),
             outputs: VecDeque::from([Output::Lookup]),
@@ -213,6 +227,7 @@ impl Switch {
         }
         switch.restore_deliveries(now);
         switch.refresh_lamps(now);
+        switch.configure_subscriptions(now);
         for trunk in 0..switch.trunks.len() {
             switch.drain_trunk(now, trunk);
         }
@@ -240,8 +255,16 @@ impl Switch {
     }
 
     /// The answer of a look-up; empty when it failed.
-    pub fn handle_lookup(&mut self, name: &str, addresses: &[IpAddr]) {
+    pub fn handle_lookup(&mut self, now: Instant, name: &str, addresses: &[IpAddr]) {
         self.trust.resolved(name, addresses);
+        self.resolve_subscriptions(now);
+        self.drain_subscriptions(now);
+        self.drain_sip(now);
+    }
+
+    /// The port SIP really listens on, where the system chose it.
+    pub fn set_sip_port(&mut self, port: u16) {
+        self.sip_port = port;
     }
 
     /// Makes a configuration the running one. What did not change is not touched.
@@ -273,6 +296,9 @@ impl Switch {
         self.restore_deliveries(now);
         self.refresh_lamps(now);
         let listen = listen(&self.config);
+        self.sip_port = if listen == self.listen { self.sip_port } else { listen.port };
+        self.configure_subscriptions(now);
+        self.drain_sip(now);
         if listen != self.listen {
             self.listen = listen;
             self.outputs.push_back(Output::Rebind);
@@ -385,6 +411,7 @@ impl Switch {
     /// Runs what is due.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.endpoint.handle_timeout(now);
+        self.subscriptions_timeout(now);
         self.drain_sip(now);
         for trunk in 0..self.trunks.len() {
             let due = self.trunks.get(trunk).and_then(PriTrunk::poll_timeout).is_some_and(|at| at <= now);
@@ -411,7 +438,8 @@ impl Switch {
     pub fn poll_timeout(&self) -> Option<Instant> {
         let trunks = self.trunks.iter().filter_map(PriTrunk::poll_timeout);
         let lines = self.lines.iter().filter_map(FxsPort::poll_timeout);
-        trunks.chain(lines).chain(self.endpoint.poll_timeout()).min()
+        let others = [self.endpoint.poll_timeout(), self.subscriptions.poll_timeout()];
+        trunks.chain(lines).chain(others.into_iter().flatten()).min()
     }
 
     /// The next thing to do.
@@ -442,6 +470,9 @@ impl Switch {
                         // `allow` names only what is handled above or by the endpoint itself.
                         let _ = self.endpoint.respond(now, id, sip::Reply::new(501));
                     }
+                    Event::Response { id, response, .. } => self.subscribe_answered(now, id, &response),
+                    Event::ClientTimeout { id } => self.subscribe_failed(now, id, Failure::Timeout),
+                    Event::TransportFailed { id } => self.subscribe_failed(now, id, Failure::Transport),
                     Event::ServerTimeout { id } => self.waiting.retain(|_, w| !w.is_for(id)),
                     _ => {}
                 }
@@ -643,6 +674,13 @@ fn trace_frame(monitor: &mut Monitor, now: Instant, trunk: &PriTrunk, frame: &[u
             monitor.print_bare(DebugTopic::IsdnQ931, &line);
         }
     }
+}
+
+/// The number a peer is for, if its pattern is one plain number.
+fn plain_number(peer: &DialPeer) -> Option<&str> {
+    let pattern = peer.destination_pattern.as_ref()?.as_str();
+    let plain = !pattern.is_empty() && pattern.bytes().all(|b| b.is_ascii_digit() || b == b'*' || b == b'#');
+    plain.then_some(pattern)
 }
 
 /// Whether a trunk can take an operation now.

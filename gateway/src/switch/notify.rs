@@ -96,9 +96,17 @@ impl Switch {
         flow: &Flow,
         request: &Message,
     ) -> Result<(), Answer> {
-        self.check_sender(flow)?;
+        let subscribed = self.check_sender(now, flow, request)?;
+        if subscribed.is_some() && request.body().is_empty() {
+            // The first NOTIFY of a subscription may come before there is anything to say.
+            self.answer(now, id, &Answer::ok());
+            return Ok(());
+        }
         let summary = summary(request)?;
-        let (number, routes) = self.find_number(request, &summary)?;
+        let (number, routes) = match subscribed {
+            Some(number) => (number.clone(), self.routes(&number)),
+            None => self.find_number(request, &summary)?,
+        };
         let place = self.choose(&number, &routes)?;
         let state = State {
             summary: summary.clone(),
@@ -147,13 +155,25 @@ impl Switch {
         Ok(())
     }
 
-    fn check_sender(&self, flow: &Flow) -> Result<(), Answer> {
+    /// Whether the sender may notify; the number subscribed for, where the server is one we subscribe to.
+    fn check_sender(
+        &mut self,
+        now: Instant,
+        flow: &Flow,
+        request: &Message,
+    ) -> Result<Option<String>, Answer> {
         match self.trust.sender(flow.remote.ip()) {
             Sender::Unknown => Err(Answer::refuse(403, "Sender is not the mwi-server nor trusted")),
             Sender::MwiServer if !self.config.sip_ua.mwi_server.as_ref().is_some_and(|s| s.unsolicited) => {
-                Err(Answer::refuse(481, "No subscription, and mwi-server is not unsolicited"))
+                match self.subscribed(now, request) {
+                    Ok(endpoint) => Ok(Some(endpoint.number)),
+                    Err(481) => {
+                        Err(Answer::refuse(481, "No subscription, and mwi-server is not unsolicited"))
+                    }
+                    Err(status) => Err(Answer::refuse(status, "NOTIFY out of order")),
+                }
             }
-            Sender::MwiServer | Sender::Trusted => Ok(()),
+            Sender::MwiServer | Sender::Trusted => Ok(None),
         }
     }
 

@@ -85,6 +85,8 @@ struct Bench {
     pbx: Vec<Pbx>,
     /// Status of each answered NOTIFY by its Call-ID.
     answers: Vec<(String, u16)>,
+    /// SUBSCRIBEs the gateway sent.
+    requests: Vec<Message>,
     directory: tempfile::TempDir,
     sent: u32,
 }
@@ -110,6 +112,7 @@ impl Bench {
                 records,
                 metrics: Metrics::new().unwrap(),
                 seed: [7; 32],
+                local_address: |_| Some([192, 0, 2, 1].into()),
             },
         )
         .unwrap();
@@ -119,7 +122,16 @@ impl Bench {
             answer: Some(MwiAnswer::Result),
             heard: Vec::new(),
         };
-        Self { switch, now, committed, pbx: vec![pbx(), pbx()], answers: Vec::new(), directory, sent: 0 }
+        Self {
+            switch,
+            now,
+            committed,
+            pbx: vec![pbx(), pbx()],
+            answers: Vec::new(),
+            requests: Vec::new(),
+            directory,
+            sent: 0,
+        }
     }
 
     /// The daemon is killed and started again.
@@ -154,20 +166,24 @@ impl Bench {
 
     fn send(&mut self, number: &str, body: &str, call_id: &str, cseq: u32) {
         self.sent += 1;
-        let text = format!(
+        self.receive(&format!(
             "NOTIFY sip:{number}@gw SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.10:5060;branch=z9hG4bK{}\r\n\
              From: <sip:vm@192.0.2.10>;tag=a\r\nTo: <sip:{number}@gw>\r\nCall-ID: {call_id}\r\nCSeq: {cseq} NOTIFY\r\n\
              Event: message-summary\r\nContent-Length: {}\r\n\r\n{body}",
             self.sent,
             body.len()
-        );
+        ));
+    }
+
+    /// A message from the voice mail.
+    fn receive(&mut self, text: &str) {
         let flow = Flow {
             transport: Transport::Udp,
             local: SocketAddr::from(([192, 0, 2, 1], 5060)),
             remote: SocketAddr::from(([192, 0, 2, 10], 5060)),
             connection: None,
         };
-        self.switch.handle_sip(self.now, flow, Bytes::from(text));
+        self.switch.handle_sip(self.now, flow, Bytes::from(text.to_owned()));
         self.settle();
     }
 
@@ -184,6 +200,13 @@ impl Bench {
                 match output {
                     Output::Sip(transmit) => {
                         let reply = Message::parse(transmit.payload).unwrap();
+                        if reply.is_request() {
+                            let repeated = self.requests.iter().any(|r| r.as_bytes() == reply.as_bytes());
+                            if !repeated {
+                                self.requests.push(reply);
+                            }
+                            continue;
+                        }
                         let id = reply.call_id().unwrap().to_owned();
                         self.answers.push((id, reply.status().unwrap().as_u16()));
                     }
@@ -485,4 +508,83 @@ fn storms_end_with_every_lamp_right() {
         assert!(bench.switch.waiting.is_empty(), "seed {seed}");
         assert!(bench.switch.tickets.is_empty(), "seed {seed}");
     }
+}
+
+/// The voice mail's answer to a SUBSCRIBE of ours.
+fn answer(subscribe: &Message, status: &str, more: &str) -> String {
+    let header = |name: &str| subscribe.header(name).unwrap().to_str().into_owned();
+    format!(
+        "SIP/2.0 {status}\r\nVia: {}\r\nFrom: {}\r\nTo: {};tag=vm\r\nCall-ID: {}\r\nCSeq: {}\r\n{more}Content-Length: 0\r\n\r\n",
+        header("Via"),
+        header("From"),
+        header("To"),
+        header("Call-ID"),
+        header("CSeq"),
+    )
+}
+
+#[test]
+fn without_unsolicited_each_telephone_is_subscribed_for() {
+    let config = CONFIG.replace(" unsolicited\n", " expires 600\n");
+    let mut bench = Bench::open(tempfile::tempdir().unwrap(), &config);
+    bench.wait(Duration::from_secs(1));
+    let subscribes = std::mem::take(&mut bench.requests);
+    let users: Vec<_> = subscribes.iter().map(|s| s.uri().unwrap().user().unwrap().into_owned()).collect();
+    assert_eq!(subscribes.len(), 2, "{users:?}");
+    let subscribe = subscribes.iter().find(|s| s.request_uri() == Some("sip:8000@192.0.2.10")).unwrap();
+    assert_eq!(subscribe.method(), Some(Method::Subscribe));
+    assert_eq!(subscribe.header("Expires").unwrap().to_str(), "600");
+    assert_eq!(subscribe.header("Contact").unwrap().to_str(), "<sip:8000@192.0.2.1:5060>");
+
+    // A NOTIFY that belongs to no subscription is refused; one that does changes the tone.
+    let id = bench.notify("8000", true);
+    assert_eq!(bench.status(&id), Some(481));
+    bench.receive(&answer(subscribe, "200 OK", "Expires: 600\r\nContact: <sip:vm@192.0.2.10>\r\n"));
+    let call_id = subscribe.call_id().unwrap();
+    let tag = subscribe.from().unwrap().tag().unwrap();
+    let body = "Messages-Waiting: yes\r\n";
+    bench.receive(&format!(
+        "NOTIFY sip:8000@192.0.2.1:5060 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.10;branch=z9hG4bKn\r\nFrom: <sip:8000@192.0.2.10>;tag=vm\r\n\
+         To: <sip:8000@192.0.2.1>;tag={tag}\r\nCall-ID: {call_id}\r\nCSeq: 9 NOTIFY\r\nEvent: message-summary\r\n\
+         Subscription-State: active;expires=600\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    ));
+    assert_eq!(bench.status(call_id), Some(200));
+    assert_eq!(bench.tone_off_hook(0), Tone::Stutter);
+
+    // It is refreshed in its dialog before it expires.
+    bench.requests.clear();
+    let of_dialog = |bench: &Bench| bench.requests.iter().find(|r| r.call_id().unwrap() == call_id).cloned();
+    let mut waited = 0;
+    while of_dialog(&bench).is_none() {
+        assert!(waited < 600, "expired without a refresh");
+        waited += 5;
+        bench.wait(Duration::from_secs(5));
+    }
+    let refresh = of_dialog(&bench).unwrap();
+    assert_eq!(refresh.to().unwrap().tag(), Some("vm"));
+    assert_eq!(refresh.request_uri(), Some("sip:vm@192.0.2.10"));
+
+    // `no mwi` on the port ends it.
+    bench.receive(&answer(&refresh, "200 OK", "Expires: 600\r\n"));
+    bench.requests.clear();
+    let without = config.replace("voice-port 2/0\n mwi\n", "voice-port 2/0\n");
+    bench.switch.apply(bench.now, Config::parse(&without).config);
+    bench.settle();
+    let ended = of_dialog(&bench).unwrap();
+    assert_eq!(ended.header("Expires").unwrap().to_str(), "0");
+}
+
+#[test]
+fn a_subscription_refused_or_unanswered_is_tried_again_later() {
+    let config = CONFIG.replace(" unsolicited\n", "\n");
+    let mut bench = Bench::open(tempfile::tempdir().unwrap(), &config);
+    bench.wait(Duration::from_secs(1));
+    let subscribes = std::mem::take(&mut bench.requests);
+    bench.receive(&answer(&subscribes[0], "423 Interval Too Brief", "Min-Expires: 7200\r\n"));
+    bench.wait(Duration::from_secs(1));
+    let again = std::mem::take(&mut bench.requests);
+    assert!(again.iter().any(|s| s.header("Expires").unwrap().to_str() == "7200"));
+    bench.wait(Duration::from_secs(1200));
+    assert!(bench.requests.len() > 4, "unanswered SUBSCRIBEs go on: {}", bench.requests.len());
 }
