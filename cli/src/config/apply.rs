@@ -348,18 +348,31 @@ impl Config {
             let parents = mode.frames.get(..outer).unwrap_or(&[]);
             let Some(body) = body_mut(&mut self.tree, parents) else { return Ok(None) };
             let line = found.args.canonical();
+            let mut blank = false;
             let at = match body.position(&key, usize::MAX) {
                 Some(at) => {
+                    // What a text says of a section that the hardware has just made is all there is to say: a line
+                    // that it leaves out had been removed.
+                    if let Some(place) = mode.made.iter().position(|h| *h == key) {
+                        mode.made.remove(place);
+                        blank = true;
+                    }
                     // Without its options the header only enters the section.
                     if let Some(node) = body.nodes.get_mut(at).filter(|_| line.len() > key.len()) {
                         Arc::make_mut(node).line = line;
                     }
                     at
                 }
-                None => body.insert(Node::new(order, key, line, Some(enters))),
+                None => body.insert(Node::new(order, key.clone(), line, Some(enters))),
             };
+            if blank && let Some(node) = body.nodes.get_mut(at) {
+                Arc::make_mut(node).section = Some((enters, Body::default()));
+            }
             if let Some(frame) = mode.frames.last_mut() {
                 frame.hint = at;
+            }
+            if blank {
+                self.blank_serial(&key);
             }
         } else {
             mode.frames.truncate(outer);
@@ -373,7 +386,7 @@ impl Config {
 
     fn setting(
         &mut self,
-        mode: &Mode,
+        mode: &mut Mode,
         found: &Found,
         command: &Command,
         syntax: &Syntax,
@@ -415,6 +428,10 @@ impl Config {
                 }
             }
         }
+        if mode.paste {
+            let new = appear.iter().map(|(h, _)| h).filter(|h| self.tree.position(h, usize::MAX).is_none());
+            mode.made.extend(new.cloned());
+        }
         self.hardware(appear, vanish);
         Ok(notice)
     }
@@ -437,6 +454,18 @@ impl Config {
         let mut cx = Cx::new(self, &mode.frames, found, no);
         apply(&mut cx)?;
         Ok((cx.notice, cx.appear, cx.vanish))
+    }
+
+    /// Brings a D channel interface back to its defaults.
+    fn blank_serial(&mut self, header: &str) {
+        let name = header.strip_prefix("interface Serial");
+        if let Some(serial) = self.serial_interfaces.iter_mut().find(|s| Some(s.name.as_str()) == name) {
+            serial.protocol_emulate = super::ProtocolEmulate::User;
+            serial.switch_type = None;
+            serial.timers.clear();
+            serial.shutdown = false;
+            serial.trunk_groups.clear();
+        }
     }
 
     /// Lets the sections appear and vanish that come with hardware: a `pri-group` makes an interface and a port.

@@ -324,6 +324,8 @@ pub struct Mode {
     paste: bool,
     /// A `!` stood before the line at the left edge, as between the sections of a dump.
     separated: bool,
+    /// Sections that hardware made appear within this text and that the text has not described yet.
+    made: Vec<String>,
     /// The sections that a line of a section without a grammar has led out of, perhaps by mistake.
     resume: Option<Vec<Frame>>,
 }
