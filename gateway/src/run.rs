@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use cli::config::{Config, MessageKind};
+use cli::engine::Engine;
 use media::dtmf::{DtmfConfig, DtmfDetector, DtmfEvent};
 use sip::net::{Net, NetConfig, NetEvent};
 use telephony_hal::sim::{Plant, SimLine, trunk_pair};
@@ -247,8 +248,13 @@ pub async fn start(setup: Setup) -> Result<Gateway, RunError> {
     let console = serve(&socket, shared).map_err(io_error(socket.display().to_string()))?;
     let (lookup_tx, lookups) = mpsc::channel(16);
     let daemon = Daemon {
+        host: Host {
+            startup: setup.startup,
+            hostname,
+            reload: false,
+            engine: Engine::new(switch.config().clone()),
+        },
         switch,
-        host: Host { startup: setup.startup, hostname, reload: false },
         net,
         received,
         committed,
@@ -432,7 +438,8 @@ impl Daemon {
                 tick.reset_immediately();
             }
             audio = active;
-            let timeout = self.switch.poll_timeout();
+            let timeouts = [self.switch.poll_timeout(), self.host.poll_timeout()];
+            let timeout = timeouts.into_iter().flatten().min();
             let sleep = async {
                 match timeout {
                     Some(at) => tokio::time::sleep_until(at.into()).await,
@@ -465,7 +472,11 @@ impl Daemon {
                 Some((name, addresses)) = self.lookups.recv() => {
                     self.switch.handle_lookup(Instant::now(), &name, &addresses);
                 },
-                () = sleep => self.switch.handle_timeout(Instant::now()),
+                () = sleep => {
+                    let now = Instant::now();
+                    self.switch.handle_timeout(now);
+                    self.host.handle_timeout(now, &mut self.switch);
+                }
             }
         }
     }

@@ -1,11 +1,11 @@
 //! Commands that concern the box: files, saving, restarting.
 
-use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use cli::config::{Config, MessageKind};
+use cli::config::Config;
+use cli::engine::{Engine, Plan};
 use cli::session::{Action, Exec, Reply, Show};
 
 use super::unix::Hostname;
@@ -20,6 +20,8 @@ pub struct Host {
     pub hostname: Hostname,
     /// Set by `reload`.
     pub reload: bool,
+    /// The running configuration, and the way back where one is kept open.
+    pub engine: Engine,
 }
 
 /// Why a startup configuration cannot be used.
@@ -49,11 +51,53 @@ impl Host {
         }
     }
 
-    fn adopt(&self, now: Instant, switch: &mut Switch, candidate: Option<Config>) {
-        if let Some(config) = candidate {
-            self.hostname.set(&config.hostname);
-            switch.apply(now, config);
+    /// When to call [`Host::handle_timeout`].
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.engine.poll_timeout()
+    }
+
+    /// Takes back a change that nobody confirmed in time.
+    pub fn handle_timeout(&mut self, now: Instant, switch: &mut Switch) {
+        if let Some(config) = self.engine.handle_timeout(now).cloned() {
+            tracing::warn!("%ARCHIVE_DIFF-5-ROLLBK_CNFMD_TIMEOUT: not confirmed in time, rolled back");
+            self.apply(now, switch, config);
         }
+    }
+
+    fn adopt(&mut self, now: Instant, switch: &mut Switch, candidate: Option<Config>) {
+        if let Some(config) = candidate {
+            self.engine.commit(now, config.clone(), None);
+            self.apply(now, switch, config);
+        }
+    }
+
+    fn apply(&self, now: Instant, switch: &mut Switch, config: Config) {
+        self.hostname.set(&config.hostname);
+        switch.apply(now, config);
+    }
+
+    /// What a file would change, or what the console is told instead.
+    fn plan(&self, file: &str) -> Result<Plan, String> {
+        let text = std::fs::read_to_string(file).map_err(|e| format!("% {file}: {e}"))?;
+        self.engine.plan(&text).map_err(|refused| refused.to_string())
+    }
+
+    fn replace(
+        &mut self,
+        now: Instant,
+        switch: &mut Switch,
+        file: &str,
+        revert_minutes: Option<u32>,
+    ) -> Reply {
+        let plan = match self.plan(file) {
+            Ok(plan) => plan,
+            Err(why) => return Reply::error(why),
+        };
+        let revert = revert_minutes.map(|minutes| Duration::from_secs(60 * u64::from(minutes)));
+        self.engine.commit(now, plan.candidate.clone(), revert);
+        self.apply(now, switch, plan.candidate);
+        Reply::text("Total number of passes: 1\nRollback Done")
     }
 
     fn exec(&mut self, now: Instant, switch: &mut Switch, exec: Exec) -> Reply {
@@ -61,7 +105,25 @@ impl Host {
             Exec::Show(show) => self.show(now, switch, &show),
             Exec::Debug { what, on } => switch.debug(what, on),
             Exec::UndebugAll => switch.undebug_all(),
-            Exec::WriteMemory => match save(&self.startup, &running_text(switch.config())) {
+            Exec::ConfigurePlan { file } => match self.plan(&file) {
+                Ok(plan) => Reply::text(plan.differences()),
+                Err(why) => Reply::error(why),
+            },
+            Exec::ConfigureReplace { file, revert_minutes } => {
+                self.replace(now, switch, &file, revert_minutes)
+            }
+            Exec::ConfigureConfirm => match self.engine.confirm() {
+                true => Reply::none(),
+                false => Reply::error("% No change waits to be confirmed"),
+            },
+            Exec::ConfigureRevert => match self.engine.revert().cloned() {
+                Some(config) => {
+                    self.apply(now, switch, config);
+                    Reply::text("Rollback Done")
+                }
+                None => Reply::error("% No change waits to be confirmed"),
+            },
+            Exec::WriteMemory => match save(&self.startup, &switch.config().running()) {
                 Ok(()) => Reply::text("Building configuration...\n[OK]"),
                 Err(error) => Reply::error(format!("% {}: {error}", self.startup.display())),
             },
@@ -90,36 +152,32 @@ impl Host {
                 switch.clear_logging();
                 Reply::none()
             }
-            _ => Reply::error("% This command is not acted on by this release"),
+            other => offline(switch, &other),
         }
     }
 
     fn show(&self, now: Instant, switch: &Switch, show: &Show) -> Reply {
         match show {
-            Show::RunningConfig { section: None } => {
-                let body = running_text(switch.config());
-                let bytes = body.len();
-                Reply::text(format!(
-                    "Building configuration...\n\nCurrent configuration : {bytes} bytes\n{body}"
-                ))
-            }
-            Show::RunningConfig { section: Some(header) } => {
-                let part = section(&running_text(switch.config()), header);
-                Reply::text(format!(
-                    "Building configuration...\n\nCurrent configuration : {} bytes\n{part}end\n",
-                    part.len()
-                ))
+            Show::RunningConfig { section } => {
+                Reply::text(cli::render::running_config(switch.config(), section.as_deref(), None))
             }
             Show::StartupConfig => match std::fs::read_to_string(&self.startup) {
                 Ok(text) => Reply::text(format!("Using {} bytes\n{text}", text.len())),
                 Err(_) => Reply::error("startup-config is not present"),
             },
-            Show::ConfigurationUnsupported => Reply::text(unsupported(switch.config())),
             other => match switch.show(now, other) {
                 Some(text) => Reply::text(text),
-                None => Reply::error("% This command is not acted on by this release"),
+                None => offline(switch, &Exec::Show(other.clone())),
             },
         }
+    }
+}
+
+/// What the configuration alone can answer.
+fn offline(switch: &Switch, exec: &Exec) -> Reply {
+    match cli::render::answer(switch.config(), exec) {
+        Some(text) => Reply::text(text),
+        None => Reply::error("% This command is not acted on by this release"),
     }
 }
 
@@ -135,10 +193,6 @@ pub fn load(path: &Path) -> Result<Option<String>, StartupError> {
     }
 }
 
-fn running_text(config: &Config) -> String {
-    config.running()
-}
-
 /// Writes a file so that a crash leaves the old or the new one.
 fn save(path: &Path, text: &str) -> std::io::Result<()> {
     let temporary = path.with_extension("new");
@@ -146,42 +200,4 @@ fn save(path: &Path, text: &str) -> std::io::Result<()> {
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
     std::fs::rename(&temporary, path)
-}
-
-/// The lines of one section: the header and what is indented under it.
-fn section(text: &str, header: &str) -> String {
-    let mut out = String::from("!\n");
-    let mut inside = false;
-    for line in text.lines() {
-        if line.starts_with(' ') {
-            if inside {
-                out.push_str(line);
-                out.push('\n');
-            }
-            continue;
-        }
-        inside = line.eq_ignore_ascii_case(header);
-        if inside {
-            out.push_str(line);
-            out.push('\n');
-        }
-    }
-    out
-}
-
-fn unsupported(config: &Config) -> String {
-    let text = config.running();
-    let lines: Vec<&str> = text.lines().collect();
-    let mut out = String::new();
-    let mut count = 0;
-    for message in Config::parse(&text).messages {
-        if let MessageKind::Kept { reason } = message.kind {
-            count += 1;
-            let line = lines.get(message.line.saturating_sub(1)).copied().unwrap_or_default();
-            // Writing to a String cannot fail.
-            let _ = writeln!(out, "{line}\n    ! {reason}");
-        }
-    }
-    let _ = writeln!(out, "{count} line(s) kept without effect");
-    out
 }

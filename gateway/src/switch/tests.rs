@@ -588,3 +588,45 @@ fn a_subscription_refused_or_unanswered_is_tried_again_later() {
     bench.wait(Duration::from_secs(1200));
     assert!(bench.requests.len() > 4, "unanswered SUBSCRIBEs go on: {}", bench.requests.len());
 }
+
+#[test]
+fn a_replaced_configuration_comes_back_unless_it_is_confirmed() {
+    use crate::console::host::Host;
+    use cli::engine::Engine;
+    use cli::session::{Action, Exec};
+
+    let mut bench = Bench::new();
+    bench.notify("8000", true);
+    let file = bench.directory.path().join("new.cfg");
+    std::fs::write(&file, CONFIG.replace("voice-port 2/0\n mwi\n", "voice-port 2/0\n")).unwrap();
+    let file = file.to_str().unwrap().to_owned();
+    let mut host = Host {
+        startup: bench.directory.path().join("startup-config"),
+        hostname: Default::default(),
+        reload: false,
+        engine: Engine::new(bench.switch.config().clone()),
+    };
+    let act = |bench: &mut Bench, host: &mut Host, exec| {
+        let reply = host.execute(bench.now, &mut bench.switch, Action::Exec(exec));
+        bench.settle();
+        reply
+    };
+    let plan = act(&mut bench, &mut host, Exec::ConfigurePlan { file: file.clone() });
+    assert_eq!(plan.text, "!Contextual Config Diffs:\nvoice-port 2/0\n -mwi\n");
+    assert_eq!(bench.tone_off_hook(0), Tone::Stutter, "a plan changes nothing");
+
+    let replace = Exec::ConfigureReplace { file, revert_minutes: Some(5) };
+    assert!(!act(&mut bench, &mut host, replace.clone()).error);
+    assert_eq!(bench.tone_off_hook(0), Tone::Dial);
+    let late = host.poll_timeout().unwrap();
+    host.handle_timeout(late, &mut bench.switch);
+    assert_eq!(bench.tone_off_hook(0), Tone::Stutter, "nobody confirmed");
+
+    act(&mut bench, &mut host, replace);
+    assert!(!act(&mut bench, &mut host, Exec::ConfigureConfirm).error);
+    assert_eq!(host.poll_timeout(), None);
+    assert_eq!(bench.tone_off_hook(0), Tone::Dial);
+    assert!(act(&mut bench, &mut host, Exec::ConfigureRevert).error);
+    let missing = Exec::ConfigureReplace { file: "/nowhere/x.cfg".into(), revert_minutes: None };
+    assert!(act(&mut bench, &mut host, missing).text.contains("/nowhere/x.cfg"));
+}
