@@ -228,7 +228,7 @@ impl PriTrunk {
                     };
                     TrunkEvent::Ended(Ended { user, service, outcome: neutral(&outcome) })
                 }
-                Event::MwiIndication { id, .. } => TrunkEvent::Indication(id),
+                Event::MwiIndication { id, request } => TrunkEvent::Indication(id, Box::new(request)),
                 #[allow(unreachable_patterns)]
                 _ => continue,
             });
@@ -246,7 +246,7 @@ pub enum TrunkEvent {
     /// An operation of ours ended.
     Ended(Ended),
     /// The PBX asks for message waiting.
-    Indication(qsig::IndicationId),
+    Indication(qsig::IndicationId, Box<MwiRequest>),
 }
 
 fn request(activation: &Activation) -> MwiRequest {

@@ -5,6 +5,7 @@
 //! things behind its back are the store's writer thread, which it gives records to, and nothing else.
 
 mod exec;
+mod from_pbx;
 mod notify;
 pub mod plan;
 mod subscribe;
@@ -91,6 +92,8 @@ pub struct Switch {
     store: Store,
     waiting: HashMap<u64, Waiting>,
     tickets: HashMap<Ticket, u64>,
+    /// Indications of a PBX that are answered when their state is on disk.
+    indications: HashMap<Ticket, (usize, qsig::IndicationId)>,
     next_waiting: u64,
     monitor: Monitor,
     metrics: Metrics,
@@ -205,6 +208,7 @@ impl Switch {
             store,
             waiting: HashMap::new(),
             tickets: HashMap::new(),
+            indications: HashMap::new(),
             next_waiting: 0,
             monitor: Monitor::new(clock),
             metrics,
@@ -404,6 +408,7 @@ impl Switch {
             if let Some(id) = self.tickets.remove(ticket) {
                 self.stored(now, id, committed.error.is_none());
             }
+            self.indication_stored(now, *ticket, committed.error.is_none());
         }
         self.drain_sip(now);
     }
@@ -537,10 +542,7 @@ impl Switch {
                 self.monitor.syslog(now, 4, &message);
             }
             TrunkEvent::Ended(ended) => self.operation_ended(now, trunk, ended),
-            TrunkEvent::Indication(id) => {
-                // Message waiting from the PBX toward SIP is not offered yet: refuse as a served user without the service.
-                pri.span.answer_mwi(now, id, qsig::MwiAnswer::Reject(1));
-            }
+            TrunkEvent::Indication(id, request) => self.handle_indication(now, trunk, id, &request),
         }
     }
 

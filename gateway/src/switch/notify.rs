@@ -130,9 +130,7 @@ impl Switch {
             }
             Change::New | Change::Changed | Change::Same => {}
         }
-        self.lamps_on += i64::from(summary.waiting) - i64::from(was_waiting);
-        self.metrics.lamps_on.set(self.lamps_on);
-        self.metrics.mailboxes.set(i64::try_from(self.mailboxes.len()).unwrap_or(i64::MAX));
+        self.count_mailboxes(was_waiting, summary.waiting);
         self.next_waiting += 1;
         let key = self.next_waiting;
         let waiting =
@@ -175,6 +173,13 @@ impl Switch {
             }
             Sender::MwiServer | Sender::Trusted => Ok(None),
         }
+    }
+
+    /// Keeps the gauges right after one mailbox changed.
+    pub(super) fn count_mailboxes(&mut self, was_waiting: bool, waiting: bool) {
+        self.lamps_on += i64::from(waiting) - i64::from(was_waiting);
+        self.metrics.lamps_on.set(self.lamps_on);
+        self.metrics.mailboxes.set(i64::try_from(self.mailboxes.len()).unwrap_or(i64::MAX));
     }
 
     /// The first number of the request that the dial plan leads to ports of this box.
@@ -224,7 +229,7 @@ impl Switch {
     }
 
     /// Notes whether a mailbox of a line holds new messages, and works the line's indication.
-    fn mark_line(&mut self, now: Instant, line: usize, number: &str, waiting: bool) {
+    pub(super) fn mark_line(&mut self, now: Instant, line: usize, number: &str, waiting: bool) {
         let Some(numbers) = self.line_mailboxes.get_mut(line) else { return };
         if waiting {
             numbers.insert(number.to_owned());
@@ -385,7 +390,7 @@ impl Switch {
     }
 
     /// Gives a mailbox to the store.
-    fn keep(&mut self, number: &str) -> Option<Ticket> {
+    pub(super) fn keep(&mut self, number: &str) -> Option<Ticket> {
         let mailbox = self.mailboxes.record(number)?;
         let delivery = self.deliveries.get(number).unwrap_or(&Delivery::Local);
         Some(self.store.put(number, RecordRef { mailbox, delivery }))

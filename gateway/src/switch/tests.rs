@@ -85,6 +85,8 @@ struct Bench {
     pbx: Vec<Pbx>,
     /// Status of each answered NOTIFY by its Call-ID.
     answers: Vec<(String, u16)>,
+    /// What the PBXs' own operations came to.
+    outcomes: Vec<qsig::MwiOutcome>,
     /// SUBSCRIBEs the gateway sent.
     requests: Vec<Message>,
     directory: tempfile::TempDir,
@@ -128,6 +130,7 @@ impl Bench {
             committed,
             pbx: vec![pbx(), pbx()],
             answers: Vec::new(),
+            outcomes: Vec::new(),
             requests: Vec::new(),
             directory,
             sent: 0,
@@ -220,7 +223,9 @@ impl Bench {
                 let pbx = &mut self.pbx[trunk];
                 while let Some(event) = pbx.span.poll_event() {
                     idle = false;
-                    if let qsig::Event::MwiIndication { id, request } = event {
+                    if let qsig::Event::MwiDone { outcome, .. } = event {
+                        self.outcomes.push(outcome);
+                    } else if let qsig::Event::MwiIndication { id, request } = event {
                         let on = request.action == MwiAction::Activate;
                         pbx.heard.push((request.served_user.digits().to_owned(), on));
                         if let Some(answer) = &pbx.answer {
@@ -236,7 +241,7 @@ impl Bench {
                 }
             }
             let patience = if idle { Duration::from_millis(100) } else { Duration::ZERO };
-            if !self.switch.tickets.is_empty()
+            if !(self.switch.tickets.is_empty() && self.switch.indications.is_empty())
                 && let Ok(committed) = self.committed.recv_timeout(patience)
             {
                 idle = false;
@@ -507,6 +512,30 @@ fn storms_end_with_every_lamp_right() {
         assert!(bench.switch.trunks[0].queue.is_empty(), "seed {seed}");
         assert!(bench.switch.waiting.is_empty(), "seed {seed}");
         assert!(bench.switch.tickets.is_empty(), "seed {seed}");
+    }
+}
+
+#[test]
+fn the_pbx_can_light_and_ask_about_a_telephone_of_ours() {
+    use qsig::{MwiOutcome, MwiRequest, PartyNumber};
+    let mut bench = Bench::new();
+    bench.link(0, true);
+    let ask = |bench: &mut Bench, action, number: &str| {
+        let mut request = MwiRequest::new(action, PartyNumber::Unknown(number.to_owned()));
+        request.messages = (action == MwiAction::Activate).then_some(3);
+        bench.pbx[0].span.invoke_mwi(bench.now, request).unwrap();
+        bench.settle();
+        bench.outcomes.pop().unwrap()
+    };
+    assert_eq!(ask(&mut bench, MwiAction::Activate, "8000"), MwiOutcome::Done);
+    assert_eq!(bench.tone_off_hook(0), Tone::Stutter);
+    let MwiOutcome::Interrogated(list) = ask(&mut bench, MwiAction::Interrogate, "8000") else { panic!() };
+    assert_eq!(list.iter().map(|s| s.messages).collect::<Vec<_>>(), [Some(3)]);
+    assert_eq!(ask(&mut bench, MwiAction::Deactivate, "8000"), MwiOutcome::Done);
+    assert_eq!(bench.tone_off_hook(0), Tone::Dial);
+    assert_eq!(ask(&mut bench, MwiAction::Interrogate, "8000"), MwiOutcome::Interrogated(Vec::new()));
+    for foreign in ["8001", "4711", "1"] {
+        assert_eq!(ask(&mut bench, MwiAction::Activate, foreign), MwiOutcome::Error(6), "{foreign}");
     }
 }
 
