@@ -1,6 +1,6 @@
 //! What one NOTIFY costs in this crate: body read, number found, mailbox updated, operation queued, started and ended.
 //!
-//! `cargo run --release -p mwi --example notify_cost`
+//! `cargo run --release -p mwi --example mailbox_cost`
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
