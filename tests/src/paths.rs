@@ -10,7 +10,13 @@ use nix::fcntl::{Flock, FlockArg};
 /// Root of the workspace.
 #[must_use]
 pub fn workspace_root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the workspace")
+    static ROOT: OnceLock<PathBuf> = OnceLock::new();
+    ROOT.get_or_init(|| {
+        // cargo names the package it runs; a binary moved from another checkout would know the wrong one
+        let package = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+        let package = package.unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+        package.parent().expect("every package lies in the workspace").to_owned()
+    })
 }
 
 /// The cargo target directory this program was built into.
