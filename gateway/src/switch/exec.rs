@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Instant;
 
+use cli::render::{OutStatus, dial_peer_summary};
 use cli::session::{DebugTopic, Reply, Show};
 use dialpeer::{DialPeer, PeerKind};
 use mwi::queue::Place;
@@ -240,80 +241,56 @@ impl Switch {
     }
 
     fn show_dial_peers(&self, tag: Option<u32>, summary: bool) -> String {
-        let chosen = self.config.dial_peers.iter().filter(|p| tag.is_none_or(|t| t == p.tag));
-        if !summary {
-            let mut out = String::new();
-            for peer in chosen {
-                let (kind, number) = match peer.kind {
-                    PeerKind::Pots => ("VoiceEncapPeer", peer.tag),
-                    PeerKind::Voip => ("VoiceOverIpPeer", peer.tag),
-                };
-                let pattern = peer.destination_pattern.as_ref().map_or("", |p| p.as_str());
-                let updown = |up: bool| if up { "up" } else { "down" };
-                let _ = writeln!(out, "{kind}{number}");
-                let description = peer.description.as_deref().unwrap_or_default();
-                let _ = writeln!(
-                    out,
-                    "        peer type = voice, system default peer = FALSE, information type = voice,"
-                );
-                let _ = writeln!(out, "        description = `{description}',");
-                let _ = writeln!(out, "        tag = {number}, destination-pattern = `{pattern}',");
-                let _ = writeln!(out, "        preference={},", peer.preference);
-                let _ = writeln!(
-                    out,
-                    "        Admin state is {}, Operation state is {},",
-                    updown(!peer.shutdown),
-                    updown(peer.is_operational())
-                );
-                match peer.kind {
-                    PeerKind::Pots => {
-                        let port = peer.port.as_deref().unwrap_or_default();
-                        let _ = writeln!(
-                            out,
-                            "        type = pots, prefix = `{}',",
-                            peer.prefix.as_deref().unwrap_or_default()
-                        );
-                        let _ = writeln!(
-                            out,
-                            "        outbound status = {}, port = `{port}',",
-                            updown(self.peer_is_up(peer))
-                        );
-                    }
-                    PeerKind::Voip => {
-                        let target =
-                            peer.session_target.as_ref().map(ToString::to_string).unwrap_or_default();
-                        let _ = writeln!(out, "        type = voip, session-target = `{target}',");
-                    }
-                }
-            }
-            return out;
+        if summary {
+            return dial_peer_summary(&self.config, |peer| match (peer.kind, self.peer_is_up(peer)) {
+                (PeerKind::Voip, _) => None,
+                (PeerKind::Pots, true) => Some(OutStatus::Up),
+                (PeerKind::Pots, false) => Some(OutStatus::Down),
+            });
         }
-        let mut out = String::from(
-            "dial-peer hunt 0\n             AD                                    PRE PASS                OUT \n\
-             TAG    TYPE  MIN  OPER PREFIX    DEST-PATTERN      FER THRU SESS-TARGET    STAT PORT    KEEPALIVE\n",
-        );
-        for peer in chosen {
-            let (kind, thru) = match peer.kind {
-                PeerKind::Pots => ("pots", ""),
-                PeerKind::Voip => ("voip", "syst"),
+        let mut out = String::new();
+        for peer in self.config.dial_peers.iter().filter(|p| tag.is_none_or(|t| t == p.tag)) {
+            let number = peer.tag;
+            let kind = match peer.kind {
+                PeerKind::Pots => "VoiceEncapPeer",
+                PeerKind::Voip => "VoiceOverIpPeer",
             };
             let pattern = peer.destination_pattern.as_ref().map_or("", |p| p.as_str());
-            let target = peer.session_target.as_ref().map(ToString::to_string).unwrap_or_default();
-            let stat = match peer.kind {
-                PeerKind::Pots if self.peer_is_up(peer) => "up",
-                PeerKind::Pots => "down",
-                PeerKind::Voip => "",
-            };
-            let row = format!(
-                "{:<6} {kind:<5} {:<4} {:<4} {:<9} {pattern:<18} {:<2} {thru:<4} {target:<14} {stat:<4} {}",
-                peer.tag,
-                if peer.shutdown { "down" } else { "up" },
-                if peer.is_operational() { "up" } else { "down" },
-                peer.prefix.as_deref().unwrap_or_default(),
-                peer.preference,
-                peer.port.as_deref().unwrap_or_default(),
+            let updown = |up: bool| if up { "up" } else { "down" };
+            let _ = writeln!(out, "{kind}{number}");
+            let description = peer.description.as_deref().unwrap_or_default();
+            let _ = writeln!(
+                out,
+                "        peer type = voice, system default peer = FALSE, information type = voice,"
             );
-            let _ = writeln!(out, "{}", row.trim_end());
+            let _ = writeln!(out, "        description = `{description}',");
+            let _ = writeln!(out, "        tag = {number}, destination-pattern = `{pattern}',");
+            let _ = writeln!(out, "        preference={},", peer.preference);
+            let _ = writeln!(
+                out,
+                "        Admin state is {}, Operation state is {},",
+                updown(!peer.shutdown),
+                updown(peer.is_operational())
+            );
+            match peer.kind {
+                PeerKind::Pots => {
+                    let port = peer.port.as_deref().unwrap_or_default();
+                    let _ = writeln!(
+                        out,
+                        "        type = pots, prefix = `{}',",
+                        peer.prefix.as_deref().unwrap_or_default()
+                    );
+                    let _ = writeln!(
+                        out,
+                        "        outbound status = {}, port = `{port}',",
+                        updown(self.peer_is_up(peer))
+                    );
+                }
+                PeerKind::Voip => {
+                    let target = peer.session_target.as_ref().map(ToString::to_string).unwrap_or_default();
+                    let _ = writeln!(out, "        type = voip, session-target = `{target}',");
+                }
+            }
         }
         out
     }
