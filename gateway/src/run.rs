@@ -144,12 +144,16 @@ impl Drop for Gateway {
 /// # Errors
 /// [`RunError`] names what could not be opened or read.
 pub fn run_until_signal(options: Options) -> Result<(), RunError> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(io_error("tokio runtime"))?;
-    while runtime.block_on(run_once(&options))? {}
-    Ok(())
+    loop {
+        // A runtime of its own for each life: dropping it closes every socket before the next one opens them.
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(io_error("tokio runtime"))?;
+        if !runtime.block_on(run_once(&options))? {
+            return Ok(());
+        }
+    }
 }
 
 async fn run_once(options: &Options) -> Result<bool, RunError> {
