@@ -507,8 +507,7 @@ impl Switch {
     }
 
     fn show_sip_ua_statistics(&self) -> String {
-        let s = self.endpoint.statistics();
-        format!("{s:#?}\nActive transactions: {}\n", self.endpoint.active_transactions())
+        super::statistics::show(self.endpoint.statistics(), self.endpoint.active_transactions())
     }
 }
 

@@ -8,6 +8,7 @@ mod exec;
 mod from_pbx;
 mod notify;
 pub mod plan;
+mod statistics;
 mod subscribe;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};

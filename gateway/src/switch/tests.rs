@@ -304,6 +304,10 @@ fn each_way_a_number_can_lead_has_its_answer() {
         let id = bench.notify(number, true);
         assert_eq!(bench.status(&id), Some(status), "{number:?}");
     }
+    let counted = bench.switch.show(bench.now, &cli::session::Show::SipUaStatistics).unwrap();
+    for row in ["Ok 0/2", "NotFound 0/2", "CallLegNonExistent 0/1", "NOTIFY 5/0"] {
+        assert!(counted.contains(row), "{row} in\n{counted}");
+    }
 }
 
 #[test]
