@@ -467,13 +467,14 @@ static void l1_send(const unsigned char *f, size_t len)
 	if (data_fd < 0 || l1_blocked) {
 		return;
 	}
-	frame_event("tx", f, len);
+	/* the capture first: who waits for the event may end us on it */
 	pcap_frame(1, f, len);
+	frame_event("tx", f, len);
 	l1_send_once(f, len);
 	if (dup_tx > 0 && data_fd >= 0) {
 		--dup_tx;
-		frame_event("tx-dup", f, len);
 		pcap_frame(1, f, len);
+		frame_event("tx-dup", f, len);
 		l1_send_once(f, len);
 	}
 }
@@ -1911,8 +1912,9 @@ static void l1_frame(const unsigned char *f, size_t len)
 	if (l1_blocked) {
 		return;
 	}
-	frame_event("rx", f, len);
+	/* the capture first: who waits for the event may end us on it */
 	pcap_frame(0, f, len);
+	frame_event("rx", f, len);
 	memcpy(rx_frame, f, len);
 	rx_frame_len = (int) len;
 	e = pri_check_event(pri);
