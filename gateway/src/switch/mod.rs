@@ -276,11 +276,11 @@ impl Switch {
     pub fn apply(&mut self, now: Instant, config: Config) {
         let old = std::mem::replace(&mut self.config, config);
         self.settings = settings(&self.config);
-        if old.dial_peers != self.config.dial_peers
+        let replanned = old.dial_peers != self.config.dial_peers
             || old.trunk_groups != self.config.trunk_groups
             || old.serial_interfaces != self.config.serial_interfaces
-            || old.voice_ports != self.config.voice_ports
-        {
+            || old.voice_ports != self.config.voice_ports;
+        if replanned {
             self.plan = Plan::new(&self.config);
             self.routes.get_mut().unwrap_or_else(PoisonError::into_inner).clear();
         }
@@ -298,8 +298,10 @@ impl Switch {
         for trunk in &mut self.trunks {
             trunk.configure(now, &self.config);
         }
-        self.restore_deliveries(now);
-        self.refresh_lamps(now);
+        if replanned {
+            self.restore_deliveries(now);
+            self.refresh_lamps(now);
+        }
         let listen = listen(&self.config);
         self.sip_port = if listen == self.listen { self.sip_port } else { listen.port };
         self.configure_subscriptions(now);

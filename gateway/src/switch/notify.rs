@@ -1,6 +1,6 @@
 //! From NOTIFY to lamp: who sent it, whose mailbox, which port, and what to answer when.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -108,8 +108,9 @@ impl Switch {
             None => self.find_number(request, &summary)?,
         };
         let place = self.choose(&number, &routes)?;
+        let is_waiting = summary.waiting;
         let state = State {
-            summary: summary.clone(),
+            summary,
             source: flow.remote.ip().to_string(),
             cseq: request.cseq().map(|c| c.number).unwrap_or_default(),
             call_id: request.call_id().unwrap_or_default().to_owned(),
@@ -118,7 +119,7 @@ impl Switch {
         let was_waiting = self.mailboxes.is_waiting(&number);
         let change = self.mailboxes.update(&number, state);
         if self.monitor.on(DebugTopic::Mwi) {
-            let word = if summary.waiting { "waiting" } else { "none waiting" };
+            let word = if is_waiting { "waiting" } else { "none waiting" };
             let text = format!("MWI: NOTIFY from {} for {number}: {word}, {change:?}", flow.remote);
             self.monitor.print(now, DebugTopic::Mwi, &text);
         }
@@ -130,7 +131,7 @@ impl Switch {
             }
             Change::New | Change::Changed | Change::Same => {}
         }
-        self.count_mailboxes(was_waiting, summary.waiting);
+        self.count_mailboxes(was_waiting, is_waiting);
         self.next_waiting += 1;
         let key = self.next_waiting;
         let waiting =
@@ -139,7 +140,7 @@ impl Switch {
         match &place {
             Place::Line(line) => {
                 self.deliveries.insert(number.clone(), Delivery::Local);
-                self.mark_line(now, *line, &number, summary.waiting);
+                self.mark_line(now, *line, &number, is_waiting);
                 self.decide(now, key, Answer::ok());
             }
             Place::Trunk { trunk, peer } => self.send_to_trunk(now, Some(key), *trunk, *peer, &number),
@@ -396,12 +397,16 @@ impl Switch {
         Some(self.store.put(number, RecordRef { mailbox, delivery }))
     }
 
-    /// Queues again what was on its way to a PBX when the daemon ended, or when the dial plan changed.
+    /// Queues again what was on its way to a PBX when the daemon ended, or when the dial plan changed. What is under way
+    /// with the newest state is left alone.
     pub(super) fn restore_deliveries(&mut self, now: Instant) {
-        self.users.clear();
-        for trunk in &mut self.trunks {
+        let mut under_way = HashMap::new();
+        for (at, trunk) in self.trunks.iter_mut().enumerate() {
             trunk.queue.clear();
+            let jobs = trunk.queue.iter().map(|(job, _)| &job.activation);
+            under_way.extend(jobs.map(|sent| ((at, sent.number.clone()), sent.on)));
         }
+        self.users.retain(|user, _| under_way.contains_key(user));
         let pending: Vec<String> = self
             .deliveries
             .iter()
@@ -410,7 +415,12 @@ impl Switch {
             .collect();
         for number in pending {
             match self.choose(&number, &self.routes(&number)) {
-                Ok(Place::Trunk { trunk, peer }) => self.send_to_trunk(now, None, trunk, peer, &number),
+                Ok(Place::Trunk { trunk, peer }) => {
+                    let user = (trunk, self.served_user(peer, &number));
+                    if under_way.get(&user) != Some(&self.mailboxes.is_waiting(&number)) {
+                        self.send_to_trunk(now, None, trunk, peer, &number);
+                    }
+                }
                 Ok(Place::Line(_)) | Err(_) => {
                     self.deliveries.insert(number, Delivery::Local);
                 }

@@ -451,6 +451,42 @@ fn configuration_changes_reach_lamps_and_trunks() {
 }
 
 #[test]
+fn a_change_of_configuration_does_not_repeat_an_operation_under_way() {
+    let mut bench = Bench::new();
+    bench.link(0, true);
+    bench.pbx[0].answer = None;
+    bench.notify("4711", true);
+    // Even a change of the dial plan, which looks every number up anew.
+    for change in ["hostname Renamed\n", "dial-peer voice 99 pots\n destination-pattern 99..\n port 1/0:15\n"]
+    {
+        bench.switch.apply(bench.now, Config::parse(&format!("{CONFIG}!\n{change}")).config);
+        bench.settle();
+        assert_eq!(bench.switch.trunks[0].queue.waiting(), 0, "queued behind itself by {change}");
+    }
+    assert_eq!(bench.pbx[0].heard.len(), 1);
+    // Its outcome still finds its mailbox: the silent PBX has it queued, and hears of it again.
+    bench.pbx[0].answer = Some(MwiAnswer::Result);
+    bench.wait(Duration::from_secs(120));
+    assert!(bench.switch.trunks[0].queue.is_empty());
+    assert_eq!(bench.switch.deliveries.get("4711").map(Delivery::word), Some("delivered"));
+}
+
+#[test]
+fn a_change_elsewhere_does_not_end_back_off() {
+    let mut bench = Bench::new();
+    bench.link(0, true);
+    bench.pbx[0].answer = Some(MwiAnswer::Cause(34));
+    let id = bench.notify("4711", true);
+    assert_eq!(bench.status(&id), Some(503));
+    let renamed = format!("{CONFIG}!\nhostname Renamed\n");
+    bench.switch.apply(bench.now, Config::parse(&renamed).config);
+    bench.wait(Duration::from_secs(1));
+    assert_eq!(bench.pbx[0].heard.len(), 1, "the PBX said later");
+    bench.wait(Duration::from_secs(10));
+    assert_eq!(bench.pbx[0].heard.len(), 2);
+}
+
+#[test]
 fn number_source_and_answer_to_queued_news_are_settings() {
     let config = CONFIG.replace(
         "sip-ua\n",
