@@ -36,6 +36,7 @@ pub mod engine;
 pub mod grammar;
 mod manual;
 pub mod render;
+pub mod secret;
 pub mod session;
 pub mod wire;
 
