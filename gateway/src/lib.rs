@@ -24,6 +24,7 @@ pub mod console;
 pub mod demo;
 pub mod hardware;
 pub mod leg;
+pub mod media;
 pub mod ready;
 pub mod run;
 pub mod service;

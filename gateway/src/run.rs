@@ -510,6 +510,7 @@ impl Daemon {
                     }
                 }
                 Output::Line { line, action } => self.act(line, &action),
+                Output::Media(command) => tracing::trace!(?command, "media"),
                 Output::Rebind => self.rebind = true,
                 Output::Lookup => self.look_up(),
             }

@@ -1,5 +1,341 @@
-//! The ends of a call: one module a kind of port.
+//! The ends of a call: one module a kind of port, and the vocabulary they share with the switch.
+//!
+//! **The law of legs.** A leg is one end of one call. The switch speaks to it in [`LegCommand`]s and hears [`LegEvent`]s;
+//! neither knows what kind of port is on the other side. Every leg ends exactly once with [`LegEvent::Released`], whoever
+//! wanted it; its [`LegId`] is never used again. A leg that is told [`LegCommand::Release`] answers with `Released`, at
+//! once where it can. Commands a leg's state does not allow are ignored by it.
+//!
+//! A leg *comes in* (a telephone that dials, a SETUP, an INVITE): [`LegEvent::Incoming`] first, then commands answer it.
+//! Or it *goes out*: [`LegCommand::Offer`] first, then events answer it.
 
 pub mod fxs;
 pub mod pri;
 pub mod vmwi;
+
+use bytes::Bytes;
+
+use crate::media::MediaEnd;
+
+/// One leg. Numbers grow and never come back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LegId(pub u64);
+
+/// What carries a leg.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LegPort {
+    /// An analogue line, by its index.
+    Line(usize),
+    /// A trunk, by its index.
+    Trunk(usize),
+    /// SIP.
+    Sip,
+}
+
+/// Whether a number or name may be shown.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Presentation {
+    /// It may.
+    #[default]
+    Allowed,
+    /// Its owner does not want it (CLIR, `Privacy: id`).
+    Restricted,
+    /// The network does not know it.
+    Unavailable,
+}
+
+/// A party of a call as numbering and name services see it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Party {
+    /// Digits, with a `+` in front where SIP brought one; empty if unknown. At most [`MAX_DIGITS`].
+    pub number: String,
+    /// Q.931 type of number: 0 unknown, 1 international, 2 national, 3 network specific, 4 subscriber, 6 abbreviated.
+    pub number_type: u8,
+    /// Q.931 numbering plan: 0 unknown, 1 E.164, 9 private.
+    pub plan: u8,
+    /// Whether number and name may be shown.
+    pub presentation: Presentation,
+    /// Q.931 screening indicator: 0 user-provided not screened, 1 verified and passed, 2 failed, 3 network provided.
+    pub screening: u8,
+    /// Name, if known.
+    pub name: Option<String>,
+}
+
+/// Longest number a leg carries.
+pub const MAX_DIGITS: usize = 64;
+
+impl Party {
+    /// A party known by its number alone.
+    #[must_use]
+    pub fn new(number: impl Into<String>) -> Self {
+        Self { number: number.into(), ..Self::default() }
+    }
+
+    /// The number, if it is known and may be shown.
+    #[must_use]
+    pub fn shown_number(&self) -> Option<&str> {
+        let shown = self.presentation == Presentation::Allowed && !self.number.is_empty();
+        shown.then_some(self.number.as_str())
+    }
+
+    /// The name, if it is known and may be shown.
+    #[must_use]
+    pub fn shown_name(&self) -> Option<&str> {
+        self.name.as_deref().filter(|_| self.presentation == Presentation::Allowed)
+    }
+}
+
+/// Why a call was diverted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum RedirectReason {
+    /// Not known.
+    #[default]
+    Unknown,
+    /// Call forwarding unconditional.
+    Unconditional,
+    /// Call forwarding busy.
+    Busy,
+    /// Call forwarding no reply.
+    NoReply,
+}
+
+/// What is known of a diversion of the call before it came here.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Redirection {
+    /// Who diverted last.
+    pub from: Party,
+    /// Who was called first, if that is another.
+    pub original: Option<Party>,
+    /// Why, the last time.
+    pub reason: RedirectReason,
+    /// How often, at least 1.
+    pub count: u8,
+}
+
+/// A Q.850 cause, 1 to 127.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Cause(pub u8);
+
+impl Cause {
+    /// Unallocated number.
+    pub const UNALLOCATED: Self = Self(1);
+    /// No route to destination.
+    pub const NO_ROUTE: Self = Self(3);
+    /// Normal call clearing.
+    pub const NORMAL: Self = Self(16);
+    /// User busy.
+    pub const BUSY: Self = Self(17);
+    /// No user responding.
+    pub const NO_RESPONSE: Self = Self(18);
+    /// No answer from user (alerted).
+    pub const NO_ANSWER: Self = Self(19);
+    /// Call rejected.
+    pub const REJECTED: Self = Self(21);
+    /// Number changed.
+    pub const CHANGED: Self = Self(22);
+    /// Exchange routing error: the call was diverted too often.
+    pub const ROUTING_ERROR: Self = Self(25);
+    /// Destination out of order.
+    pub const OUT_OF_ORDER: Self = Self(27);
+    /// Invalid number format (incomplete number).
+    pub const INVALID_NUMBER: Self = Self(28);
+    /// Normal, unspecified.
+    pub const UNSPECIFIED: Self = Self(31);
+    /// No circuit available.
+    pub const NO_CIRCUIT: Self = Self(34);
+    /// Network out of order.
+    pub const NETWORK_OUT_OF_ORDER: Self = Self(38);
+    /// Temporary failure.
+    pub const TEMPORARY: Self = Self(41);
+    /// Switching equipment congestion.
+    pub const CONGESTION: Self = Self(42);
+    /// Resource unavailable, unspecified.
+    pub const UNAVAILABLE: Self = Self(47);
+    /// Service or option not available.
+    pub const NOT_AVAILABLE: Self = Self(63);
+
+    /// The text IOS prints in `DisconnectText`.
+    #[must_use]
+    pub fn text(self) -> &'static str {
+        match self.0 {
+            1 => "unassigned number (1)",
+            2 => "no route to transit network (2)",
+            3 => "no route to destination (3)",
+            16 => "normal call clearing (16)",
+            17 => "user busy (17)",
+            18 => "no user responding (18)",
+            19 => "no user answer (19)",
+            20 => "subscriber absent (20)",
+            21 => "call rejected (21)",
+            22 => "number changed (22)",
+            25 => "exchange routing error (25)",
+            26 => "non selected user clearing (26)",
+            27 => "destination out of order (27)",
+            28 => "invalid number (28)",
+            29 => "facility rejected (29)",
+            30 => "response to STATUS ENQUIRY (30)",
+            31 => "normal, unspecified (31)",
+            34 => "no circuit (34)",
+            38 => "network out of order (38)",
+            41 => "temporary failure (41)",
+            42 => "switch congestion (42)",
+            43 => "access information discarded (43)",
+            44 => "no requested circuit (44)",
+            47 => "no resource (47)",
+            50 => "facility not subscribed (50)",
+            57 => "bearer capability not authorized (57)",
+            58 => "bearer capability not available (58)",
+            63 => "service or option not available (63)",
+            65 => "bearer capability not implemented (65)",
+            69 => "facility not implemented (69)",
+            79 => "service not implemented (79)",
+            81 => "invalid call reference (81)",
+            88 => "incompatible destination (88)",
+            95 => "invalid message (95)",
+            96 => "mandatory IE missing (96)",
+            97 => "message type not implemented (97)",
+            98 => "message type not compatible (98)",
+            99 => "IE not implemented (99)",
+            100 => "invalid IE contents (100)",
+            101 => "message in incompatible call state (101)",
+            102 => "recovery on timer expiry (102)",
+            111 => "protocol error (111)",
+            127 => "interworking, unspecified (127)",
+            _ => "unknown",
+        }
+    }
+}
+
+/// What a call is to be.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Setup {
+    /// Who is called, as far as the number is known.
+    pub called: Party,
+    /// Who calls.
+    pub calling: Party,
+    /// Diversions before.
+    pub redirecting: Option<Redirection>,
+    /// No more digits will come. False: the number may grow ([`LegEvent::Digits`], [`LegCommand::Digits`]).
+    pub complete: bool,
+    /// Dial peer the leg is on: the outbound one in [`LegCommand::Offer`], 0 in [`LegEvent::Incoming`] where the leg does
+    /// not know.
+    pub peer: u32,
+    /// The Cisco-Guid of the call; all zero where it has none yet.
+    pub guid: [u32; 4],
+    /// Session description of the caller, for a leg that speaks the same codecs.
+    pub sdp: Option<Bytes>,
+    /// User-to-user information as in the Q.931 element: protocol discriminator first.
+    pub user_user: Option<Bytes>,
+    /// How the called telephone is to ring: value of `Alert-Info`.
+    pub alert_info: Option<String>,
+    /// Q.931 elements that pass a leg of the same kind unread.
+    pub elements: Vec<qsig::q931::Element>,
+}
+
+/// What is told before the answer.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// There are tones or announcements to hear: the caller is cut through and hears no tone of ours.
+    pub inband: bool,
+    /// Who is reached.
+    pub party: Option<Party>,
+    /// Session description, as in [`Setup::sdp`].
+    pub sdp: Option<Bytes>,
+}
+
+/// What is told with the answer.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Answer {
+    /// Who answered.
+    pub party: Option<Party>,
+    /// Session description, as in [`Setup::sdp`].
+    pub sdp: Option<Bytes>,
+}
+
+/// Where a call is transferred to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TransferTarget {
+    /// Blind: a number to call.
+    Number(Party),
+    /// Attended: the party the transferring user speaks with on another leg of the gateway.
+    Leg(LegId),
+}
+
+/// What the switch tells a leg.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LegCommand {
+    /// To an outgoing leg, first: call this party.
+    Offer(Box<Setup>),
+    /// To an incoming leg: its number is known, a way is being tried.
+    Proceed,
+    /// To an incoming leg whose number is not complete: more digits are wanted.
+    MoreDigits {
+        /// With the secondary dial tone (two-stage dialling): digits so far are done with.
+        dial_tone: bool,
+    },
+    /// To an outgoing leg in overlap sending: more digits.
+    Digits {
+        /// The new ones.
+        digits: String,
+        /// No more will come.
+        complete: bool,
+    },
+    /// To an incoming leg: the called party is alerted.
+    Alert(Progress),
+    /// To an incoming leg: something is to be heard.
+    Progress(Progress),
+    /// To an incoming leg: the called party answered.
+    Answer(Answer),
+    /// The party at the other end is another now.
+    Update(Box<Party>),
+    /// The other end holds the call, or took it back.
+    Held(bool),
+    /// The other end has dialled a digit that audio does not carry.
+    Dtmf(char),
+    /// End the leg.
+    Release(Cause),
+}
+
+/// What a leg tells the switch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LegEvent {
+    /// A call comes in, on a leg that is new with this event.
+    Incoming(Box<Setup>),
+    /// Audio of the leg is here from now on; `None`: nowhere yet, or no more.
+    Media(Option<MediaEnd>),
+    /// More digits of an incoming call.
+    Digits {
+        /// All digits so far.
+        digits: String,
+        /// No more will come.
+        complete: bool,
+    },
+    /// The far network wants more digits of an outgoing call.
+    WantsDigits,
+    /// The far network is at work.
+    Proceeding(Progress),
+    /// The called party is alerted.
+    Alerting(Progress),
+    /// Something is to be heard before the answer.
+    Progress(Progress),
+    /// The called party answered.
+    Answered(Answer),
+    /// The party at this end is another now.
+    Updated(Box<Party>),
+    /// The user at this end holds the call, or takes it back.
+    Held(bool),
+    /// A digit that audio does not carry.
+    Dtmf(char),
+    /// The outgoing leg, not answered yet, wants the call elsewhere (302, call deflection); `Released` follows.
+    Redirect {
+        /// Where to.
+        to: Box<Party>,
+        /// Why.
+        reason: RedirectReason,
+    },
+    /// The user at this end transfers the other end.
+    Transfer(TransferTarget),
+    /// The user joins the other ends of this leg and of another leg on the same port.
+    Conference(LegId),
+    /// The leg is gone.
+    Released(Cause),
+}

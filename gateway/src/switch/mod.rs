@@ -31,6 +31,7 @@ use crate::clock::Clock;
 use crate::hardware::{Hardware, HardwareError};
 use crate::leg::fxs::{FxsPort, LineAction, TICK};
 use crate::leg::pri::{PriTrunk, Service, TrunkEvent};
+use crate::media::MediaCommand;
 use crate::service::mailbox::{Delivery, Record};
 use crate::service::metrics::Metrics;
 use crate::service::monitor::Monitor;
@@ -59,6 +60,8 @@ pub enum Output {
         /// What.
         action: LineAction,
     },
+    /// Connect audio, or end a connection.
+    Media(MediaCommand),
     /// The port or address SIP listens on changed.
     Rebind,
     /// Names of trusted servers changed: look [`Switch::names`] up.
