@@ -57,6 +57,7 @@ fn serve(mut stream: UnixStream, shared: &Mutex<Config>) {
                     (None, Reply::text(render::running_config(&config, section.as_deref(), None)))
                 }
                 Action::Exec(other) => (None, Reply::text(format!("{other:?}"))),
+                Action::Authenticate(_) => (None, Reply::error("% Login invalid")),
                 Action::Close => return,
             };
             if let Some(candidate) = candidate {

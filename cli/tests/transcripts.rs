@@ -31,6 +31,7 @@ impl Gateway {
                 }
                 Action::Exec(exec) => self.exec(exec),
                 Action::ConfigureText(_) => panic!("a terminal pushes no text"),
+                Action::Authenticate(_) => Reply::error("% Login invalid"),
                 Action::Close => return,
             };
             session.complete(reply);

@@ -194,6 +194,10 @@ impl Config {
         let text = format!("{:extra$}{}", "", line.trim());
         let Some(body) = body_mut(&mut self.tree, &mode.frames) else { return LineOutcome::Empty };
         let words = input.iter().map(|w| w.text).collect::<Vec<_>>().join(" ");
+        let (words, text) = match crate::secret::conceal(&words) {
+            Some(hidden) => (hidden.clone(), format!("{:extra$}{hidden}", "")),
+            None => (words, text),
+        };
         let hex = input.iter().all(|w| w.text.len() >= 2 && w.text.bytes().all(|b| b.is_ascii_hexdigit()));
         match sign {
             Sign::Set if hex => {
@@ -401,9 +405,14 @@ impl Config {
             }
             _ => None,
         };
-        let canonical = found.args.canonical();
+        // A setting without a model cannot show its password otherwise than it was typed, so it is turned here.
+        let hide = |text: String| match command.apply {
+            Apply::Kept(_) => crate::secret::conceal(&text).unwrap_or(text),
+            _ => text,
+        };
+        let canonical = hide(found.args.canonical());
         let identity = matcher::identity(command, syntax).min(found.args.words.len());
-        let key = found.args.join(identity);
+        let key = hide(found.args.join(identity));
         if let Some(body) = body_mut(&mut self.tree, &mode.frames) {
             let negation = format!("no {key}");
             match sign {
@@ -452,6 +461,7 @@ impl Config {
             Sign::Default => !command.no_shown || command.default.is_empty(),
         };
         let mut cx = Cx::new(self, &mode.frames, found, no);
+        cx.default = sign == Sign::Default;
         apply(&mut cx)?;
         Ok((cx.notice, cx.appear, cx.vanish))
     }
@@ -515,7 +525,6 @@ impl Config {
     }
 
     fn text_line(&mut self, mode: &mut Mode, line: &str) -> LineOutcome {
-        let reason = BANNER;
         let Some(mut block) = mode.text.take() else { return LineOutcome::Empty };
         match line.find(&block.delimiter) {
             Some(end) => {
@@ -528,20 +537,19 @@ impl Config {
                 mode.text = Some(block);
             }
         }
-        LineOutcome::Kept { reason }
+        LineOutcome::Acted { notice: None }
     }
 
     fn close_text(&mut self, block: TextBlock) {
         // Shown with the two characters `^C`, as a router does, whatever the delimiter was.
         let text: String =
             block.lines.join("\n").chars().filter(|c| *c == '\n' || *c == '\t' || !c.is_control()).collect();
-        let line = format!("{} ^C{}^C", block.head, text.replace("^C", ""));
+        let text = text.replace("^C", "");
+        let line = format!("{} ^C{text}^C", block.head);
+        self.access.set_banner(&block.key, Some(text));
         self.tree.put(Node::new(block.order, block.key, line, None));
     }
 }
-
-/// Reason of banners.
-pub(crate) const BANNER: &str = "shown at the terminals that the gateway serves, not acted on otherwise";
 
 /// Rows that a router prints around a configuration.
 fn is_dump_header(line: &str) -> bool {

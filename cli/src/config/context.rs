@@ -26,6 +26,8 @@ pub struct Cx<'a> {
     pub args: &'a Args,
     /// The line is negated or set to its default.
     pub no: bool,
+    /// The line began with `default`; [`Cx::no`] then says whether the default is the negated form.
+    pub default: bool,
     /// Remark for the user.
     pub notice: Option<String>,
     /// Sections that hardware makes appear: header lines and their body lines.
@@ -36,7 +38,16 @@ pub struct Cx<'a> {
 
 impl<'a> Cx<'a> {
     pub(crate) fn new(config: &'a mut Config, frames: &'a [Frame], found: &'a Found, no: bool) -> Cx<'a> {
-        Cx { config, frames, args: &found.args, no, notice: None, appear: Vec::new(), vanish: Vec::new() }
+        Cx {
+            config,
+            frames,
+            args: &found.args,
+            no,
+            default: false,
+            notice: None,
+            appear: Vec::new(),
+            vanish: Vec::new(),
+        }
     }
 
     /// The last word of the innermost section's name: the tag of a dial peer, the name of a port.

@@ -3,6 +3,7 @@
 //! A [`Config`] holds the text as a tree of canonical lines and, beside it, the typed view that the gateway reads. Both
 //! change only through [`Config::apply_line`], so they agree. The public fields are for reading.
 
+mod access;
 mod apply;
 mod context;
 mod interface;
@@ -10,7 +11,7 @@ mod print;
 mod tree;
 mod types;
 
-pub(crate) use apply::BANNER;
+pub use access::*;
 pub use context::{ApplyError, Cx};
 pub use interface::interface_name;
 pub use tree::{Body, Node};
@@ -63,6 +64,8 @@ pub struct Config {
     pub cause_map: CauseMap,
     /// `dial-peer hunt`.
     pub dial_peer_hunt: DialPeerHunt,
+    /// Users, secrets, terminal lines, banners.
+    pub access: Access,
     tree: Body,
 }
 
@@ -84,6 +87,7 @@ impl Default for Config {
             num_exp: NumExp::default(),
             cause_map: CauseMap::default(),
             dial_peer_hunt: DialPeerHunt::default(),
+            access: Access::default(),
             tree: Body::default(),
         }
     }

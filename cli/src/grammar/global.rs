@@ -1,7 +1,7 @@
 //! Global configuration, in the order of `show running-config`.
 
 use super::reasons::{CALLS, CONSOLE, FEATURE, HARDWARE, HOST, INFO, ISDN, MEDIA, SIP};
-use super::{Apply, Command, ModeKind, WHOLE};
+use super::{Apply, Command, ModeKind, WHOLE, access};
 use crate::config::{
     ApplyError, Controller, ControllerKind, Interface, PortId, ProtocolEmulate, SerialInterface, TrunkGroup,
     VoicePort, natural,
@@ -34,8 +34,22 @@ pub(super) static FIRST: &[Command] = &[
         ["Modify message logging facilities", "Buffer", "Console", "Terminals", "Servers", "Facility", "Interface", "Rate", "Queue", "Count",
          "All", "Counter", "History", "Users", "Origin", "Synchronous", "The setting"], CONSOLE, keyed: 2, no_shown: true),
     kept!("logging LINE", ["Modify message logging facilities", "Server address"], CONSOLE, keyed: WHOLE, no_shown: true, with_previous: true),
-    kept!("enable (secret|password) LINE", ["Modify enable password parameters", "Assign the privileged level secret",
-        "Assign the privileged level password", "Type and secret"], CONSOLE, keyed: 2),
+    command! {
+        "enable (secret|password) level <1-14> LINE", keyed: 4,
+        help: &["Modify enable password parameters", "Assign the privileged level secret", "Assign the privileged level password",
+            "Set exec level password", "Level number", "Type (0, 5, 7, 8, 9) and secret"],
+        apply: Apply::Acted(access::enable), show: Some(access::show_enable),
+    },
+    command! {
+        "enable (secret|password) LINE", keyed: 2, with_previous: true,
+        help: &["Modify enable password parameters", "Assign the privileged level secret", "Assign the privileged level password",
+            "Type (0, 5, 7, 8, 9) and secret"],
+        apply: Apply::Acted(access::enable), show: Some(access::show_enable),
+    },
+    command! {
+        "aaa new-model", help: &["Authentication, Authorization and Accounting", "Every line asks for a user's name and password"],
+        apply: Apply::Acted(access::aaa_new_model),
+    },
     kept!("aaa attribute list WORD", ["Authentication, Authorization and Accounting", "Attributes", "List", "Name"], HOST,
         enters: Some(ModeKind::Kept), keyed: 4),
     kept!("aaa (group server|server) LINE", ["Authentication, Authorization and Accounting", "Group", "Servers", "Server", "Kind and name"], HOST,
@@ -138,7 +152,16 @@ pub(super) static VOICE: &[Command] = &[
     kept!("application", ["Applications"], FEATURE, enters: Some(ModeKind::Kept)),
     kept!("license LINE", ["License", "The setting"], INFO, keyed: WHOLE),
     kept!("archive", ["Archive of configurations"], CONSOLE, enters: Some(ModeKind::Archive)),
-    kept!("username LINE", ["Establish User Name Authentication", "Name and settings"], CONSOLE, keyed: 2),
+    command! {
+        "username WORD [privilege <0-15>] [(nopassword|secret LINE|password LINE)]", keyed: 2,
+        help: &["Establish User Name Authentication", "User name", "Set user privilege level", "User privilege level",
+            "No password is required for the user to log in", "Specify the secret for the user", "Type (0, 5, 8, 9) and secret",
+            "Specify the password for the user", "Type (0, 7) and password"],
+        apply: Apply::Acted(access::username), show: Some(access::show_username),
+    },
+    kept!("username WORD (autocommand|noescape|nohangup|view|access-class|callback-dialstring|mac|secret-attributes|one-time) [LINE]",
+        ["Establish User Name Authentication", "User name", "Command run after the login", "No escape", "No hang-up", "View", "Filter",
+         "Callback", "MAC", "Attributes", "Once", "The setting"], FEATURE, keyed: 3, with_previous: true),
     kept!("redundancy", ["Redundancy"], HOST, enters: Some(ModeKind::Kept)),
     command! {
         "controller (E1|T1) WORD", enters: Some(ModeKind::Controller), keyed: 3, sorted: true,
@@ -179,6 +202,16 @@ pub(super) static VOICE: &[Command] = &[
         apply: Apply::Acted(interface),
     },
     kept!("router LINE", ["Enable a routing process", "Protocol and process"], HOST, enters: Some(ModeKind::KeptRouter), keyed: WHOLE),
+    command! {
+        "ip ssh time-out <1-120>", default: "ip ssh time-out 120",
+        help: &["Global IP configuration subcommands", "Configure ssh options", "Specify SSH time-out interval", "Seconds"],
+        apply: Apply::Acted(access::ssh_timeout),
+    },
+    command! {
+        "ip ssh authentication-retries <0-5>", default: "ip ssh authentication-retries 3", with_previous: true,
+        help: &["Global IP configuration subcommands", "Configure ssh options", "Specify number of authentication retries", "Number"],
+        apply: Apply::Acted(access::ssh_retries),
+    },
     kept!("ip (forward-protocol|http|flow-export|flow-cache|nat|route|radius|tacacs|ssh|ftp|tftp|rtcp|qos|rtp|local|default-gateway|default-network|as-path|prefix-list|community-list|alias|sdr|dvmrp|rsvp|explicit-path|accounting|access-group|dns|bgp-community|tunnel|wccp|flow-top-talkers) [LINE]",
         IP_LATE_HELP, HOST, keyed: WHOLE, no_shown: true),
     kept!("ip access-list LINE", ["Global IP configuration subcommands", "Named access list", "Kind and name"], HOST, enters: Some(ModeKind::Kept), keyed: WHOLE, with_previous: true),
@@ -294,13 +327,32 @@ pub(super) static VOICE: &[Command] = &[
 ];
 
 pub(super) static LAST: &[Command] = &[
-    kept!("alias WORD LINE", ["Create command alias", "Mode", "Alias and command"], CONSOLE, keyed: WHOLE),
-    kept!("banner (motd|login|exec|incoming|slip-ppp|prompt-timeout) LINE", ["Define a login banner", "Message of the day", "Login", "Exec", "Incoming",
-        "SLIP and PPP", "Login timeout", "c banner-text c, where 'c' is a delimiting character"], crate::config::BANNER, keyed: 2),
-    kept!("privilege LINE", ["Command privilege parameters", "Mode, level and command"], CONSOLE, keyed: WHOLE),
-    kept!("line (con|console|aux|vty|tty|<0-2000>) [<0-2000>] [<0-2000>]", ["Configure a terminal line", "Primary terminal line", "Primary terminal line",
-        "Auxiliary line", "Virtual terminal", "Terminal controller", "First line number", "First line number", "Last line number"], CONSOLE,
-        enters: Some(ModeKind::Line), keyed: WHOLE),
+    command! {
+        "alias exec WORD LINE", keyed: 3,
+        help: &["Create command alias", "Exec mode", "Alias name", "Command line"],
+        apply: Apply::Acted(access::exec_alias),
+    },
+    kept!("alias WORD LINE", ["Create command alias", "Mode", "Alias and command"], CONSOLE, keyed: WHOLE, with_previous: true),
+    command! {
+        "banner (motd|login|exec) LINE", keyed: 2,
+        help: &["Define a login banner", "Set Message of the Day banner", "Set login banner", "Set EXEC process creation banner",
+            "c banner-text c, where 'c' is a delimiting character"],
+        apply: Apply::Acted(access::banner),
+    },
+    kept!("banner (incoming|slip-ppp|prompt-timeout) LINE", ["Define a login banner", "Incoming", "SLIP and PPP", "Login timeout",
+        "c banner-text c, where 'c' is a delimiting character"], FEATURE, keyed: 2, with_previous: true),
+    command! {
+        "privilege exec level <0-15> LINE", keyed: WHOLE,
+        help: &["Command privilege parameters", "Exec mode", "Set privilege level of command", "Privilege level", "Initial keywords of the command"],
+        apply: Apply::Acted(access::exec_level),
+    },
+    kept!("privilege LINE", ["Command privilege parameters", "Mode, level and command"], CONSOLE, keyed: WHOLE, with_previous: true),
+    command! {
+        "line (con|console|aux|vty|tty|<0-2000>) [<0-2000>] [<0-2000>]", enters: Some(ModeKind::Line), keyed: WHOLE,
+        help: &["Configure a terminal line", "Primary terminal line", "Primary terminal line", "Auxiliary line", "Virtual terminal",
+            "Terminal controller", "First line number", "First line number", "Last line number"],
+        apply: Apply::Acted(access::enter_line),
+    },
     kept!("line (<0-2000>|WORD) [WORD]", ["Configure a terminal line", "Number", "slot/port", "slot/port"], CONSOLE, enters: Some(ModeKind::Line), keyed: WHOLE, with_previous: true),
     kept!("exception LINE", ["Exception handling", "The setting"], HOST, keyed: WHOLE),
     kept!("process cpu LINE", ["Process", "CPU", "The setting"], HOST, keyed: WHOLE),
@@ -314,6 +366,12 @@ pub(super) static LAST: &[Command] = &[
     kept!("restconf", ["RESTCONF"], FEATURE),
     kept!("parser LINE", ["Configure parser", "The setting"], CONSOLE, keyed: WHOLE),
     kept!("file prompt (alert|noisy|quiet)", ["Files", "Questions", "Alert", "All", "None"], CONSOLE),
+    command! {
+        "login block-for <1-65535> attempts <1-65535> within <1-65535>", keyed: 2,
+        help: &["Enable secure login checking", "Set quiet-mode active time period", "Time period in seconds",
+            "Set max number of fail attempts", "Fail attempts max value", "Watch period for fail attempts", "Time period in seconds"],
+        apply: Apply::Acted(access::login_block),
+    },
     kept!("login LINE", ["Login security", "The setting"], CONSOLE, keyed: WHOLE),
     kept!("security LINE", ["Security", "The setting"], CONSOLE, keyed: WHOLE),
     kept!("monitor LINE", ["Monitoring", "The setting"], HOST, keyed: WHOLE),

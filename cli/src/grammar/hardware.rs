@@ -1,7 +1,7 @@
 //! Controllers, interfaces, D channels, trunk groups, lines, archive.
 
-use super::reasons::{CALLS, CONSOLE, HARDWARE, HOST, ISDN, LINE as LINE_LATER};
-use super::{Apply, Command, ModeKind, WHOLE};
+use super::reasons::{CALLS, CONSOLE, FEATURE, HARDWARE, HOST, ISDN, LINE as LINE_LATER};
+use super::{Apply, Command, ModeKind, WHOLE, access};
 use crate::config::{ApplyError, Cx, HuntScheme, ProtocolEmulate, SwitchType, Timeslots};
 use crate::{command, kept};
 
@@ -213,50 +213,66 @@ const IP_TEXT: &str = "Interface Internet Protocol setting";
 
 pub(super) static LINE: &[Command] = &[
     kept!("session-timeout LINE", ["Session timeout", "Minutes"], CONSOLE),
-    kept!(
-        "exec-timeout <0-35791> [<0-2147483>]",
-        ["Set the EXEC timeout", "Timeout in minutes", "Timeout in seconds"],
-        CONSOLE
-    ),
-    kept!("access-class LINE", ["Filter connections based on an IP access list", "List and direction"], CONSOLE, keyed: WHOLE),
-    kept!(
-        "privilege level <0-15>",
-        ["Change privilege level for line", "Assign default privilege level for line", "Level"],
-        CONSOLE
-    ),
-    kept!("password LINE", ["Set a password", "Type and password"], CONSOLE),
-    kept!(
-        "logging synchronous [LINE]",
-        ["Modify message logging facilities", "Synchronized message output", "Options"],
-        CONSOLE
-    ),
-    kept!("login [local|authentication WORD]", ["Enable password checking", "User data base", "AAA", "List"], CONSOLE, no_shown: true),
+    command! {
+        "exec-timeout <0-35791> [<0-2147483>]", default: "exec-timeout 10 0", no_shown: true,
+        help: &["Set the EXEC timeout", "Timeout in minutes", "Timeout in seconds"], apply: Apply::Acted(access::line_timeout),
+    },
+    command! {
+        "access-class WORD in [vrf-also|vrfname WORD]", keyed: 1,
+        help: &["Filter connections based on an IP access list", "Access list", "Filter incoming connections",
+            "In every VRF", "In one VRF", "Its name"],
+        apply: Apply::Acted(access::line_access_class),
+    },
+    kept!("access-class WORD out", ["Filter connections based on an IP access list", "Access list", "Filter outgoing connections"], FEATURE,
+        keyed: WHOLE, with_previous: true),
+    command! {
+        "privilege level <0-15>", default: "privilege level 1",
+        help: &["Change privilege level for line", "Assign default privilege level for line", "Level"], apply: Apply::Acted(access::line_privilege),
+    },
+    command! {
+        "password LINE", help: &["Set a password", "Type (0, 7) and password"], apply: Apply::Acted(access::line_password),
+        show: Some(access::show_line_password),
+    },
+    command! {
+        "logging synchronous [LINE]", help: &["Modify message logging facilities", "Synchronized message output", "Options"],
+        apply: Apply::Acted(access::line_synchronous),
+    },
+    command! {
+        "login [local|authentication WORD]", no_shown: true, help: &["Enable password checking", "User data base", "AAA", "List"],
+        apply: Apply::Acted(access::line_login),
+    },
     kept!("modem LINE", ["Configure the Modem Control Lines", "The setting"], CONSOLE, keyed: WHOLE),
-    kept!("transport (input|output|preferred) LINE", ["Define transport protocols for line", "Incoming", "Outgoing", "Preferred", "Protocols"],
-        CONSOLE, keyed: 2),
-    kept!(
-        "history size <0-256>",
-        ["Enable and control the command history function", "Size", "Lines"],
-        CONSOLE
-    ),
-    kept!("length <0-512>", ["Set number of lines on a screen", "Rows"], CONSOLE),
-    kept!("width <0-512>", ["Set width of the display terminal", "Columns"], CONSOLE),
-    kept!("speed LINE", ["Set the transmit and receive speeds", "bit/s"], CONSOLE),
-    kept!("databits <5-8>", ["Set number of data bits per character", "Number"], CONSOLE),
-    kept!(
-        "parity (none|even|odd|mark|space)",
-        ["Set terminal parity", "None", "Even", "Odd", "Mark", "Space"],
-        CONSOLE
-    ),
-    kept!("stopbits (1|1.5|2)", ["Set async line stop bits", "One", "One and a half", "Two"], CONSOLE),
-    kept!("flowcontrol LINE", ["Set the flow control", "Kind"], CONSOLE),
+    command! {
+        "transport input (all|none|(ssh|telnet|lapb-ta|lat|mop|nasi|pad|rlogin|udptn|v120|acercon)...)", keyed: 2,
+        help: &["Define transport protocols for line", "Incoming", "All protocols", "No protocols", "TCP/IP SSH protocol", "TCP/IP Telnet protocol",
+            "LAPB", "LAT", "MOP", "NASI", "X.3 PAD", "Rlogin", "UDP", "V.120", "Console"],
+        apply: Apply::Acted(access::line_transport),
+    },
+    kept!("transport (output|preferred) LINE", ["Define transport protocols for line", "Outgoing", "Preferred", "Protocols"], FEATURE, keyed: 2),
+    command! {
+        "history size <0-256>", default: "history size 20",
+        help: &["Enable and control the command history function", "Size", "Lines"], apply: Apply::Acted(access::line_history),
+    },
+    command! { "length <0-512>", help: &["Set number of lines on a screen", "Rows, 0 for no pausing"], apply: Apply::Acted(access::line_length) },
+    command! { "width <0-512>", help: &["Set width of the display terminal", "Columns"], apply: Apply::Acted(access::line_width) },
+    command! { "speed <300-4000000>", default: "speed 9600", help: &["Set the transmit and receive speeds", "bit/s"], apply: Apply::Acted(access::line_serial) },
+    command! { "databits <5-8>", default: "databits 8", help: &["Set number of data bits per character", "Number"], apply: Apply::Acted(access::line_serial) },
+    command! {
+        "parity (none|even|odd|mark|space)", default: "parity none",
+        help: &["Set terminal parity", "None", "Even", "Odd", "Mark", "Space"], apply: Apply::Acted(access::line_serial),
+    },
+    command! { "stopbits (1|1.5|2)", help: &["Set async line stop bits", "One", "One and a half", "Two"], apply: Apply::Acted(access::line_serial) },
+    command! {
+        "flowcontrol (none|software|hardware) [in|out]", default: "flowcontrol none",
+        help: &["Set the flow control", "None", "XON and XOFF", "RTS and CTS", "In", "Out"], apply: Apply::Acted(access::line_serial),
+    },
     kept!("autoselect LINE", ["Set line to autoselect", "Kind"], CONSOLE, keyed: WHOLE),
-    kept!("session-limit <0-4294967295>", ["Set maximum number of sessions", "Number"], CONSOLE),
-    kept!("exec", ["Configure EXEC"], CONSOLE, no_shown: true),
+    command! { "session-limit <0-4294967295>", help: &["Set maximum number of sessions", "Number"], apply: Apply::Acted(access::line_limit) },
+    command! { "exec", no_shown: true, default: "exec", help: &["Configure EXEC"], apply: Apply::Acted(access::line_exec) },
     kept!("activation-character LINE", ["Activation character", "Character"], CONSOLE),
     kept!("escape-character LINE", ["Escape character", "Character"], CONSOLE),
-    kept!("motd-banner", ["Show the banner"], CONSOLE, no_shown: true),
-    kept!("exec-banner", ["Show the banner"], CONSOLE, no_shown: true),
+    command! { "motd-banner", no_shown: true, default: "motd-banner", help: &["Show the message of the day"], apply: Apply::Acted(access::line_banner) },
+    command! { "exec-banner", no_shown: true, default: "exec-banner", help: &["Show the banner of the EXEC"], apply: Apply::Acted(access::line_banner) },
     kept!("authorization LINE", ["Authorization", "The setting"], CONSOLE, keyed: WHOLE),
     kept!("accounting LINE", ["Accounting", "The setting"], CONSOLE, keyed: WHOLE),
     kept!("rotary LINE", ["Rotary group", "Number"], CONSOLE),

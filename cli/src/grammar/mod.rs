@@ -4,6 +4,7 @@
 //! A declaration is a [`Command`] written with [`command!`](crate::command) in the table of its mode. The order of
 //! a table is the order in which `show running-config` prints.
 
+mod access;
 mod bodies;
 mod classes;
 mod dial_peer;

@@ -117,7 +117,7 @@ impl Secret {
     ///
     /// # Errors
     /// [`SecretError`].
-    pub fn password(text: &str) -> Result<Secret, SecretError> {
+    pub fn reversible(text: &str) -> Result<Secret, SecretError> {
         match typed(text) {
             (Some('0') | None, text) => bounded(text).map(|t| Secret::Reversible(Password::from(t))),
             (Some('7'), text) => decode7(text).map(Secret::Reversible),
@@ -129,7 +129,7 @@ impl Secret {
     ///
     /// # Errors
     /// [`SecretError`].
-    pub fn secret(text: &str) -> Result<Secret, SecretError> {
+    pub fn one_way(text: &str) -> Result<Secret, SecretError> {
         match typed(text) {
             (Some('0') | None, text) => bounded(text).map(|t| Secret::hash(&Password::from(t))),
             (Some(_), _) => match text.parse()? {
@@ -251,7 +251,7 @@ fn same(a: &[u8], b: &[u8]) -> bool {
 
 fn salt(password: &Password) -> String {
     static SEED: OnceLock<[u8; 32]> = OnceLock::new();
-    let seed = SEED.get_or_init(|| rand::random());
+    let seed = SEED.get_or_init(rand::random);
     let digest = Sha256::new().chain_update(seed).chain_update(password.expose()).finalize();
     base64(&digest).chars().take(SALT).collect()
 }
@@ -322,6 +322,34 @@ pub fn decode7(text: &str) -> Result<Password, SecretError> {
         octets.push(pair.ok_or(SecretError::Form)? ^ key7(start + at));
     }
     String::from_utf8(octets).map(Password).map_err(|_| SecretError::Form)
+}
+
+/// A line of configuration with its plain password turned into type 7; `None` if there is none in it.
+///
+/// ```
+/// let line = cli::secret::conceal("ppp chap password 0 cisco").unwrap();
+/// assert!(line.starts_with("ppp chap password 7 ") && !line.contains("cisco"));
+/// assert_eq!(cli::secret::conceal(&line), None);
+/// ```
+pub fn conceal(line: &str) -> Option<String> {
+    let words: Vec<&str> = line.split(' ').collect();
+    let server =
+        words.first().is_some_and(|w| matches!(*w, "tacacs-server" | "radius-server" | "server-private"));
+    let at = words.iter().enumerate().position(|(at, word)| match *word {
+        "password" => at > 0,
+        "key-string" => true,
+        "key" => at > 0 && server,
+        _ => false,
+    })?;
+    let (plain, rest) = match words.get(at + 1..)? {
+        ["0", plain, rest @ ..] => (plain, rest),
+        [kind, _, ..] if kind.len() == 1 && kind.bytes().all(|b| b.is_ascii_digit()) => return None,
+        [plain, rest @ ..] => (plain, rest),
+        [] => return None,
+    };
+    let head = words.get(..=at)?.join(" ");
+    let tail: String = rest.iter().map(|w| format!(" {w}")).collect();
+    Some(format!("{head} 7 {}{tail}", encode7(&Password::from(*plain))))
 }
 
 #[cfg(test)]

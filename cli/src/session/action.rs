@@ -1,6 +1,7 @@
 //! What a session asks of the gateway, and the answer.
 
 use crate::config::{Config, LineErrorKind, LineOutcome, Mode};
+use crate::secret::Password;
 
 /// Something a session wants done. After each one the session waits for [`Session::complete`](super::Session::complete),
 /// except after [`Action::Close`].
@@ -12,8 +13,30 @@ pub enum Action {
     Configure(ConfigureLine),
     /// A whole text of configuration, pushed by a script.
     ConfigureText(ConfigureText),
+    /// Somebody says who they are.
+    Authenticate(Attempt),
     /// The session is over; drop it.
     Close,
+}
+
+/// What somebody typed to be let in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// The name, where one was asked for.
+    pub username: Option<String>,
+    /// The password.
+    pub password: Password,
+    /// What it is for.
+    pub purpose: Purpose,
+}
+
+/// What a password is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// A session at this terminal.
+    Login,
+    /// `enable`: the given level.
+    Enable(u8),
 }
 
 /// An EXEC command.
@@ -94,10 +117,12 @@ pub enum Exec {
 /// Commands that concern only the terminal they are typed at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SessionCommand {
-    /// `enable`.
-    Enable,
-    /// `disable`.
-    Disable,
+    /// `enable [LEVEL]`.
+    Enable(u8),
+    /// `disable [LEVEL]`.
+    Disable(u8),
+    /// `login`: as another user.
+    Login,
     /// `configure terminal`.
     Configure,
     /// `exit`, `logout`, `quit`.
@@ -423,6 +448,8 @@ pub struct Reply {
     pub leave: bool,
     /// The session ends.
     pub close: bool,
+    /// New privilege level: the answer to an [`Action::Authenticate`] that succeeded.
+    pub privilege: Option<u8>,
 }
 
 impl Reply {

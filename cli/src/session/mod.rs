@@ -8,15 +8,17 @@ mod action;
 mod editor;
 mod filter;
 mod help;
+mod login;
 mod pager;
 
 pub use action::*;
+pub use login::authenticate;
 
-use crate::config::{LineError, Mode};
+use crate::config::{CommandLevel, LineError, Mode};
 use crate::grammar::{Apply, ModeKind, matcher};
 use editor::{Editor, Key, View};
 use filter::{Filter, FilterError};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Most octets kept while the session waits; what comes beyond is dropped.
 const MAX_PENDING: usize = 64 * 1024;
@@ -55,6 +57,12 @@ pub struct Session {
     height: u16,
     hostname: String,
     privilege: u8,
+    username: String,
+    door: login::Door,
+    /// Levels that `enable` asks a password for.
+    enable_asks: BTreeSet<u8>,
+    levels: Vec<CommandLevel>,
+    aliases: BTreeMap<String, String>,
     config: Option<Mode>,
     editor: Editor,
     exec_history: VecDeque<String>,
@@ -82,6 +90,11 @@ impl Session {
             height,
             hostname: "Router".into(),
             privilege,
+            username: String::new(),
+            door: login::Door::default(),
+            enable_asks: BTreeSet::new(),
+            levels: Vec::new(),
+            aliases: BTreeMap::new(),
             config: None,
             editor: Editor::default(),
             exec_history: VecDeque::new(),
@@ -187,6 +200,10 @@ impl Session {
         if !self.is_waiting() {
             return;
         }
+        let Some(reply) = self.verdict(reply) else {
+            self.take_pending();
+            return;
+        };
         self.state = State::Idle;
         self.failed = reply.error;
         if let Some(name) = reply.hostname {
@@ -214,6 +231,7 @@ impl Session {
     /// Shows a log or debug line, if this terminal shows them; the line being typed is painted again below.
     pub fn notify(&mut self, text: &str) {
         if !self.monitor
+            || self.is_locked()
             || self.kind == SessionKind::Script
             || !matches!(self.state, State::Idle | State::Waiting)
         {
@@ -266,7 +284,7 @@ impl Session {
     fn start(&mut self) {
         if !self.started {
             self.started = true;
-            self.show_prompt();
+            self.open_door();
         }
     }
 
@@ -278,6 +296,10 @@ impl Session {
     }
 
     fn repaint(&mut self) {
+        if let Some(question) = self.question() {
+            self.print_part(question);
+            return;
+        }
         let (prompt, width) = (self.prompt(), usize::from(self.width));
         self.editor.repaint(View { prompt: &prompt, width }, &mut self.out);
     }
@@ -299,7 +321,16 @@ impl Session {
         let (prompt, width) = (self.prompt(), usize::from(self.width));
         let view = View { prompt: &prompt, width };
         let history = if self.config.is_some() { &self.config_history } else { &self.exec_history };
-        match self.editor.key(octet, view, history, &mut self.out) {
+        let key = self.editor.key(octet, view, history, &mut self.out);
+        if self.question().is_some() {
+            match key {
+                Key::Enter => self.answered(),
+                Key::Abort | Key::EndOfInput | Key::Leave => self.not_answered(),
+                Key::Done | Key::Help | Key::Complete | Key::Repaint => {}
+            }
+            return;
+        }
+        match key {
             Key::Done => {}
             Key::Enter => {
                 self.newline();
@@ -418,12 +449,24 @@ impl Session {
             self.show_prompt();
             return;
         }
-        let kind = if self.config.is_some() { ModeKind::Privileged } else { self.exec_kind() };
+        let mut kind = if self.config.is_some() { ModeKind::Privileged } else { self.exec_kind() };
         let (command, pipe) = filter::split(line);
-        let expanded = expand_alias(command, kind);
+        let expanded = self.expand_alias(command, kind);
         let command = expanded.as_deref().unwrap_or(command);
         let input = matcher::words(command);
-        let found = match matcher::find(kind.table(), command, &input, false) {
+        let mut found = matcher::find(kind.table(), command, &input, false);
+        if found.is_err() && !self.levels.is_empty() {
+            // A command that `privilege exec` has lowered is in the table of privileged ones only.
+            kind = ModeKind::Privileged;
+            found = matcher::find(kind.table(), command, &input, false).or(found);
+        }
+        let found = found.and_then(|found| {
+            let own = kind.table().command(found.command).map_or(15, |(c, _)| c.privilege);
+            let level = self.level_of(&found.args.canonical()).unwrap_or(own);
+            // `do` asks for what was asked for when configuration mode was entered.
+            if level > self.privilege { Err(matcher::Failure::Invalid(0)) } else { Ok(found) }
+        });
+        let found = match found {
             Ok(found) => found,
             Err(failure) => {
                 self.refuse(LineError::from_failure(failure, &input, command), line, offset, &input);
@@ -445,6 +488,20 @@ impl Session {
         }
     }
 
+    /// The level that `privilege exec` gives a command.
+    fn level_of(&self, command: &str) -> Option<u8> {
+        crate::config::level_of(&self.levels, command)
+    }
+
+    fn expand_alias(&self, command: &str, kind: ModeKind) -> Option<String> {
+        let trimmed = command.trim_start();
+        let (first, rest) = trimmed.split_at(trimmed.find(char::is_whitespace).unwrap_or(trimmed.len()));
+        let own = self.aliases.get(first).map(String::as_str);
+        let built_in = || ALIASES.iter().find(|(name, _)| *name == first && kind == ModeKind::Privileged);
+        let whole = own.or_else(|| built_in().map(|(_, whole)| *whole))?;
+        Some(format!("{whole}{rest}"))
+    }
+
     fn exec(&mut self, exec: Exec) {
         match exec {
             Exec::Session(command) => self.own(command),
@@ -464,8 +521,17 @@ impl Session {
 
     fn own(&mut self, command: SessionCommand) {
         match command {
-            SessionCommand::Enable => self.privilege = 15,
-            SessionCommand::Disable => self.privilege = 1,
+            SessionCommand::Enable(level) => {
+                self.enable(level);
+                return;
+            }
+            SessionCommand::Disable(level) => self.privilege = self.privilege.min(level),
+            // A script has nobody to ask.
+            SessionCommand::Login if !self.interactive() => {}
+            SessionCommand::Login => {
+                self.ask(Purpose::Login, true);
+                return;
+            }
             SessionCommand::Configure => {
                 self.print("Enter configuration commands, one per line.  End with CNTL/Z.");
                 self.config = Some(Mode::global());
@@ -615,16 +681,6 @@ const ALIASES: &[(&str, &str)] = &[
     ("un", "undebug"),
     ("w", "write"),
 ];
-
-fn expand_alias(command: &str, kind: ModeKind) -> Option<String> {
-    if kind != ModeKind::Privileged {
-        return None;
-    }
-    let trimmed = command.trim_start();
-    let (first, rest) = trimmed.split_at(trimmed.find(char::is_whitespace).unwrap_or(trimmed.len()));
-    let (_, whole) = ALIASES.iter().find(|(name, _)| *name == first)?;
-    Some(format!("{whole}{rest}"))
-}
 
 /// The answer to `help`.
 pub(crate) const HELP: &str = "Help may be requested at any point in a command by entering
