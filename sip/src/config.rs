@@ -76,9 +76,31 @@ pub struct EndpointConfig {
     /// Whether a Via's `maddr` directs the response (RFC 3261 18.2.2). Off by default: it lets a sender aim
     /// our responses at anybody.
     pub use_maddr: bool,
+    /// Requests of more octets than this move from UDP to TCP, and come back to UDP when the peer takes no
+    /// connection (RFC 3261 18.1.1). Default `None`: everything stays on UDP, as IOS does until
+    /// `transport switch udp tcp` makes this [`EndpointConfig::SWITCH_ABOVE`].
+    pub tcp_above: Option<usize>,
+    /// On UDP, where a sender's address proves nothing, an answer made here ([`crate::validate`], OPTIONS,
+    /// overload) is at most this many times as long as the request, or else goes without its lists. Default
+    /// 3. No such answer is ever repeated but for a repeated request.
+    pub amplification: u32,
+    /// On UDP, responses to INVITE are repeated by timers only as long as all that was sent for the request
+    /// is at most this many times as many octets as came for it. INVITEs inside a dialog we know are not
+    /// bound. Default 10, which leaves nearly all of RFC 3261's eleven copies; a smaller one can strand a
+    /// caller whose network loses much, because his machine waits without end after a provisional response.
+    pub amplification_invite: u32,
+    /// Whether our Vias on streams carry `alias`: requests to us may come on the connection we opened (RFC
+    /// 5923). Default false.
+    pub alias: bool,
     /// Host and port for our Via instead of the flow's local address; needed where sockets are bound to all
     /// addresses.
     pub sent_by: Option<String>,
+}
+
+impl EndpointConfig {
+    /// RFC 3261 18.1.1: octets beyond which a request needs a transport with congestion control when the
+    /// path's MTU is unknown.
+    pub const SWITCH_ABOVE: usize = 1300;
 }
 
 impl Default for EndpointConfig {
@@ -102,6 +124,10 @@ impl Default for EndpointConfig {
             answer_options: true,
             check_dialogs: true,
             use_maddr: false,
+            tcp_above: None,
+            amplification: 3,
+            amplification_invite: 10,
+            alias: false,
             sent_by: None,
         }
     }

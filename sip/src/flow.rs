@@ -60,6 +60,22 @@ pub struct Flow {
     pub connection: Option<u64>,
 }
 
+impl Flow {
+    /// The way over TCP that a request of `len` octets takes instead of this one over UDP; `None` when it
+    /// stays. `limit` is [`crate::EndpointConfig::tcp_above`].
+    ///
+    /// A multicast group has no connection to offer, so what goes there stays on UDP.
+    pub fn switched(&self, len: usize, limit: Option<usize>) -> Option<Flow> {
+        //= RFC 3261 18.1.1: "If a request is within 200 bytes of the path MTU, or if it is larger than 1300
+        //= bytes and the path MTU is unknown, the request MUST be sent using an RFC 2914 [43] congestion
+        //= controlled transport protocol, such as TCP."
+        let moves = self.transport == Transport::Udp
+            && limit.is_some_and(|limit| len > limit)
+            && !self.remote.ip().is_multicast();
+        moves.then(|| Flow { transport: Transport::Tcp, connection: None, ..self.clone() })
+    }
+}
+
 /// Octets to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transmit {

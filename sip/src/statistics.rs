@@ -17,6 +17,13 @@ pub struct Statistics {
     pub retransmissions_received: u64,
     /// Requests and responses sent again by a timer or because the request came again.
     pub retransmissions_sent: u64,
+    /// Repetitions of responses to INVITE not sent, because they would have amplified what an unknown
+    /// sender on UDP sent.
+    pub repetitions_withheld: u64,
+    /// Requests that left UDP for TCP because of their size.
+    pub switched_to_tcp: u64,
+    /// Of those, requests that came back because the peer took no connection.
+    pub switched_back: u64,
     /// Octets that could not be framed as SIP, keep-alives not counted.
     pub unreadable: u64,
     /// Requests refused here because of [`crate::validate`].

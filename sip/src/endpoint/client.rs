@@ -8,7 +8,7 @@ use rand::Rng;
 use super::key::{Key, Tag};
 use super::timer::{Entry, TimerKind};
 use super::{ClientTransactionId, Endpoint, Event, TransactionTimers};
-use crate::flow::Flow;
+use crate::flow::{Flow, Transport};
 use crate::message::{
     Header, MAGIC_COOKIE, Message, Method, RequestBuilder, RequestDefaults, encode_request,
 };
@@ -33,6 +33,8 @@ pub(super) struct Client {
     branch: Box<str>,
     state: State,
     request: Bytes,
+    /// The way over UDP and the request as it looks there, while a connection is only hoped for.
+    fallback: Option<(Flow, Bytes)>,
     /// The ACK to a non-2xx, to be sent again for each repetition.
     ack: Option<Bytes>,
     interval: Duration,
@@ -52,7 +54,21 @@ impl Endpoint {
     pub fn request(&mut self, now: Instant, flow: Flow, request: RequestBuilder) -> ClientTransactionId {
         let branch = self.new_branch();
         let payload = self.encode(&flow, &request, &branch);
+        let larger = flow.switched(payload.len(), self.config.tcp_above).and_then(|flow| {
+            // Three letters for three letters: the length stays.
+            Some((flow, with_via_transport(&payload, Transport::Udp, Transport::Tcp)?))
+        });
+        let (flow, payload, fallback) = match larger {
+            Some((tcp, over_tcp)) => {
+                self.statistics.switched_to_tcp += 1;
+                (tcp, over_tcp, Some((flow, payload)))
+            }
+            None => (flow, payload, None),
+        };
         let id = self.start_client(now, flow, request.method().clone(), &branch, payload, false);
+        if let Some(client) = self.clients.get_mut(id.index).filter(|client| client.serial == id.serial) {
+            client.fallback = fallback;
+        }
         self.tidy();
         id
     }
@@ -185,7 +201,7 @@ impl Endpoint {
         }
     }
 
-    pub(super) fn fail_clients(&mut self, _now: Instant, flow: &Flow) {
+    pub(super) fn fail_clients(&mut self, now: Instant, flow: &Flow) {
         let failed: Vec<usize> = self
             .clients
             .iter()
@@ -201,8 +217,30 @@ impl Endpoint {
             .map(|(index, _)| index)
             .collect();
         for index in failed {
-            self.fail_client(index);
+            if !self.fall_back(now, index) {
+                self.fail_client(index);
+            }
         }
+    }
+
+    /// Sends a request that was moved to TCP for its size over UDP after all.
+    fn fall_back(&mut self, now: Instant, index: usize) -> bool {
+        //= RFC 3261 18.1.1: "If an element sends a request over TCP because of these message size
+        //= constraints, and that request would have otherwise been sent over UDP, if the attempt to
+        //= establish the connection generates either an ICMP Protocol Not Supported, or results in a TCP
+        //= reset, the element SHOULD retry the request, using UDP."
+        let t1 = self.config.timers.t1;
+        let Some(client) = self.clients.get_mut(index).filter(|client| client.state == State::Calling) else {
+            return false;
+        };
+        let Some((flow, payload)) = client.fallback.take() else { return false };
+        client.flow = flow.clone();
+        client.request = payload.clone();
+        client.interval = t1;
+        self.statistics.switched_back += 1;
+        self.send(flow, payload);
+        self.set_client_soon(index, Some(now + t1));
+        true
     }
 
     pub(super) fn client_timer(&mut self, now: Instant, entry: Entry) {
@@ -248,6 +286,7 @@ impl Endpoint {
             branch: branch.into(),
             state: State::Calling,
             request: payload.clone(),
+            fallback: None,
             ack: None,
             interval: timers.t1,
             cancel_wanted: false,
@@ -292,7 +331,9 @@ impl Endpoint {
                 &local
             }
         };
-        let via = format!("SIP/2.0/{} {sent_by};branch={branch};rport", flow.transport);
+        // RFC 5923 7.1: whom we call over a stream may call us over it.
+        let alias = if self.config.alias && flow.transport.is_reliable() { ";alias" } else { "" };
+        let via = format!("SIP/2.0/{} {sent_by};branch={branch};rport{alias}", flow.transport);
         // Drawn only where they are used, so that a builder's own values do not change later draws.
         let from = match request.has(Header::From) {
             true => String::new(),
@@ -404,6 +445,18 @@ impl Endpoint {
             self.arm(entry);
         }
     }
+}
+
+/// The request with another transport in its Via, which is the line after the first.
+fn with_via_transport(request: &Bytes, from: Transport, to: Transport) -> Option<Bytes> {
+    let old = format!("\r\nVia: SIP/2.0/{from} ");
+    let new = format!("\r\nVia: SIP/2.0/{to} ");
+    let at = memchr::memmem::find(request, old.as_bytes())?;
+    let mut changed = Vec::with_capacity(request.len());
+    changed.extend_from_slice(request.get(..at)?);
+    changed.extend_from_slice(new.as_bytes());
+    changed.extend_from_slice(request.get(at + old.len()..)?);
+    Some(changed.into())
 }
 
 /// The CANCEL or the ACK to a non-2xx that belongs to `request` (RFC 3261 9.1 and 17.1.1.3): same

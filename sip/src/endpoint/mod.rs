@@ -314,16 +314,21 @@ impl Endpoint {
     /// Answers without a transaction (RFC 3261 8.2.7): every copy of the request gets the same answer.
     fn respond_statelessly(&mut self, flow: &Flow, request: &Message, key: Key, reply: &Reply) {
         let tag = self.keys.tag(key);
-        let payload = encode_response(
-            &ResponseContext {
-                request,
-                source: flow.remote,
-                to_tag: tag.as_str(),
-                server: self.config.server.as_deref(),
-                delay: Duration::ZERO,
-            },
-            reply,
-        );
+        let mut context = ResponseContext {
+            request,
+            source: flow.remote,
+            to_tag: tag.as_str(),
+            server: self.config.server.as_deref(),
+            delay: Duration::ZERO,
+        };
+        let mut payload = encode_response(&context, reply);
+        let factor = usize::try_from(self.config.amplification).unwrap_or(usize::MAX);
+        if !flow.transport.is_reliable() && payload.len() > request.as_bytes().len().saturating_mul(factor) {
+            // A tiny request gets the bare answer: our lists would multiply what a forged source costs its
+            // sender.
+            context.server = None;
+            payload = encode_response(&context, &Reply::new(reply.status().as_u16()));
+        }
         self.statistics.responses_sent.count(reply.status());
         let destination = response_flow(&self.config, &Facts::new(request), flow);
         self.send(destination, payload);
@@ -365,6 +370,8 @@ fn response_flow(config: &EndpointConfig, facts: &Facts<'_>, flow: &Flow) -> Flo
     }
     let Some(Ok(via)) = &facts.via else { return flow.clone() };
     let maddr = if config.use_maddr { via.maddr().and_then(crate::message::parse_ip) } else { None };
+    // One datagram would become as many as the group has members.
+    let maddr = maddr.filter(|address| !is_group(*address));
     if let Some(address) = maddr {
         let port = via.port.unwrap_or(flow.transport.default_port());
         return Flow { remote: SocketAddr::new(address, port), ..flow.clone() };
@@ -382,6 +389,11 @@ fn response_flow(config: &EndpointConfig, facts: &Facts<'_>, flow: &Flow) -> Flo
         Some(port) => port,
     });
     Flow { remote, ..flow.clone() }
+}
+
+/// Multicast or broadcast.
+fn is_group(address: std::net::IpAddr) -> bool {
+    address.is_multicast() || address == std::net::IpAddr::V4(std::net::Ipv4Addr::BROADCAST)
 }
 
 fn is_in_dialog_only(facts: &Facts<'_>) -> bool {

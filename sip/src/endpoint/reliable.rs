@@ -132,8 +132,12 @@ impl Endpoint {
         waiting.interval = waiting.interval.saturating_mul(2);
         let next = (now + waiting.interval).min(waiting.deadline);
         let (destination, payload) = (server.destination.clone(), waiting.payload.clone());
-        self.statistics.retransmissions_sent += 1;
-        self.send(destination, payload);
+        if server.budget.spend(payload.len(), self.config.amplification_invite) {
+            self.statistics.retransmissions_sent += 1;
+            self.send(destination, payload);
+        } else {
+            self.statistics.repetitions_withheld += 1;
+        }
         self.set_server_soon(index, Some(next));
         true
     }

@@ -27,6 +27,39 @@ pub(super) enum State {
     Confirmed,
 }
 
+/// What came for a request and what was sent for it, where the sender's address proves nothing.
+#[derive(Debug)]
+pub(super) struct Budget {
+    /// `None` where the sender is known to be reached.
+    received: Option<usize>,
+    sent: usize,
+}
+
+impl Budget {
+    fn new(verified: bool, received: usize) -> Budget {
+        Budget { received: (!verified).then_some(received), sent: 0 }
+    }
+
+    fn received(&mut self, octets: usize) {
+        self.received = self.received.map(|sum| sum.saturating_add(octets));
+    }
+
+    fn sent(&mut self, octets: usize) {
+        self.sent = self.sent.saturating_add(octets);
+    }
+
+    /// Whether `octets` more may be sent, and if so, counts them.
+    pub(super) fn spend(&mut self, octets: usize, factor: u32) -> bool {
+        let factor = usize::try_from(factor).unwrap_or(usize::MAX);
+        let after = self.sent.saturating_add(octets);
+        let may = self.received.is_none_or(|received| after <= received.saturating_mul(factor));
+        if may {
+            self.sent = after;
+        }
+        may
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Server {
     pub(super) serial: u64,
@@ -47,6 +80,7 @@ pub(super) struct Server {
     pub(super) last: Option<Bytes>,
     to_tag: Tag,
     received: Instant,
+    pub(super) budget: Budget,
     interval: Duration,
     cancelled: bool,
     acknowledged: bool,
@@ -95,7 +129,7 @@ impl Endpoint {
         let facts = Facts::new(&message);
         let key = self.keys.server(&facts, &flow, message.method_octets());
         if let Some(&index) = self.server_index.get(&key) {
-            return self.handle_retransmission(index);
+            return self.handle_retransmission(index, message.as_bytes().len());
         }
         if let Some(method) = request.method_ref() {
             self.statistics.requests_received.count(method);
@@ -125,7 +159,10 @@ impl Endpoint {
             return self.respond_statelessly(&flow, &request, key, &reply);
         }
         let destination = response_flow(&self.config, &facts, &flow);
-        self.create_server(now, flow, destination, request, key, merged);
+        // Who knows the tag we gave has received what we sent there.
+        let verified = flow.transport.is_reliable() || self.is_in_known_dialog(&facts);
+        let budget = Budget::new(verified, message.as_bytes().len());
+        self.create_server(now, flow, destination, request, (key, merged), budget);
     }
 
     pub(super) fn server_timer(&mut self, now: Instant, entry: Entry) {
@@ -161,8 +198,8 @@ impl Endpoint {
         flow: Flow,
         destination: Flow,
         request: Message,
-        key: Key,
-        merged: Option<Key>,
+        (key, merged): (Key, Option<Key>),
+        budget: Budget,
     ) {
         let invite = request.method_ref() == Some(&Method::Invite);
         let serial = self.next_serial();
@@ -180,6 +217,7 @@ impl Endpoint {
             last: None,
             to_tag: self.keys.tag(key),
             received: now,
+            budget,
             interval: Duration::ZERO,
             cancelled: false,
             acknowledged: false,
@@ -203,14 +241,16 @@ impl Endpoint {
         self.events.push_back(Event::Request { id: ServerTransactionId { index, serial }, flow, request });
     }
 
-    fn handle_retransmission(&mut self, index: usize) {
+    fn handle_retransmission(&mut self, index: usize, octets: usize) {
         self.statistics.retransmissions_received += 1;
-        let Some(server) = self.servers.get(index) else { return };
+        let Some(server) = self.servers.get_mut(index) else { return };
+        server.budget.received(octets);
         // RFC 6026 7.1: in Accepted repetitions of the INVITE are absorbed; the 2xx has a timer of its own.
         if matches!(server.state, State::Accepted | State::Confirmed | State::Trying) {
             return;
         }
         let (Some(last), destination) = (server.last.clone(), server.destination.clone()) else { return };
+        server.budget.sent(last.len());
         self.statistics.retransmissions_sent += 1;
         self.send(destination, last);
     }
@@ -326,6 +366,7 @@ impl Endpoint {
             reply,
         );
         server.last = Some(payload.clone());
+        server.budget.sent(payload.len());
         let destination = server.destination.clone();
         let reliable = server.flow.transport.is_reliable();
         let again = server.state == State::Accepted;
@@ -415,8 +456,13 @@ impl Endpoint {
                 server.interval = server.interval.saturating_mul(2).min(self.config.timers.t2);
                 let next = now + server.interval;
                 let destination = server.destination.clone();
-                self.statistics.retransmissions_sent += 1;
-                self.send(destination, last);
+                // A repetition of the request makes room for more.
+                if server.budget.spend(last.len(), self.config.amplification_invite) {
+                    self.statistics.retransmissions_sent += 1;
+                    self.send(destination, last);
+                } else {
+                    self.statistics.repetitions_withheld += 1;
+                }
                 self.set_server_soon(index, Some(next));
             }
             State::Trying | State::Confirmed => server.timers.soon = None,

@@ -15,6 +15,9 @@ fn config() -> EndpointConfig {
         allow_events: vec!["message-summary".into()],
         supported: vec!["100rel".into(), "timer".into()],
         server: Some("Tipring".into()),
+        // The RFC's timers alone; the bound has tests of its own (tests/transport_rules.rs).
+        amplification: u32::MAX,
+        amplification_invite: u32::MAX,
         ..EndpointConfig::default()
     }
 }
