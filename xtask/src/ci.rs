@@ -11,20 +11,29 @@ type Check = fn() -> Outcome;
 /// Longest source file, test files apart.
 const MAX_LINES: usize = 800;
 
-/// Runs every check, even after one has failed, and then the tests, whose count is the last line.
+/// How long each fuzz target runs.
+const FUZZ_SECONDS: u32 = 60;
+
+/// Runs every check, the fuzz targets, even after one has failed, and then the tests, whose count is the last line.
 pub(crate) fn ci() -> Outcome {
-    let linted = lint();
-    if let Err(why) = &linted {
+    let mut before = lint();
+    if let Err(why) = crate::fuzz::fuzz(&[], crate::fuzz::Job::Run { seconds: FUZZ_SECONDS }) {
+        before = Err(before.err().map_or(why.clone(), |lints| format!("{lints}\n{why}")));
+    }
+    if let Err(why) = &before {
         eprintln!("xtask: FAILED before the tests: {why}");
     }
-    crate::test::test(None, true).and(linted.map_err(|_| String::new()))
+    crate::test::test(None, true).and(before.map_err(|_| String::new()))
 }
 
 /// Everything but the tests: set-up, format, file lengths, lints, documentation, dependencies.
 pub(crate) fn lint() -> Outcome {
     let checks: [(&str, Check); 7] = [
         ("set-up", || setup(Scope::Everything, false)),
-        ("format", || run(cargo().args(["fmt", "--all", "--check"]))),
+        ("format", || {
+            run(cargo().args(["fmt", "--all", "--check"]))?;
+            run(cargo().args(["fmt", "--manifest-path", "tests/fuzz/Cargo.toml", "--check"]))
+        }),
         ("file lengths", file_lengths),
         ("lints", || {
             run(cargo().args(["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]))

@@ -8,6 +8,7 @@ mod bench;
 mod ci;
 mod demo;
 mod features;
+mod fuzz;
 mod libtest;
 mod manual;
 mod setup;
@@ -53,6 +54,17 @@ enum Command {
         #[arg(value_enum)]
         name: bench::Name,
     },
+    /// Fuzzes: fails on a crash, on a slow input, and on a target without committed inputs
+    Fuzz {
+        /// Only these
+        targets: Vec<String>,
+        /// How long each target runs
+        #[arg(long, default_value_t = 60)]
+        seconds: u32,
+        /// Put what earlier runs found into the committed corpus, made small, instead
+        #[arg(long, conflicts_with = "seconds")]
+        minimise: bool,
+    },
     /// Writes the command reference docs/commands from the grammar
     Manual {
         /// Only look: fail when docs/commands is not current
@@ -71,6 +83,8 @@ fn main() -> ExitCode {
         Command::Ci => ci::ci(),
         Command::Features { check } => features::readme(check),
         Command::Bench { name } => bench::bench(name),
+        Command::Fuzz { targets, minimise: true, .. } => fuzz::fuzz(&targets, fuzz::Job::Minimise),
+        Command::Fuzz { targets, seconds, .. } => fuzz::fuzz(&targets, fuzz::Job::Run { seconds }),
         Command::Manual { check } => manual::manual(check),
         Command::DemoCheck => demo::check(),
     };

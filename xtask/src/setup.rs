@@ -5,15 +5,17 @@ use std::process::{Command, Stdio};
 use crate::shell::{Outcome, cargo, read, run, say};
 
 /// Debian packages the tests need, and what for.
-const PACKAGES: [(&str, &str); 8] = [
+const PACKAGES: [(&str, &str); 10] = [
     ("sip-tester", "SIPp, the voice mail of the tests"),
     ("tshark", "reads the D channel"),
     ("libpri-dev", "the PBX of the tests"),
     ("libspandsp-dev", "the ears of the tests"),
     ("sox", "the ears' own tests"),
     ("gcc", "builds PBX and ears"),
+    ("g++", "builds libFuzzer"),
     ("make", "builds PBX and ears"),
     ("python3", "the PBX's own tests"),
+    ("valgrind", "counts instructions in benchmarks"),
 ];
 
 /// How much to set up.

@@ -185,10 +185,15 @@ impl<'a> Uri<'a> {
         };
         let one_sided = ["user", "ttl", "method", "maddr", "transport"];
         let params_agree = |a: &Uri<'_>, b: &Uri<'_>| {
-            a.params().all(|(key, value)| match b.params().find(|(k, _)| k.eq_ignore_ascii_case(key)) {
-                Some((_, theirs)) => scan::unescape(value.unwrap_or(""))
-                    .eq_ignore_ascii_case(&scan::unescape(theirs.unwrap_or(""))),
-                None => !one_sided.iter().any(|name| name.eq_ignore_ascii_case(key)),
+            a.params().all(|(key, value)| {
+                let mut there = false;
+                // A parameter that stands there twice, against the RFC, agrees with any of its values.
+                let agrees = b.params().filter(|(k, _)| k.eq_ignore_ascii_case(key)).any(|(_, theirs)| {
+                    there = true;
+                    scan::unescape(value.unwrap_or(""))
+                        .eq_ignore_ascii_case(&scan::unescape(theirs.unwrap_or("")))
+                });
+                agrees || !there && !one_sided.iter().any(|name| name.eq_ignore_ascii_case(key))
             })
         };
         let sorted = |uri: &Uri<'_>| {

@@ -143,7 +143,9 @@ pub fn answer(offer: &Sdp, local: &Local) -> Result<(Sdp, Vec<Agreed>), OfferAns
                 Format { parameters: own.and_then(|own| own.parameters.clone()), ..format.clone() }
             })
             .collect();
-        sdp.media.push(describe(medium, &own_parameters, direction));
+        let described = describe(medium, &own_parameters, direction);
+        // The offer's spelling: some peers compare it case by case.
+        sdp.media.push(Media { kind: offered.kind.clone(), protocol: offered.protocol.clone(), ..described });
         agreed.push(Agreed {
             index,
             local: at,

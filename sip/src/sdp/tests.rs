@@ -125,7 +125,7 @@ fn an_answer_keeps_every_place_and_offers_nothing_more() {
     assert!(text.contains("t=1 2\r\nm=video 0 RTP/AVP 34\r\nm=audio 20000 RTP/AVP 0 97\r\n"), "{text}");
     assert!(text.contains("a=fmtp:97 0-15\r\na=ptime:20\r\na=recvonly\r\n"), "{text}");
     assert!(
-        text.contains("m=audio 0 RTP/AVP 0\r\nm=image 20002 udptl t38\r\na=T38FaxVersion:0\r\n"),
+        text.contains("m=audio 0 RTP/AVP 0\r\nm=image 20002 UDPTL t38\r\na=T38FaxVersion:0\r\n"),
         "{text}"
     );
     assert_eq!(agreed.len(), 2);
