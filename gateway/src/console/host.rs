@@ -47,6 +47,8 @@ impl Host {
                 self.adopt(now, switch, candidate);
                 reply
             }
+            // Terminals decide this themselves, away from the thread that carries calls.
+            Action::Authenticate(_) => Reply::error("% Login invalid"),
             Action::Close => Reply::none(),
         }
     }
