@@ -1,4 +1,5 @@
-//! Caller ID and visual message waiting (VMWI): the octets, and [`plan`]: what happens on the line, when.
+//! Caller ID and visual message waiting (VMWI): the octets, [`plan`]: what happens on the line, when,
+//! [`player`], which does it, and [`receive`], which hears it.
 //!
 //! ```
 //! use media::callerid::{self, CallSetup, Party, When};
@@ -15,6 +16,8 @@
 //! ```
 
 pub mod plan;
+pub mod player;
+pub mod receive;
 
 /// Digits of a number that are sent; ETSI EN 300 659-3 and GR-30 allow 20.
 pub const MAX_NUMBER: usize = 20;

@@ -1,4 +1,4 @@
-//! The 1200 bit/s FSK modems of caller ID and VMWI: Bell 202 and V.23 forward channel, sending side.
+//! The 1200 bit/s FSK modems of caller ID and VMWI: Bell 202 and V.23 forward channel, both sides.
 //!
 //! Phase is continuous and bit edges fall between samples where they belong: 1200 bit/s is 6⅔ samples a bit.
 //!
@@ -13,8 +13,12 @@
 //! assert!(generator.finished());
 //! ```
 
+mod receiver;
+
 use std::f64::consts::TAU;
 use std::sync::Arc;
+
+pub use receiver::{FskEvent, FskReceiver};
 
 use crate::{SAMPLE_RATE, amplitude};
 
@@ -167,6 +171,12 @@ impl FskGenerator {
             self.phase = (self.phase + self.turn()).fract();
             self.sample += 1;
         }
+    }
+
+    /// Samples until the last bit has been sent.
+    #[must_use]
+    pub fn left(&self) -> u64 {
+        (self.bits * SAMPLES).div_ceil(BITS).saturating_sub(self.sample)
     }
 
     /// Whether the last bit has been sent.

@@ -46,5 +46,5 @@ pub use process::{Finished, Process, finish};
 pub use serde_json::{Value, json};
 pub use sip::{Answer, NotifyText, Transport, VoiceMail};
 pub use sipp::{Sipp, sipp_notify};
-pub use tone::{Cadence, Measured, Segment, Step, adsi_decode, tone_measure};
+pub use tone::{Cadence, Measured, Segment, Step, adsi_decode, tone_measure, tone_measure_with};
 pub use tshark::{tshark_complaints, tshark_fields};

@@ -65,8 +65,18 @@ pub struct Segment {
 #[must_use]
 #[track_caller]
 pub fn tone_measure(wav: &Path) -> Measured {
+    tone_measure_with(wav, &[])
+}
+
+/// The same with options of the program (`tests/peers/tone_measure/README.md`).
+///
+/// # Panics
+/// As [`tone_measure`].
+#[must_use]
+#[track_caller]
+pub fn tone_measure_with(wav: &Path, options: &[&str]) -> Measured {
     let mut command = Command::new(peer("tone_measure"));
-    command.arg(wav);
+    command.args(options).arg(wav);
     let run = finish(command, Duration::from_secs(30));
     assert_eq!(run.code, Some(0), "tone_measure {}: {}{}", wav.display(), run.stdout, run.stderr);
     serde_json::from_str(&run.stdout).unwrap_or_else(|e| panic!("tone_measure: {e}\n{}", run.stdout))
@@ -85,6 +95,22 @@ pub fn adsi_decode(wav: &Path) -> Value {
     let run = finish(command, Duration::from_secs(30));
     assert_ne!(run.code, Some(2), "adsi_decode {}: {}", wav.display(), run.stderr);
     serde_json::from_str(&run.stdout).unwrap_or_else(|e| panic!("adsi_decode: {e}\n{}", run.stdout))
+}
+
+impl Segment {
+    /// Level of the whole mix in dBm0.
+    #[must_use]
+    pub fn level(&self) -> f64 {
+        self.rest.get("level_dbm0").and_then(Value::as_f64).unwrap_or(f64::NEG_INFINITY)
+    }
+
+    /// The sines found: Hz and dBm0 of each, lowest first.
+    #[must_use]
+    pub fn tones(&self) -> Vec<(f64, f64)> {
+        let number = |tone: &Value, key: &str| tone.get(key).and_then(Value::as_f64).unwrap_or(f64::NAN);
+        let tones = self.rest.get("tones").and_then(Value::as_array);
+        tones.into_iter().flatten().map(|tone| (number(tone, "hz"), number(tone, "dbm0"))).collect()
+    }
 }
 
 impl Measured {

@@ -11,6 +11,8 @@ const PACKAGES: [(&str, &str); 10] = [
     ("libpri-dev", "the PBX of the tests"),
     ("libspandsp-dev", "the ears of the tests"),
     ("sox", "the ears' own tests"),
+    ("minimodem", "second ears for FSK"),
+    ("multimon-ng", "second ears for FSK and DTMF"),
     ("gcc", "builds PBX and ears"),
     ("g++", "builds libFuzzer"),
     ("make", "builds PBX and ears"),
