@@ -99,7 +99,8 @@ pub use mwi::{
 };
 pub use party::PresentedNumber;
 pub use span::{
-    BchanOrder, CallDetail, CallError, CallEvent, CallId, CallInfo, CallRequest, CallState, Dialect, Event,
-    IndicationId, LineKind, MAX_CONNECTIONS, NameForm, OperationId, RestartOnStart, RestartTarget, Span,
-    SpanConfig, Statistics, SwitchType, Timers,
+    BchanOrder, CallDetail, CallError, CallEvent, CallId, CallInfo, CallRecord, CallRequest, CallState,
+    ChannelState, ChannelStatus, Dialect, Event, HISTORY, IndicationId, LineKind, MAX_CONNECTIONS, MemoryUse,
+    NameForm, OperationId, RestartOnStart, RestartTarget, ServiceState, Span, SpanConfig, Statistics,
+    SwitchType, Timers,
 };

@@ -5,6 +5,7 @@ mod channels;
 mod command;
 mod config;
 mod invoker;
+mod record;
 mod restart;
 mod segment;
 mod server;
@@ -19,6 +20,7 @@ use bytes::Bytes;
 pub use call::{CallEvent, CallState};
 pub use command::{CallDetail, CallError, CallInfo, CallRequest};
 pub use config::{BchanOrder, Dialect, LineKind, NameForm, RestartOnStart, SpanConfig, SwitchType, Timers};
+pub use record::{CallRecord, ChannelState, ChannelStatus, HISTORY, MemoryUse, ServiceState};
 pub use restart::RestartTarget;
 
 use crate::lapd::{self, Indication, Link, State};
@@ -27,6 +29,7 @@ use crate::q931::{BearerCapability, CallReference, Cause, Element, Message, Mess
 use call::Call;
 use channels::Channels;
 use invoker::Invoker;
+use record::History;
 use restart::Restarts;
 use segment::Segments;
 use server::Server;
@@ -148,6 +151,7 @@ pub struct Span {
     indications: BTreeMap<IndicationId, Key>,
     calls: BTreeMap<CallId, Key>,
     channels: Channels,
+    history: History,
     restarts: Restarts,
     segments: Segments,
     started: bool,
@@ -172,6 +176,7 @@ impl Span {
             indications: BTreeMap::new(),
             calls: BTreeMap::new(),
             channels: Channels::default(),
+            history: History::default(),
             restarts: Restarts::default(),
             segments: Segments::default(),
             started: false,

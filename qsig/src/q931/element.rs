@@ -224,6 +224,11 @@ pub struct Number {
 }
 
 impl Number {
+    /// No digits, unknown plan.
+    pub fn unknown() -> Self {
+        Self { plan: NumberPlan::UNKNOWN, presentation: None, digits: String::new() }
+    }
+
     /// Reads the element's contents. Digits outside printable ASCII make it unreadable.
     pub fn parse(body: &[u8]) -> Option<Self> {
         let (&first, mut rest) = body.split_first()?;

@@ -6,10 +6,12 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
+use super::record::CallRecord;
 use super::{CallId, Connection, Event, Key, Span, Timer};
 use crate::Side;
 use crate::q931::{
-    Cause, ChannelId, ChannelSelection, Element, Message, MessageType, Number, ProgressIndicator, ie,
+    BearerCapability, Cause, ChannelId, ChannelSelection, Element, Message, MessageType, Number,
+    ProgressIndicator, ie,
 };
 
 /// The state of a call, Q.931 2.1; the numbers are those of the call state element.
@@ -127,6 +129,8 @@ pub(super) struct Call {
     /// Facility elements to send with the first response.
     pub(super) rejects: Vec<Element>,
     pub(super) cause: Cause,
+    /// For the shows.
+    pub(super) record: CallRecord,
 }
 
 /// Most digits of one call.
@@ -137,17 +141,19 @@ impl Span {
         self.events.push_back(Event::Call { id: call.id, event });
     }
 
-    pub(super) fn keep_call(&mut self, key: Key, call: Call) {
+    pub(super) fn keep_call(&mut self, key: Key, mut call: Call) {
+        call.record.channel = call.channel.or(call.record.channel);
         self.connections.insert(key, Connection::Call(Box::new(call)));
     }
 
     /// The call is gone: channel, timers and identifier come home.
-    pub(super) fn end_call(&mut self, key: Key, call: &Call, cause: Cause) {
+    pub(super) fn end_call(&mut self, now: Instant, key: Key, call: &Call, cause: Cause) {
         self.timers.stop_all(key);
         if let Some(slot) = call.channel {
             self.channels.release(slot, key);
         }
         self.calls.remove(&call.id);
+        self.record_end(now, call, cause);
         self.call_event(call, CallEvent::Released { cause });
     }
 
@@ -166,8 +172,13 @@ impl Span {
         self.channels.take(slot, key);
         let id = CallId(self.id());
         let called = message.get(ie::CALLED_NUMBER).and_then(|body| Number::parse(body));
-        let mut digits = called.map(|number| number.digits).unwrap_or_default();
-        digits.truncate(MAX_DIGITS);
+        let mut called = called.unwrap_or_else(Number::unknown);
+        called.digits.truncate(MAX_DIGITS);
+        let digits = called.digits.clone();
+        let calling = message.get(ie::CALLING_NUMBER).and_then(|body| Number::parse(body));
+        let bearer = BearerCapability(message.get(ie::BEARER_CAPABILITY).cloned().unwrap_or_default());
+        let mut record = CallRecord::new(id, key.reference(), false, (calling, called), bearer, now);
+        record.note_name(message);
         let complete = message.all(ie::SENDING_COMPLETE).next().is_some();
         let call = Call {
             id,
@@ -180,6 +191,7 @@ impl Span {
             digits: digits.clone(),
             rejects: refusal.elements,
             cause: Cause::private(16),
+            record,
         };
         self.statistics.calls_received += 1;
         self.timers.start(key, Timer::Answer, now + self.config.l3.answer);
@@ -235,9 +247,9 @@ impl Span {
                     };
                     self.send_clearing(key.reference(), M::RELEASE_COMPLETE, value);
                 }
-                self.end_call(key, &call, cause.unwrap_or(call.cause));
+                self.end_call(now, key, &call, cause.unwrap_or(call.cause));
             }
-            (M::RELEASE_COMPLETE, _) => self.end_call(key, &call, cause.unwrap_or(call.cause)),
+            (M::RELEASE_COMPLETE, _) => self.end_call(now, key, &call, cause.unwrap_or(call.cause)),
             (M::STATUS, _) => self.call_status(now, key, call, message),
             (M::STATUS_ENQUIRY, state) => {
                 self.send_status(key.reference(), 30, state.number());
@@ -361,11 +373,14 @@ impl Span {
             }
             MessageType::ALERTING => {
                 call.state = CallState::CallDelivered;
+                call.record.note_name(message);
                 self.timers.start(key, Timer::T301, now + l3.t301);
                 CallEvent::Alerting(message.clone())
             }
             _ => {
                 call.state = CallState::Active;
+                call.record.connected = Some(now);
+                call.record.note_name(message);
                 self.send(&Message::new(key.reference(), MessageType::CONNECT_ACKNOWLEDGE));
                 CallEvent::Connected(message.clone())
             }
@@ -412,6 +427,7 @@ impl Span {
             .unwrap_or_default();
         let room = MAX_DIGITS.saturating_sub(call.digits.len());
         call.digits.extend(more.chars().take(room));
+        call.record.called.digits.clone_from(&call.digits);
         let complete = message.all(ie::SENDING_COMPLETE).next().is_some();
         if complete {
             self.timers.stop(key, Timer::T302);
@@ -427,7 +443,7 @@ impl Span {
         let cause = message.cause().unwrap_or(Cause::private(41));
         match message.call_state() {
             //= Q.931 5.8.11: null in any other state clears the call without a message.
-            Some(0) => self.end_call(key, &call, cause),
+            Some(0) => self.end_call(now, key, &call, cause),
             Some(state) if call.state == CallState::Active && !matches!(state, 3 | 4 | 7 | 8 | 9 | 10) => {
                 // Incompatible: the peer is clearing, or never got so far.
                 self.clear_ourselves(now, key, call, 101);
@@ -446,7 +462,7 @@ impl Span {
             }
             Timer::T303 => {
                 self.send_clearing(key.reference(), MessageType::RELEASE_COMPLETE, 102);
-                self.end_call(key, &call, Cause::private(102));
+                self.end_call(now, key, &call, Cause::private(102));
             }
             Timer::T301 => self.clear_ourselves(now, key, call, 19),
             Timer::T304 | Timer::T310 | Timer::T313 => self.clear_ourselves(now, key, call, 102),
@@ -463,8 +479,8 @@ impl Span {
                 self.timers.start(key, Timer::T308, now + self.config.l3.t308);
                 self.keep_call(key, call);
             }
-            Timer::T308 => self.end_call(key, &call, call.cause),
-            Timer::T309 => self.end_call(key, &call, Cause::private(27)),
+            Timer::T308 => self.end_call(now, key, &call, call.cause),
+            Timer::T309 => self.end_call(now, key, &call, Cause::private(27)),
             Timer::T322 if !call.repeated => {
                 call.repeated = true;
                 self.enquire(now, key);
@@ -473,7 +489,7 @@ impl Span {
             Timer::T322 => self.clear_ourselves(now, key, call, 41),
             Timer::Answer if call.state == CallState::CallPresent => {
                 self.send_clearing(key.reference(), MessageType::RELEASE_COMPLETE, 41);
-                self.end_call(key, &call, Cause::private(41));
+                self.end_call(now, key, &call, Cause::private(41));
             }
             Timer::Answer => self.clear_ourselves(now, key, call, 28),
             Timer::T316 | Timer::Supervision | Timer::Proceeding | Timer::Idle => self.keep_call(key, call),
@@ -528,7 +544,7 @@ impl Span {
     /// The data link is lost: active calls live on for T309, the others end.
     pub(super) fn call_link_lost(&mut self, now: Instant, key: Key, call: Call) {
         if call.state != CallState::Active {
-            return self.end_call(key, &call, Cause::private(27));
+            return self.end_call(now, key, &call, Cause::private(27));
         }
         if !self.timers.is_running(key, Timer::T309) {
             self.timers.stop_all(key);

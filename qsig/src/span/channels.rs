@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use super::{BchanOrder, Key, LineKind, SpanConfig};
+use super::{BchanOrder, Key, LineKind, ServiceState, SpanConfig};
 use crate::Side;
 use crate::q931::{ChannelId, ChannelSelection};
 
 #[derive(Debug, Default)]
 pub(super) struct Channels {
     busy: BTreeMap<u8, Key>,
+    /// Channels that are not in service.
+    withdrawn: BTreeMap<u8, ServiceState>,
     last: u8,
 }
 
@@ -18,7 +20,19 @@ impl Channels {
     }
 
     pub(super) fn is_free(&self, config: &SpanConfig, slot: u8) -> bool {
-        config.has_channel(slot) && !self.busy.contains_key(&slot)
+        config.has_channel(slot) && !self.busy.contains_key(&slot) && !self.withdrawn.contains_key(&slot)
+    }
+
+    pub(super) fn service(&self, slot: u8) -> ServiceState {
+        self.withdrawn.get(&slot).copied().unwrap_or_default()
+    }
+
+    pub(super) fn set_service(&mut self, slot: u8, service: ServiceState) {
+        if service == ServiceState::InService {
+            self.withdrawn.remove(&slot);
+        } else {
+            self.withdrawn.insert(slot, service);
+        }
     }
 
     /// The channel belongs to `key` from now on, whoever had it.

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::call::Call;
+use super::record::CallRecord;
 use super::{CallId, CallState, Connection, Key, MAX_CONNECTIONS, NameForm, Span, Timer};
 use crate::Side;
 use crate::name::{Name, NameKind};
@@ -151,6 +152,8 @@ impl Span {
         let id = CallId(self.id());
         self.calls.insert(id, key);
         self.statistics.calls_sent += 1;
+        let numbers = (request.calling.clone(), request.called.clone());
+        let record = CallRecord::new(id, key.reference(), true, numbers, request.bearer.clone(), now);
         let call = Call {
             id,
             state: CallState::CallInitiated,
@@ -162,6 +165,7 @@ impl Span {
             digits: request.called.digits.clone(),
             rejects: Vec::new(),
             cause: Cause::private(16),
+            record,
         };
         self.keep_call(key, call);
         self.finish(now);
@@ -249,6 +253,7 @@ impl Span {
         }
         self.send(&message);
         call.digits.push_str(digits);
+        call.record.called.digits.clone_from(&call.digits);
         self.timers.start(key, Timer::T304, now + self.config.l3.t304);
         self.keep_call(key, call);
         self.finish(now);
@@ -324,7 +329,7 @@ impl Span {
         match call.state {
             CallState::CallPresent => {
                 self.send(&complete);
-                self.end_call(key, &call, cause);
+                self.end_call(now, key, &call, cause);
             }
             CallState::DisconnectRequest | CallState::ReleaseRequest => self.keep_call(key, call),
             CallState::DisconnectIndication => {
@@ -453,6 +458,7 @@ impl Span {
             MessageType::ALERTING => call.state = CallState::CallReceived,
             MessageType::CONNECT => {
                 call.state = CallState::Active;
+                call.record.connected = Some(now);
                 if self.config.side == Side::User || self.config.switch_type.dialect().network_t313 {
                     self.timers.start(key, Timer::T313, now + self.config.l3.t313);
                 }

@@ -51,6 +51,13 @@ impl Span {
         self.next_restart(now);
     }
 
+    pub(super) fn is_restarting(&self, slot: u8) -> bool {
+        self.restarts.under_way.is_some_and(|target| match target {
+            RestartTarget::Channel(channel) => channel == slot,
+            RestartTarget::Interface => true,
+        })
+    }
+
     fn next_restart(&mut self, now: Instant) {
         if self.restarts.under_way.is_none()
             && let Some(target) = self.restarts.waiting.pop_front()
@@ -61,7 +68,7 @@ impl Span {
                 RestartTarget::Channel(slot) => Some(slot),
                 RestartTarget::Interface => None,
             };
-            self.clear_channels(|channel| slot.is_none_or(|slot| slot == channel));
+            self.clear_channels(now, |channel| slot.is_none_or(|slot| slot == channel));
             self.send_restart(now, target);
         }
     }
@@ -103,7 +110,7 @@ impl Span {
 
     pub(super) fn handle_global(&mut self, now: Instant, message: &Message) {
         match message.kind {
-            MessageType::RESTART => self.handle_restart(message),
+            MessageType::RESTART => self.handle_restart(now, message),
             MessageType::RESTART_ACKNOWLEDGE => {
                 if let Some(target) = self.restarts.under_way {
                     self.restart_ended(now, target, true);
@@ -115,7 +122,7 @@ impl Span {
         }
     }
 
-    fn handle_restart(&mut self, message: &Message) {
+    fn handle_restart(&mut self, now: Instant, message: &Message) {
         self.statistics.restarts_received += 1;
         let indicator = message.get(ie::RESTART).and_then(|body| RestartIndicator::parse(body));
         let channels: Vec<ChannelSelection> = message
@@ -126,10 +133,10 @@ impl Span {
         match indicator {
             Some(RestartIndicator::Channels) => {
                 let slots: Vec<u8> = channels.iter().flat_map(|selection| self.slots(*selection)).collect();
-                self.clear_channels(|slot| slots.contains(&slot));
+                self.clear_channels(now, |slot| slots.contains(&slot));
             }
             Some(RestartIndicator::Interface | RestartIndicator::AllInterfaces) => {
-                self.clear_channels(|_| true)
+                self.clear_channels(now, |_| true)
             }
             None => {
                 //= Q.931 5.8.6.1: a mandatory element is missing or invalid: STATUS, cause 96.
@@ -156,12 +163,12 @@ impl Span {
     }
 
     /// Ends the calls on some channels without a message.
-    fn clear_channels(&mut self, affected: impl Fn(u8) -> bool) {
+    fn clear_channels(&mut self, now: Instant, affected: impl Fn(u8) -> bool) {
         let keys: Vec<Key> = self.calls.values().copied().collect();
         for key in keys {
             match self.connections.remove(&key) {
                 Some(Connection::Call(call)) if call.channel.is_some_and(&affected) => {
-                    self.end_call(key, &call, Cause::private(41));
+                    self.end_call(now, key, &call, Cause::private(41));
                 }
                 Some(other) => {
                     self.connections.insert(key, other);

@@ -57,6 +57,10 @@ impl Running {
         self.by_key.contains_key(&(key, timer))
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.by_time.len()
+    }
+
     pub(super) fn next(&self) -> Option<Instant> {
         self.by_time.first().map(|&(at, ..)| at)
     }
