@@ -41,6 +41,12 @@ pub trait FxoLine {
     /// `Closed`, `Io`, `Busy`: the hook is as it was.
     fn set_hook(&mut self, off: bool) -> Result<(), Self::Error>;
 
+    /// Grounds the ring lead (`true`) or frees it: how a ground-start line is seized. The exchange answers with battery.
+    ///
+    /// # Errors
+    /// `Unsupported` on loop-start hardware, `Closed`, `Io`.
+    fn set_ring_ground(&mut self, on: bool) -> Result<(), Self::Error>;
+
     /// Sends linear 16-bit samples at 8 kHz toward the exchange; returns how many were taken. Meaningful off hook only.
     ///
     /// # Errors
@@ -62,6 +68,9 @@ impl<T: FxoLine + ?Sized> FxoLine for &mut T {
     fn set_hook(&mut self, off: bool) -> Result<(), Self::Error> {
         (**self).set_hook(off)
     }
+    fn set_ring_ground(&mut self, on: bool) -> Result<(), Self::Error> {
+        (**self).set_ring_ground(on)
+    }
     fn write_audio(&mut self, samples: &[i16]) -> Result<usize, Self::Error> {
         (**self).write_audio(samples)
     }
@@ -77,6 +86,9 @@ impl<T: FxoLine + ?Sized> FxoLine for Box<T> {
     }
     fn set_hook(&mut self, off: bool) -> Result<(), Self::Error> {
         (**self).set_hook(off)
+    }
+    fn set_ring_ground(&mut self, on: bool) -> Result<(), Self::Error> {
+        (**self).set_ring_ground(on)
     }
     fn write_audio(&mut self, samples: &[i16]) -> Result<usize, Self::Error> {
         (**self).write_audio(samples)

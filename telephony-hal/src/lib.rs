@@ -4,12 +4,12 @@
 //!   [`DChannel`] (bearer and signalling channels), with [`HalError::kind`] on every error, so that generic code decides about calls without knowing the hardware.
 //! * **Backends**: [`sim`], the outside plant in memory with telephones to play with (`lines.sock`), and [`socket`],
 //!   a trunk over TCP or Unix sockets.
-//! * **Meaning**: [`mod@line`], the sans-IO discipline of an FXS line: tones, dialling, ringing, flash, supervision.
+//! * **Meaning**: [`mod@line`], the sans-IO discipline of an FXS line: tones, dialling, ringing, flash, supervision; and
+//!   [`line::fxo`], that of an exchange line: ring detection, seizing, dialling out, answer and disconnect supervision.
 //! * **Budget**: [`ren`], the ringer equivalence of a board shared by bells and lamps.
 //! * **Middleware**: [`wrap`], around any backend: tracing, faults, recording (pcap, WAV), one error type for all.
 //!
-//! Not here yet: DAHDI hardware, a line discipline for [`FxoLine`], channel associated signalling,
-//! disconnect supervision by tone.
+//! Not here yet: DAHDI hardware, channel associated signalling.
 //!
 //! # Law of use
 //!

@@ -290,6 +290,9 @@ fn every_scenario_plays() {
     let (mut files, mut expectations) = (0, 0);
     for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/scenarios")).unwrap() {
         let path = entry.unwrap().path();
+        if path.is_dir() {
+            continue; // other machines' scenarios
+        }
         match play(&std::fs::read_to_string(&path).unwrap()) {
             Ok(count) => {
                 assert!(count > 0, "{} expects nothing", path.display());

@@ -38,6 +38,7 @@
 //! ```
 
 mod config;
+pub mod fxo;
 mod hook;
 mod national;
 mod output;

@@ -130,6 +130,13 @@ impl FxoLine for TieFxo {
         Ok(())
     }
 
+    fn set_ring_ground(&mut self, on: bool) -> Result<(), TieError> {
+        if on {
+            self.0.lock().fxs.push(LineEvent::RingGround);
+        }
+        Ok(())
+    }
+
     fn write_audio(&mut self, samples: &[i16]) -> Result<usize, TieError> {
         let mut wires = self.0.lock();
         if wires.current() {

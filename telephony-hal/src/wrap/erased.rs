@@ -48,6 +48,9 @@ impl<T: FxoLine> FxoLine for Erased<T> {
     fn set_hook(&mut self, off: bool) -> Result<(), AnyError> {
         self.0.set_hook(off).map_err(AnyError::new)
     }
+    fn set_ring_ground(&mut self, on: bool) -> Result<(), AnyError> {
+        self.0.set_ring_ground(on).map_err(AnyError::new)
+    }
     fn write_audio(&mut self, samples: &[i16]) -> Result<usize, AnyError> {
         self.0.write_audio(samples).map_err(AnyError::new)
     }

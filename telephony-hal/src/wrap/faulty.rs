@@ -269,6 +269,11 @@ impl<L: FxoLine> FxoLine for Faulty<L> {
         self.inner.set_hook(off).map_err(FaultyError::Inner)
     }
 
+    fn set_ring_ground(&mut self, on: bool) -> Result<(), Self::Error> {
+        self.refuses()?;
+        self.inner.set_ring_ground(on).map_err(FaultyError::Inner)
+    }
+
     fn write_audio(&mut self, samples: &[i16]) -> Result<usize, Self::Error> {
         if self.strikes(self.faults.mute) {
             return Ok(samples.len());

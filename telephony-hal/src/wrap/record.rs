@@ -159,6 +159,10 @@ impl<L: FxoLine, W: Write + Seek> FxoLine for Record<L, LineWav<W>> {
         self.inner.set_hook(off)
     }
 
+    fn set_ring_ground(&mut self, on: bool) -> Result<(), L::Error> {
+        self.inner.set_ring_ground(on)
+    }
+
     fn write_audio(&mut self, samples: &[i16]) -> Result<usize, L::Error> {
         let taken = self.inner.write_audio(samples)?;
         self.record(|wav, _| wav.to_phone.write(samples.get(..taken).unwrap_or(samples)));

@@ -23,6 +23,8 @@ pub enum Traced<'a> {
     Exchange(FxoEvent),
     /// The hook of an exchange line was set; `true` is off hook.
     Hook(bool),
+    /// The ring lead of an exchange line was grounded or freed.
+    RingGround(bool),
     /// Ringing voltage was set.
     Ringing(bool),
     /// Polarity was set; `true` is reversed.
@@ -170,6 +172,11 @@ impl<L: FxoLine, F: FnMut(Traced<'_>)> FxoLine for Trace<L, F> {
     fn set_hook(&mut self, off: bool) -> Result<(), L::Error> {
         let result = self.inner.set_hook(off);
         self.done(result, Traced::Hook(off))
+    }
+
+    fn set_ring_ground(&mut self, on: bool) -> Result<(), L::Error> {
+        let result = self.inner.set_ring_ground(on);
+        self.done(result, Traced::RingGround(on))
     }
 
     fn write_audio(&mut self, samples: &[i16]) -> Result<usize, L::Error> {

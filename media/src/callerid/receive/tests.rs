@@ -71,7 +71,14 @@ fn every_form_of_dtmf_is_read() {
 #[test]
 fn every_locale_hears_its_own_network() {
     let call = setup(Party::Known("0301234567".into()), Party::Known("OTTO".into()));
+    let mut seen = Vec::new();
     for locale in locale::all() {
+        let cid = locale.caller_id;
+        let kind = (cid.scheme, cid.when, cid.alert);
+        if seen.contains(&kind) {
+            continue;
+        }
+        seen.push(kind);
         for (noise, db) in [(90, 0.0), (33, 0.0), (60, 6.0), (60, -6.0)] {
             let plan = plan::caller_id(locale, &call);
             let actions: Vec<Action> = plan.before_ring.into_iter().chain(plan.in_pause).collect();
