@@ -4,7 +4,7 @@
 
 use crate::config::EndpointConfig;
 use crate::message::scan::is_token;
-use crate::message::{Facts, Faults, FieldError, Header, Message, Method, Reply};
+use crate::message::{Facts, Faults, FieldError, Header, Message, Method, ParamValue, Reply};
 
 /// Checks a request as a user agent server has to before serving it.
 ///
@@ -107,6 +107,10 @@ fn mandatory_headers(facts: &Facts<'_>) -> Result<(), Box<Reply>> {
     if let Some(Err(error)) = &facts.via {
         return Err(bad_field(error));
     }
+    if let Some(Err(error)) = request.vias().skip(1).find(Result::is_err) {
+        return Err(bad_field(&error));
+    }
+    request.contacts_are_well_formed().map_err(|error| bad_field(&error))?;
     facts.call_id.as_ref().map_err(bad_field)?;
     for (header, address) in [(Header::From, &facts.from), (Header::To, &facts.to)] {
         let address = address.as_ref().map_err(bad_field)?;
@@ -116,6 +120,10 @@ fn mandatory_headers(facts: &Facts<'_>) -> Result<(), Box<Reply>> {
     }
     let cseq = facts.cseq.as_ref().map_err(bad_field)?;
     if cseq.method.as_bytes() != request.method_octets() {
+        // Whoever does not know the method cannot say that another was meant (RFC 4475 3.1.2.18).
+        if request.method_ref().is_some_and(|method| !method.is_known()) {
+            return refuse(501);
+        }
         return Err(bad_request("CSeq method does not match"));
     }
     request.max_forwards().map_err(|error| bad_field(&error))?;
@@ -153,7 +161,13 @@ fn request_uri(request: &Message, config: &EndpointConfig) -> Result<(), Box<Rep
     if well_formed && !config.schemes.iter().any(|known| known.eq_ignore_ascii_case(scheme)) {
         return refuse(416);
     }
-    request.uri().map(|_| ()).map_err(|error| bad_field(&error))
+    let uri = request.uri().map_err(|error| bad_field(&error))?;
+    // RFC 3261 19.1.1, table 1: headers are not allowed there. Acting on them would let whoever wrote the URI
+    // speak for the sender.
+    if uri.headers().next().is_some() {
+        return Err(bad_request("Headers in the Request-URI"));
+    }
+    Ok(())
 }
 
 fn extensions(request: &Message, config: &EndpointConfig) -> Result<(), Box<Reply>> {
@@ -180,7 +194,46 @@ fn extensions(request: &Message, config: &EndpointConfig) -> Result<(), Box<Repl
     {
         return Err(Box::new(Reply::new(415).header(Header::AcceptEncoding, "identity")));
     }
-    Ok(())
+    session_body(request, config)
+}
+
+/// The body of a request about a session, and the one it wants back. Other methods' bodies are their users'
+/// business.
+fn session_body(request: &Message, config: &EndpointConfig) -> Result<(), Box<Reply>> {
+    if !matches!(request.method_ref(), Some(Method::Invite | Method::Update | Method::Prack)) {
+        return Ok(());
+    }
+    let known = |kind: &ParamValue<'_>| config.accept.iter().any(|known| kind.is(known));
+    if !request.body().is_empty()
+        && let Some(kind) = request.content_type().map_err(|error| bad_field(&error))?
+        && !known(&kind)
+        && !kind.value.get(..10).is_some_and(|start| start.eq_ignore_ascii_case("multipart/"))
+    {
+        let disposition = request.param_value(Header::ContentDisposition).ok().flatten();
+        let optional = disposition
+            .and_then(|disposition| disposition.params.get("handling"))
+            .is_some_and(|handling| handling.eq_ignore_ascii_case("optional"));
+        if !optional {
+            //= RFC 3261 8.2.3: "If there are any bodies whose type (indicated by the Content-Type), language
+            //= (indicated by the Content-Language) or encoding (indicated by the Content-Encoding) are not
+            //= understood, and that body part is not optional (as indicated by the Content-Disposition header
+            //= field), the UAS MUST reject the request with a 415 (Unsupported Media Type) response."
+            return Err(Box::new(Reply::new(415).header(Header::Accept, config.accept.join(", "))));
+        }
+    }
+    let mut wanted = request.list(Header::Accept).peekable();
+    if request.method_ref() != Some(&Method::Invite) || wanted.peek().is_none() {
+        return Ok(());
+    }
+    let sdp = wanted.any(|kind| {
+        ParamValue::parse(Header::Accept, kind.as_bytes())
+            .is_ok_and(|kind| ["application/sdp", "application/*", "*/*"].iter().any(|any| kind.is(any)))
+    });
+    if sdp {
+        return Ok(());
+    }
+    // Every answer to an INVITE that is served carries a session description (RFC 4475 3.3.15).
+    Err(Box::new(Reply::new(406).header(Header::Warning, "399 - \"application/sdp is not in Accept\"")))
 }
 
 fn event_package(request: &Message, config: &EndpointConfig) -> Result<(), Box<Reply>> {

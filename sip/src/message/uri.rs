@@ -240,7 +240,17 @@ impl fmt::Display for Uri<'_> {
 
 /// An address with or without IPv6 brackets.
 pub(crate) fn parse_ip(host: &str) -> Option<std::net::IpAddr> {
-    host.strip_prefix('[').and_then(|inner| inner.strip_suffix(']')).unwrap_or(host).parse().ok()
+    let host = host.strip_prefix('[').and_then(|inner| inner.strip_suffix(']')).unwrap_or(host);
+    host.parse().ok().or_else(|| three_colons(host).map(std::net::IpAddr::V6))
+}
+
+/// `2001:db8:::192.0.2.1`, which RFC 3261's grammar made of `2001:db8::192.0.2.1` by mistake.
+fn three_colons(text: &str) -> Option<std::net::Ipv6Addr> {
+    //= RFC 5118 4.10: "Following the Robustness Principle [RFC1122], an implementation must tolerate both of
+    //= the above constructs."
+    let (head, tail) = text.split_once(":::")?;
+    tail.parse::<std::net::Ipv4Addr>().ok()?;
+    format!("{head}::{tail}").parse().ok()
 }
 
 /// `host`, `host:port`, `[v6]`, `[v6]:port`; white space around the colon is dropped (RFC 3261 25.1 COLON).
@@ -254,7 +264,7 @@ pub(crate) fn split_host_port(text: &str) -> Result<(&str, Option<u16>), UriErro
     };
     let host = host.trim();
     let well_formed = match host.strip_prefix('[').and_then(|inner| inner.strip_suffix(']')) {
-        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok() || three_colons(address).is_some(),
         // Underscores are no host name by RFC 3261, but machines are called that.
         None => {
             !host.is_empty()

@@ -83,6 +83,22 @@ impl Message {
             .transpose()
     }
 
+    /// Whether every Contact can be read.
+    ///
+    /// # Errors
+    /// The first that is malformed.
+    pub(crate) fn contacts_are_well_formed(&self) -> Result<(), FieldError> {
+        self.elements(Header::Contact).filter(|element| *element != b"*").try_for_each(|element| {
+            let contact = NameAddr::parse(Header::Contact, element)?;
+            //= RFC 3261 20.10: "Even if the "display-name" is empty, the "name-addr" form MUST be used if
+            //= the "addr-spec" contains a comma, semicolon, or question mark."
+            if !contact.is_bracketed() && contact.uri_str()?.contains('?') {
+                return Err(FieldError::malformed(Header::Contact, "brackets around a URI with ?", element));
+            }
+            Ok(())
+        })
+    }
+
     /// Every address of an address header (`Route`, `Record-Route`, `P-Asserted-Identity`, `Diversion`,
     /// `Path`, `History-Info`, `Remote-Party-ID` …), lists taken apart, in order.
     pub fn addresses(
