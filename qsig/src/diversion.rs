@@ -1,16 +1,25 @@
-//! Call diversion (ECMA-174, ISO/IEC 13873), as far as a gateway at the end of a connection takes part: reading and
-//! writing divertingLegInformation1, 2 and 3 (operations 20, 21, 22), which return nothing.
+//! Call diversion (ECMA-174, ISO/IEC 13873).
+//!
+//! By join (forward switching): who diverts sets a second call up, with divertingLegInformation2 (21) in its SETUP, tells the
+//! caller with divertingLegInformation1 (20), and passes divertingLegInformation3 (22) on ([`Diversion`], [`forward`]); they
+//! return nothing. By rerouteing: who diverts asks the caller's side to call the new number, callRerouteing (19)
+//! ([`Rerouteing`]).
 
-use rasn::types::Any;
+use bytes::Bytes;
+use rasn::types::{Any, OctetString};
 use rasn::{AsnType, Decode, Decoder as _, Encode, Encoder as _};
 
 use crate::PartyNumber;
 use crate::facility::{Facility, Interpretation};
 use crate::mwi::InvokeError;
 use crate::name::{self, Name, WireName};
-use crate::party::{Enumerated, PresentedNumber, WireNumber, WirePresented, any, from_wire, to_wire};
+use crate::party::{
+    Enumerated, PresentedNumber, WireAddress, WireElements, WireNumber, WirePresented, WireScreened, any,
+    from_wire, to_wire,
+};
 use crate::q931::{Element, Message, ie};
-use crate::rose::{Code, Component, Invoke};
+use crate::rose::{Component, Invoke, Problem};
+use crate::service::{Operation, Service, argument};
 
 /// Why a call was diverted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -117,7 +126,7 @@ struct WireLeg3 {
 }
 
 impl Diversion {
-    fn operation(&self) -> i32 {
+    fn value(&self) -> i32 {
         match self {
             Self::Leg1 { .. } => 20,
             Self::Leg2 { .. } => 21,
@@ -187,9 +196,17 @@ impl Diversion {
     /// # Errors
     /// [`InvokeError::BadNumber`]
     pub fn element(&self, profile: u8, invoke_id: i16) -> Result<Element, InvokeError> {
-        let presented =
-            |number: &Option<PresentedNumber>| number.as_ref().map(PresentedNumber::to_wire).transpose();
-        let named = |name: &Option<Name>| name.as_ref().map(name::to_wire);
+        Ok(self.operation()?.element(profile, invoke_id))
+    }
+}
+
+impl Service for Diversion {
+    fn read(invoke: &Invoke) -> Option<Result<Self, Problem>> {
+        invoke.operation.value().filter(|value| (20..=22).contains(value))?;
+        Some(Self::parse(invoke).ok_or(Problem::Invoke(2)))
+    }
+
+    fn operation(&self) -> Result<Operation, InvokeError> {
         let argument = match self {
             Self::Leg1 { reason, subscription, nominated } => any(&WireLeg1 {
                 reason: Enumerated(reason.value()),
@@ -211,23 +228,185 @@ impl Diversion {
                 original_reason: original_reason.map(|reason| Enumerated(reason.value())),
                 diverting: presented(diverting)?,
                 original_called: presented(original_called)?,
-                redirecting_name: named(redirecting_name),
-                original_called_name: named(original_called_name),
+                redirecting_name: written(redirecting_name),
+                original_called_name: written(original_called_name),
                 extension: None,
             }),
             Self::Leg3 { presentation_allowed, redirection_name } => any(&WireLeg3 {
                 presentation_allowed: *presentation_allowed,
-                redirection_name: named(redirection_name),
+                redirection_name: written(redirection_name),
                 extension: None,
             }),
         };
-        let component = Component::Invoke(Invoke {
-            invoke_id,
-            linked_id: None,
-            operation: Code::Local(self.operation()),
-            argument: Some(argument),
-        });
-        let facility = Facility::new(profile, true, Some(Interpretation::Discard), component);
-        Ok(Element::new(ie::FACILITY, facility.to_vec()))
+        Ok(Operation::new(self.value(), argument).or(Interpretation::Discard))
     }
+}
+
+/// Most diversions of one call: the counter's range.
+pub const MAX_DIVERSIONS: u8 = 15;
+
+/// The call has been diverted 15 times already: cause 25, error 24 numberOfDiversionsExceeded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the call has been diverted {MAX_DIVERSIONS} times")]
+pub struct TooManyDiversions;
+
+/// A diversion by join: what goes to the caller in FACILITY, and what goes into the SETUP to the new number.
+///
+/// `earlier`: divertingLegInformation2 of the call that is diverted now, if it came with one; its first diversion stays on
+/// record and the counter goes up. `diverting`: whose telephone diverts, with its name if that may be told.
+///
+/// # Errors
+/// [`TooManyDiversions`]; the call is then cleared.
+pub fn forward(
+    earlier: Option<&Diversion>,
+    reason: DiversionReason,
+    diverting: (PresentedNumber, Option<Name>),
+    nominated: PartyNumber,
+) -> Result<(Diversion, Diversion), TooManyDiversions> {
+    let leg1 = Diversion::Leg1 { reason, subscription: 2, nominated };
+    let (diverting, redirecting_name) = diverting;
+    let leg2 = match earlier {
+        Some(Diversion::Leg2 {
+            counter,
+            reason: last,
+            original_reason,
+            diverting: last_diverting,
+            original_called,
+            redirecting_name: last_name,
+            original_called_name,
+        }) => {
+            let counter = counter.checked_add(1).filter(|n| *n <= MAX_DIVERSIONS).ok_or(TooManyDiversions)?;
+            Diversion::Leg2 {
+                counter,
+                reason,
+                original_reason: original_reason.or(Some(*last)),
+                diverting: Some(diverting),
+                original_called: original_called.clone().or_else(|| last_diverting.clone()),
+                redirecting_name,
+                original_called_name: original_called_name.clone().or_else(|| last_name.clone()),
+            }
+        }
+        _ => Diversion::Leg2 {
+            counter: 1,
+            reason,
+            original_reason: None,
+            diverting: Some(diverting),
+            original_called: None,
+            redirecting_name,
+            original_called_name: None,
+        },
+    };
+    Ok((leg1, leg2))
+}
+
+/// callRerouteing (19): call this number instead. Returns nothing but that it is done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rerouteing {
+    /// Why.
+    pub reason: DiversionReason,
+    /// Why, the first time.
+    pub original_reason: Option<DiversionReason>,
+    /// The number to call.
+    pub called: PartyNumber,
+    /// How often the call has been diverted, this time included, 1..=15.
+    pub counter: u8,
+    /// Elements of the diverted SETUP (bearer capability, …), as in a message.
+    pub elements: Bytes,
+    /// Who diverts.
+    pub last: PresentedNumber,
+    /// What the served user lets the caller know: 0 nothing, 1 that it is diverted, 2 with the new number.
+    pub subscription: u8,
+    /// The caller.
+    pub calling: PresentedNumber,
+    /// The caller's name.
+    pub calling_name: Option<Name>,
+    /// Who was called first.
+    pub original_called: Option<PresentedNumber>,
+    /// Name of who diverts.
+    pub redirecting_name: Option<Name>,
+    /// Name of who was called first.
+    pub original_called_name: Option<Name>,
+}
+
+#[derive(AsnType, Decode, Encode)]
+struct WireRerouteing {
+    reason: Enumerated,
+    #[rasn(tag(context, 0))]
+    original_reason: Option<Enumerated>,
+    called: WireAddress,
+    counter: u8,
+    elements: WireElements,
+    #[rasn(tag(explicit(context, 1)))]
+    last: WirePresented,
+    #[rasn(tag(context, 2))]
+    subscription: Enumerated,
+    #[rasn(tag(explicit(context, 3)))]
+    calling_subaddress: Option<Any>,
+    #[rasn(tag(explicit(context, 4)))]
+    calling: WireScreened,
+    #[rasn(tag(explicit(context, 5)))]
+    calling_name: Option<WireName>,
+    #[rasn(tag(explicit(context, 6)))]
+    original_called: Option<WirePresented>,
+    #[rasn(tag(explicit(context, 7)))]
+    redirecting_name: Option<WireName>,
+    #[rasn(tag(explicit(context, 8)))]
+    original_called_name: Option<WireName>,
+    extension: Option<Any>,
+}
+
+impl Service for Rerouteing {
+    fn read(invoke: &Invoke) -> Option<Result<Self, Problem>> {
+        invoke.operation.value().filter(|value| *value == 19)?;
+        let named = |name: Option<WireName>| name.and_then(name::from_wire);
+        Some(argument::<WireRerouteing>(invoke).and_then(|wire| {
+            const MISTYPED: Problem = Problem::Invoke(2);
+            Ok(Self {
+                reason: DiversionReason::from_value(wire.reason.0),
+                original_reason: wire.original_reason.map(|reason| DiversionReason::from_value(reason.0)),
+                called: from_wire(wire.called.number).ok_or(MISTYPED)?,
+                counter: wire.counter,
+                elements: Bytes::copy_from_slice(&wire.elements.0),
+                last: PresentedNumber::from_wire(wire.last).ok_or(MISTYPED)?,
+                subscription: wire.subscription.0,
+                calling: PresentedNumber::from_screened(wire.calling).ok_or(MISTYPED)?,
+                calling_name: named(wire.calling_name),
+                original_called: wire.original_called.and_then(PresentedNumber::from_wire),
+                redirecting_name: named(wire.redirecting_name),
+                original_called_name: named(wire.original_called_name),
+            })
+        }))
+    }
+
+    fn operation(&self) -> Result<Operation, InvokeError> {
+        if !(1..=MAX_DIVERSIONS).contains(&self.counter) {
+            let found = self.counter.to_string();
+            return Err(InvokeError::BadArgument { element: "diversionCounter", found, expected: "1 to 15" });
+        }
+        let argument = any(&WireRerouteing {
+            reason: Enumerated(self.reason.value()),
+            original_reason: self.original_reason.map(|reason| Enumerated(reason.value())),
+            called: WireAddress { number: to_wire(&self.called)?, subaddress: None },
+            counter: self.counter,
+            elements: WireElements(OctetString::from_slice(&self.elements)),
+            last: self.last.to_wire()?,
+            subscription: Enumerated(self.subscription),
+            calling_subaddress: None,
+            calling: self.calling.to_screened()?,
+            calling_name: written(&self.calling_name),
+            original_called: presented(&self.original_called)?,
+            redirecting_name: written(&self.redirecting_name),
+            original_called_name: written(&self.original_called_name),
+            extension: None,
+        });
+        Ok(Operation::new(19, argument))
+    }
+}
+
+fn presented(number: &Option<PresentedNumber>) -> Result<Option<WirePresented>, InvokeError> {
+    number.as_ref().map(PresentedNumber::to_wire).transpose()
+}
+
+fn written(name: &Option<Name>) -> Option<WireName> {
+    name.as_ref().map(name::to_wire)
 }

@@ -3,7 +3,11 @@
 
 use bytes::Bytes;
 use rasn::types::Any;
+use rasn::{AsnType, Decode, Decoder as _, Encode, Encoder as _};
 
+use crate::PartyNumber;
+use crate::mwi::InvokeError;
+use crate::party::{Enumerated, WireNumber, any, from_wire, to_wire};
 use crate::rose::{self, Component};
 
 /// Protocol profile "networking extensions" (ISO editions): NFE and interpretation APDU may follow.
@@ -36,7 +40,7 @@ impl Interpretation {
 /// One part of a Facility element, in its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Item {
-    /// Network facility extension (`AA …`), whole BER element: whom the components are for.
+    /// Network facility extension (`AA …`), whole BER element: whom the components are for. [`Nfe::parse`] reads it.
     Nfe(Bytes),
     /// Interpretation APDU (`8B 01 n`): the value.
     Interpretation(u8),
@@ -44,6 +48,81 @@ pub enum Item {
     Component(Component),
     /// Any other BER element, or a component that does not decode: kept as octets.
     Other(Bytes),
+}
+
+/// Whom a network facility extension names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entity {
+    /// 0 end PINX, 1 any type of PINX.
+    pub kind: u8,
+    /// Which one, if it is a certain one.
+    pub address: Option<PartyNumber>,
+}
+
+impl Entity {
+    /// The PINX at the end of the call.
+    pub const END: Self = Self { kind: 0, address: None };
+    /// Any PINX on the way.
+    pub const ANY: Self = Self { kind: 1, address: None };
+}
+
+/// The network facility extension (ECMA-165): who sends the components, and for whom they are. Without one they are for the
+/// adjacent PINX.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Nfe {
+    /// Who sends.
+    pub source: Entity,
+    /// Who is to act.
+    pub destination: Entity,
+}
+
+#[derive(AsnType, Decode, Encode)]
+#[rasn(tag(context, 10))]
+struct WireNfe {
+    #[rasn(tag(context, 0))]
+    source: Enumerated,
+    #[rasn(tag(explicit(context, 1)))]
+    source_address: Option<WireNumber>,
+    #[rasn(tag(context, 2))]
+    destination: Enumerated,
+    #[rasn(tag(explicit(context, 3)))]
+    destination_address: Option<WireNumber>,
+}
+
+impl Nfe {
+    /// From end PINX to end PINX.
+    pub const END_TO_END: Self = Self { source: Entity::END, destination: Entity::END };
+
+    /// Reads the BER element of [`Item::Nfe`]. `None`: it is no network facility extension.
+    pub fn parse(octets: &[u8]) -> Option<Self> {
+        let wire: WireNfe = rasn::ber::decode(octets).ok()?;
+        let entity = |kind: Enumerated, address: Option<WireNumber>| {
+            let address = match address {
+                None => None,
+                Some(number) => Some(from_wire(number)?),
+            };
+            Some(Entity { kind: kind.0, address })
+        };
+        Some(Self {
+            source: entity(wire.source, wire.source_address)?,
+            destination: entity(wire.destination, wire.destination_address)?,
+        })
+    }
+
+    /// As part of a Facility element.
+    ///
+    /// # Errors
+    /// [`InvokeError::BadNumber`]
+    pub fn item(&self) -> Result<Item, InvokeError> {
+        let address = |entity: &Entity| entity.address.as_ref().map(to_wire).transpose();
+        let wire = WireNfe {
+            source: Enumerated(self.source.kind),
+            source_address: address(&self.source)?,
+            destination: Enumerated(self.destination.kind),
+            destination_address: address(&self.destination)?,
+        };
+        Ok(Item::Nfe(any(&wire).into_bytes().into()))
+    }
 }
 
 /// The contents of one Facility information element.
@@ -109,6 +188,14 @@ impl Facility {
         out
     }
 
+    /// Whom the components are for; `None`: the adjacent PINX, or an extension that cannot be read.
+    pub fn nfe(&self) -> Option<Nfe> {
+        self.items.iter().find_map(|item| match item {
+            Item::Nfe(octets) => Nfe::parse(octets),
+            _ => None,
+        })
+    }
+
     /// The ROSE components in order.
     pub fn components(&self) -> impl Iterator<Item = &Component> {
         self.items.iter().filter_map(|item| match item {
@@ -141,5 +228,26 @@ fn item(tag: u8, element: Any) -> Item {
             Err(_) => Item::Other(octets.into()),
         },
         _ => Item::Other(octets.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_network_facility_extension_with_addresses_reads_as_written() {
+        let nfe = Nfe {
+            source: Entity { address: Some(PartyNumber::Unknown("8000".into())), ..Entity::END },
+            destination: Entity::ANY,
+        };
+        let item = nfe.item().unwrap();
+        let Item::Nfe(octets) = &item else { unreachable!() };
+        assert_eq!(octets[..], *b"\xAA\x0E\x80\x01\x00\xA1\x06\x80\x048000\x82\x01\x01");
+        assert_eq!(Nfe::parse(octets), Some(nfe));
+        let end = Facility::parse(&[&[PROFILE_NETWORKING], NFE_END_TO_END].concat()).unwrap();
+        assert_eq!(end.nfe(), Some(Nfe::END_TO_END));
+        assert_eq!(Nfe::parse(&[0xAA, 0x03, 0x80, 0x01, 0x00]), None);
     }
 }

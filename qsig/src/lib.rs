@@ -21,7 +21,10 @@
 //! | [`q931`] | Q.931, ECMA-143 | messages and elements, every octet kept |
 //! | [`facility`], [`rose`] | ECMA-165, X.880 | Facility elements and their components |
 //! | [`mwi`] | ECMA-242 | message waiting, both roles, all forms |
-//! | [`name`], [`diversion`], [`transfer`] | ECMA-164, 174, 178 | what they tell at the end of a connection |
+//! | [`service`] | ECMA-165 | what all services share: operations, outcomes, answers, refusals |
+//! | [`name`], [`diversion`], [`transfer`] | ECMA-164, 174, 178 | names; by join and by rerouteing |
+//! | [`path_replacement`], [`call_completion`], [`charge`] | ECMA-176, 186, 212 | their operations; CCBS and CCNR at both ends |
+//! | [`transit`] | ECMA-225 | the transit counter |
 //! | [`decode`] | | IOS `debug isdn q921` and `q931` |
 //! | [`Span`] | | all of it on one D channel: message waiting, basic calls, RESTART |
 //!
@@ -79,6 +82,8 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod call_completion;
+pub mod charge;
 pub mod decode;
 pub mod diversion;
 pub mod facility;
@@ -87,10 +92,13 @@ pub mod lapd;
 pub mod mwi;
 pub mod name;
 mod party;
+pub mod path_replacement;
 pub mod q931;
 pub mod rose;
+pub mod service;
 mod span;
 pub mod transfer;
+pub mod transit;
 
 pub use lapd::Side;
 pub use mwi::{

@@ -4,8 +4,10 @@ use rasn::types::{Any, OctetString};
 use rasn::{AsnType, Decode, Decoder as _, Encode};
 
 use crate::facility::{Facility, Interpretation};
+use crate::mwi::InvokeError;
 use crate::q931::{Element, Message, ie};
-use crate::rose::{Code, Component, Invoke};
+use crate::rose::{Component, Invoke, Problem};
+use crate::service::{Operation, Service};
 
 /// The operation a name travels in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -105,14 +107,35 @@ impl Name {
 
     /// A Facility element that carries this name: end PINX to end PINX, discarded where it is not known.
     pub fn element(&self, kind: NameKind, profile: u8, invoke_id: i16) -> Element {
-        let component = Component::Invoke(Invoke {
-            invoke_id,
-            linked_id: None,
-            operation: Code::Local(kind.operation()),
-            argument: Some(Any::new(rasn::ber::encode(&to_wire(self)).unwrap_or_default())),
-        });
-        let facility = Facility::new(profile, true, Some(Interpretation::Discard), component);
-        Element::new(ie::FACILITY, facility.to_vec())
+        NamedParty { kind, name: self.clone() }.named().element(profile, invoke_id)
+    }
+}
+
+/// A name and the operation it travels in.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct NamedParty {
+    /// Whose.
+    pub kind: NameKind,
+    /// The name.
+    pub name: Name,
+}
+
+impl NamedParty {
+    fn named(&self) -> Operation {
+        let argument = Any::new(rasn::ber::encode(&to_wire(&self.name)).unwrap_or_default());
+        Operation::new(self.kind.operation(), argument).or(Interpretation::Discard)
+    }
+}
+
+impl Service for NamedParty {
+    fn read(invoke: &Invoke) -> Option<Result<Self, Problem>> {
+        let kind = NameKind::from_operation(invoke.operation.value()?)?;
+        let name = invoke.argument.as_ref().and_then(Name::parse).ok_or(Problem::Invoke(2));
+        Some(name.map(|name| Self { kind, name }))
+    }
+
+    fn operation(&self) -> Result<Operation, InvokeError> {
+        Ok(self.named())
     }
 }
 

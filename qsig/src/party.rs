@@ -94,7 +94,21 @@ pub(crate) enum WirePresented {
 pub(crate) struct Screened {
     pub(crate) number: WireNumber,
     pub(crate) screening: Enumerated,
+    /// Only in PresentedAddressScreened.
+    pub(crate) subaddress: Option<Any>,
 }
+
+/// Address: a number and perhaps a subaddress.
+#[derive(AsnType, Decode, Encode, Clone, Debug, PartialEq, Eq)]
+pub(crate) struct WireAddress {
+    pub(crate) number: WireNumber,
+    pub(crate) subaddress: Option<Any>,
+}
+
+/// PSS1InformationElement: elements of basic call as they stand in a message.
+#[derive(AsnType, Decode, Encode, Clone, Debug, PartialEq, Eq)]
+#[rasn(delegate, tag(application, 0))]
+pub(crate) struct WireElements(pub(crate) OctetString);
 
 /// PresentedNumberScreened.
 #[derive(AsnType, Decode, Encode, Clone, Debug, PartialEq, Eq)]
@@ -147,6 +161,23 @@ impl PresentedNumber {
             Self::Restricted => WirePresented::Restricted(()),
             Self::NotAvailable => WirePresented::NotAvailable(()),
             Self::RestrictedNumber(number) => WirePresented::RestrictedNumber(to_wire(number)?),
+        })
+    }
+
+    /// As PresentedNumberScreened, "user provided, verified and passed".
+    pub(crate) fn to_screened(&self) -> Result<WireScreened, InvokeError> {
+        let screened = |number: &PartyNumber| {
+            Ok::<_, InvokeError>(Screened {
+                number: to_wire(number)?,
+                screening: Enumerated(1),
+                subaddress: None,
+            })
+        };
+        Ok(match self {
+            Self::Allowed(number) => WireScreened::Allowed(screened(number)?),
+            Self::Restricted => WireScreened::Restricted(()),
+            Self::NotAvailable => WireScreened::NotAvailable(()),
+            Self::RestrictedNumber(number) => WireScreened::RestrictedNumber(screened(number)?),
         })
     }
 
