@@ -493,6 +493,10 @@ impl Daemon {
                 NetEvent::Closed { flow } | NetEvent::SendFailed { flow } => {
                     self.switch.handle_sip_failure(now, &flow);
                 }
+                NetEvent::TlsFailed { flow, error } => {
+                    tracing::warn!("%SIP-4-TLS: {}: {error}", flow.remote);
+                }
+                _ => {}
             }
         }
     }

@@ -68,6 +68,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod admission;
 #[cfg(feature = "rsip")]
 pub mod compat;
 pub mod digest;

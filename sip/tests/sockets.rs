@@ -53,6 +53,7 @@ impl Agent {
                 Ok(Some(NetEvent::Closed { flow } | NetEvent::SendFailed { flow })) => {
                     self.endpoint.handle_transport_error(Instant::now(), &flow);
                 }
+                Ok(Some(_)) => {}
                 Ok(None) => panic!("the sockets are gone"),
                 Err(_) => self.endpoint.handle_timeout(Instant::now()),
             }

@@ -212,7 +212,6 @@ impl Endpoint {
                     && known
                     && client.flow.transport == flow.transport
                     && client.flow.remote == flow.remote
-                    && (client.flow.local == flow.local || client.flow.connection.is_none())
             })
             .map(|(index, _)| index)
             .collect();

@@ -364,7 +364,7 @@ impl TransactionTimers {
 }
 
 /// Where the response goes (RFC 3261 18.2.2, RFC 3581 4).
-fn response_flow(config: &EndpointConfig, facts: &Facts<'_>, flow: &Flow) -> Flow {
+pub(crate) fn response_flow(config: &EndpointConfig, facts: &Facts<'_>, flow: &Flow) -> Flow {
     if flow.transport.is_reliable() {
         return flow.clone();
     }

@@ -1,29 +1,48 @@
-//! The only IO in this crate: UDP and TCP sockets on tokio, moving whole messages and nothing else.
+//! The only IO in this crate: UDP, TCP and TLS sockets on tokio, moving whole messages and nothing else.
 //!
 //! [`Net::bind`] opens the sockets; what arrives comes out of one bounded channel, ready for
-//! [`crate::Endpoint::handle_received`]; what [`crate::Endpoint::poll_transmit`] gives goes into
-//! [`Net::send`], which never waits.
+//! [`crate::admission::Admission`] or straight for [`crate::Endpoint::handle_received`]; what
+//! [`crate::Endpoint::poll_transmit`] gives goes into [`Net::send`], which never waits. [`Net::flow_to`]
+//! makes the flow for a domain whose certificate is to be checked. [`Resolver`] makes the look-ups of
+//! [`crate::locate`].
 
-mod tcp;
+mod connections;
+mod stream;
+mod tls;
 mod udp;
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::net::UdpSocket;
+use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::flow::{Flow, Transmit, Transport};
 use crate::message::Limits;
+
+pub use tls::{CertificateNames, ClientAuth, Identity, TlsConfig, TlsConfigError, TlsError, TlsVersion};
+
+use connections::Connections;
+use tls::Tls;
+
+/// Whether requests may be sent over a connection that the peer opened and whose Via says `alias` (RFC 5923).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Alias {
+    /// Never.
+    Off,
+    /// On TLS when the peer has shown a certificate that we believe.
+    Authenticated,
+    /// Always, TCP included: whoever connects first from an address may take over what is sent to its ports.
+    Any,
+}
 
 /// What to open, and how much a peer may use.
 #[derive(Clone, Debug)]
@@ -32,15 +51,40 @@ pub struct NetConfig {
     pub udp: Vec<SocketAddr>,
     /// TCP addresses to listen on; port 0 lets the system choose.
     pub tcp: Vec<SocketAddr>,
+    /// Addresses to listen on for TLS; port 0 lets the system choose. Needs [`NetConfig::tls_config`].
+    pub tls: Vec<SocketAddr>,
+    /// How TLS is spoken; without it TLS flows fail. [`Net::set_tls`] changes it later.
+    pub tls_config: Option<TlsConfig>,
+    /// Network devices that sockets of an address are held to (`SO_BINDTODEVICE`), by the address bound.
+    pub devices: Vec<(IpAddr, String)>,
     /// Differentiated services code point, 0 to 63, for everything sent. Default 24 (CS3), as IOS marks
     /// signalling.
     pub dscp: u8,
-    /// TCP connections at a time; further ones are closed at once. Default 1,024.
+    /// Connections at a time; further ones are closed at once. Default 1,024.
     pub max_connections: usize,
-    /// TCP connections at a time from one address. Default 64.
+    /// Connections at a time with one address, or with one /64 of IPv6. Default 64.
     pub max_connections_per_source: usize,
     /// Messages waiting to be written to one connection; one more fails and closes it. Default 256.
     pub connection_queue: usize,
+    /// The same in octets. Default 1 MiB.
+    pub connection_octets: usize,
+    /// Whether requests share an open connection to the same address. Otherwise each one that asks for no
+    /// certain connection opens its own, which is closed 32 s after its last octet. Default true.
+    pub connection_reuse: bool,
+    /// See [`Alias`]. Default [`Alias::Authenticated`].
+    pub alias: Alias,
+    /// How long nothing comes on a connection we opened before we send a keep-alive (CRLF CRLF, RFC 5626
+    /// 3.5.1). Default `None`, never: only peers that agreed to it answer.
+    pub keep_alive: Option<Duration>,
+    /// How long the answer to that may take before the connection counts as dead. Default 10 s.
+    pub pong: Duration,
+    /// Idle time after which TCP itself asks whether the peer is there. Default 2 minutes.
+    pub tcp_keep_alive: Option<Duration>,
+    /// How long a TLS handshake may take. Default 10 s.
+    pub handshake: Duration,
+    /// How long a connection that came to us may take to its first whole message or keep-alive. Default
+    /// 32 s.
+    pub greeting: Duration,
     /// Received messages waiting to be handled: beyond, datagrams are dropped and streams are read no
     /// further. Default 4,096.
     pub receive_queue: usize,
@@ -60,10 +104,21 @@ impl Default for NetConfig {
         NetConfig {
             udp: Vec::new(),
             tcp: Vec::new(),
+            tls: Vec::new(),
+            tls_config: None,
+            devices: Vec::new(),
             dscp: 24,
             max_connections: 1024,
             max_connections_per_source: 64,
             connection_queue: 256,
+            connection_octets: 1 << 20,
+            connection_reuse: true,
+            alias: Alias::Authenticated,
+            keep_alive: None,
+            pong: Duration::from_secs(10),
+            tcp_keep_alive: Some(Duration::from_secs(120)),
+            handshake: Duration::from_secs(10),
+            greeting: Duration::from_secs(32),
             receive_queue: 4096,
             idle: Duration::from_secs(15 * 60),
             stall: Duration::from_secs(20),
@@ -75,6 +130,7 @@ impl Default for NetConfig {
 
 /// What the sockets have to say.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum NetEvent {
     /// A datagram, or one whole message of a stream.
     Received {
@@ -88,9 +144,17 @@ pub enum NetEvent {
         /// Which.
         flow: Flow,
     },
-    /// A message could not be sent; for [`crate::Endpoint::handle_transport_error`].
+    /// There is no TLS connection, or no more, and why: for people. What was to be sent on it is reported by
+    /// [`NetEvent::SendFailed`] or [`NetEvent::Closed`].
+    TlsFailed {
+        /// Which.
+        flow: Flow,
+        /// Why.
+        error: TlsError,
+    },
+    /// A message could not be sent, or ICMP says that it did not arrive; for [`crate::Endpoint::handle_transport_error`].
     SendFailed {
-        /// Where it was to go, as given to [`Net::send`].
+        /// Where it was to go, as given to [`Net::send`]; after an ICMP error the socket and the peer.
         flow: Flow,
     },
 }
@@ -106,6 +170,26 @@ pub struct NetCounters {
     pub connections_refused: AtomicU64,
     /// Connections closed because their stream made no sense.
     pub framing_errors: AtomicU64,
+    /// ICMP errors that say that a datagram did not arrive.
+    pub icmp_errors: AtomicU64,
+    /// TLS handshakes that went well.
+    pub tls_handshakes: AtomicU64,
+    /// TLS connections that failed, in the handshake or later.
+    pub tls_failures: AtomicU64,
+    /// Connections closed because their peer did not read.
+    pub queues_full: AtomicU64,
+    /// Connections closed because the first message did not come.
+    pub closed_silent: AtomicU64,
+    /// Connections closed because the rest of a message did not come, or could not be written.
+    pub closed_stalled: AtomicU64,
+    /// Connections closed because nothing came for long.
+    pub closed_idle: AtomicU64,
+    /// Connections closed because a keep-alive was not answered.
+    pub closed_without_pong: AtomicU64,
+    /// Keep-alives sent.
+    pub pings_sent: AtomicU64,
+    /// Connections whose peer takes requests on them (RFC 5923).
+    pub aliases: AtomicU64,
 }
 
 /// Open sockets. Dropping it closes them all.
@@ -119,16 +203,11 @@ struct Shared {
     runtime: tokio::runtime::Handle,
     udp: Vec<(SocketAddr, Arc<UdpSocket>)>,
     tcp: Vec<SocketAddr>,
+    tls_addrs: Vec<SocketAddr>,
+    tls: RwLock<Option<Tls>>,
     events: mpsc::Sender<NetEvent>,
-    connections: Mutex<HashMap<u64, Connection>>,
-    next: AtomicU64,
+    connections: Mutex<Connections>,
     counters: NetCounters,
-}
-
-struct Connection {
-    flow: Flow,
-    queue: mpsc::Sender<Bytes>,
-    task: Option<JoinHandle<()>>,
 }
 
 impl Net {
@@ -143,43 +222,86 @@ impl Net {
             let socket = udp::open(*address, &config)?;
             sockets.push((socket.local_addr()?, Arc::new(socket)));
         }
-        let mut listeners = Vec::new();
-        for address in &config.tcp {
-            listeners.push(tcp::listen(*address, &config)?);
-        }
-        let tcp =
-            listeners.iter().map(tokio::net::TcpListener::local_addr).collect::<io::Result<Vec<_>>>()?;
+        let listen = |addresses: &[SocketAddr]| -> io::Result<Vec<TcpListener>> {
+            addresses.iter().map(|address| stream::listen(*address, &config)).collect()
+        };
+        let addresses = |listeners: &[TcpListener]| -> io::Result<Vec<SocketAddr>> {
+            listeners.iter().map(TcpListener::local_addr).collect()
+        };
+        let (plain, secure) = (listen(&config.tcp)?, listen(&config.tls)?);
+        let (tcp, tls_addrs) = (addresses(&plain)?, addresses(&secure)?);
+        let tls = config.tls_config.as_ref().map(Tls::new).transpose();
+        let tls = tls.map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
         let shared = Arc::new(Shared {
             config,
             runtime: tokio::runtime::Handle::current(),
             udp: sockets,
             tcp,
+            tls_addrs,
+            tls: RwLock::new(tls),
             events,
-            connections: Mutex::new(HashMap::new()),
-            next: AtomicU64::new(1),
+            connections: Mutex::default(),
             counters: NetCounters::default(),
         });
         let mut tasks = Vec::new();
         for (address, socket) in &shared.udp {
             tasks.push(tokio::spawn(udp::receive(Arc::clone(&shared), *address, Arc::clone(socket))));
         }
-        for listener in listeners {
-            tasks.push(tokio::spawn(tcp::accept(Arc::clone(&shared), listener)));
+        for (listeners, transport) in [(plain, Transport::Tcp), (secure, Transport::Tls)] {
+            for listener in listeners {
+                tasks.push(tokio::spawn(stream::accept(Arc::clone(&shared), listener, transport)));
+            }
         }
         Ok((Net { shared, tasks }, receiver))
+    }
+
+    /// Other TLS settings for connections from now on; `None` refuses TLS.
+    ///
+    /// # Errors
+    /// [`TlsConfigError`]; then the settings stay as they were.
+    pub fn set_tls(&self, config: Option<&TlsConfig>) -> Result<(), TlsConfigError> {
+        let tls = config.map(Tls::new).transpose()?;
+        *self.shared.tls.write().unwrap_or_else(PoisonError::into_inner) = tls;
+        Ok(())
     }
 
     /// Sends one message without waiting. What cannot be sent comes back as [`NetEvent::SendFailed`].
     ///
     /// A datagram leaves by the socket bound to `flow.local`, or else by the first of the same address
-    /// family. On TCP `flow.connection` names the connection; with `None` an open connection to
-    /// `flow.remote` is used, or one is opened.
+    /// family. On TCP and TLS `flow.connection` names the connection; with `None` an open connection to
+    /// `flow.remote` is used, or one is opened. A TLS connection opened that way needs a certificate for the
+    /// address: use [`Net::flow_to`] for a domain.
     pub fn send(&self, transmit: Transmit) {
         match transmit.flow.transport {
-            Transport::Udp => self.shared.send_datagram(transmit),
-            Transport::Tcp => tcp::send(&self.shared, transmit),
-            Transport::Tls => self.shared.failed(transmit.flow),
+            Transport::Udp => udp::send(&self.shared, transmit),
+            Transport::Tcp | Transport::Tls => stream::send(&self.shared, transmit),
         }
+    }
+
+    /// The flow for requests to a server of `domain` at `remote`, which [`crate::locate`] has found.
+    ///
+    /// On TLS this is an open connection whose certificate was good for the domain, or else the promise of
+    /// one, which the first message sent on it opens: SNI asks for the domain, and the certificate has to
+    /// name it (RFC 5922 7). Get it anew for every request outside a dialog: when the connection is gone,
+    /// what is sent on an old flow fails.
+    ///
+    /// On UDP and TCP the domain means nothing.
+    pub fn flow_to(&self, transport: Transport, local: SocketAddr, remote: SocketAddr, domain: &str) -> Flow {
+        let flow = Flow { transport, local, remote, connection: None };
+        if transport != Transport::Tls {
+            return flow;
+        }
+        let mut connections = self.shared.connections();
+        let share = self.shared.config.connection_reuse;
+        match connections.find(transport, remote, Some(domain)).filter(|_| share) {
+            Some(open) => open.flow.clone(),
+            None => connections.reserve(flow, domain, share),
+        }
+    }
+
+    /// Who the peer's certificate says it is; `None` for a connection without certificate, or that is gone.
+    pub fn peer_names(&self, connection: u64) -> Option<Arc<CertificateNames>> {
+        self.shared.connections().get(connection)?.names.clone()
     }
 
     /// The UDP addresses that are bound, with their real ports, in the order of the configuration.
@@ -192,19 +314,20 @@ impl Net {
         self.shared.tcp.clone()
     }
 
-    /// Open TCP connections.
-    pub fn connections(&self) -> Vec<Flow> {
-        self.shared.connections().values().map(|connection| connection.flow.clone()).collect()
+    /// The TLS addresses listened on, with their real ports, in the order of the configuration.
+    pub fn tls_addrs(&self) -> Vec<SocketAddr> {
+        self.shared.tls_addrs.clone()
     }
 
-    /// Closes one TCP connection.
+    /// Connections, those that are being opened included.
+    pub fn connections(&self) -> Vec<Flow> {
+        self.shared.connections().iter().map(|connection| connection.flow.clone()).collect()
+    }
+
+    /// Closes one connection, after what waits to be written.
     pub fn close(&self, connection: u64) {
         // Without its queue the connection's task ends.
-        if let Some(closed) = self.shared.connections().remove(&connection)
-            && let Some(task) = closed.task
-        {
-            task.abort();
-        }
+        drop(self.shared.connections().remove(connection));
     }
 
     /// Counters.
@@ -218,7 +341,7 @@ impl Drop for Net {
         for task in &self.tasks {
             task.abort();
         }
-        for (_, connection) in self.shared.connections().drain() {
+        for connection in self.shared.connections().drain() {
             if let Some(task) = connection.task {
                 task.abort();
             }
@@ -232,18 +355,26 @@ impl Drop for Net {
 /// # Errors
 /// No route.
 pub fn local_address_for(remote: IpAddr) -> io::Result<IpAddr> {
-    let any: SocketAddr = match remote {
-        IpAddr::V4(_) => (std::net::Ipv4Addr::UNSPECIFIED, 0).into(),
-        IpAddr::V6(_) => (std::net::Ipv6Addr::UNSPECIFIED, 0).into(),
-    };
-    let socket = std::net::UdpSocket::bind(any)?;
+    let socket = std::net::UdpSocket::bind((unspecified(remote), 0))?;
     socket.connect((remote, 5060))?;
     Ok(socket.local_addr()?.ip())
 }
 
+/// The unspecified address of the same family.
+fn unspecified(like: IpAddr) -> IpAddr {
+    match like {
+        IpAddr::V4(_) => std::net::Ipv4Addr::UNSPECIFIED.into(),
+        IpAddr::V6(_) => std::net::Ipv6Addr::UNSPECIFIED.into(),
+    }
+}
+
 impl Shared {
+    fn tls(&self) -> Option<Tls> {
+        self.tls.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// A panic while the lock was held leaves a map that is still whole.
-    fn connections(&self) -> MutexGuard<'_, HashMap<u64, Connection>> {
+    fn connections(&self) -> MutexGuard<'_, Connections> {
         self.connections.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -251,29 +382,6 @@ impl Shared {
         self.counters.send_failures.fetch_add(1, Ordering::Relaxed);
         // With the queue full the transactions' own timers will notice.
         let _ = self.events.try_send(NetEvent::SendFailed { flow });
-    }
-
-    fn send_datagram(&self, transmit: Transmit) {
-        let Transmit { flow, payload } = transmit;
-        let socket = self
-            .udp
-            .iter()
-            .find(|(address, _)| *address == flow.local)
-            .or_else(|| self.udp.iter().find(|(address, _)| address.is_ipv4() == flow.remote.is_ipv4()));
-        let Some((_, socket)) = socket else { return self.failed(flow) };
-        // Straight to the system: tokio's `try_send_to` says WouldBlock until its driver has seen the
-        // socket once.
-        match socket2::SockRef::from(&**socket).send_to(&payload, &flow.remote.into()) {
-            Ok(_) => {}
-            // A full socket buffer loses the datagram as a network would; retransmission covers both.
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                self.counters.datagrams_dropped.fetch_add(1, Ordering::Relaxed);
-            }
-            Err(error) => {
-                tracing::debug!(remote = %flow.remote, %error, "datagram not sent");
-                self.failed(flow);
-            }
-        }
     }
 }
 
@@ -285,13 +393,17 @@ fn mark(socket: &socket2::Socket, ipv4: bool, dscp: u8) {
     }
 }
 
-fn new_socket(address: SocketAddr, kind: socket2::Type, dscp: u8) -> io::Result<socket2::Socket> {
+/// A socket for this address, not yet bound.
+fn new_socket(address: SocketAddr, kind: socket2::Type, config: &NetConfig) -> io::Result<socket2::Socket> {
     let socket = socket2::Socket::new(socket2::Domain::for_address(address), kind, None)?;
     if address.is_ipv6() {
         // The same port is bound for IPv4 by a socket of its own.
         socket.set_only_v6(true)?;
     }
+    if let Some((_, device)) = config.devices.iter().find(|(of, _)| *of == address.ip()) {
+        socket.bind_device(Some(device.as_bytes()))?;
+    }
     socket.set_nonblocking(true)?;
-    mark(&socket, address.is_ipv4(), dscp);
+    mark(&socket, address.is_ipv4(), config.dscp);
     Ok(socket)
 }

@@ -1,22 +1,32 @@
-//! UDP sockets.
+//! UDP sockets, and the ICMP errors of what was sent on them.
 
-use std::io;
+use std::io::{self, IoSliceMut};
 use std::net::SocketAddr;
+use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
+use nix::libc;
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt, sockopt};
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc::error::TrySendError;
 
 use super::{NetConfig, NetEvent, Shared, new_socket};
-use crate::flow::{Flow, Transport};
+use crate::flow::{Flow, Transmit, Transport};
 
 pub(super) fn open(address: SocketAddr, config: &NetConfig) -> io::Result<UdpSocket> {
-    let socket = new_socket(address, socket2::Type::DGRAM, config.dscp)?;
+    let socket = new_socket(address, socket2::Type::DGRAM, config)?;
     if let Err(error) = socket.set_recv_buffer_size(config.udp_buffer) {
         tracing::debug!(%error, "receive buffer left at the system's default");
+    }
+    let told = match address {
+        SocketAddr::V4(_) => setsockopt(&socket, sockopt::Ipv4RecvErr, &true),
+        SocketAddr::V6(_) => setsockopt(&socket, sockopt::Ipv6RecvErr, &true),
+    };
+    if let Err(error) = told {
+        tracing::debug!(%error, "ICMP errors are not told");
     }
     socket.bind(&address.into())?;
     UdpSocket::from_std(socket.into())
@@ -28,10 +38,11 @@ pub(super) async fn receive(shared: Arc<Shared>, local: SocketAddr, socket: Arc<
         let (len, remote) = match socket.recv_from(&mut buffer).await {
             Ok(received) => received,
             Err(error) => {
-                // Errors of earlier sends (ICMP) surface here; a broken socket must not turn this into a
-                // busy loop.
-                tracing::debug!(%local, %error, "receiving");
-                tokio::time::sleep(Duration::from_millis(1)).await;
+                if !take_errors(&shared, local, &socket) {
+                    // A broken socket must not turn this into a busy loop.
+                    tracing::debug!(%local, %error, "receiving");
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
                 continue;
             }
         };
@@ -44,5 +55,82 @@ pub(super) async fn receive(shared: Arc<Shared>, local: SocketAddr, socket: Arc<
             }
             Err(TrySendError::Closed(_)) => return,
         }
+    }
+}
+
+pub(super) fn send(shared: &Shared, transmit: Transmit) {
+    let Transmit { flow, payload } = transmit;
+    let socket = shared
+        .udp
+        .iter()
+        .find(|(address, _)| *address == flow.local)
+        .or_else(|| shared.udp.iter().find(|(address, _)| address.is_ipv4() == flow.remote.is_ipv4()));
+    let Some((local, socket)) = socket else { return shared.failed(flow) };
+    // Straight to the system: tokio's `try_send_to` says WouldBlock until its driver has seen the socket
+    // once.
+    let attempt = || socket2::SockRef::from(&**socket).send_to(&payload, &flow.remote.into());
+    // The error of an earlier datagram to somebody else may be told first; then this one has not been sent.
+    let outcome = attempt().or_else(|error| match take_errors(shared, *local, socket) {
+        true => attempt(),
+        false => Err(error),
+    });
+    match outcome {
+        Ok(_) => {}
+        // A full socket buffer loses the datagram as a network would; retransmission covers both.
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+            shared.counters.datagrams_dropped.fetch_add(1, Ordering::Relaxed);
+        }
+        Err(error) => {
+            tracing::debug!(remote = %flow.remote, %error, "datagram not sent");
+            shared.failed(flow);
+        }
+    }
+}
+
+/// Empties the socket's error queue. True when there was something in it.
+fn take_errors(shared: &Shared, local: SocketAddr, socket: &UdpSocket) -> bool {
+    let mut any = false;
+    // As many as the queue can hold at a time; a flood of them must not keep us here.
+    for _ in 0..64 {
+        let Some((remote, failed)) = next_error(socket) else { break };
+        any = true;
+        if let Some(remote) = remote.filter(|_| failed) {
+            shared.counters.icmp_errors.fetch_add(1, Ordering::Relaxed);
+            let flow = Flow { transport: Transport::Udp, local, remote, connection: None };
+            shared.failed(flow);
+        }
+    }
+    any
+}
+
+/// Where the datagram went that an error came back for, and whether it counts as not delivered.
+fn next_error(socket: &UdpSocket) -> Option<(Option<SocketAddr>, bool)> {
+    let mut octets = [0; 64];
+    let mut slices = [IoSliceMut::new(&mut octets)];
+    let mut control = nix::cmsg_space!(libc::sock_extended_err, libc::sockaddr_in6);
+    let flags = MsgFlags::MSG_ERRQUEUE | MsgFlags::MSG_DONTWAIT;
+    let told = recvmsg::<SockaddrStorage>(socket.as_raw_fd(), &mut slices, Some(&mut control), flags).ok()?;
+    let remote = told.address.as_ref().and_then(|address| {
+        let v4 = address.as_sockaddr_in().map(|v4| SocketAddr::from(std::net::SocketAddrV4::from(*v4)));
+        v4.or_else(|| address.as_sockaddr_in6().map(|v6| std::net::SocketAddrV6::from(*v6).into()))
+    });
+    let failed = told.cmsgs().ok()?.any(|message| match message {
+        ControlMessageOwned::Ipv4RecvErr(error, _) | ControlMessageOwned::Ipv6RecvErr(error, _) => {
+            is_failure(error.ee_origin, error.ee_type, error.ee_code)
+        }
+        _ => false,
+    });
+    Some((remote, failed))
+}
+
+/// Whether an ICMP message says that the peer cannot be reached.
+pub(super) fn is_failure(origin: u8, kind: u8, code: u8) -> bool {
+    //= RFC 3261 18.4: "Host, network, port or protocol unreachable errors, or parameter problem errors SHOULD
+    //= cause the transport layer to inform the transport user of a failure in sending."
+    match (origin, kind) {
+        // Code 4 is "fragmentation needed", which the system sees to itself.
+        (libc::SO_EE_ORIGIN_ICMP, 3) => code != 4,
+        (libc::SO_EE_ORIGIN_ICMP, 12) | (libc::SO_EE_ORIGIN_ICMP6, 1 | 4) => true,
+        _ => false,
     }
 }

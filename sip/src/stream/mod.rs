@@ -3,7 +3,7 @@
 use bytes::{Buf, Bytes, BytesMut};
 use memchr::memchr;
 
-use crate::message::scan::{decimal, trim};
+use crate::message::scan::{decimal, is_token_octet, trim};
 use crate::message::{Header, Limits};
 
 /// Cuts what a TCP or TLS connection delivers into whole messages by Content-Length.
@@ -43,6 +43,12 @@ pub enum FramingError {
     HeadTooLarge {
         /// Octets.
         limit: usize,
+    },
+    /// The first line cannot be one of SIP: another protocol, or nonsense.
+    #[error("expected a SIP message, got {found:?}")]
+    NotSip {
+        /// Its beginning.
+        found: String,
     },
     /// Content-Length is no number, or there are two that differ.
     #[error("Content-Length expected to be one number, got {found:?}")]
@@ -94,6 +100,9 @@ impl StreamFramer {
             Some(length) => length,
             None => {
                 self.skip_line_ends();
+                if let Some(error) = self.not_sip() {
+                    return Some(Err(self.end(error)));
+                }
                 let Some(head) = self.find_head_end() else {
                     return (self.buffer.len() > self.limits.message).then(|| {
                         let limit = self.limits.message;
@@ -153,6 +162,27 @@ impl StreamFramer {
             }
             self.searched = 0;
         }
+    }
+
+    /// Says early that the stream is not SIP: at the first octet that begins no method and no version, and
+    /// at the end of a first line without `SIP/`.
+    fn not_sip(&self) -> Option<FramingError> {
+        let first = *self.buffer.first()?;
+        if matches!(first, b'\r' | b'\n') || self.searched > 0 {
+            return None;
+        }
+        let found = if is_token_octet(first) {
+            let within = self.buffer.get(..self.limits.message).unwrap_or(&self.buffer);
+            let line = within.get(..memchr(b'\n', within)?)?;
+            if line.windows(4).any(|four| four.eq_ignore_ascii_case(b"SIP/")) {
+                return None;
+            }
+            trim(line)
+        } else {
+            self.buffer.get(..1)?
+        };
+        let found = String::from_utf8_lossy(found.get(..40).unwrap_or(found)).into_owned();
+        Some(FramingError::NotSip { found })
     }
 
     /// Octets up to and including the first empty line.

@@ -74,6 +74,7 @@ fn an_unusable_content_length_gives_the_head_once_and_then_the_end() {
 fn a_head_without_end_is_bounded() {
     let mut framer = StreamFramer::new(&Limits { message: 1000, ..Limits::default() });
     let mut ended = None;
+    framer.feed(b"BYE sip:b SIP/2.0\r\n");
     for sent in 0..100 {
         framer.feed(b"X: yyyyyyyyyyyyyyyy\r\n");
         if let Some(end) = framer.next() {
@@ -86,14 +87,48 @@ fn a_head_without_end_is_bounded() {
     assert_eq!(end.unwrap_err(), FramingError::HeadTooLarge { limit: 1000 });
 }
 
+#[test]
+fn another_protocol_is_told_at_once() {
+    for (octets, found) in [
+        (&b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"[..], "\x16"),
+        (b"GET / HTTP/1.1\r\n", "GET / HTTP/1.1"),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", "SSH-2.0-OpenSSH_9.2"),
+        (b"\0\0\0\0", "\0"),
+        (b"\r\n\r\nhello\n", "hello"),
+    ] {
+        let mut framer = framer();
+        framer.feed(octets);
+        assert_eq!(framer.next(), Some(Err(FramingError::NotSip { found: found.into() })));
+        framer.feed(b"BYE sip:b SIP/2.0\r\n\r\n");
+        assert_eq!(framer.next(), None);
+    }
+    // A version that is not ours is SIP all the same, and gets 505.
+    let mut framer = framer();
+    framer.feed(b"OPTIONS sip:a sip/7.0\r\n\r\n");
+    assert!(framer.next().unwrap().is_ok());
+}
+
+const PIECES: [&[u8]; 9] = [
+    b"\r\n",
+    b"\r",
+    b"\n",
+    b"BYE sip:b SIP/2.0\r\n",
+    b"BYE sip:b SIP/2.0\r\nl: 3\r\n\r\n123",
+    b"l: 3\r\n",
+    b"\r\n\r\n",
+    b"123",
+    b" ",
+];
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 
     #[test]
     fn any_stream_in_any_pieces_gives_the_same_messages(
-        octets in proptest::collection::vec(prop::sample::select(&b"\r\n\r\n\r\nBYE sip:b SIP/2.0\r\nl: 3\r\n\r\n123"[..]), 0..300),
+        pieces in proptest::collection::vec(prop::sample::select(&PIECES[..]), 0..100),
         cuts in proptest::collection::vec(1usize..40, 1..20),
     ) {
+        let octets = pieces.concat();
         let mut whole = framer();
         whole.feed(&octets);
         let expected = all(&mut whole);
