@@ -406,7 +406,7 @@ impl Span {
         match message.get(ie::BEARER_CAPABILITY) {
             None => refuse(self, if whole { 96 } else { 100 }),
             Some(body) if body.len() < 2 => refuse(self, 100),
-            Some(_) if message.has_unknown_mandatory() => refuse(self, 96),
+            Some(_) if !message.faults(true).missing.is_empty() => refuse(self, 96),
             Some(_) if self.connections.len() >= MAX_CONNECTIONS => refuse(self, 47),
             Some(body) if BearerCapability(body.clone()).is_call_independent() => {
                 if self.config.switch_type.dialect().call_independent {

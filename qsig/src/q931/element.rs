@@ -1,86 +1,14 @@
-//! Meaning of the elements a gateway acts on. All parsers return `None` for contents they cannot read.
+//! Meaning of the small elements: causes, progress, display, signals. All parsers return `None` for contents they cannot
+//! read.
 
 use std::fmt;
 
 use bytes::Bytes;
 
-use super::Element;
+use super::party::ia5;
+use super::{Element, MessageType, Repr, ie};
 
-/// Identifiers of codeset 0 elements.
-pub mod ie {
-    /// Bearer capability.
-    pub const BEARER_CAPABILITY: u8 = 0x04;
-    /// Cause.
-    pub const CAUSE: u8 = 0x08;
-    /// Call state.
-    pub const CALL_STATE: u8 = 0x14;
-    /// Channel identification.
-    pub const CHANNEL_ID: u8 = 0x18;
-    /// Facility.
-    pub const FACILITY: u8 = 0x1C;
-    /// Progress indicator.
-    pub const PROGRESS: u8 = 0x1E;
-    /// Notification indicator.
-    pub const NOTIFICATION: u8 = 0x27;
-    /// Display.
-    pub const DISPLAY: u8 = 0x28;
-    /// Keypad facility.
-    pub const KEYPAD: u8 = 0x2C;
-    /// Connected number.
-    pub const CONNECTED_NUMBER: u8 = 0x4C;
-    /// Calling party number.
-    pub const CALLING_NUMBER: u8 = 0x6C;
-    /// Calling party subaddress.
-    pub const CALLING_SUBADDRESS: u8 = 0x6D;
-    /// Called party number.
-    pub const CALLED_NUMBER: u8 = 0x70;
-    /// Called party subaddress.
-    pub const CALLED_SUBADDRESS: u8 = 0x71;
-    /// Restart indicator.
-    pub const RESTART: u8 = 0x79;
-    /// Low layer compatibility.
-    pub const LOW_LAYER: u8 = 0x7C;
-    /// High layer compatibility.
-    pub const HIGH_LAYER: u8 = 0x7D;
-    /// User-user.
-    pub const USER_USER: u8 = 0x7E;
-    /// Sending complete (single octet).
-    pub const SENDING_COMPLETE: u8 = 0xA1;
-}
-
-/// Bearer capability: the information transfer of the call, kept as octets with the readings that matter.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BearerCapability(pub Bytes);
-
-impl BearerCapability {
-    /// Speech, A-law.
-    pub const SPEECH_ALAW: Self = Self(Bytes::from_static(&[0x80, 0x90, 0xA3]));
-    /// Speech, mu-law.
-    pub const SPEECH_ULAW: Self = Self(Bytes::from_static(&[0x80, 0x90, 0xA2]));
-    /// 3.1 kHz audio, A-law.
-    pub const AUDIO_ALAW: Self = Self(Bytes::from_static(&[0x90, 0x90, 0xA3]));
-    /// Unrestricted digital, 64 kbit/s.
-    pub const DIGITAL: Self = Self(Bytes::from_static(&[0x88, 0x90]));
-    /// Call independent signalling connection (ECMA-165 11.3.1): ISO/IEC coding, no rate.
-    pub const CALL_INDEPENDENT: Self = Self(Bytes::from_static(&[0xA8, 0x80]));
-
-    /// Whether this asks for a call independent signalling connection.
-    pub fn is_call_independent(&self) -> bool {
-        matches!(*self.0, [first, second, ..] if first == 0xA8 && second & 0x1F == 0)
-    }
-
-    /// Information transfer capability, bits 5-1 of the first octet: 0 speech, 8 unrestricted, 16 3.1 kHz audio.
-    pub fn transfer_capability(&self) -> Option<u8> {
-        self.0.first().map(|octet| octet & 0x1F)
-    }
-
-    /// As an element.
-    pub fn element(&self) -> Element {
-        Element::new(ie::BEARER_CAPABILITY, self.0.clone())
-    }
-}
-
-/// Cause, Q.850.
+/// Cause, Q.850: what calls are cleared with. [`CauseDetail`] has all of its octets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Cause {
     /// Location: 0 user, 1 private network serving the local user, 5 private network serving the remote user, …
@@ -114,147 +42,53 @@ impl Cause {
     }
 }
 
-/// Which channel a [`ChannelId`] names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ChannelSelection {
-    /// No channel.
-    None,
-    /// Any channel.
-    Any,
-    /// One B channel by number, 1..=127 (usually 1..=31).
-    Number(u8),
-    /// Several channels as a slot map: bit n-1 is channel n.
-    Map(u32),
-}
-
-/// Channel identification, Q.931 4.5.13, on a primary rate interface.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct ChannelId {
-    /// True: only this channel is acceptable; false: it is preferred.
-    pub exclusive: bool,
-    /// The D-channel indicator; set in call independent connections.
-    pub d_channel: bool,
-    /// Which channel.
-    pub selection: ChannelSelection,
-}
-
-impl ChannelId {
-    /// No B channel but the D channel itself: call independent signalling (`18 01 AC`).
-    pub const CALL_INDEPENDENT: Self =
-        Self { exclusive: true, d_channel: true, selection: ChannelSelection::None };
-
-    /// B channel `number`.
-    pub fn channel(number: u8, exclusive: bool) -> Self {
-        Self { exclusive, d_channel: false, selection: ChannelSelection::Number(number) }
-    }
-
-    /// Reads the element's contents. An explicit interface identifier is passed over.
-    pub fn parse(body: &[u8]) -> Option<Self> {
-        let (&first, mut rest) = body.split_first()?;
-        if first & 0x40 != 0 {
-            let end = rest.iter().position(|octet| octet & 0x80 != 0)?;
-            rest = rest.get(end + 1..)?;
-        }
-        let primary = first & 0x20 != 0;
-        let selection = match (first & 3, primary, rest) {
-            (0, ..) => ChannelSelection::None,
-            (3, ..) => ChannelSelection::Any,
-            (n, false, _) => ChannelSelection::Number(n),
-            (1, true, &[coding, ref list @ ..]) if coding & 0x10 == 0 => {
-                ChannelSelection::Number(list.first()? & 0x7F)
-            }
-            (1, true, &[_, ref map @ ..]) if matches!(map.len(), 3 | 4) => {
-                ChannelSelection::Map(map.iter().fold(0, |bits, &octet| bits << 8 | u32::from(octet)))
-            }
-            _ => return None,
-        };
-        Some(Self { exclusive: first & 8 != 0, d_channel: first & 4 != 0, selection })
-    }
-
-    /// As an element.
-    pub fn element(self) -> Element {
-        let first = 0xA0 | u8::from(self.exclusive) << 3 | u8::from(self.d_channel) << 2;
-        let body = match self.selection {
-            ChannelSelection::None => vec![first],
-            ChannelSelection::Any => vec![first | 3],
-            ChannelSelection::Number(number) => vec![first | 1, 0x83, 0x80 | number],
-            ChannelSelection::Map(map) => {
-                let mut body = vec![first | 1, 0x93];
-                body.extend(map.to_be_bytes());
-                body
-            }
-        };
-        Element::new(ie::CHANNEL_ID, body)
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (location {})", self.value, self.location)
     }
 }
 
-/// Numbering plan and type of number, one octet of the number elements (bits 7-1).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct NumberPlan {
-    /// Type of number, 0..=7: 0 unknown, 1 international, 2 national, 3 network specific, 4 subscriber,
-    /// 6 abbreviated; in the private plan 1 level 2, 2 level 1, 3 PTN specific, 4 level 0.
-    pub type_of_number: u8,
-    /// Numbering plan, 0..=15: 0 unknown, 1 E.164, 9 private.
-    pub plan: u8,
-}
-
-impl NumberPlan {
-    /// Unknown plan, unknown type.
-    pub const UNKNOWN: Self = Self { type_of_number: 0, plan: 0 };
-
-    fn octet(self) -> u8 {
-        (self.type_of_number & 7) << 4 | self.plan & 15
-    }
-
-    fn from_octet(octet: u8) -> Self {
-        Self { type_of_number: octet >> 4 & 7, plan: octet & 15 }
-    }
-}
-
-/// A calling, called or connected number element.
+/// All of the cause element, Q.850 2.1.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Number {
-    /// Type and plan.
-    pub plan: NumberPlan,
-    /// Octet 3a: presentation (bits 7-6) and screening (bits 2-1) with bit 8 set; `None` if absent, and always in the
-    /// called number.
-    pub presentation: Option<u8>,
-    /// IA5 digits, at most 253.
-    pub digits: String,
+pub struct CauseDetail {
+    /// Coding standard: 0 ITU-T.
+    pub coding: u8,
+    /// Location and value.
+    pub cause: Cause,
+    /// Recommendation (octet 3a): 0 Q.931, 3 X.21, 4 X.25.
+    pub recommendation: Option<u8>,
+    /// Diagnostics as they came: with 96, 99 and 100 the identifiers of the elements, with 97 and 101 the message type.
+    pub diagnostics: Bytes,
 }
 
-impl Number {
-    /// No digits, unknown plan.
-    pub fn unknown() -> Self {
-        Self { plan: NumberPlan::UNKNOWN, presentation: None, digits: String::new() }
+impl CauseDetail {
+    /// A cause with diagnostics.
+    pub fn new(cause: Cause, diagnostics: impl Into<Bytes>) -> Self {
+        Self { coding: 0, cause, recommendation: None, diagnostics: diagnostics.into() }
+    }
+}
+
+impl Repr for CauseDetail {
+    const ID: u8 = ie::CAUSE;
+
+    fn parse(body: &[u8]) -> Option<Self> {
+        let cause = Cause::parse(body)?;
+        let &first = body.first()?;
+        let recommendation = body.get(1).filter(|_| first & 0x80 == 0).map(|octet| octet & 0x7F);
+        let rest = body.get(2 + usize::from(recommendation.is_some())..)?;
+        let diagnostics = Bytes::copy_from_slice(rest);
+        Some(Self { coding: first >> 5 & 3, cause, recommendation, diagnostics })
     }
 
-    /// Reads the element's contents. Digits outside printable ASCII make it unreadable.
-    pub fn parse(body: &[u8]) -> Option<Self> {
-        let (&first, mut rest) = body.split_first()?;
-        let mut presentation = None;
-        if first & 0x80 == 0 {
-            let (&octet, tail) = rest.split_first()?;
-            presentation = Some(octet);
-            rest = tail;
-        }
-        let digits = rest
-            .iter()
-            .map(|octet| octet & 0x7F)
-            .map(|octet| (0x20..0x7F).contains(&octet).then_some(char::from(octet)))
-            .collect::<Option<String>>()?;
-        Some(Self { plan: NumberPlan::from_octet(first), presentation, digits })
-    }
-
-    /// As element `id` ([`ie::CALLED_NUMBER`], [`ie::CALLING_NUMBER`], [`ie::CONNECTED_NUMBER`]).
-    pub fn element(&self, id: u8) -> Element {
-        let mut body = Vec::with_capacity(2 + self.digits.len());
-        match self.presentation {
-            Some(octet) => body.extend([self.plan.octet(), octet | 0x80]),
-            None => body.push(self.plan.octet() | 0x80),
-        }
-        body.extend(self.digits.bytes());
-        Element::new(id, body)
+    fn element(&self) -> Element {
+        let first = (self.coding & 3) << 5 | self.cause.location & 15;
+        let mut body = match self.recommendation {
+            Some(octet) => vec![first, 0x80 | octet],
+            None => vec![0x80 | first],
+        };
+        body.push(0x80 | self.cause.value);
+        body.extend_from_slice(&self.diagnostics);
+        Element::new(Self::ID, body)
     }
 }
 
@@ -283,41 +117,205 @@ impl ProgressIndicator {
     }
 }
 
-/// Restart indicator, Q.931 4.5.25.
+impl Repr for ProgressIndicator {
+    const ID: u8 = ie::PROGRESS;
+
+    fn parse(body: &[u8]) -> Option<Self> {
+        Self::parse(body)
+    }
+
+    fn element(&self) -> Element {
+        Self::element(*self)
+    }
+}
+
+/// Call state, Q.931 4.5.7.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum RestartIndicator {
-    /// The channels in the channel identification.
-    Channels,
-    /// A single interface.
-    Interface,
-    /// All interfaces of the D channel.
-    AllInterfaces,
+pub struct CallStateValue {
+    /// Coding standard: 0 ITU-T.
+    pub coding: u8,
+    /// The state's number, 0..=63: 10 is Active; 61 and 62 with the global call reference.
+    pub state: u8,
 }
 
-impl RestartIndicator {
-    /// Reads the element's contents.
-    pub fn parse(body: &[u8]) -> Option<Self> {
-        Some(match body.first()? & 7 {
-            0 => Self::Channels,
-            6 => Self::Interface,
-            7 => Self::AllInterfaces,
-            _ => return None,
-        })
+impl Repr for CallStateValue {
+    const ID: u8 = ie::CALL_STATE;
+
+    fn parse(body: &[u8]) -> Option<Self> {
+        body.first().map(|octet| Self { coding: octet >> 6, state: octet & 0x3F })
     }
 
-    /// As an element.
-    pub fn element(self) -> Element {
-        let octet = match self {
-            Self::Channels => 0x80,
-            Self::Interface => 0x86,
-            Self::AllInterfaces => 0x87,
-        };
-        Element::new(ie::RESTART, vec![octet])
+    fn element(&self) -> Element {
+        Element::new(Self::ID, vec![(self.coding & 3) << 6 | self.state & 0x3F])
     }
 }
 
-impl fmt::Display for Cause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} (location {})", self.value, self.location)
+macro_rules! texts {
+    ($($(#[$doc:meta])* $name:ident = $id:ident;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+        pub struct $name(pub String);
+
+        impl Repr for $name {
+            const ID: u8 = ie::$id;
+
+            fn parse(body: &[u8]) -> Option<Self> {
+                ia5(body).map(Self)
+            }
+
+            fn element(&self) -> Element {
+                Element::new(Self::ID, self.0.bytes().collect::<Vec<u8>>())
+            }
+        }
+    )*};
+}
+
+texts! {
+    /// Display, Q.931 4.5.16: IA5 text for the user, at most 32 or 80 characters by network.
+    Display = DISPLAY;
+    /// Keypad facility, Q.931 4.5.18: what the user keyed in.
+    Keypad = KEYPAD;
+}
+
+/// Signal, Q.931 4.5.28: 0 dial tone on, 1 ring back, 2 intercept, 3 network congestion, 4 busy, 5 confirm, 6 answer, 7
+/// call waiting, 8 off-hook warning, 63 tones off, 64..=71 alerting patterns 0 to 7, 79 alerting off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Signal(pub u8);
+
+/// Notification indicator, Q.931 4.5.22 and ECMA: 0 user suspended, 1 user resumed, 121 remote hold, 122 remote
+/// retrieval, 123 call is diverting, 105 transferred, alerting, 106 transferred, answered.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Notification {
+    /// The description, 0..=127.
+    pub description: u8,
+    /// What follows an octet without extension bit; empty as a rule.
+    pub extension: Bytes,
+}
+
+/// Date/time, Q.931 4.5.15. Each value is a binary octet; what the network leaves out is `None`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct DateTime {
+    /// Year of the century, 0..=99.
+    pub year: u8,
+    /// Month, 1..=12.
+    pub month: u8,
+    /// Day, 1..=31.
+    pub day: u8,
+    /// Hour, 0..=23.
+    pub hour: Option<u8>,
+    /// Minute, 0..=59; only with an hour.
+    pub minute: Option<u8>,
+    /// Second, 0..=59; only with a minute.
+    pub second: Option<u8>,
+}
+
+/// User-user, Q.931 4.5.30.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct UserUser {
+    /// Protocol discriminator: 0 user specific, 4 IA5 characters, 8 Q.931.
+    pub discriminator: u8,
+    /// The information, at most 128 octets by most networks.
+    pub information: Bytes,
+}
+
+/// Segmented message, Q.931 Annex H: one part of a message that does not fit a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SegmentedMessage {
+    /// Whether this is the first segment.
+    pub first: bool,
+    /// Segments that follow, 0..=127.
+    pub remaining: u8,
+    /// The type of the message that is sent in segments.
+    pub kind: MessageType,
+}
+
+impl Repr for Signal {
+    const ID: u8 = ie::SIGNAL;
+
+    fn parse(body: &[u8]) -> Option<Self> {
+        body.first().copied().map(Self)
     }
+
+    fn element(&self) -> Element {
+        Element::new(Self::ID, vec![self.0])
+    }
+}
+
+impl Repr for Notification {
+    const ID: u8 = ie::NOTIFICATION;
+
+    fn parse(body: &[u8]) -> Option<Self> {
+        let (&first, rest) = body.split_first()?;
+        if first & 0x80 != 0 && !rest.is_empty() {
+            return None;
+        }
+        Some(Self { description: first & 0x7F, extension: Bytes::copy_from_slice(rest) })
+    }
+
+    fn element(&self) -> Element {
+        let mut body = vec![self.description & 0x7F | u8::from(self.extension.is_empty()) << 7];
+        body.extend_from_slice(&self.extension);
+        Element::new(Self::ID, body)
+    }
+}
+
+impl Repr for DateTime {
+    const ID: u8 = ie::DATE_TIME;
+
+    fn parse(body: &[u8]) -> Option<Self> {
+        let &[year, month, day, ref time @ ..] = body else { return None };
+        let at = |place: usize| time.get(place).copied();
+        let (hour, minute, second) = (at(0), at(1), at(2));
+        let valid = year < 100
+            && (1..=12).contains(&month)
+            && (1..=31).contains(&day)
+            && time.len() <= 3
+            && hour.is_none_or(|hour| hour < 24)
+            && minute.is_none_or(|minute| minute < 60)
+            && second.is_none_or(|second| second < 60);
+        valid.then_some(Self { year, month, day, hour, minute, second })
+    }
+
+    fn element(&self) -> Element {
+        let mut body = vec![self.year, self.month, self.day];
+        let minute = self.minute.filter(|_| self.hour.is_some());
+        body.extend(self.hour);
+        body.extend(minute);
+        body.extend(self.second.filter(|_| minute.is_some()));
+        Element::new(Self::ID, body)
+    }
+}
+
+impl Repr for UserUser {
+    const ID: u8 = ie::USER_USER;
+
+    fn parse(body: &[u8]) -> Option<Self> {
+        let (&discriminator, information) = body.split_first()?;
+        Some(Self { discriminator, information: Bytes::copy_from_slice(information) })
+    }
+
+    fn element(&self) -> Element {
+        let mut body = vec![self.discriminator];
+        body.extend_from_slice(&self.information);
+        Element::new(Self::ID, body)
+    }
+}
+
+impl Repr for SegmentedMessage {
+    const ID: u8 = ie::SEGMENTED_MESSAGE;
+
+    fn parse(body: &[u8]) -> Option<Self> {
+        let &[count, kind] = body else { return None };
+        Some(Self { first: count & 0x80 != 0, remaining: count & 0x7F, kind: MessageType(kind) })
+    }
+
+    fn element(&self) -> Element {
+        let count = u8::from(self.first) << 7 | self.remaining & 0x7F;
+        Element::new(Self::ID, vec![count, self.kind.0])
+    }
+}
+
+/// Congestion level, Q.931 4.5.14, a single octet with the level in bits 4-1: 0 receiver ready, 15 not ready.
+pub fn congestion_level(level: u8) -> Element {
+    Element::single(ie::CONGESTION_LEVEL | level & 15)
 }

@@ -4,10 +4,14 @@ use std::fmt;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::ie;
+use super::{Repr, ie};
 
 /// Q.931's protocol discriminator.
 pub(crate) const DISCRIMINATOR: u8 = 0x08;
+
+/// The protocol discriminators of North American maintenance messages (SERVICE): TR 41449's, and National ISDN's (from
+/// memory).
+pub const MAINTENANCE: [u8; 2] = [0x03, 0x43];
 
 /// A call reference, Q.931 4.3.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -64,8 +68,22 @@ message_types! {
     SETUP_ACKNOWLEDGE = 0x0D, "SETUP_ACK";
     /// CONNECT ACKNOWLEDGE.
     CONNECT_ACKNOWLEDGE = 0x0F, "CONNECT_ACK";
+    /// USER INFORMATION.
+    USER_INFORMATION = 0x20, "USER_INFO";
+    /// SUSPEND REJECT.
+    SUSPEND_REJECT = 0x21, "SUSPEND_REJ";
+    /// RESUME REJECT.
+    RESUME_REJECT = 0x22, "RESUME_REJ";
     /// HOLD.
     HOLD = 0x24, "HOLD";
+    /// SUSPEND.
+    SUSPEND = 0x25, "SUSPEND";
+    /// RESUME.
+    RESUME = 0x26, "RESUME";
+    /// SUSPEND ACKNOWLEDGE.
+    SUSPEND_ACKNOWLEDGE = 0x2D, "SUSPEND_ACK";
+    /// RESUME ACKNOWLEDGE.
+    RESUME_ACKNOWLEDGE = 0x2E, "RESUME_ACK";
     /// HOLD ACKNOWLEDGE.
     HOLD_ACKNOWLEDGE = 0x28, "HOLD_ACK";
     /// HOLD REJECT.
@@ -90,14 +108,25 @@ message_types! {
     SEGMENT = 0x60, "SEGMENT";
     /// FACILITY.
     FACILITY = 0x62, "FACILITY";
+    /// REGISTER (Q.932; not in QSIG).
+    REGISTER = 0x64, "REGISTER";
     /// NOTIFY.
     NOTIFY = 0x6E, "NOTIFY";
     /// STATUS ENQUIRY.
     STATUS_ENQUIRY = 0x75, "STATUS_ENQ";
+    /// CONGESTION CONTROL.
+    CONGESTION_CONTROL = 0x79, "CON_CON";
     /// INFORMATION.
     INFORMATION = 0x7B, "INFORMATION";
     /// STATUS.
     STATUS = 0x7D, "STATUS";
+}
+
+impl MessageType {
+    /// SERVICE ACKNOWLEDGE, with a protocol discriminator of [`MAINTENANCE`] only (from memory of TR 41449).
+    pub const SERVICE_ACKNOWLEDGE: Self = Self(0x07);
+    /// SERVICE, with a protocol discriminator of [`MAINTENANCE`] only (from memory of TR 41449).
+    pub const SERVICE: Self = Self(0x0F);
 }
 
 impl fmt::Display for MessageType {
@@ -208,16 +237,39 @@ impl Message {
         Self::parse_checked(octets).map(|(message, _)| message)
     }
 
+    /// Reads a maintenance message (SERVICE, SERVICE ACKNOWLEDGE): the same layout behind a protocol discriminator of
+    /// [`MAINTENANCE`], which is the first value.
+    ///
+    /// # Errors
+    /// [`ParseError`]; each is a reason to ignore the message.
+    pub fn parse_maintenance(octets: &[u8]) -> Result<(u8, Self), ParseError> {
+        let &[discriminator, ref rest @ ..] = octets else { return Err(ParseError::TooShort(0)) };
+        if !MAINTENANCE.contains(&discriminator) {
+            return Err(ParseError::Discriminator(discriminator));
+        }
+        Self::parse_rest(rest).map(|(message, _)| (discriminator, message))
+    }
+
     /// As [`Message::parse`]; the second value is false if the last element was cut off.
     ///
     /// # Errors
     /// [`ParseError`]; each is a reason to ignore the message.
     pub fn parse_checked(octets: &[u8]) -> Result<(Self, bool), ParseError> {
-        let short = ParseError::TooShort(octets.len());
-        let &[discriminator, length, ref rest @ ..] = octets else { return Err(short) };
+        let &[discriminator, ref rest @ ..] = octets else { return Err(ParseError::TooShort(0)) };
         if discriminator != DISCRIMINATOR {
-            return Err(ParseError::Discriminator(discriminator));
+            return Err(if rest.is_empty() {
+                ParseError::TooShort(1)
+            } else {
+                ParseError::Discriminator(discriminator)
+            });
         }
+        Self::parse_rest(rest)
+    }
+
+    /// What stands behind the protocol discriminator.
+    fn parse_rest(octets: &[u8]) -> Result<(Self, bool), ParseError> {
+        let short = ParseError::TooShort(1 + octets.len());
+        let &[length, ref rest @ ..] = octets else { return Err(short) };
         let (call_reference, rest) = match (length, rest) {
             (0, rest) => (CallReference { value: 0, flag: false, octets: 0 }, rest),
             (1, &[a, ref rest @ ..]) => {
@@ -238,8 +290,13 @@ impl Message {
 
     /// The octets of the message.
     pub fn to_bytes(&self) -> Bytes {
+        self.to_bytes_as(DISCRIMINATOR)
+    }
+
+    /// The octets behind another protocol discriminator, one of [`MAINTENANCE`].
+    pub fn to_bytes_as(&self, discriminator: u8) -> Bytes {
         let mut out = BytesMut::with_capacity(self.len());
-        out.put_slice(&[DISCRIMINATOR, self.call_reference.octets.min(2)]);
+        out.put_slice(&[discriminator, self.call_reference.octets.min(2)]);
         let flag = u8::from(self.call_reference.flag) << 7;
         let [high, low] = self.call_reference.value.to_be_bytes();
         match self.call_reference.octets {
@@ -278,11 +335,9 @@ impl Message {
         self.elements.iter().filter(move |e| e.codeset == 0 && e.id == id && !e.is_shift()).map(|e| &e.body)
     }
 
-    /// Whether there is a codeset 0 element that must be understood (top four bits 0, Q.931 table 4-3 note 5) and is not
-    /// defined: the message is then treated as one that lacks a mandatory element, cause 96.
-    pub fn has_unknown_mandatory(&self) -> bool {
-        const DEFINED: [u8; 4] = [0x00, ie::BEARER_CAPABILITY, ie::CAUSE, 0x0C];
-        self.elements.iter().any(|e| e.codeset == 0 && e.id & 0xF0 == 0 && !DEFINED.contains(&e.id))
+    /// The meaning of the first codeset 0 element of a kind, if it is there and can be read.
+    pub fn read<T: Repr>(&self) -> Option<T> {
+        self.get(T::ID).and_then(|body| T::parse(body))
     }
 
     /// The cause, if there is one that can be read.

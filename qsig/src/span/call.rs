@@ -224,7 +224,7 @@ impl Span {
         let clearing =
             matches!(call.state, S::DisconnectRequest | S::DisconnectIndication | S::ReleaseRequest)
                 || matches!(message.kind, M::DISCONNECT | M::RELEASE | M::RELEASE_COMPLETE | M::SETUP);
-        if !clearing && message.has_unknown_mandatory() {
+        if !clearing && !message.faults(true).missing.is_empty() {
             //= Q.931 5.8.7.1: such a message gets STATUS, cause 96, and is otherwise ignored.
             self.send_status(key.reference(), 96, call.state.number());
             return self.keep_call(key, call);
