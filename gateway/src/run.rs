@@ -1,5 +1,6 @@
 //! The daemon around the switch: sockets, lines, clocks and signals, driven by one task on one thread.
 
+use std::collections::HashMap;
 use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -11,10 +12,12 @@ use cli::config::{Config, MessageKind};
 use cli::engine::Engine;
 use media::dtmf::{DtmfConfig, DtmfDetector, DtmfEvent};
 use sip::net::{Net, NetConfig, NetEvent};
-use telephony_hal::sim::{Plant, SimLine, trunk_pair};
+use telephony_hal::sim::{Plant, SimLine, SimSpan, span_pair};
 use telephony_hal::socket::SocketTrunk;
 use telephony_hal::wrap::{Erased, PcapWriter, Record, Side};
-use telephony_hal::{AnyError, DChannel, DChannelEvent, ErrorKind, FxsLine, HalError, Lamp};
+use telephony_hal::{
+    AnyError, DChannel, DChannelEvent, ErrorKind, FxsLine, HalError, Lamp, Span as _, SpanKind,
+};
 use tokio::sync::{broadcast, mpsc};
 use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::{MissedTickBehavior, interval};
@@ -23,8 +26,10 @@ use crate::clock::Clock;
 use crate::console::Command;
 use crate::console::host::{Host, load};
 use crate::console::unix::{Console, Hostname, Shared, serve};
-use crate::hardware::{FxsBackend, Hardware, Pri, PriBackend};
+use crate::hardware::{FxsBackend, Hardware, LineKind, Pri, PriBackend};
 use crate::leg::fxs::{LineAction, TICK};
+use crate::media::MediaEnd;
+use crate::media::driver::Driver;
 use crate::ready::{Port, ReadySet};
 use crate::service::metrics::{self, Metrics};
 use crate::simpbx::{self, Lamps};
@@ -38,6 +43,13 @@ const MONITOR_LAG: usize = 4096;
 /// How long a resolved name is believed, and how long to wait after a failure.
 const LOOKUP_REFRESH: Duration = Duration::from_secs(60);
 const LOOKUP_RETRY: Duration = Duration::from_secs(5);
+
+/// How often RTP is looked at; samples move every second time.
+const HALF_TICK: Duration = Duration::from_millis(10);
+/// Audio this late is caught up with, later is lost.
+const MAX_LAG: Duration = Duration::from_secs(1);
+/// `rtp-port range` where none is configured, as IOS has it.
+const RTP_PORTS: (u16, u16) = (16_384, 32_767);
 
 /// How the daemon is started.
 #[derive(Debug, Clone)]
@@ -219,7 +231,7 @@ pub async fn start(setup: Setup) -> Result<Gateway, RunError> {
     let ready = ReadySet::default();
     let plant = Plant::new();
     let lines = open_lines(&setup.hardware, &plant);
-    let (trunks, lamps) = open_trunks(&setup.hardware, &config, &mut helpers)?;
+    let OpenTrunks { trunks, lamps, spans } = open_trunks(&setup.hardware, &config, &mut helpers)?;
     let socket = setup.state_dir.join("lines.sock");
     let plant_server = telephony_hal::sim::Server::bind(plant.clone(), &socket)
         .map_err(io_error(socket.display().to_string()))?;
@@ -227,10 +239,11 @@ pub async fn start(setup: Setup) -> Result<Gateway, RunError> {
 
     let hostname = Hostname::default();
     hostname.set(&config.hostname);
+    let clock = Clock::system();
     let mut switch = Switch::new(
         now,
         Parts {
-            clock: Clock::system(),
+            clock,
             hardware: setup.hardware,
             config,
             store,
@@ -269,6 +282,14 @@ pub async fn start(setup: Setup) -> Result<Gateway, RunError> {
         lookup_tasks: Vec::new(),
         lines,
         trunks,
+        media: Driver::new(
+            clock,
+            seed().map_err(io_error("random seed"))?,
+            setup.sip_address,
+            RTP_PORTS,
+            spans,
+        ),
+        half: false,
         ready,
         rebind: false,
         sip_address: setup.sip_address,
@@ -333,18 +354,35 @@ fn open_lines(hardware: &Hardware, plant: &Plant) -> Vec<LineDevice> {
     hardware.fxs.iter().map(open).collect()
 }
 
+struct OpenTrunks {
+    trunks: Vec<TrunkDevice>,
+    lamps: Vec<Lamps>,
+    /// Spans whose B channels carry audio, by trunk.
+    spans: HashMap<usize, SimSpan>,
+}
+
 fn open_trunks(
     hardware: &Hardware,
     config: &Config,
     helpers: &mut Vec<AbortHandle>,
-) -> Result<(Vec<TrunkDevice>, Vec<Lamps>), RunError> {
+) -> Result<OpenTrunks, RunError> {
     let mut trunks = Vec::new();
     let mut lamps = Vec::new();
+    let mut spans = HashMap::new();
     for pri in &hardware.pri {
         let network = is_network(config, pri)?;
         let channel = match pri.backend {
             PriBackend::Sim => {
-                let (ours, theirs) = trunk_pair();
+                let kind = match pri.split()?.0 {
+                    LineKind::E1 => SpanKind::E1,
+                    LineKind::T1 => SpanKind::T1,
+                };
+                let (mut our_span, mut their_span) = span_pair(kind);
+                let d = |span: &mut SimSpan| {
+                    span.open_d().map_err(|e| io_error(pri.controller.clone())(io::Error::other(e)))
+                };
+                let (ours, theirs) = (d(&mut our_span)?, d(&mut their_span)?);
+                spans.insert(trunks.len(), our_span);
                 let side = if network { qsig::Side::User } else { qsig::Side::Network };
                 let of_pbx = Lamps::default();
                 let span = qsig::SpanConfig { side, ..qsig::SpanConfig::default() };
@@ -360,7 +398,7 @@ fn open_trunks(
         };
         trunks.push(TrunkDevice { channel, closed: false });
     }
-    Ok((trunks, lamps))
+    Ok(OpenTrunks { trunks, lamps, spans })
 }
 
 fn is_network(config: &Config, pri: &Pri) -> Result<bool, RunError> {
@@ -404,6 +442,9 @@ struct Daemon {
     lookup_tasks: Vec<JoinHandle<()>>,
     lines: Vec<LineDevice>,
     trunks: Vec<TrunkDevice>,
+    media: Driver,
+    /// The next turn of 10 ms is the second of a tick.
+    half: bool,
     ready: ReadySet,
     rebind: bool,
     sip_address: IpAddr,
@@ -425,7 +466,7 @@ impl Daemon {
         for trunk in 0..self.trunks.len() {
             self.ready.mark(Port::Trunk(trunk));
         }
-        let mut tick = interval(Duration::from_millis(20));
+        let mut tick = interval(HALF_TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Burst);
         let mut batch = Vec::with_capacity(BATCH);
         let mut audio = false;
@@ -437,7 +478,8 @@ impl Daemon {
             if self.host.reload {
                 return true;
             }
-            let active = (0..self.lines.len()).any(|line| self.switch.line_is_active(line));
+            let active =
+                self.media.is_active() || (0..self.lines.len()).any(|line| self.switch.line_is_active(line));
             if active && !audio {
                 tick.reset_immediately();
             }
@@ -456,7 +498,13 @@ impl Daemon {
                         self.look(port);
                     }
                 }
-                _ = tick.tick(), if audio => self.tick(),
+                due = tick.tick(), if audio => {
+                    if due.elapsed() > MAX_LAG {
+                        // The machine slept: what nobody said is not caught up with.
+                        tick.reset_immediately();
+                    }
+                    self.turn();
+                }
                 Some(committed) = self.committed.recv() => {
                     self.switch.handle_committed(Instant::now(), &committed);
                 }
@@ -514,7 +562,7 @@ impl Daemon {
                     }
                 }
                 Output::Line { line, action } => self.act(line, &action),
-                Output::Media(command) => tracing::trace!(?command, "media"),
+                Output::Media(command) => self.media.handle(Instant::now(), command),
                 Output::Rebind => self.rebind = true,
                 Output::Lookup => self.look_up(),
             }
@@ -578,22 +626,28 @@ impl Daemon {
         }
     }
 
-    /// 20 ms of audio on every line in use.
-    fn tick(&mut self) {
+    /// 10 ms: packets are taken and passed on; every second time samples move.
+    fn turn(&mut self) {
+        let now = Instant::now();
+        self.media.receive(now);
+        self.half = !self.half;
+        if !self.half {
+            self.tick(now);
+        }
+    }
+
+    /// 20 ms of audio on every line in use and every connection.
+    fn tick(&mut self, now: Instant) {
         let mut samples = [0; TICK];
         for line in 0..self.lines.len() {
-            if !self.switch.line_is_active(line) {
+            let Some(device) = self.lines.get_mut(line).filter(|_| self.switch.line_is_active(line)) else {
                 continue;
-            }
-            self.switch.line_audio(line, &mut samples);
-            let Some(device) = self.lines.get_mut(line) else { continue };
-            if let Err(error) = device.line.write_audio(&samples) {
-                tracing::debug!(%error, line, "audio");
-            }
+            };
             let heard = match device.line.read_audio(&mut samples) {
                 Ok(n) => samples.get(..n).unwrap_or_default(),
                 Err(_) => &[],
             };
+            self.media.plane.put(MediaEnd::Line(line), heard);
             let mut digits = Vec::new();
             device.detector.set_dial_tone(self.switch.line_has_tone(line));
             device.detector.feed(heard, |event| {
@@ -602,7 +656,18 @@ impl Daemon {
                 }
             });
             for digit in digits {
-                self.switch.handle_digit(Instant::now(), line, digit);
+                self.switch.handle_digit(now, line, digit);
+            }
+        }
+        self.media.tick(now);
+        for line in 0..self.lines.len() {
+            let Some(device) = self.lines.get_mut(line).filter(|_| self.switch.line_is_active(line)) else {
+                continue;
+            };
+            samples = self.media.plane.heard_by(MediaEnd::Line(line)).copied().unwrap_or([0; TICK]);
+            self.switch.line_audio(line, &mut samples);
+            if let Err(error) = device.line.write_audio(&samples) {
+                tracing::debug!(%error, line, "audio");
             }
         }
     }

@@ -2,6 +2,8 @@
 
 use media::locale::ToneKind;
 
+use super::rtp::RtpCommand;
+
 /// Where audio goes in and out of the gateway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum MediaEnd {
@@ -57,6 +59,13 @@ pub enum MediaCommand {
         /// The digits.
         digits: String,
     },
+    /// Something about a stream's ports and packets, from the leg it belongs to.
+    Rtp {
+        /// The stream.
+        stream: u64,
+        /// What.
+        command: RtpCommand,
+    },
 }
 
 impl MediaCommand {
@@ -66,6 +75,7 @@ impl MediaCommand {
         match self {
             Self::Connect { a, b } => vec![*a, *b],
             Self::Conference { ends } => ends.to_vec(),
+            Self::Rtp { stream, .. } => vec![MediaEnd::Rtp(*stream)],
             Self::Disconnect { end } | Self::Tone { end, .. } | Self::Dtmf { end, .. } => vec![*end],
         }
     }

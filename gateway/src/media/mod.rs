@@ -1,5 +1,19 @@
 //! The audio of calls: what is connected with what, and who carries it.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`command`] | what the switch wants connected |
+//! | [`plane`] | samples and packets of every end, 20 ms at a time. Sans-IO |
+//! | [`rtp`] | one RTP stream: settings, and which packets are believed |
+//! | [`ports`] | UDP ports that are open ahead of their use |
+//! | [`sockets`] | the sockets |
+//! | [`driver`] | plane, sockets and B channels together: what the daemon turns |
 
 pub mod command;
+pub mod driver;
+pub mod plane;
+pub mod ports;
+pub mod rtp;
+pub mod sockets;
 
 pub use command::{MediaCommand, MediaEnd};

@@ -1,0 +1,743 @@
+//! The media plane: what every end of a call hears, 20 ms at a time.
+//!
+//! [`Plane`] is sans-IO. The driver gives it what arrived ([`Plane::handle_rtp`], [`Plane::put`]), lets 20 ms pass
+//! ([`Plane::tick`]), and takes what is to be sent ([`Plane::poll_datagram`]) and played ([`Plane::heard_by`]).
+//! Packets between two SIP streams that understand each other pass as they arrive, without waiting for a tick and
+//! without being decoded; everything else goes through 8 kHz samples.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use media::dtmf::{self, DtmfClamp, DtmfEvent};
+use media::g711;
+use media::locale::{self, Locale};
+use media::mix;
+use media::rtp::Packet;
+use media::rtp::event::{Event, EventPayload, Heard};
+use media::tone::ToneGenerator;
+use rand::rngs::StdRng;
+use rand::{Rng as _, SeedableRng as _};
+
+use super::rtp::{Codec, DigitRelay, RtpCommand, RtpSettings, RtpStats, RtpStream, set_payload_type};
+use super::{MediaCommand, MediaEnd};
+
+/// Samples in 20 ms.
+pub const TICK: usize = 160;
+/// 20 ms of samples.
+pub type Block = [i16; TICK];
+
+/// Digits that may wait to be sent toward an end.
+const MAX_DIGITS: usize = 128;
+/// A digit that is sent, and the pause after it: 100 ms each. A comma: 1 s.
+const DIGIT_TICKS: u32 = 5;
+const PAUSE_TICKS: u32 = 50;
+/// Digits heard longer than this are said to have been this long: 8 s.
+const LONGEST_MS: u32 = 8000;
+/// Ticks between two RTCP reports: 5 s.
+const REPORT_TICKS: u64 = 250;
+/// Datagrams that may wait for the driver.
+const MAX_DATAGRAMS: usize = 16_384;
+
+/// What the plane has noticed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PlaneEvent {
+    /// A digit for the far end of an RTP stream that gets its digits by signalling.
+    Digit {
+        /// The stream that is to get it.
+        stream: u64,
+        /// 0-9, `*`, `#`, A-D.
+        digit: char,
+        /// How long it was, ms.
+        ms: u32,
+    },
+    /// A key was pressed at an end that is connected with nobody: a caller who dials on.
+    Key {
+        /// Where.
+        end: MediaEnd,
+        /// 0-9, `*`, `#`, A-D.
+        digit: char,
+    },
+    /// Nothing has come for `timer receive-rtp`.
+    Inactive {
+        /// The stream.
+        stream: u64,
+    },
+}
+
+/// A datagram to send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Datagram {
+    /// The stream whose socket sends it.
+    pub stream: u64,
+    /// By the RTCP socket.
+    pub rtcp: bool,
+    /// Where to.
+    pub to: SocketAddr,
+    /// The octets.
+    pub octets: Bytes,
+}
+
+/// Whom an end hears.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Joined {
+    Nobody,
+    With(MediaEnd),
+    Conference([MediaEnd; 3]),
+}
+
+/// A digit on its way to an end.
+#[derive(Debug)]
+struct Sending {
+    left: u32,
+    pause: u32,
+}
+
+#[derive(Debug)]
+struct End {
+    joined: Joined,
+    tone: Option<ToneGenerator>,
+    /// A key held at the other end, as a tone here.
+    key: Option<ToneGenerator>,
+    digits: VecDeque<char>,
+    sending: Option<Sending>,
+    /// Takes digits out of what the end says, where they go another way.
+    clamp: DtmfClamp,
+    said: Block,
+    hears: Block,
+}
+
+impl Default for End {
+    fn default() -> Self {
+        Self {
+            joined: Joined::Nobody,
+            tone: None,
+            key: None,
+            digits: VecDeque::new(),
+            sending: None,
+            clamp: DtmfClamp::default(),
+            said: [0; TICK],
+            hears: [0; TICK],
+        }
+    }
+}
+
+impl End {
+    fn is_idle(&self) -> bool {
+        self.joined == Joined::Nobody
+            && self.tone.is_none()
+            && self.key.is_none()
+            && self.digits.is_empty()
+            && self.sending.is_none()
+    }
+}
+
+#[derive(Debug)]
+struct Stream {
+    rtp: RtpStream,
+    /// The stream that gets this one's packets as they are.
+    relay: Option<u64>,
+    /// A digit heard as an event: which, since when (in ticks).
+    held: Option<(Event, u64)>,
+}
+
+/// All audio of the gateway.
+#[derive(Debug)]
+pub struct Plane {
+    ends: BTreeMap<MediaEnd, End>,
+    streams: BTreeMap<u64, Stream>,
+    random: StdRng,
+    ticks: u64,
+    cname: String,
+    datagrams: VecDeque<Datagram>,
+    events: VecDeque<PlaneEvent>,
+    dropped: u64,
+}
+
+impl Plane {
+    /// A plane in which nothing is connected. `seed` makes sources and sequence numbers, `cname` is our name in RTCP.
+    #[must_use]
+    pub fn new(seed: [u8; 32], cname: &str) -> Self {
+        Self {
+            ends: BTreeMap::new(),
+            streams: BTreeMap::new(),
+            random: StdRng::from_seed(seed),
+            ticks: 0,
+            cname: cname.to_owned(),
+            datagrams: VecDeque::new(),
+            events: VecDeque::new(),
+            dropped: 0,
+        }
+    }
+
+    /// Carries out what the switch wants.
+    pub fn handle(&mut self, now: Instant, command: MediaCommand) {
+        match command {
+            MediaCommand::Connect { a, b } => {
+                self.part(a);
+                self.part(b);
+                self.end(a).joined = Joined::With(b);
+                self.end(b).joined = Joined::With(a);
+                self.refresh([a, b]);
+            }
+            MediaCommand::Conference { ends } => {
+                ends.into_iter().for_each(|end| self.part(end));
+                for end in ends {
+                    self.end(end).joined = Joined::Conference(ends);
+                }
+                self.refresh(ends);
+            }
+            MediaCommand::Disconnect { end } => {
+                self.part(end);
+                if let Some(known) = self.ends.get_mut(&end) {
+                    // The next call on this end has nothing to do with what was to be sent in this one.
+                    known.digits.clear();
+                    known.sending = None;
+                }
+                self.forget_if_idle(end);
+            }
+            MediaCommand::Tone { end, tone, cptone } => {
+                self.part(end);
+                let locale: &Locale = locale::find(&cptone).unwrap_or_else(locale::default);
+                self.end(end).tone = Some(ToneGenerator::new(locale.tone(tone)));
+            }
+            MediaCommand::Rtp { stream, command } => match command {
+                RtpCommand::Open { .. } => self.open(now, stream),
+                RtpCommand::Settings(settings) => self.set(now, stream, *settings),
+                RtpCommand::Close => self.close(stream),
+            },
+            MediaCommand::Dtmf { end, digits } => {
+                let known = digits.chars().filter(|d| *d == ',' || Event::from_digit(*d).is_some());
+                let digits: Vec<char> = known.collect();
+                let queue = &mut self.end(end).digits;
+                let room = MAX_DIGITS.saturating_sub(queue.len());
+                queue.extend(digits.into_iter().take(room));
+                let around = self.others(end).into_iter().chain([end]);
+                self.refresh(around);
+            }
+        }
+    }
+
+    /// A stream exists from now on; its settings follow.
+    pub fn open(&mut self, now: Instant, stream: u64) {
+        let random = [self.random.next_u32(), self.random.next_u32(), self.random.next_u32()];
+        self.streams.insert(stream, Stream { rtp: RtpStream::new(now, random), relay: None, held: None });
+    }
+
+    /// What offer and answer of a stream came to.
+    pub fn set(&mut self, now: Instant, stream: u64, settings: RtpSettings) {
+        let Some(known) = self.streams.get_mut(&stream) else { return };
+        known.rtp.set(now, settings);
+        let end = MediaEnd::Rtp(stream);
+        let with = self.others(end);
+        self.refresh([end].into_iter().chain(with));
+    }
+
+    /// A stream ends; whoever was connected with it hears silence.
+    pub fn close(&mut self, stream: u64) {
+        let end = MediaEnd::Rtp(stream);
+        self.part(end);
+        self.ends.remove(&end);
+        self.streams.remove(&stream);
+    }
+
+    /// A datagram on a stream's RTP port. It is changed on its way.
+    pub fn handle_rtp(&mut self, now: Instant, stream: u64, from: SocketAddr, datagram: &mut [u8]) {
+        let Some(known) = self.streams.get_mut(&stream) else { return };
+        if !known.rtp.believes(now, from, datagram) {
+            return;
+        }
+        if let Some(to) = known.relay {
+            self.relay(stream, to, datagram);
+            return;
+        }
+        if self.ends.contains_key(&MediaEnd::Rtp(stream)) {
+            let mut heard = Vec::new();
+            known.rtp.hear(datagram, |event| heard.push(event));
+            self.events_heard(stream, heard);
+        }
+    }
+
+    /// A datagram on a stream's RTCP port; `ntp` is the wall clock as RTCP has it.
+    pub fn handle_rtcp(&mut self, stream: u64, from: SocketAddr, datagram: &[u8], ntp: u64) {
+        let Some(known) = self.streams.get_mut(&stream) else { return };
+        if !known.rtp.believes_rtcp(from) {
+            known.rtp.stats.refused += 1;
+            return;
+        }
+        match known.relay {
+            // Sources and sequence numbers pass unchanged, and so do the reports about them.
+            Some(to) => {
+                if let Some(address) = self.streams.get(&to).and_then(|sink| sink.rtp.rtcp_destination()) {
+                    let octets = Bytes::copy_from_slice(datagram);
+                    self.push(Datagram { stream: to, rtcp: true, to: address, octets });
+                }
+            }
+            None => known.rtp.hear_report(datagram, ntp),
+        }
+    }
+
+    /// Ends that are not RTP and are connected or hear a tone: the driver carries their samples.
+    pub fn bearers(&self) -> impl Iterator<Item = MediaEnd> + '_ {
+        self.ends.keys().copied().filter(|end| !matches!(end, MediaEnd::Rtp(_)))
+    }
+
+    /// Whether ticks are needed.
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        !self.ends.is_empty() || !self.streams.is_empty()
+    }
+
+    /// What the driver read from a line or channel: the next 20 ms; what is missing is silence.
+    pub fn put(&mut self, end: MediaEnd, samples: &[i16]) {
+        if let Some(known) = self.ends.get_mut(&end) {
+            known.said.fill(0);
+            known.said.iter_mut().zip(samples).for_each(|(slot, sample)| *slot = *sample);
+        }
+    }
+
+    /// What a line or channel hears in the 20 ms of the last tick.
+    #[must_use]
+    pub fn heard_by(&self, end: MediaEnd) -> Option<&Block> {
+        self.ends.get(&end).map(|known| &known.hears)
+    }
+
+    /// Lets 20 ms pass. `ntp` is the wall clock as RTCP has it.
+    pub fn tick(&mut self, now: Instant, ntp: u64) {
+        self.ticks += 1;
+        self.collect();
+        let ends: Vec<MediaEnd> = self.ends.keys().copied().collect();
+        let mixed: Vec<(MediaEnd, Block)> = ends.iter().map(|end| (*end, self.mixed(*end))).collect();
+        for (end, block) in mixed {
+            self.play(end, block);
+        }
+        for end in self.ends.values_mut() {
+            end.said.fill(0);
+        }
+        for end in ends {
+            self.forget_if_idle(end);
+        }
+        self.look_after_streams(now, ntp);
+    }
+
+    /// The next datagram to send.
+    pub fn poll_datagram(&mut self) -> Option<Datagram> {
+        self.datagrams.pop_front()
+    }
+
+    /// The next thing the switch should know.
+    pub fn poll_event(&mut self) -> Option<PlaneEvent> {
+        self.events.pop_front()
+    }
+
+    /// What a stream has counted.
+    #[must_use]
+    pub fn stats(&self, stream: u64) -> Option<RtpStats> {
+        self.streams.get(&stream).map(|s| s.rtp.stats())
+    }
+
+    /// Streams open and ends connected: both 0 when no call is there.
+    #[must_use]
+    pub fn counts(&self) -> (usize, usize) {
+        (self.streams.len(), self.ends.values().filter(|end| end.joined != Joined::Nobody).count())
+    }
+
+    fn end(&mut self, end: MediaEnd) -> &mut End {
+        self.ends.entry(end).or_default()
+    }
+
+    fn push(&mut self, datagram: Datagram) {
+        if self.datagrams.len() < MAX_DATAGRAMS {
+            self.datagrams.push_back(datagram);
+        } else {
+            self.dropped += 1;
+        }
+    }
+
+    fn forget_if_idle(&mut self, end: MediaEnd) {
+        if self.ends.get(&end).is_some_and(End::is_idle) {
+            self.ends.remove(&end);
+        }
+    }
+
+    /// Those an end is connected with.
+    fn others(&self, end: MediaEnd) -> Vec<MediaEnd> {
+        match self.ends.get(&end).map_or(Joined::Nobody, |known| known.joined) {
+            Joined::Nobody => Vec::new(),
+            Joined::With(other) => vec![other],
+            Joined::Conference(ends) => ends.into_iter().filter(|other| *other != end).collect(),
+        }
+    }
+
+    /// Takes an end out of whatever it is in; of a conference, two stay who hear each other.
+    fn part(&mut self, end: MediaEnd) {
+        let others = self.others(end);
+        self.release_key(end);
+        if let Some(known) = self.ends.get_mut(&end) {
+            known.joined = Joined::Nobody;
+            known.tone = None;
+            known.clamp.detector().reset();
+        }
+        if let [a, b] = *others.as_slice() {
+            self.end(a).joined = Joined::With(b);
+            self.end(b).joined = Joined::With(a);
+        } else {
+            for other in &others {
+                self.end(*other).joined = Joined::Nobody;
+            }
+        }
+        self.refresh([end].into_iter().chain(others.iter().copied()));
+        for other in others {
+            self.forget_if_idle(other);
+        }
+    }
+
+    /// Finds out anew which streams pass each other's packets.
+    fn refresh(&mut self, ends: impl IntoIterator<Item = MediaEnd>) {
+        for end in ends {
+            let MediaEnd::Rtp(id) = end else { continue };
+            let relay = match self.ends.get(&end).map(|known| known.joined) {
+                Some(Joined::With(MediaEnd::Rtp(other))) => {
+                    let (a, b) = (self.streams.get(&id), self.streams.get(&other));
+                    let fits = a.zip(b).is_some_and(|(a, b)| relays(&a.rtp.settings, &b.rtp.settings));
+                    // Digits of ours go between samples of ours.
+                    let quiet =
+                        |end| self.ends.get(&end).is_none_or(|e| e.digits.is_empty() && e.sending.is_none());
+                    (fits && quiet(end) && quiet(MediaEnd::Rtp(other))).then_some(other)
+                }
+                _ => None,
+            };
+            if let Some(stream) = self.streams.get_mut(&id) {
+                stream.relay = relay;
+                if relay.is_some() {
+                    stream.rtp.rest();
+                }
+            }
+        }
+    }
+
+    /// Passes a packet on to another stream.
+    fn relay(&mut self, from: u64, to: u64, datagram: &mut [u8]) {
+        let Ok(packet) = Packet::parse(datagram) else { return };
+        let (payload_type, len) = (packet.header().payload_type, packet.payload().len());
+        let event = EventPayload::parse(packet.payload());
+        let start = datagram.len() - len;
+        let Some(source) = self.streams.get(&from).map(|s| s.rtp.settings.clone()) else { return };
+        let Some(sink) = self.streams.get_mut(&to) else { return };
+        let settings = &sink.rtp.settings;
+        if Some(payload_type) == source.receive_event_payload_type {
+            match (settings.event_payload_type, settings.digits) {
+                (Some(number), DigitRelay::Events) => set_payload_type(datagram, number),
+                (_, DigitRelay::Signalled) => {
+                    if let Some(event) = event {
+                        self.relayed_event(from, to, event);
+                    }
+                    return;
+                }
+                _ => return,
+            }
+        } else if payload_type == source.receive_payload_type
+            || (source.codec.law().is_some() && matches!(payload_type, 0 | 8))
+        {
+            let received = match payload_type {
+                p if p == source.receive_payload_type => source.codec.clone(),
+                0 => Codec::G711(g711::Law::Mu),
+                _ => Codec::G711(g711::Law::A),
+            };
+            if let (Some(law), Some(wanted)) = (received.law(), settings.codec.law())
+                && law != wanted
+                && let Some(payload) = datagram.get_mut(start..)
+            {
+                // Padding at the end of the packet, if any, is not looked at by anybody.
+                for octet in payload {
+                    *octet = g711::encode_sample(wanted, g711::decode_sample(law, *octet));
+                }
+            }
+            set_payload_type(datagram, settings.payload_type);
+        }
+        let Some(address) = sink.rtp.destination() else { return };
+        sink.rtp.stats.sent_packets += 1;
+        sink.rtp.stats.sent_octets += len as u64;
+        let octets = Bytes::copy_from_slice(datagram);
+        self.push(Datagram { stream: to, rtcp: false, to: address, octets });
+    }
+
+    /// An event whose sink gets digits by signalling, between streams that cannot be heard here.
+    fn relayed_event(&mut self, from: u64, to: u64, payload: EventPayload) {
+        let ticks = self.ticks;
+        let Some(source) = self.streams.get_mut(&from) else { return };
+        if !payload.end {
+            source.held = Some((payload.event, ticks));
+        } else if source.held.take().is_some_and(|(event, _)| event == payload.event)
+            && let Some(digit) = payload.event.digit()
+        {
+            let ms = u32::from(payload.duration) / 8;
+            self.events.push_back(PlaneEvent::Digit { stream: to, digit, ms: ms.min(LONGEST_MS) });
+        }
+    }
+
+    /// Fetches what every connected end says, digits taken out where they go another way.
+    fn collect(&mut self) {
+        let mut keys = Vec::new();
+        for (end, known) in &mut self.ends {
+            if let MediaEnd::Rtp(id) = end
+                && let Some(stream) = self.streams.get_mut(id)
+                && stream.relay.is_none()
+            {
+                stream.rtp.take(&mut known.said, |heard| keys.push((*id, heard)));
+            }
+        }
+        for (stream, heard) in keys {
+            self.events_heard(stream, vec![heard]);
+        }
+        let speaking: Vec<MediaEnd> = self.ends.keys().copied().collect();
+        for end in speaking {
+            let others = self.others(end);
+            // A line on its own is listened to by its port.
+            let alone = others.is_empty() && !matches!(end, MediaEnd::Line(_));
+            if self.says_digits_in_band(end)
+                && (alone || others.iter().any(|to| self.takes_digits_apart(*to)))
+            {
+                let mut heard = Vec::new();
+                if let Some(known) = self.ends.get_mut(&end) {
+                    known.clamp.process(&mut known.said, |event| heard.push(event));
+                }
+                for event in heard {
+                    match event {
+                        DtmfEvent::Start { digit, .. } => self.press(end, digit),
+                        DtmfEvent::End { digit, samples, .. } => self.lift(end, digit, samples as u32 / 8),
+                    }
+                }
+            }
+        }
+    }
+
+    fn says_digits_in_band(&self, end: MediaEnd) -> bool {
+        match end {
+            MediaEnd::Line(_) | MediaEnd::Channel { .. } => true,
+            MediaEnd::Rtp(id) => self
+                .streams
+                .get(&id)
+                .is_some_and(|s| s.relay.is_none() && s.rtp.settings.digits == DigitRelay::InBand),
+        }
+    }
+
+    /// Whether an end gets digits other than as tones.
+    fn takes_digits_apart(&self, end: MediaEnd) -> bool {
+        let MediaEnd::Rtp(id) = end else { return false };
+        self.streams.get(&id).is_some_and(|s| s.rtp.settings.digits != DigitRelay::InBand)
+    }
+
+    fn events_heard(&mut self, stream: u64, heard: Vec<Heard>) {
+        for event in heard {
+            match event {
+                Heard::Begin { event } => {
+                    if let Some(digit) = event.digit() {
+                        self.press(MediaEnd::Rtp(stream), digit);
+                    }
+                }
+                Heard::End { event, samples } => {
+                    if let Some(digit) = event.digit() {
+                        self.lift(MediaEnd::Rtp(stream), digit, samples / 8);
+                    }
+                }
+            }
+        }
+    }
+
+    /// A key is pressed at an end: those it speaks with hear it.
+    fn press(&mut self, from: MediaEnd, digit: char) {
+        let others = self.others(from);
+        if others.is_empty() {
+            self.events.push_back(PlaneEvent::Key { end: from, digit });
+        }
+        for to in others {
+            if let MediaEnd::Rtp(id) = to
+                && let Some(stream) = self.streams.get_mut(&id)
+                && stream.rtp.settings.digits != DigitRelay::InBand
+            {
+                if let (DigitRelay::Events, Some(event)) =
+                    (stream.rtp.settings.digits, Event::from_digit(digit))
+                {
+                    stream.rtp.begin_event(event);
+                }
+                continue;
+            }
+            let spec = dtmf::held(digit, locale::default().dtmf);
+            if let (Ok(spec), Some(known)) = (spec, self.ends.get_mut(&to)) {
+                known.key = Some(ToneGenerator::new(&spec));
+            }
+        }
+    }
+
+    /// The key is let go after `ms`.
+    fn lift(&mut self, from: MediaEnd, digit: char, ms: u32) {
+        for to in self.others(from) {
+            if let MediaEnd::Rtp(id) = to
+                && let Some(stream) = self.streams.get_mut(&id)
+            {
+                match stream.rtp.settings.digits {
+                    DigitRelay::Events => stream.rtp.end_event(),
+                    DigitRelay::Signalled => {
+                        self.events.push_back(PlaneEvent::Digit {
+                            stream: id,
+                            digit,
+                            ms: ms.min(LONGEST_MS),
+                        });
+                    }
+                    DigitRelay::InBand => {}
+                }
+            }
+            if let Some(known) = self.ends.get_mut(&to) {
+                known.key = None;
+            }
+        }
+    }
+
+    /// Keys that an end was holding are let go, as it leaves.
+    fn release_key(&mut self, end: MediaEnd) {
+        for to in self.others(end) {
+            if let Some(known) = self.ends.get_mut(&to) {
+                known.key = None;
+            }
+            if let MediaEnd::Rtp(id) = to
+                && let Some(stream) = self.streams.get_mut(&id)
+                && stream.rtp.settings.digits == DigitRelay::Events
+            {
+                stream.rtp.end_event();
+            }
+        }
+        if let Some(known) = self.ends.get_mut(&end) {
+            known.key = None;
+        }
+    }
+
+    /// What an end hears of the others.
+    fn mixed(&self, end: MediaEnd) -> Block {
+        let mut out = [0; TICK];
+        for other in self.others(end) {
+            if let Some(other) = self.ends.get(&other) {
+                mix::add(&mut out, &other.said);
+            }
+        }
+        out
+    }
+
+    /// Gives an end its 20 ms: what the others say, or the tone or digit that takes its place.
+    fn play(&mut self, end: MediaEnd, mut block: Block) {
+        self.send_digits(end);
+        let Some(known) = self.ends.get_mut(&end) else { return };
+        if let Some(tone) = &mut known.tone {
+            tone.fill(&mut block);
+        }
+        if let Some(key) = &mut known.key {
+            key.fill(&mut block);
+        }
+        known.hears = block;
+        let speaks = known.joined != Joined::Nobody || known.tone.is_some() || known.sending.is_some();
+        let MediaEnd::Rtp(id) = end else { return };
+        let Some(stream) = self.streams.get_mut(&id) else { return };
+        if let Some(to) = stream.rtp.destination()
+            && stream.relay.is_none()
+            && speaks
+        {
+            let datagrams = &mut self.datagrams;
+            stream.rtp.say(&block, |octets| {
+                if datagrams.len() < MAX_DATAGRAMS {
+                    let octets = Bytes::copy_from_slice(octets);
+                    datagrams.push_back(Datagram { stream: id, rtcp: false, to, octets });
+                }
+            });
+        }
+    }
+
+    /// Moves on the digits that the switch wants sent toward an end.
+    fn send_digits(&mut self, end: MediaEnd) {
+        let Some(known) = self.ends.get_mut(&end) else { return };
+        let mut stream = match end {
+            MediaEnd::Rtp(id) => self.streams.get_mut(&id).map(|stream| (id, stream)),
+            _ => None,
+        };
+        if let Some(sending) = &mut known.sending {
+            if sending.left > 1 {
+                sending.left -= 1;
+            } else if sending.left == 1 {
+                sending.left = 0;
+                known.key = None;
+                if let Some((_, stream)) = &mut stream
+                    && stream.rtp.settings.digits == DigitRelay::Events
+                {
+                    stream.rtp.end_event();
+                }
+            } else if sending.pause > 1 {
+                sending.pause -= 1;
+            } else {
+                known.sending = None;
+                if known.digits.is_empty() {
+                    let around = self.others(end).into_iter().chain([end]);
+                    self.refresh(around);
+                    return;
+                }
+            }
+        }
+        let Some(known) = self.ends.get_mut(&end) else { return };
+        if known.sending.is_some() {
+            return;
+        }
+        let Some(digit) = known.digits.pop_front() else { return };
+        let (left, pause) = if digit == ',' { (0, PAUSE_TICKS) } else { (DIGIT_TICKS, DIGIT_TICKS) };
+        known.sending = Some(Sending { left, pause });
+        let Some(event) = Event::from_digit(digit) else { return };
+        let relay = match end {
+            MediaEnd::Rtp(id) => self.streams.get_mut(&id).map(|stream| (id, stream)),
+            _ => None,
+        };
+        match relay {
+            Some((_, s)) if s.rtp.settings.digits == DigitRelay::Events => s.rtp.begin_event(event),
+            Some((id, s)) if s.rtp.settings.digits == DigitRelay::Signalled => {
+                self.events.push_back(PlaneEvent::Digit { stream: id, digit, ms: DIGIT_TICKS * 20 });
+            }
+            _ => {
+                let spec = dtmf::held(digit, locale::default().dtmf);
+                known.key = spec.ok().map(|spec| ToneGenerator::new(&spec));
+            }
+        }
+    }
+
+    fn look_after_streams(&mut self, now: Instant, ntp: u64) {
+        let report_due = |id: u64| (self.ticks + id).is_multiple_of(REPORT_TICKS);
+        let mut reports = Vec::new();
+        for (id, stream) in &mut self.streams {
+            if stream.rtp.fell_silent(now) {
+                self.events.push_back(PlaneEvent::Inactive { stream: *id });
+            }
+            if report_due(*id)
+                && let Some(to) = stream.rtp.rtcp_destination()
+                && let Some(octets) = stream.rtp.report(ntp, &self.cname)
+            {
+                reports.push(Datagram { stream: *id, rtcp: true, to, octets: octets.into() });
+            }
+        }
+        reports.into_iter().for_each(|report| self.push(report));
+    }
+}
+
+/// Whether two connected streams may pass each other's packets undecoded: codings that fit, and digits that travel the
+/// same way, or codings that cannot be decoded here anyway.
+fn relays(a: &RtpSettings, b: &RtpSettings) -> bool {
+    let heard_here = a.codec.law().is_some() && b.codec.law().is_some();
+    a.codec.passes(&b.codec) && (!heard_here || a.digits == b.digits)
+}
+
+/// The wall clock as RTCP has it (NTP, 32.32 bits since 1900), from the time since 1970.
+#[must_use]
+pub fn ntp(since_1970: Duration) -> u64 {
+    /// Seconds from 1900 to 1970.
+    const EPOCH: u64 = 2_208_988_800;
+    let fraction = (u64::from(since_1970.subsec_nanos()) << 32) / 1_000_000_000;
+    (since_1970.as_secs().wrapping_add(EPOCH) << 32) | fraction
+}
+
+#[cfg(test)]
+mod tests;
