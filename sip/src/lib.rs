@@ -54,21 +54,18 @@
 //! * [`Endpoint`] absorbs and repeats retransmissions, answers what any user agent answers the same way
 //!   (400, 405, 416, 420, 481, 482, 489, 501, 503, 505, OPTIONS, CANCEL), and hands over the rest as
 //!   [`Event`]s.
+//! * [`call`] is INVITE sessions, both sides, on top of an endpoint.
 //! * [`Dialog`] keeps a dialog's books; [`subscriber`] and [`registration`] keep a subscription and a
 //!   binding up for good; [`digest`] answers and makes challenges; [`sdp`] describes media and negotiates;
 //!   [`locate`] finds servers. All are machines or data without IO.
 //! * [`stream`] cuts TCP streams into messages.
 //! * `compat` (feature `rsip`) converts to and from the types of the `rsip` and `sdp-rs` crates, which are
 //!   not on the wire.
-//!
-//! # What is not here yet
-//!
-//! TLS, INVITE sessions above transactions and dialogs (the parts are here: 100rel, [`session_timer`],
-//! offer/answer), REFER, and ICMP errors of datagrams.
 
 #![forbid(unsafe_code)]
 
 pub mod admission;
+pub mod call;
 #[cfg(feature = "rsip")]
 pub mod compat;
 pub mod digest;

@@ -241,8 +241,14 @@ impl Dialog {
     /// method needs is the user's. For ACK see [`Dialog::ack`]; CANCEL belongs to a transaction, not to a
     /// dialog.
     pub fn request(&mut self, method: Method) -> RequestBuilder {
+        let cseq = self.next_cseq();
+        self.build(method, cseq)
+    }
+
+    /// Takes the next CSeq, for a request that is sent once more.
+    pub(crate) fn next_cseq(&mut self) -> u32 {
         self.local_cseq = self.local_cseq.saturating_add(1).min((1 << 31) - 1);
-        self.build(method, self.local_cseq)
+        self.local_cseq
     }
 
     /// The ACK to the 2xx of our INVITE whose CSeq number was `invite` (RFC 3261 13.2.2.4).
@@ -291,7 +297,7 @@ impl Dialog {
         Ok(())
     }
 
-    fn refresh_target(&mut self, message: &Message) -> Result<(), DialogError> {
+    pub(crate) fn refresh_target(&mut self, message: &Message) -> Result<(), DialogError> {
         if let Some(contact) = message.contact()? {
             // A target nobody can send to would end the dialog: keep the old one.
             contact.uri()?;

@@ -9,6 +9,7 @@ use super::key::{Key, Tag};
 use super::timer::{Entry, TimerKind};
 use super::{ClientTransactionId, Endpoint, Event, TransactionTimers};
 use crate::flow::{Flow, Transport};
+use crate::message::scan::is_token_octet;
 use crate::message::{
     Header, MAGIC_COOKIE, Message, Method, RequestBuilder, RequestDefaults, encode_request,
 };
@@ -41,6 +42,7 @@ pub(super) struct Client {
     /// A CANCEL waits for the first provisional response.
     cancel_wanted: bool,
     cancelled: bool,
+    cancel_headers: Vec<(String, String)>,
     /// Responses are of no interest to the user (our own CANCEL).
     quiet: bool,
 }
@@ -79,12 +81,23 @@ impl Endpoint {
     ///
     /// Returns whether there was something left to cancel.
     pub fn cancel(&mut self, now: Instant, id: ClientTransactionId) -> bool {
+        self.cancel_with(now, id, &[])
+    }
+
+    /// [`Endpoint::cancel`] with headers, name and value, for the CANCEL, such as Reason (RFC 3326).
+    pub fn cancel_with(
+        &mut self,
+        now: Instant,
+        id: ClientTransactionId,
+        headers: &[(String, String)],
+    ) -> bool {
         let Some(client) = self.clients.get_mut(id.index).filter(|client| client.serial == id.serial) else {
             return false;
         };
         if client.method != Method::Invite || client.cancelled {
             return false;
         }
+        client.cancel_headers = headers.to_vec();
         match client.state {
             //= RFC 3261 9.1: "If no provisional response has been received, the CANCEL request MUST NOT be
             //= sent; rather, the client MUST wait for the arrival of a provisional response before sending
@@ -290,6 +303,7 @@ impl Endpoint {
             interval: timers.t1,
             cancel_wanted: false,
             cancelled: false,
+            cancel_headers: Vec::new(),
             quiet,
         });
         let id = ClientTransactionId { index, serial };
@@ -368,7 +382,9 @@ impl Endpoint {
         let Some(client) = self.clients.get_mut(index) else { return };
         client.cancelled = true;
         let (flow, branch) = (client.flow.clone(), client.branch.clone());
-        let Some(payload) = follow_up(&client.request, "CANCEL", None) else { return };
+        let Some(payload) = follow_up(&client.request, "CANCEL", None, &client.cancel_headers) else {
+            return;
+        };
         //= RFC 3261 9.1: "If there is no final response for the original request in 64*T1 seconds (T1 is
         //= defined in Section 17.1.1.1), the client SHOULD then consider the original transaction cancelled
         //= and SHOULD destroy the client transaction handling the original request."
@@ -378,7 +394,9 @@ impl Endpoint {
 
     fn acknowledge(&mut self, index: usize, response: &Message) {
         let Some(client) = self.clients.get_mut(index) else { return };
-        let Some(ack) = follow_up(&client.request, "ACK", response.first_raw(Header::To)) else { return };
+        let Some(ack) = follow_up(&client.request, "ACK", response.first_raw(Header::To), &[]) else {
+            return;
+        };
         client.ack = Some(ack.clone());
         let flow = client.flow.clone();
         self.statistics.requests_sent.count(&Method::Ack);
@@ -460,7 +478,12 @@ fn with_via_transport(request: &Bytes, from: Transport, to: Transport) -> Option
 
 /// The CANCEL or the ACK to a non-2xx that belongs to `request` (RFC 3261 9.1 and 17.1.1.3): same
 /// Request-URI, Via, From, Call-ID, Routes and CSeq number; the ACK's To is the response's.
-fn follow_up(request: &Bytes, method: &str, to: Option<&[u8]>) -> Option<Bytes> {
+fn follow_up(
+    request: &Bytes,
+    method: &str,
+    to: Option<&[u8]>,
+    headers: &[(String, String)],
+) -> Option<Bytes> {
     let original = Message::parse(request.clone()).ok()?;
     let mut out = Vec::with_capacity(request.len());
     let mut line = |name: &str, value: &[u8]| {
@@ -478,6 +501,12 @@ fn follow_up(request: &Bytes, method: &str, to: Option<&[u8]>) -> Option<Bytes> 
     line("CSeq", format!("{} {method}", original.cseq().ok()?.number).as_bytes());
     for route in original.raw(Header::Route) {
         line("Route", route);
+    }
+    for (name, value) in headers {
+        let token = !name.is_empty() && name.bytes().all(is_token_octet);
+        if token && Header::from_bytes(name.as_bytes()) != Some(Header::ContentLength) {
+            line(name, value.as_bytes());
+        }
     }
     line("Content-Length", b"0");
     line("", b"");

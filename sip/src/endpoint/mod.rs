@@ -272,6 +272,11 @@ impl Endpoint {
         self.servers.len() + self.clients.len()
     }
 
+    /// Dialogs registered with [`Endpoint::insert_dialog`].
+    pub fn dialogs(&self) -> usize {
+        self.dialogs.len()
+    }
+
     /// Timer entries held, those that became void included: for leak tests and metrics.
     pub fn armed_timers(&self) -> usize {
         self.timers.len()

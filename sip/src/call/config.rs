@@ -1,0 +1,109 @@
+//! What a user agent does by itself, and how.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::digest::Credentials;
+use crate::session_timer::SessionTimerConfig;
+
+/// Whether provisional responses are reliable (RFC 3262); IOS: `rel1xx {supported|require|disable}`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Rel1xx {
+    /// `Supported: 100rel`; used when both sides have it.
+    #[default]
+    Supported,
+    /// `Require: 100rel` in our INVITE; a caller without it is refused with 421.
+    Require,
+    /// Neither offered nor used; a caller who requires it is refused with 420.
+    Disabled,
+}
+
+/// Finds the credentials for a realm.
+#[derive(Clone)]
+pub struct CredentialsProvider(Arc<Find>);
+
+type Find = dyn Fn(&str) -> Option<Credentials> + Send + Sync;
+
+impl CredentialsProvider {
+    /// `find` gets the realm of a challenge; without credentials for it the refusal stands.
+    ///
+    /// ```
+    /// use sip::call::CredentialsProvider;
+    /// use sip::digest::Credentials;
+    /// let provider = CredentialsProvider::new(|realm| {
+    ///     (realm == "gw").then(|| Credentials::new("8000", "secret"))
+    /// });
+    /// assert!(provider.find("elsewhere").is_none());
+    /// ```
+    pub fn new(find: impl Fn(&str) -> Option<Credentials> + Send + Sync + 'static) -> CredentialsProvider {
+        CredentialsProvider(Arc::new(find))
+    }
+
+    /// The credentials for `realm`.
+    pub fn find(&self, realm: &str) -> Option<Credentials> {
+        (self.0)(realm)
+    }
+}
+
+impl fmt::Debug for CredentialsProvider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CredentialsProvider")
+    }
+}
+
+/// Settings of a [`crate::call::UserAgent`]. They count for calls that begin later, except where said.
+#[derive(Clone, Debug)]
+pub struct CallConfig {
+    /// Reliable provisional responses. Default supported.
+    pub rel1xx: Rel1xx,
+    /// Session timers of new calls. Default: 1,800 s wanted, 90 s the least.
+    pub session_timer: SessionTimerConfig,
+    /// How long an INVITE is valid: written as `Expires`, and cancelled when it passes without an answer.
+    /// IOS: `timers expires`. Default 180 s.
+    pub expires: Duration,
+    /// Whether a 3xx is followed without asking, as far as its contacts have numeric addresses or the
+    /// INVITE has a route. IOS: `redirection`. Default true.
+    pub follow_redirects: bool,
+    /// Most INVITEs sent for one call because of redirections. Default 10.
+    pub max_redirects: usize,
+    /// Host, and port where it is not the default, for Contact instead of the flow's local address.
+    pub contact_host: Option<String>,
+    /// Credentials for 401 and 407. Takes effect at once.
+    pub credentials: Option<CredentialsProvider>,
+    /// Whether a re-INVITE or UPDATE whose SDP is the last one octet by octet is answered with our last
+    /// one without asking (a session refresh). Default true.
+    pub answer_refreshes: bool,
+    /// Whether changes in a confirmed dialog are sent as UPDATE where the peer allows it, instead of
+    /// re-INVITE. Default false, as IOS.
+    pub prefer_update: bool,
+    /// How often a provisional response above 100 is repeated while the user has not answered (RFC 3261
+    /// 13.3.1.1). Default 60 s.
+    pub repeat_progress: Duration,
+    /// How long the subscription a REFER makes is kept without news. Default 180 s.
+    pub refer_expires: Duration,
+    /// How often a change that collides (491, or 500 with Retry-After) is sent again. Default 6.
+    pub glare_retries: u32,
+    /// Calls at a time; further ones are refused with 503. Default 10,000.
+    pub max_calls: usize,
+}
+
+impl Default for CallConfig {
+    fn default() -> Self {
+        CallConfig {
+            rel1xx: Rel1xx::default(),
+            session_timer: SessionTimerConfig::default(),
+            expires: Duration::from_secs(180),
+            follow_redirects: true,
+            max_redirects: 10,
+            contact_host: None,
+            credentials: None,
+            answer_refreshes: true,
+            prefer_update: false,
+            repeat_progress: Duration::from_secs(60),
+            refer_expires: Duration::from_secs(180),
+            glare_retries: 6,
+            max_calls: 10_000,
+        }
+    }
+}
