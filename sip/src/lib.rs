@@ -94,7 +94,7 @@ pub use endpoint::{
 };
 pub use flow::{Flow, Transmit, Transport};
 pub use message::{
-    CSeq, Contacts, FieldError, Header, HeaderName, HeaderValue, Limits, Message, Method, NameAddr,
+    CSeq, Contacts, Edit, FieldError, Header, HeaderName, HeaderValue, Limits, Message, Method, NameAddr,
     ParamValue, Params, ParseError, Reply, RequestBuilder, StatusCode, SubscriptionState, Uri, UriError, Via,
 };
 pub use statistics::{MethodCounts, Statistics, StatusCounts};

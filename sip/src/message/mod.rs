@@ -6,11 +6,14 @@
 //! the other half.
 
 mod build;
+mod edit;
 mod field;
 mod method;
+mod multipart;
 mod name;
 mod parse;
 pub(crate) mod scan;
+mod typed;
 mod uri;
 mod views;
 
@@ -25,13 +28,19 @@ use bytes::Bytes;
 
 pub use build::{Reply, RequestBuilder};
 pub(crate) use build::{RequestDefaults, ResponseContext, encode_request, encode_response};
+pub use edit::Edit;
 pub use field::{
     CSeq, Contacts, Event, FieldError, NameAddr, ParamValue, Params, RAck, SubscriptionState, Via,
 };
 pub(crate) use field::{MAGIC_COOKIE, starts_with_cookie};
 pub use method::{Method, StatusCode};
+pub use multipart::{MAX_PARTS, Multipart, MultipartError, Part};
 pub use name::{Header, HeaderName};
 pub use parse::{Faults, Limits, ParseError};
+pub use typed::{
+    CiscoGuid, Diversion, HistoryEntry, Reason, RemoteParty, Replaces, RetryAfter, SessionExpires, Timestamp,
+    UserToUser, Warning,
+};
 pub(crate) use uri::parse_ip;
 pub use uri::{Uri, UriError};
 pub(crate) use views::Facts;

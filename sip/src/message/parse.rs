@@ -147,19 +147,11 @@ pub(super) fn parse(data: &[u8], limits: &Limits) -> Result<Parsed, ParseError> 
             faults.add(Faults::NO_EMPTY_LINE);
             break;
         }
-        let (mut line, mut next) = reader.line(at);
+        let (line, next) = reader.folded_line(at);
+        at = next;
         if line.len() == 0 {
-            at = next;
             break;
         }
-        //= RFC 3261 7.3.1: "Header fields can be extended over multiple lines by preceding each extra line
-        //= with at least one SP or horizontal tab (HT)."
-        while matches!(octets.get(next), Some(b' ' | b'\t')) {
-            let (more, after) = reader.line(next);
-            line.end = more.end;
-            next = after;
-        }
-        at = next;
         let Some((name, value)) = reader.header_line(line) else {
             faults.add(Faults::JUNK_LINE);
             continue;
@@ -208,6 +200,28 @@ pub(super) fn parse(data: &[u8], limits: &Limits) -> Result<Parsed, ParseError> 
     })
 }
 
+/// The header lines at the beginning of a body part, and where its content begins.
+pub(super) fn head_lines(octets: &[u8]) -> (Vec<Entry>, usize) {
+    let octets = octets.get(..octets.len().min(u32::MAX as usize)).unwrap_or_default();
+    let reader = Reader { octets };
+    let mut entries = Vec::new();
+    let mut at = 0;
+    while at < octets.len() {
+        let (line, next) = reader.folded_line(at);
+        at = next;
+        if line.len() == 0 {
+            break;
+        }
+        if let Some((name, value)) = reader.header_line(line).filter(|_| entries.len() < MAX_PART_HEADERS) {
+            entries.push(Entry { known: Header::from_bytes(reader.get(name)), name, value });
+        }
+    }
+    (entries, at)
+}
+
+/// Most header lines read of one body part.
+const MAX_PART_HEADERS: usize = 32;
+
 struct Reader<'a> {
     octets: &'a [u8],
 }
@@ -226,6 +240,19 @@ impl<'a> Reader<'a> {
         };
         let end = if end > at && self.octets.get(end - 1) == Some(&b'\r') { end - 1 } else { end };
         (Span { start: at as u32, end: end as u32 }, next)
+    }
+
+    /// The line that starts at `at` with those that go on from it; an empty line is never gone on from.
+    fn folded_line(&self, at: usize) -> (Span, usize) {
+        let (mut line, mut next) = self.line(at);
+        //= RFC 3261 7.3.1: "Header fields can be extended over multiple lines by preceding each extra line
+        //= with at least one SP or horizontal tab (HT)."
+        while line.len() > 0 && matches!(self.octets.get(next), Some(b' ' | b'\t')) {
+            let (more, after) = self.line(next);
+            line.end = more.end;
+            next = after;
+        }
+        (line, next)
     }
 
     /// A span for the part of `outer` that `inner`, a sub-slice of it without leading `skip` octets, covers.

@@ -19,6 +19,9 @@ fuzz::target!(|octets: &[u8]| {
     assert!(octets.get(at..).is_some_and(|rest| rest.starts_with(message.as_bytes())));
     assert_eq!([message.head(), message.body()].concat(), message.as_bytes()[..]);
     fuzz::timed(octets.len(), || views(&message));
+    if message.faults().is_empty() {
+        fuzz::timed(octets.len(), || edits(&message));
+    }
     fuzz::timed(octets.len(), || {
         if message.is_request() {
             let refused = validate::check_request(&message, &EndpointConfig::default());
@@ -26,6 +29,29 @@ fuzz::target!(|octets: &[u8]| {
         }
     });
 });
+
+/// Edits of every kind: the result is read again and has what was asked for.
+fn edits(message: &Message) {
+    assert_eq!(message.edit().to_bytes().get(..message.head().len()), Some(message.head()));
+    let edited = message
+        .edit()
+        .prepend(Header::Via, "SIP/2.0/UDP fuzz;branch=z9hG4bK1")
+        .remove_first(Header::Route)
+        .replace_first(Header::RecordRoute, "<sip:fuzz;lr>")
+        .set(Header::Subject, "fuzz")
+        .remove(Header::Contact)
+        .body("application/x-q931", vec![8, 2, 0, 0])
+        .finish()
+        .expect("a message is still one");
+    assert_eq!(edited.body(), [8, 2, 0, 0]);
+    assert_eq!(edited.top_via().map(|via| via.host), Ok("fuzz"));
+    assert_eq!(
+        edited.headers(Header::Subject).map(|value| value.to_str().into_owned()).collect::<Vec<_>>(),
+        ["fuzz"]
+    );
+    assert!(edited.header(Header::Contact).is_none());
+    assert!(edited.list(Header::Route).count() <= message.list(Header::Route).count());
+}
 
 fn views(message: &Message) {
     let _ = (message.uri(), message.reason(), message.version(), message.top_via(), message.from());
@@ -39,6 +65,16 @@ fn views(message: &Message) {
             assert!(address.q() <= 1000);
             let _ = (address.display(), address.uri(), address.tag(), address.params().iter().count());
         }
+    }
+    let _ = (message.replaces(), message.session_expires(), message.refer_to(), message.referred_by());
+    let _ = (message.retry_after(), message.timestamp(), message.date(), message.cisco_guid());
+    let _ = (message.reasons().count(), message.diversions().count(), message.history().count());
+    let _ = (message.remote_parties().count(), message.privacy().count(), message.warnings().count());
+    for value in message.user_to_user() {
+        let _ = value.octets();
+    }
+    for part in message.parts().unwrap_or_default() {
+        let _ = (part.parts().map(|parts| parts.len()), part.is_optional());
     }
     for (name, value) in message.all_headers() {
         let _ = (message.header(HeaderName::from(name)), value.to_str());
