@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use crate::shell::{Outcome, cargo, read, run, say};
 
 /// Debian packages the tests need, and what for.
-const PACKAGES: [(&str, &str); 10] = [
+const PACKAGES: &[(&str, &str)] = &[
     ("sip-tester", "SIPp, the voice mail of the tests"),
     ("tshark", "reads the D channel"),
     ("libpri-dev", "the PBX of the tests"),
@@ -57,7 +57,7 @@ pub(crate) fn setup(scope: Scope, check: bool) -> Outcome {
 
 fn missing_packages() -> Outcome<Vec<&'static str>> {
     let mut missing = Vec::new();
-    for (package, _) in PACKAGES {
+    for &(package, _) in PACKAGES {
         let asked = Command::new("dpkg-query")
             .args(["-W", "-f=${db:Status-Status}", package])
             .stdin(Stdio::null())
