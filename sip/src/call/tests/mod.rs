@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::*;
+use crate::endpoint::Event;
 use crate::flow::Transport;
 
 pub(super) const MS: Duration = Duration::from_millis(1);
