@@ -75,6 +75,14 @@ impl Events {
         self.seen.iter().filter(|event| matches(event, pattern)).cloned().collect()
     }
 
+    /// The events since the last mark, wait or `fresh`, without waiting for more.
+    pub fn fresh(&mut self) -> Vec<Value> {
+        while self.pump(Instant::now()) {}
+        let fresh = self.seen.get(self.mark..).unwrap_or_default().to_vec();
+        self.mark = self.seen.len();
+        fresh
+    }
+
     fn find(&mut self, wanted: impl Fn(&Value) -> bool, limit: Duration) -> Option<Value> {
         let end = Instant::now() + limit;
         let mut at = self.mark;

@@ -32,6 +32,7 @@ mod process;
 mod sip;
 mod sipp;
 mod tone;
+mod trunk;
 mod tshark;
 
 pub use blast::{Blast, BlastReport};
@@ -47,4 +48,5 @@ pub use serde_json::{Value, json};
 pub use sip::{Answer, NotifyText, Transport, VoiceMail};
 pub use sipp::{Sipp, sipp_notify};
 pub use tone::{Cadence, Measured, Segment, Step, adsi_decode, tone_measure, tone_measure_with};
+pub use trunk::Trunk;
 pub use tshark::{tshark_complaints, tshark_fields};

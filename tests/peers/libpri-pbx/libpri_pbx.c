@@ -2689,7 +2689,10 @@ static void command(char *line)
 		j_raw("]");
 		j_end();
 	} else if (!strcmp(argv[0], "calls") || !strcmp(argv[0], "status")) {
-		int i, n = 0;
+		int i, n = 0, busy = 0;
+		unsigned active = 0, global = 0;
+		char *dump = pri_dump_info_str(pri);
+		const char *total = dump ? strstr(dump, "active-calls:") : NULL;
 
 		j_begin("status");
 		j_bool("l1", data_fd >= 0 && !l1_blocked);
@@ -2706,6 +2709,16 @@ static void command(char *line)
 			}
 		}
 		j_raw("]");
+		for (i = 1; i < 32; ++i) {
+			busy += chan_busy[i] != 0;
+		}
+		j_int("channels", busy);
+		/* libpri's own count of call records, the program's list aside */
+		if (total && sscanf(total, "active-calls:%u global:%u", &active, &global) == 2) {
+			j_int("libpri_calls", active);
+			j_int("libpri_global", global);
+		}
+		free(dump);
 		j_end();
 	} else if (!strcmp(argv[0], "timer")) {
 		if (argc > 2 && pri_timer2idx(argv[1]) >= 0) {
