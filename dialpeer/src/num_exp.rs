@@ -60,6 +60,24 @@ impl NumExp {
         best.map_or_else(|| number.to_owned(), |entry| entry.apply(number))
     }
 
+    /// Whether more digits can make an entry match that does not match yet.
+    ///
+    /// ```
+    /// let mut table = dialpeer::num_exp::NumExp::default();
+    /// table.insert("5.. 47..".parse()?)?;
+    /// assert!(table.awaits("") && table.awaits("51"));
+    /// assert!(!table.awaits("512") && !table.awaits("6"));
+    /// # Ok::<(), dialpeer::num_exp::NumExpError>(())
+    /// ```
+    pub fn awaits(&self, number: &str) -> bool {
+        self.entries.iter().any(|entry| {
+            let mut signs = entry.pattern.chars();
+            let fits =
+                number.chars().all(|digit| signs.next().is_some_and(|sign| sign == '.' || sign == digit));
+            fits && signs.next().is_some()
+        })
+    }
+
     /// The output of `show num-exp`, lines ending in LF.
     pub fn show(&self) -> String {
         let line = |entry: &Expansion| {

@@ -67,8 +67,8 @@ pub struct DialPeer {
     pub forward_digits: Option<ForwardDigits>,
     /// `prefix` of a POTS peer: digits put in front, `,` is a pause of 1 s.
     pub prefix: Option<String>,
-    /// `direct-inward-dial` was typed.
-    pub direct_inward_dial: bool,
+    /// `direct-inward-dial` (`true`) or `no direct-inward-dial` (`false`) was typed.
+    pub direct_inward_dial: Option<bool>,
     /// `max-conn`, calls at a time; `None` is unlimited.
     pub max_conn: Option<u32>,
     /// `translation-profile incoming`.
@@ -117,7 +117,7 @@ impl DialPeer {
             digit_strip: kind == PeerKind::Pots,
             forward_digits: None,
             prefix: None,
-            direct_inward_dial: false,
+            direct_inward_dial: None,
             max_conn: None,
             translation_incoming: None,
             translation_outgoing: None,

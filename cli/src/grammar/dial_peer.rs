@@ -205,9 +205,9 @@ pub(super) static COMMON: &[Command] = &[
         "Answer tone", "The setting"], MEDIA, keyed: 2, no_shown: true),
     kept!("vad [aggressive]", ["Use VoiceActivityDetection as necessary option", "Aggressive"], MEDIA, no_shown: true, default: "vad"),
     command! {
-        "direct-inward-dial", later: Some(CALLS),
+        "direct-inward-dial", no_shown: true,
         help: &["Perform Digit Translation on called number"],
-        apply: Apply::Acted(|cx| { let on = !cx.no; cx.peer()?.direct_inward_dial = on; Ok(()) }),
+        apply: Apply::Acted(|cx| { let on = !cx.no; cx.peer()?.direct_inward_dial = Some(on); Ok(()) }),
     },
     command! {
         "corlist (incoming|outgoing) WORD", later: Some(CALLS), keyed: 2,

@@ -1,16 +1,23 @@
-//! An FXS port: line discipline, national tones and the telephone's message waiting indication.
+//! An FXS port: line discipline, national tones, the telephone's message waiting indication, and the legs of its calls.
+
+mod call;
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use cli::config::VoicePort;
-use media::locale::{Locale, ToneKind};
+use media::callerid::{CallSetup, Party as Shown, plan};
+use media::locale::{CidWhen, Locale, ToneKind};
 use media::tone::ToneGenerator;
 use mwi::indicate::{PortMwi, Visual};
 use telephony_hal::LineEvent;
-use telephony_hal::line::{Line, LineConfig, LineEventOut, Output, Tone, Vmwi};
+use telephony_hal::line::{
+    Caller, CallerIdAlerting, Line, LineConfig, LineEventOut, Output, State, Tone, Vmwi,
+};
 
 use super::vmwi::Script;
+use super::{LegEvent, LegId, LegIds, Party};
+use call::Slots;
 
 /// Samples in one tick of 20 ms.
 pub const TICK: usize = 160;
@@ -39,6 +46,20 @@ pub struct FxsPort {
     actions: VecDeque<LineAction>,
     mwi: PortMwi,
     waiting: bool,
+    slots: Slots,
+    events: VecDeque<(LegId, LegEvent)>,
+    station: Party,
+}
+
+/// What an FXS port wants done, or tells.
+#[derive(Debug, PartialEq, Eq)]
+pub enum FxsOutput {
+    /// For the hardware.
+    Action(LineAction),
+    /// Of a leg.
+    Leg(LegId, LegEvent),
+    /// The telephone on its hook is to be told of messages by data ([`FxsPort::send_vmwi`]).
+    MessageWaiting(bool),
 }
 
 impl FxsPort {
@@ -54,6 +75,9 @@ impl FxsPort {
             actions: VecDeque::new(),
             mwi: PortMwi::default(),
             waiting: false,
+            slots: Slots::default(),
+            events: VecDeque::new(),
+            station: Party::default(),
         };
         port.configure(now, config);
         port
@@ -93,6 +117,10 @@ impl FxsPort {
     pub fn configure(&mut self, now: Instant, config: Option<&VoicePort>) {
         self.locale = locale(config);
         self.mwi = port_mwi(config);
+        self.station = Party {
+            name: config.and_then(|c| c.station_id_name.clone()),
+            ..Party::new(config.and_then(|c| c.station_id_number.clone()).unwrap_or_default())
+        };
         let wanted = line_config(config);
         if *self.line.config() != wanted {
             self.line.set_config(now, wanted);
@@ -135,33 +163,47 @@ impl FxsPort {
         self.line.poll_timeout()
     }
 
-    /// The call failed with this Q.850 cause: the telephone hears the tone that goes with it.
-    pub fn release(&mut self, now: Instant, cause: u8) {
-        self.line.remote_released(now, cause);
-    }
-
     /// What a message on its way wants done to the loop.
     pub fn poll_action(&mut self) -> Option<LineAction> {
         self.actions.pop_front()
     }
 
     /// The next thing to do or to know; tones are dealt with inside.
-    pub fn poll(&mut self) -> Option<Result<LineAction, LineEventOut>> {
+    pub fn poll(&mut self, now: Instant, ids: &mut LegIds) -> Option<FxsOutput> {
         loop {
-            return Some(match self.line.poll_output()? {
+            if let Some((leg, event)) = self.events.pop_front() {
+                return Some(FxsOutput::Leg(leg, event));
+            }
+            return Some(FxsOutput::Action(match self.line.poll_output()? {
                 Output::Tone(tone) => {
                     let kind = tone_kind(tone);
                     self.generator = kind.map(|kind| ToneGenerator::new(self.locale.tone(kind)));
                     continue;
                 }
-                Output::Ring(on) => Ok(LineAction::Ring(on)),
-                Output::Lamp(on) => Ok(LineAction::Lamp(on)),
-                Output::Polarity(reversed) => Ok(LineAction::Polarity(reversed)),
-                Output::Battery(on) => Ok(LineAction::Battery(on)),
-                Output::Event(event) => Err(event),
+                Output::Ring(on) => LineAction::Ring(on),
+                Output::Lamp(on) => LineAction::Lamp(on),
+                Output::Polarity(reversed) => LineAction::Polarity(reversed),
+                Output::Battery(on) => LineAction::Battery(on),
+                Output::Event(LineEventOut::MessageWaiting(on)) => {
+                    return Some(FxsOutput::MessageWaiting(on));
+                }
+                Output::Event(LineEventOut::CallerId { caller, off_hook: false }) => {
+                    self.script = Some(Script::new(caller_id(self.locale, &caller)));
+                    continue;
+                }
+                Output::Event(event) => {
+                    self.line_event(now, event, ids);
+                    continue;
+                }
                 _ => continue,
-            });
+            }));
         }
+    }
+
+    /// Whether the audio of a call belongs on the line now.
+    #[must_use]
+    pub fn is_talking(&self) -> bool {
+        self.line.is_talking()
     }
 
     /// Sends the telephone on its hook a message that lights or darkens its lamp (`vmwi fsk`).
@@ -175,15 +217,25 @@ impl FxsPort {
         self.line.is_off_hook() || self.script.is_some()
     }
 
-    /// The next 20 ms toward the telephone.
+    /// The next 20 ms toward the telephone: `out` comes with what the far end says (silence where there is none) and goes
+    /// with what the telephone hears, which is that in conversation, with the call-waiting tone in it, and else a tone.
     pub fn audio(&mut self, out: &mut [i16; TICK]) {
         if self.line.is_off_hook() || self.line.is_ring_burst() {
             if self.script.take().is_some() {
                 // Whatever the message had done to the loop is undone at once.
                 self.actions.extend([LineAction::Polarity(false), LineAction::Battery(true)]);
             }
+            let talking = self.line.state() == State::Connected || self.line.is_talking();
             match &mut self.generator {
+                Some(generator) if talking => {
+                    let mut tone = [0; TICK];
+                    generator.fill(&mut tone);
+                    for (sample, tone) in out.iter_mut().zip(tone) {
+                        *sample = sample.saturating_add(tone);
+                    }
+                }
                 Some(generator) => generator.fill(out),
+                None if talking => {}
                 None => out.fill(0),
             }
             return;
@@ -196,6 +248,38 @@ impl FxsPort {
             }
         }
     }
+}
+
+/// What is sent to a telephone that shows who calls.
+fn caller_id(locale: &Locale, caller: &Caller) -> Vec<plan::Action> {
+    let shown = |text: &Option<String>| match text {
+        _ if caller.private => Shown::Private,
+        Some(text) => Shown::Known(text.clone()),
+        None => Shown::Unavailable,
+    };
+    let call = CallSetup { when: None, number: shown(&caller.number), name: shown(&caller.name) };
+    let plan = plan::caller_id(locale, &call);
+    if plan.before_ring.is_empty() { plan.in_pause } else { plan.before_ring }
+}
+
+/// When the country sends it. Before ringing: the first burst waits as long as the longest message takes.
+fn caller_id_alerting(locale: &Locale) -> CallerIdAlerting {
+    if locale.caller_id.when != CidWhen::BeforeRing {
+        return CallerIdAlerting::AfterRing(1);
+    }
+    let longest = Caller {
+        number: Some("0".repeat(media::callerid::MAX_NUMBER)),
+        name: Some("0".repeat(media::callerid::MAX_NAME_US)),
+        private: false,
+    };
+    let mut script = Script::new(caller_id(locale, &longest));
+    let mut ticks = 0;
+    // No message lasts 10 s.
+    while !script.is_over() && ticks < 500 {
+        script.fill(&mut [0; TICK], |_| {});
+        ticks += 1;
+    }
+    CallerIdAlerting::BeforeRing(Duration::from_millis(20 * ticks))
 }
 
 /// Message waiting settings of a `voice-port`.
@@ -224,6 +308,9 @@ fn line_config(config: Option<&VoicePort>) -> LineConfig {
     line.call_disconnect = timeouts.call_disconnect.map(seconds);
     line.wait_release = timeouts.wait_release.map(seconds);
     line.plar = config.connection_plar.clone();
+    if config.caller_id {
+        line.caller_id = caller_id_alerting(locale(Some(config)));
+    }
     line.stutter = config.mwi;
     line.vmwi = match config.vmwi {
         None => Vmwi::None,

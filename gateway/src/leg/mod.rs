@@ -20,6 +20,18 @@ use crate::media::MediaEnd;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LegId(pub u64);
 
+/// Gives legs their numbers.
+#[derive(Debug, Default)]
+pub struct LegIds(u64);
+
+impl LegIds {
+    /// A number that no leg has had.
+    pub fn take(&mut self) -> LegId {
+        self.0 += 1;
+        LegId(self.0)
+    }
+}
+
 /// What carries a leg.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum LegPort {
@@ -219,6 +231,8 @@ pub struct Setup {
     /// Dial peer the leg is on: the outbound one in [`LegCommand::Offer`], 0 in [`LegEvent::Incoming`] where the leg does
     /// not know.
     pub peer: u32,
+    /// B channel an outgoing leg on a trunk is to take, as timeslot; `None`: the next free one.
+    pub channel: Option<u8>,
     /// The Cisco-Guid of the call; all zero where it has none yet.
     pub guid: [u32; 4],
     /// Session description of the caller, for a leg that speaks the same codecs.

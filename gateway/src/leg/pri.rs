@@ -1,4 +1,7 @@
-//! A primary rate trunk: its D channel machine, and the queue of message waiting operations in front of it.
+//! A primary rate trunk: its D channel machine, the legs of its calls, and the queue of message waiting operations.
+
+mod call;
+mod convert;
 
 use std::collections::HashMap;
 use std::time::Instant;
@@ -12,7 +15,9 @@ use qsig::{
     BasicService, Event, MwiAction, MwiOutcome, MwiRequest, OperationId, PartyNumber, Span, SpanConfig,
 };
 
+use super::{LegEvent, LegId, LegIds};
 use crate::hardware::LineKind;
+use call::Legs;
 
 /// How a trunk stands in the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +48,11 @@ pub struct PriTrunk {
     kind: LineKind,
     link: bool,
     operations: HashMap<OperationId, Running>,
+    /// `isdn overlap-receiving`: the number of an incoming call may be incomplete.
+    overlap: bool,
+    /// Its place among the trunks.
+    index: usize,
+    legs: Legs,
 }
 
 /// An operation under way.
@@ -64,9 +74,9 @@ pub struct Ended {
 }
 
 impl PriTrunk {
-    /// A trunk with layer 1 down, out of service until configured.
+    /// Trunk number `index` with layer 1 down, out of service until configured.
     #[must_use]
-    pub fn new(port: &str, kind: LineKind, slot: &str, seed: u64) -> Self {
+    pub fn new(index: usize, port: &str, kind: LineKind, slot: &str, seed: u64) -> Self {
         let name = match kind {
             LineKind::E1 => "E1",
             LineKind::T1 => "T1",
@@ -84,6 +94,9 @@ impl PriTrunk {
             kind,
             link: false,
             operations: HashMap::new(),
+            overlap: false,
+            index,
+            legs: Legs::default(),
         }
     }
 
@@ -95,6 +108,9 @@ impl PriTrunk {
             self.span.set_config(now, span);
         }
         if service != self.service {
+            if service != Service::In {
+                self.end_calls(now, super::Cause::OUT_OF_ORDER);
+            }
             let usable = service == Service::In;
             self.service = service;
             self.span.handle_link(now, usable && self.link);
@@ -102,7 +118,7 @@ impl PriTrunk {
     }
 
     fn wanted(&self, config: &Config) -> (Service, SpanConfig) {
-        let mut span = SpanConfig { line: self.span_line(), ..SpanConfig::default() };
+        let mut span = SpanConfig { line: self.span_line(), accept_calls: true, ..SpanConfig::default() };
         let slot = self.controller.split_whitespace().nth(1).unwrap_or_default();
         let kind = self.controller.split_whitespace().next().unwrap_or_default();
         let controller = config.controllers.iter().find(|c| c.name == slot && c.kind.name() == kind);
@@ -211,9 +227,16 @@ impl PriTrunk {
     }
 
     /// The next thing the trunk has to tell.
-    pub fn poll_event(&mut self) -> Option<TrunkEvent> {
+    pub fn poll_event(&mut self, now: Instant, ids: &mut LegIds) -> Option<TrunkEvent> {
         loop {
+            if let Some((leg, event)) = self.legs.poll() {
+                return Some(TrunkEvent::Leg(leg, event));
+            }
             return Some(match self.span.poll_event()? {
+                Event::Call { id, event } => {
+                    self.call_event(now, id, event, ids);
+                    continue;
+                }
                 Event::DataLinkUp => {
                     self.queue.set_up(true);
                     TrunkEvent::Up
@@ -245,6 +268,8 @@ pub enum TrunkEvent {
     Down,
     /// An operation of ours ended.
     Ended(Ended),
+    /// Of a leg.
+    Leg(LegId, LegEvent),
     /// The PBX asks for message waiting.
     Indication(qsig::IndicationId, Box<MwiRequest>),
 }

@@ -4,6 +4,7 @@
 //! [`Switch::poll_output`], and [`Switch::poll_timeout`] says when to call [`Switch::handle_timeout`]. The only
 //! things behind its back are the store's writer thread, which it gives records to, and nothing else.
 
+pub mod call;
 mod exec;
 mod from_pbx;
 mod notify;
@@ -25,18 +26,20 @@ use mwi::subscription::Failure;
 use prometheus::IntGauge;
 use sip::{Endpoint, EndpointConfig, Event, Flow, Method, Transmit};
 use telephony_hal::LineEvent;
-use telephony_hal::line::LineEventOut;
 
 use crate::clock::Clock;
 use crate::hardware::{Hardware, HardwareError};
-use crate::leg::fxs::{FxsPort, LineAction, TICK};
+use crate::leg::fxs::{FxsOutput, FxsPort, LineAction, TICK};
 use crate::leg::pri::{PriTrunk, Service, TrunkEvent};
-use crate::media::MediaCommand;
+use crate::leg::{LegEvent, LegPort};
+use crate::media::{MediaCommand, MediaEnd};
 use crate::service::mailbox::{Delivery, Record};
 use crate::service::metrics::Metrics;
 use crate::service::monitor::Monitor;
 use crate::service::trust::Trust;
 use crate::store::{Committed, Store, Ticket};
+use call::Calls;
+use call::plan::DialPlan;
 use notify::Waiting;
 use plan::Plan;
 use subscribe::Subscriptions;
@@ -81,6 +84,10 @@ pub struct Switch {
     config: Config,
     settings: Settings,
     plan: Plan,
+    dial_plan: DialPlan,
+    /// `dial-peer terminator`.
+    terminator: Option<char>,
+    calls: Calls,
     trust: Trust,
     endpoint: Endpoint,
     lines: Vec<FxsPort>,
@@ -188,7 +195,7 @@ impl Switch {
             let (kind, slot) = pri.split()?;
             let port = pri.voice_port()?;
             ports.insert(port.clone(), PortIndex::Trunk(at));
-            trunks.push(PriTrunk::new(&port, kind, slot, u64::from_le_bytes(first8(&seed)) ^ at as u64));
+            trunks.push(PriTrunk::new(at, &port, kind, slot, u64::from_le_bytes(first8(&seed)) ^ at as u64));
         }
         let listen = listen(&config);
         let gauges = |port: &str| {
@@ -199,6 +206,9 @@ impl Switch {
             clock,
             settings: settings(&config),
             plan: Plan::new(&config),
+            dial_plan: DialPlan::new(&config),
+            terminator: call::terminator(&config),
+            calls: Calls::new(seed),
             trust: Trust::new(&config, &Trust::default()),
             endpoint: Endpoint::new(endpoint_config(), seed),
             lines,
@@ -233,6 +243,7 @@ impl Switch {
         for trunk in &mut switch.trunks {
             trunk.configure(now, &switch.config);
         }
+        switch.configure_admission(now);
         switch.restore_deliveries(now);
         switch.refresh_lamps(now);
         switch.configure_subscriptions(now);
@@ -286,6 +297,9 @@ impl Switch {
         if replanned {
             self.plan = Plan::new(&self.config);
             self.routes.get_mut().unwrap_or_else(PoisonError::into_inner).clear();
+        }
+        if !self.config.same_lines(&old) {
+            self.replan_calls(now);
         }
         let names = self.names();
         self.trust = Trust::new(&self.config, &self.trust);
@@ -392,13 +406,28 @@ impl Switch {
         self.lines.get(line).is_some_and(FxsPort::is_active)
     }
 
+    /// Whether the telephone of a line hears a call's far end now.
+    #[must_use]
+    pub fn line_is_talking(&self, line: usize) -> bool {
+        self.lines.get(line).is_some_and(FxsPort::is_talking)
+    }
+
+    /// A digit heard on an end that is no line: a B channel or an RTP stream.
+    pub fn handle_media_digit(&mut self, now: Instant, end: MediaEnd, digit: char) {
+        let leg = self.calls.legs.values().find(|leg| leg.media == Some(end));
+        if let Some((leg, port)) = leg.map(|leg| (leg.id, leg.port)) {
+            self.calls.events.push_back((leg, port, LegEvent::Dtmf(digit)));
+            self.settle_calls(now);
+        }
+    }
+
     /// Whether a tone plays toward a line's telephone, which the digit detector hears as echo.
     #[must_use]
     pub fn line_has_tone(&self, line: usize) -> bool {
         self.lines.get(line).is_some_and(|port| port.line().tone() != telephony_hal::line::Tone::None)
     }
 
-    /// The next 20 ms toward a line's telephone.
+    /// The next 20 ms toward a line's telephone; `out` comes with what the far end of its call says.
     pub fn line_audio(&mut self, line: usize, out: &mut [i16; TICK]) {
         if let Some(port) = self.lines.get_mut(line) {
             port.audio(out);
@@ -433,6 +462,7 @@ impl Switch {
                 self.drain_trunk(now, trunk);
             }
         }
+        self.calls_timeout(now);
         for line in 0..self.lines.len() {
             let due = self.lines.get(line).and_then(FxsPort::poll_timeout).is_some_and(|at| at <= now);
             if due {
@@ -449,7 +479,8 @@ impl Switch {
     pub fn poll_timeout(&self) -> Option<Instant> {
         let trunks = self.trunks.iter().filter_map(PriTrunk::poll_timeout);
         let lines = self.lines.iter().filter_map(FxsPort::poll_timeout);
-        let others = [self.endpoint.poll_timeout(), self.subscriptions.poll_timeout()];
+        let others =
+            [self.endpoint.poll_timeout(), self.subscriptions.poll_timeout(), self.calls.poll_timeout()];
         trunks.chain(lines).chain(others.into_iter().flatten()).min()
     }
 
@@ -503,9 +534,18 @@ impl Switch {
     }
 
     fn drain_trunk(&mut self, now: Instant, trunk: usize) {
+        self.collect_trunk(now, trunk);
+        self.settle_calls(now);
+        self.drain_sip(now);
+    }
+
+    /// Takes what a trunk has to say; its legs' events wait in the queue.
+    fn collect_trunk(&mut self, now: Instant, trunk: usize) {
         loop {
             let mut idle = true;
-            while let Some(event) = self.trunks.get_mut(trunk).and_then(PriTrunk::poll_event) {
+            while let Some(pri) = self.trunks.get_mut(trunk)
+                && let Some(event) = pri.poll_event(now, &mut self.calls.ids)
+            {
                 idle = false;
                 self.handle_trunk_event(now, trunk, event);
             }
@@ -529,7 +569,6 @@ impl Switch {
             depth.set(i64::try_from(pri.queue.waiting()).unwrap_or(i64::MAX));
             up.set(i64::from(pri.span.is_up()));
         }
-        self.drain_sip(now);
     }
 
     fn handle_trunk_event(&mut self, now: Instant, trunk: usize, event: TrunkEvent) {
@@ -547,27 +586,28 @@ impl Switch {
                 );
                 self.monitor.syslog(now, 4, &message);
             }
+            TrunkEvent::Leg(leg, event) => self.calls.events.push_back((leg, LegPort::Trunk(trunk), event)),
             TrunkEvent::Ended(ended) => self.operation_ended(now, trunk, ended),
             TrunkEvent::Indication(id, request) => self.handle_indication(now, trunk, id, &request),
         }
     }
 
     fn drain_line(&mut self, now: Instant, line: usize) {
+        self.collect_line(now, line);
+        self.settle_calls(now);
+    }
+
+    /// Takes what a line has to say; its legs' events wait in the queue.
+    fn collect_line(&mut self, now: Instant, line: usize) {
         while let Some(port) = self.lines.get_mut(line)
-            && let Some(item) = port.poll()
+            && let Some(output) = port.poll(now, &mut self.calls.ids)
         {
-            match item {
-                Ok(action) => self.outputs.push_back(Output::Line { line, action }),
-                Err(LineEventOut::Dialled { number, .. }) => {
-                    let cause = if self.plan.targets(&number).is_empty() {
-                        CAUSE_UNALLOCATED
-                    } else {
-                        CAUSE_OUT_OF_ORDER
-                    };
-                    port.release(now, cause);
+            match output {
+                FxsOutput::Action(action) => self.outputs.push_back(Output::Line { line, action }),
+                FxsOutput::Leg(leg, event) => {
+                    self.calls.events.push_back((leg, LegPort::Line(line), event));
                 }
-                Err(LineEventOut::MessageWaiting(on)) => self.send_vmwi(line, on),
-                Err(_) => {}
+                FxsOutput::MessageWaiting(on) => self.send_vmwi(line, on),
             }
         }
     }
@@ -621,11 +661,6 @@ impl Switch {
         self.metrics.mailboxes.set(i64::try_from(self.mailboxes.len()).unwrap_or(i64::MAX));
     }
 }
-
-/// Q.850: unallocated number.
-const CAUSE_UNALLOCATED: u8 = 1;
-/// Q.850: network out of order.
-const CAUSE_OUT_OF_ORDER: u8 = 38;
 
 fn first8(seed: &[u8; 32]) -> [u8; 8] {
     let mut first = [0; 8];

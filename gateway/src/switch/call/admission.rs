@@ -1,0 +1,170 @@
+//! Who is let in: `call threshold`, `call spike`, `call service stop`, `max-conn`.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use cli::config::Config;
+
+use super::Switch;
+use crate::leg::Cause;
+
+/// What a configuration says about admission, and where it stands.
+#[derive(Debug, Default)]
+pub(crate) struct Admission {
+    /// `call threshold global total-calls low L high H`: calls at which it begins and ends to refuse.
+    pub(crate) total_calls: Option<(u32, u32)>,
+    /// `call spike N [steps S size MS]`: calls in a window.
+    pub(crate) spike: Option<Spike>,
+    /// `call service stop`; forced ones end calls too.
+    pub(crate) stopped: Option<Stop>,
+    refusing: bool,
+    /// When the last calls came in, for the spike.
+    recent: VecDeque<Instant>,
+    /// Calls refused since the start, by reason.
+    pub(crate) refused: Refused,
+}
+
+/// `call service stop`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// Calls under way go on.
+    New,
+    /// Calls under way are ended.
+    Forced,
+}
+
+/// `call spike`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Spike {
+    /// Calls in the window, at most.
+    pub(crate) calls: u32,
+    /// Length of the window: steps × size.
+    pub(crate) window: Duration,
+}
+
+/// Calls refused since the start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Refused {
+    pub(crate) threshold: u64,
+    pub(crate) spike: u64,
+    pub(crate) stopped: u64,
+    pub(crate) max_conn: u64,
+}
+
+/// Most arrivals that are remembered; `call spike` takes 1 to 2147483647, a window never holds more than this.
+const MAX_RECENT: usize = 100_000;
+
+impl Admission {
+    /// Takes the lines of the configuration that concern admission.
+    pub(super) fn configure(&mut self, config: &Config) {
+        let lines = config.tree().nodes();
+        self.total_calls = lines.iter().find_map(|node| thresholds(&node.line));
+        self.spike = lines.iter().find_map(|node| spike(&node.line));
+        if self.total_calls.is_none() {
+            self.refusing = false;
+        }
+        let service = super::plan::sections(config.tree(), "voice service voip").next();
+        let sip = service
+            .and_then(|node| node.section.as_ref())
+            .and_then(|(_, body)| body.nodes().iter().find(|node| node.line == "sip"));
+        let stop = service
+            .and_then(|node| super::plan::child(node, "call service stop"))
+            .or_else(|| sip.and_then(|node| super::plan::child(node, "call service stop")));
+        self.stopped = stop.map(|rest| if rest.contains("forced") { Stop::Forced } else { Stop::New });
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        None
+    }
+
+    pub(super) fn handle_timeout(&mut self, now: Instant) {
+        self.forget(now);
+    }
+
+    fn forget(&mut self, now: Instant) {
+        let window = self.spike.map_or(Duration::ZERO, |spike| spike.window);
+        while self.recent.front().is_some_and(|at| now.saturating_duration_since(*at) >= window) {
+            self.recent.pop_front();
+        }
+    }
+
+    /// Whether one more call, the `calls`th, is let in.
+    fn admit(&mut self, now: Instant, calls: u32) -> Result<(), Cause> {
+        if self.stopped.is_some() {
+            self.refused.stopped += 1;
+            return Err(Cause::TEMPORARY);
+        }
+        if let Some((low, high)) = self.total_calls {
+            //= IOS: between the two the state stays what it was.
+            self.refusing = if self.refusing { calls > low } else { calls > high };
+            if self.refusing {
+                self.refused.threshold += 1;
+                return Err(Cause::CONGESTION);
+            }
+        }
+        if let Some(spike) = self.spike {
+            self.forget(now);
+            if self.recent.len() >= spike.calls as usize {
+                self.refused.spike += 1;
+                return Err(Cause::CONGESTION);
+            }
+            if self.recent.len() < MAX_RECENT {
+                self.recent.push_back(now);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `call threshold global total-calls low 5 high 8`
+fn thresholds(line: &str) -> Option<(u32, u32)> {
+    let mut words = line.strip_prefix("call threshold global total-calls low ")?.split_whitespace();
+    let low = words.next()?.parse().ok()?;
+    let high = words.next().filter(|word| *word == "high").and_then(|_| words.next())?.parse().ok()?;
+    Some((low, high))
+}
+
+/// `call spike 30 steps 10 size 2000`: IOS's defaults are 5 steps of 200 ms.
+fn spike(line: &str) -> Option<Spike> {
+    let mut words = line.strip_prefix("call spike ")?.split_whitespace();
+    let calls = words.next()?.parse().ok()?;
+    let (mut steps, mut size) = (5_u64, 200_u64);
+    while let (Some(word), Some(value)) = (words.next(), words.next()) {
+        let value = value.parse().ok()?;
+        match word {
+            "steps" => steps = value,
+            "size" => size = value,
+            _ => return None,
+        }
+    }
+    Some(Spike { calls, window: Duration::from_millis(steps.saturating_mul(size)) })
+}
+
+impl Switch {
+    /// Whether a call that has just come in is served.
+    pub(super) fn admit(&mut self, now: Instant) -> Result<(), Cause> {
+        let calls = u32::try_from(self.calls.calls.len()).unwrap_or(u32::MAX);
+        self.calls.admission.admit(now, calls)
+    }
+
+    /// A dial peer has all the calls it may have.
+    pub(super) fn max_connections(&mut self, now: Instant, peer: u32) {
+        self.calls.admission.refused.max_conn += 1;
+        let message = format!(
+            "%CALL_CONTROL-6-MAX_CONNECTIONS: Maximum number of connections reached for dial-peer {peer}"
+        );
+        self.monitor.syslog(now, 6, &message);
+    }
+
+    /// Takes what the configuration says of admission; a forced stop ends every call.
+    pub(in crate::switch) fn configure_admission(&mut self, now: Instant) {
+        self.calls.admission.configure(&self.config);
+        if self.calls.admission.stopped == Some(Stop::Forced) {
+            let calls: Vec<_> = self.calls.calls.keys().copied().collect();
+            for call in calls {
+                self.end_call(now, call, Cause::TEMPORARY);
+            }
+            self.settle_calls(now);
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! The ways of a call, tried one after the other.
+
+use std::time::Instant;
+
+use dialpeer::PeerKind;
+use dialpeer::hunt::Channel;
+use rand::Rng as _;
+
+use super::plan::{Blocked, Target, Way};
+use super::{CallId, Leg, Stage, Switch};
+use crate::leg::{Cause, LegCommand, LegPort, Redirection};
+use crate::media::MediaEnd;
+
+/// Diversions after which a call is given up.
+const MAX_REDIRECTS: u8 = 5;
+
+/// Where an attempt goes.
+struct Place {
+    port: LegPort,
+    channel: Option<u8>,
+    /// Trunk group through which it was found.
+    group: Option<String>,
+}
+
+impl Switch {
+    /// The number is complete: its ways are found and the first is tried.
+    pub(super) fn route(&mut self, now: Instant, id: CallId) {
+        let Some(call) = self.calls.calls.get_mut(&id) else { return };
+        call.stage = Stage::Trying;
+        call.deadline = None;
+        call.cause = Cause::UNALLOCATED;
+        let number = call.routed.called.number.clone();
+        let (inbound, caller) = (call.inbound, call.caller);
+        if let Some(caller) = caller {
+            self.command(now, caller, LegCommand::Proceed);
+        }
+        let ways = self.ways(inbound, &number);
+        if let Some(call) = self.calls.calls.get_mut(&id) {
+            call.ways = ways.into();
+        }
+        self.try_next(now, id);
+    }
+
+    fn ways(&mut self, inbound: Option<u32>, number: &str) -> Vec<Way> {
+        let super::Calls { used, rng, .. } = &mut self.calls;
+        let last_used = |tag: u32| used.get(&tag).copied().unwrap_or(0);
+        self.dial_plan.ways(inbound, number, last_used, || rng.next_u64())
+    }
+
+    /// Tries ways until one can be tried, or none is left.
+    fn try_next(&mut self, now: Instant, id: CallId) {
+        loop {
+            let Some(call) = self.calls.calls.get_mut(&id) else { return };
+            let Some(way) = call.ways.pop_front() else {
+                let cause = call.cause;
+                return self.end_call(now, id, cause);
+            };
+            match self.attempt(now, id, &way) {
+                Ok(()) => return,
+                Err(cause) => {
+                    let Some(call) = self.calls.calls.get_mut(&id) else { return };
+                    call.cause = cause;
+                    if way.huntstop {
+                        call.ways.clear();
+                    }
+                }
+            }
+        }
+    }
+
+    fn attempt(&mut self, now: Instant, id: CallId, way: &Way) -> Result<(), Cause> {
+        let peer = self.dial_plan.peer(way.peer).ok_or(Cause::NO_ROUTE)?;
+        if peer.max_conn.is_some_and(|most| self.calls.connections(way.peer) >= most) {
+            self.max_connections(now, way.peer);
+            return Err(Cause::NO_CIRCUIT);
+        }
+        let kind = peer.kind;
+        let place = self.place(&way.target)?;
+        let call = self.calls.calls.get(&id).ok_or(Cause::TEMPORARY)?;
+        let mut setup = call.routed.clone();
+        let port = self.port_name(place.port).map(str::to_owned);
+        self.dial_plan
+            .translate_out(way.peer, place.group.as_deref(), port.as_deref(), &mut setup)
+            .map_err(|Blocked| Cause::REJECTED)?;
+        setup.peer = way.peer;
+        setup.channel = place.channel;
+        setup.complete = true;
+        setup.guid = call.guid;
+        if kind == PeerKind::Pots {
+            setup.sdp = None;
+        }
+        let leg = self.calls.ids.take();
+        let media = match place.port {
+            LegPort::Line(line) => Some(MediaEnd::Line(line)),
+            LegPort::Trunk(_) | LegPort::Sip => None,
+        };
+        self.calls.legs.insert(
+            leg,
+            Leg {
+                id: leg,
+                call: Some(id),
+                port: place.port,
+                outgoing: true,
+                peer: way.peer,
+                media,
+                held: false,
+                party: call.routed.called.clone(),
+                started: now,
+                answered: None,
+                called: setup.called.number.clone(),
+                asked_for_more: false,
+            },
+        );
+        self.calls.use_peer(way.peer);
+        if let Some(call) = self.calls.calls.get_mut(&id) {
+            call.callee = Some(leg);
+            call.huntstop = way.huntstop;
+        }
+        self.command(now, leg, LegCommand::Offer(Box::new(setup)));
+        Ok(())
+    }
+
+    /// Where a way leads now; the cause if nowhere.
+    fn place(&mut self, target: &Target) -> Result<Place, Cause> {
+        match target {
+            Target::Port(name) => {
+                let port = self.leg_port(name).ok_or(Cause::OUT_OF_ORDER)?;
+                if let LegPort::Trunk(trunk) = port
+                    && !self.trunks.get(trunk).is_some_and(|trunk| trunk.takes_calls())
+                {
+                    return Err(Cause::NETWORK_OUT_OF_ORDER);
+                }
+                Ok(Place { port, channel: None, group: None })
+            }
+            Target::Group(label) => self.hunt(label),
+            Target::Sip => Err(Cause::NETWORK_OUT_OF_ORDER),
+        }
+    }
+
+    /// The next port or channel of a trunk group.
+    fn hunt(&mut self, label: &str) -> Result<Place, Cause> {
+        let group = self.dial_plan.group(label).ok_or(Cause::NO_ROUTE)?;
+        let scheme = group.hunt;
+        let mut channels = Vec::new();
+        let mut places = Vec::new();
+        let mut up = false;
+        for (at, (name, preference)) in group.members.iter().enumerate() {
+            let preference = *preference;
+            match self.leg_port(name) {
+                Some(port @ LegPort::Line(line)) => {
+                    let idle = self.lines.get(line).is_some_and(|line| {
+                        line.line().state() == telephony_hal::line::State::Idle && !line.is_busy()
+                    });
+                    up = true;
+                    let idle_since = self.calls.idle.get(&(usize::MAX - line, 0)).copied().unwrap_or(0);
+                    channels.push(Channel { trunk: at, preference, number: 1, idle, idle_since });
+                    places.push((port, None));
+                }
+                Some(port @ LegPort::Trunk(trunk)) => {
+                    let Some(pri) = self.trunks.get(trunk).filter(|pri| pri.takes_calls()) else { continue };
+                    up = true;
+                    let free = pri.span.free_channels();
+                    for timeslot in pri.span.config().line.b_channels() {
+                        let number = u16::from(timeslot);
+                        let idle = free >> (timeslot - 1) & 1 == 1;
+                        let idle_since = self.calls.idle.get(&(trunk, timeslot)).copied().unwrap_or(0);
+                        channels.push(Channel { trunk: at, preference, number, idle, idle_since });
+                        places.push((port, Some(timeslot)));
+                    }
+                }
+                Some(LegPort::Sip) | None => {}
+            }
+        }
+        if !up {
+            return Err(Cause::NETWORK_OUT_OF_ORDER);
+        }
+        let last = self.calls.last_channel.get(label).copied();
+        let last = places.iter().position(|(port, slot)| {
+            matches!((port, slot, last), (LegPort::Trunk(t), Some(s), Some(l)) if (*t, *s) == l)
+        });
+        let rng = &mut self.calls.rng;
+        let order = scheme.order(&channels, last, || rng.next_u64());
+        let &(port, channel) = order.first().and_then(|at| places.get(*at)).ok_or(Cause::NO_CIRCUIT)?;
+        if let (LegPort::Trunk(trunk), Some(timeslot)) = (port, channel) {
+            self.calls.last_channel.insert(label.to_owned(), (trunk, timeslot));
+        }
+        Ok(Place { port, channel, group: Some(label.to_owned()) })
+    }
+
+    /// An attempt came to nothing: the next way, another number, or the end.
+    pub(super) fn attempt_failed(&mut self, now: Instant, id: CallId, cause: Cause) {
+        let Some(call) = self.calls.calls.get_mut(&id) else { return };
+        call.cause = cause;
+        call.cut_through = false;
+        call.stage = Stage::Trying;
+        let redirect = call.redirect.take();
+        if let Some((to, reason)) = redirect {
+            call.redirects += 1;
+            if call.redirects > MAX_REDIRECTS {
+                return self.end_call(now, id, Cause::ROUTING_ERROR);
+            }
+            let from = std::mem::replace(&mut call.routed.called, to);
+            let before = call.routed.redirecting.take();
+            let count = before.as_ref().map_or(0, |r| r.count).saturating_add(1);
+            let original = before.map(|r| r.original.unwrap_or(r.from));
+            call.routed.redirecting = Some(Redirection { from, original, reason, count });
+            self.rewire(id);
+            return self.route(now, id);
+        }
+        let (stop, goes_on) = (call.huntstop, self.dial_plan.voice_hunt.goes_on(cause.0));
+        self.rewire(id);
+        if stop || !goes_on {
+            self.end_call(now, id, cause);
+        } else {
+            self.try_next(now, id);
+        }
+    }
+}

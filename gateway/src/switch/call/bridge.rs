@@ -1,0 +1,255 @@
+//! Between the two legs of a call: progress and answer, audio, digits, hold.
+
+use std::time::Instant;
+
+use media::locale::ToneKind;
+
+use super::super::Output;
+use super::{Answer, Call, CallId, Progress, Stage, Switch};
+use crate::leg::{LegCommand, LegId, LegPort};
+use crate::media::{MediaCommand, MediaEnd};
+
+/// What the media plane has been told about a call.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Link {
+    /// Nothing is connected.
+    #[default]
+    None,
+    /// Two ends.
+    Pair(MediaEnd, MediaEnd),
+    /// Three ends; the other call of the conference has no link of its own.
+    Three([MediaEnd; 3]),
+    /// A tone of ours toward the caller.
+    Tone(MediaEnd),
+}
+
+impl Switch {
+    pub(super) fn media(&mut self, command: MediaCommand) {
+        self.outputs.push_back(Output::Media(command));
+    }
+
+    /// The called network is at work, or has something to be heard.
+    pub(super) fn progress(&mut self, now: Instant, id: CallId, leg: LegId, progress: Progress) {
+        if !progress.inband {
+            return;
+        }
+        let Some(call) = self.calls.calls.get_mut(&id).filter(|call| call.callee == Some(leg)) else {
+            return;
+        };
+        if call.stage == Stage::Talking {
+            return;
+        }
+        call.cut_through = true;
+        let caller = call.caller;
+        self.rewire(id);
+        if let Some(caller) = caller {
+            self.command(now, caller, LegCommand::Progress(progress));
+        }
+    }
+
+    /// The called party is alerted.
+    pub(super) fn alerting(&mut self, now: Instant, id: CallId, leg: LegId, mut progress: Progress) {
+        let Some(call) = self.calls.calls.get_mut(&id).filter(|call| call.callee == Some(leg)) else {
+            return;
+        };
+        if call.stage == Stage::Talking {
+            return;
+        }
+        call.stage = Stage::Alerting;
+        call.cut_through |= progress.inband;
+        let cut_through = call.cut_through;
+        let Some(caller) = call.caller else { return };
+        self.learn_party(leg, progress.party.as_ref());
+        self.rewire(id);
+        let port =
+            |leg: LegId, legs: &std::collections::BTreeMap<LegId, super::Leg>| legs.get(&leg).map(|l| l.port);
+        let (from, to) = (port(caller, &self.calls.legs), port(leg, &self.calls.legs));
+        let answered = self.calls.legs.get(&caller).is_some_and(|leg| leg.answered.is_some());
+        let trunk_waits = matches!(from, Some(LegPort::Trunk(_))) && !matches!(to, Some(LegPort::Trunk(_)));
+        // Behind the trunk nobody knows that the telephone rings, unless the ringing can be heard.
+        if !cut_through && (trunk_waits || answered && !matches!(from, Some(LegPort::Line(_)))) {
+            self.ringback(id, caller);
+            progress.inband |= trunk_waits;
+        }
+        if !answered {
+            self.command(now, caller, LegCommand::Alert(progress));
+        }
+    }
+
+    fn ringback(&mut self, id: CallId, caller: LegId) {
+        let Some(leg) = self.calls.legs.get(&caller) else { return };
+        let Some(end) = leg.media else { return };
+        let cptone = self.cptone(leg.port);
+        self.media(MediaCommand::Tone { end, tone: ToneKind::Ringback, cptone });
+        if let Some(call) = self.calls.calls.get_mut(&id) {
+            call.link = Link::Tone(end);
+        }
+    }
+
+    /// The called party answered.
+    pub(super) fn answered(&mut self, now: Instant, id: CallId, leg: LegId, mut answer: Answer) {
+        let Some(call) = self.calls.calls.get_mut(&id).filter(|call| call.callee == Some(leg)) else {
+            return;
+        };
+        if call.stage == Stage::Talking {
+            return;
+        }
+        call.stage = Stage::Talking;
+        call.connected.get_or_insert(now);
+        call.ways.clear();
+        call.redirect = None;
+        let caller = call.caller;
+        self.learn_party(leg, answer.party.as_ref());
+        if let Some(known) = self.calls.legs.get_mut(&leg) {
+            known.answered = Some(now);
+            // Who answers at a telephone of ours is known by its number.
+            if matches!(known.port, LegPort::Line(_)) && answer.party.is_none() {
+                answer.party = Some(known.party.clone());
+            }
+        }
+        if let Some(caller) = caller {
+            let before = self.calls.legs.get_mut(&caller).and_then(|leg| leg.answered.replace(now));
+            match (before, answer.party.clone()) {
+                (None, _) => self.command(now, caller, LegCommand::Answer(answer)),
+                // Two-stage dialling, or a call transferred: the caller has been answered already.
+                (Some(before), party) => {
+                    if let Some(leg) = self.calls.legs.get_mut(&caller) {
+                        leg.answered = Some(before);
+                    }
+                    if let Some(party) = party {
+                        self.command(now, caller, LegCommand::Update(Box::new(party)));
+                    }
+                }
+            }
+        }
+        self.rewire(id);
+    }
+
+    fn learn_party(&mut self, leg: LegId, party: Option<&crate::leg::Party>) {
+        if let (Some(known), Some(party)) = (self.calls.legs.get_mut(&leg), party) {
+            if !party.number.is_empty() {
+                known.party.clone_from(party);
+            } else if party.name.is_some() {
+                known.party.name.clone_from(&party.name);
+            }
+        }
+    }
+
+    /// The user at one end holds the call, or takes it back.
+    pub(super) fn held(&mut self, now: Instant, leg: LegId, held: bool) {
+        let Some(known) = self.calls.legs.get_mut(&leg) else { return };
+        if std::mem::replace(&mut known.held, held) == held {
+            return;
+        }
+        let call = known.call;
+        if let Some(other) = self.other_leg(leg) {
+            self.command(now, other, LegCommand::Held(held));
+        }
+        if let Some(call) = call {
+            self.rewire(call);
+        }
+    }
+
+    /// A digit dialled during the call.
+    pub(super) fn dtmf(&mut self, now: Instant, id: CallId, leg: LegId, digit: char) {
+        let Some(call) = self.calls.calls.get(&id) else { return };
+        if call.two_stage && call.stage == Stage::Collecting {
+            return self.second_stage_digit(now, id, digit);
+        }
+        let Some(other) = call.other(leg) else { return };
+        let (Some(from), Some(to)) = (self.calls.legs.get(&leg), self.calls.legs.get(&other)) else { return };
+        match (from.port, to.port) {
+            (_, LegPort::Sip) => self.command(now, other, LegCommand::Dtmf(digit)),
+            // The audio does not carry it.
+            (LegPort::Sip, _) => {
+                if let Some(end) = to.media {
+                    self.media(MediaCommand::Dtmf { end, digits: digit.to_string() });
+                }
+            }
+            // The audio carries it.
+            _ => {}
+        }
+    }
+
+    /// Connects what should be connected now, and tells the media plane only if that changed.
+    pub(super) fn rewire(&mut self, id: CallId) {
+        let Some(call) = self.calls.calls.get(&id) else { return };
+        let wanted = self.wanted(call);
+        let (old, conference) = (call.link, call.conference);
+        if wanted == old
+            || (wanted == Link::None && matches!(old, Link::Tone(_)) && call.stage != Stage::Trying)
+        {
+            return;
+        }
+        match wanted {
+            Link::Pair(a, b) => self.media(MediaCommand::Connect { a, b }),
+            Link::Three(ends) => self.media(MediaCommand::Conference { ends }),
+            Link::None | Link::Tone(_) => {}
+        }
+        let keeps = ends(wanted);
+        // The other call of a conference speaks for its ends.
+        let kept_by_partner = conference
+            .and_then(|partner| self.calls.calls.get(&partner))
+            .map(|partner| ends(partner.link))
+            .unwrap_or_default();
+        for end in ends(old) {
+            if !keeps.contains(&end) && !kept_by_partner.contains(&end) {
+                self.media(MediaCommand::Disconnect { end });
+            }
+        }
+        if let Some(call) = self.calls.calls.get_mut(&id) {
+            call.link = wanted;
+        }
+    }
+
+    /// A call ends: its ends hear nothing.
+    pub(super) fn unlink(&mut self, call: &mut Call) {
+        for end in ends(std::mem::take(&mut call.link)) {
+            self.media(MediaCommand::Disconnect { end });
+        }
+        // The partner's link may have been for all three.
+        if let Some(partner) = call.conference
+            && let Some(link) = self.calls.calls.get(&partner).map(|partner| partner.link)
+            && matches!(link, Link::Three(_))
+        {
+            for end in ends(link) {
+                self.media(MediaCommand::Disconnect { end });
+            }
+            if let Some(partner) = self.calls.calls.get_mut(&partner) {
+                partner.link = Link::None;
+            }
+        }
+    }
+
+    /// What should be connected in a call.
+    fn wanted(&self, call: &Call) -> Link {
+        let leg = |leg: Option<LegId>| leg.and_then(|leg| self.calls.legs.get(&leg));
+        let (Some(caller), Some(callee)) = (leg(call.caller), leg(call.callee)) else { return Link::None };
+        let heard = call.stage == Stage::Talking || call.cut_through;
+        let (Some(a), Some(b)) = (caller.media, callee.media) else { return Link::None };
+        if !heard || caller.held || callee.held {
+            return Link::None;
+        }
+        let Some(partner) = call.conference.and_then(|partner| self.calls.calls.get(&partner)) else {
+            return Link::Pair(a, b);
+        };
+        if matches!(partner.link, Link::Three(_)) {
+            // The other call's link is for all three.
+            return Link::None;
+        }
+        let third = [partner.caller, partner.callee]
+            .into_iter()
+            .filter_map(|at| leg(at)?.media)
+            .find(|end| *end != a && *end != b);
+        third.map_or(Link::Pair(a, b), |c| Link::Three([a, b, c]))
+    }
+}
+
+fn ends(link: Link) -> Vec<MediaEnd> {
+    match link {
+        Link::None => Vec::new(),
+        Link::Tone(end) => vec![end],
+        Link::Pair(a, b) => vec![a, b],
+        Link::Three(ends) => ends.to_vec(),
+    }
+}

@@ -1,0 +1,447 @@
+//! Calls: an incoming leg, one outgoing attempt after the other, and what connects them.
+//!
+//! A call begins with a leg that comes in. Its number is collected ([`collect`]), the dial plan gives the ways it can
+//! go ([`plan`]), they are tried in order ([`attempt`]), the one that answers is connected ([`bridge`]). Users then
+//! hold, transfer and join ([`feature`]). Everything ends with a record ([`record`]).
+//!
+//! Legs' events wait in a queue until whoever caused them has finished, so that no port is ever spoken to while it
+//! speaks.
+
+mod admission;
+mod attempt;
+mod bridge;
+mod collect;
+mod feature;
+pub(super) mod plan;
+pub mod record;
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::time::Instant;
+
+use rand::rngs::StdRng;
+use rand::{Rng as _, SeedableRng as _};
+
+use super::{PortIndex, Switch};
+use crate::leg::{Answer, Cause, LegCommand, LegEvent, LegId, LegIds, LegPort, Party, Progress, Setup};
+use crate::media::MediaEnd;
+use admission::Admission;
+use bridge::Link;
+use plan::{DialPlan, Way};
+use record::{CallRecord, LegRecord, Records};
+
+/// One call. Numbers grow and never come back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CallId(pub u64);
+
+/// All calls and legs.
+#[derive(Debug)]
+pub(super) struct Calls {
+    pub(super) ids: LegIds,
+    pub(super) legs: BTreeMap<LegId, Leg>,
+    pub(super) calls: BTreeMap<CallId, Call>,
+    last_call: u64,
+    /// What legs have told and nobody has looked at yet.
+    pub(super) events: VecDeque<(LegId, LegPort, LegEvent)>,
+    /// Ports that a command went to: they may have something to say.
+    pub(super) spoken_to: Vec<LegPort>,
+    /// Connections on each dial peer, both directions.
+    connections: HashMap<u32, u32>,
+    /// When a dial peer was used last, as a number that grows.
+    used: HashMap<u32, u64>,
+    uses: u64,
+    /// When a channel became idle, as a number that grows; by trunk and timeslot.
+    idle: HashMap<(usize, u8), u64>,
+    /// The channel each trunk group took last.
+    last_channel: HashMap<String, (usize, u8)>,
+    rng: StdRng,
+    pub(super) records: Records,
+    pub(super) admission: Admission,
+}
+
+/// A leg as the switch sees it.
+#[derive(Debug)]
+pub(super) struct Leg {
+    pub(super) id: LegId,
+    /// The call it belongs to; none once it has been told to go.
+    pub(super) call: Option<CallId>,
+    pub(super) port: LegPort,
+    pub(super) outgoing: bool,
+    /// Its dial peer, 0 if none matched.
+    pub(super) peer: u32,
+    pub(super) media: Option<MediaEnd>,
+    /// Its user holds the call.
+    pub(super) held: bool,
+    /// The party behind it.
+    pub(super) party: Party,
+    pub(super) started: Instant,
+    pub(super) answered: Option<Instant>,
+    /// Number dialled on it, or from it.
+    pub(super) called: String,
+    /// SETUP ACKNOWLEDGE, or the like, has been sent.
+    asked_for_more: bool,
+}
+
+/// How far a call has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// The number is not complete.
+    Collecting,
+    /// A way is being tried.
+    Trying,
+    /// The called party is alerted.
+    Alerting,
+    /// Conversation.
+    Talking,
+}
+
+/// A call.
+#[derive(Debug)]
+pub(super) struct Call {
+    pub(super) caller: Option<LegId>,
+    pub(super) callee: Option<LegId>,
+    pub(super) stage: Stage,
+    /// As it came in, with the number as far as it is known.
+    setup: Setup,
+    /// As it was looked up.
+    routed: Setup,
+    /// Inbound dial peer.
+    inbound: Option<u32>,
+    ways: VecDeque<Way>,
+    /// The way being tried ends the hunt.
+    huntstop: bool,
+    /// Why the way tried last failed.
+    cause: Cause,
+    /// The called party is heard before the answer.
+    cut_through: bool,
+    /// The called side asked for the call to go elsewhere.
+    redirect: Option<(Party, crate::leg::RedirectReason)>,
+    redirects: u8,
+    /// Two-stage dialling: the caller hears the secondary dial tone and dials.
+    two_stage: bool,
+    /// Then: no digit until this ends the number.
+    deadline: Option<Instant>,
+    /// What is connected in the media plane.
+    link: Link,
+    /// The call on the same telephone it is joined with.
+    conference: Option<CallId>,
+    guid: [u32; 4],
+    started: Instant,
+    connected: Option<Instant>,
+}
+
+impl Call {
+    pub(super) fn other(&self, leg: LegId) -> Option<LegId> {
+        if self.caller == Some(leg) { self.callee } else { self.caller }
+    }
+}
+
+impl Calls {
+    pub(super) fn new(seed: [u8; 32]) -> Self {
+        Self {
+            ids: LegIds::default(),
+            legs: BTreeMap::new(),
+            calls: BTreeMap::new(),
+            last_call: 0,
+            events: VecDeque::new(),
+            spoken_to: Vec::new(),
+            connections: HashMap::new(),
+            used: HashMap::new(),
+            uses: 0,
+            idle: HashMap::new(),
+            last_channel: HashMap::new(),
+            rng: StdRng::from_seed(seed),
+            records: Records::default(),
+            admission: Admission::default(),
+        }
+    }
+
+    /// When the switch must look at calls again.
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        let calls = self.calls.values().filter_map(|call| call.deadline).min();
+        [calls, self.admission.poll_timeout()].into_iter().flatten().min()
+    }
+
+    /// Calls under way on a dial peer.
+    pub(super) fn connections(&self, peer: u32) -> u32 {
+        self.connections.get(&peer).copied().unwrap_or(0)
+    }
+
+    fn use_peer(&mut self, peer: u32) {
+        self.uses += 1;
+        self.used.insert(peer, self.uses);
+        *self.connections.entry(peer).or_default() += 1;
+    }
+
+    fn leave_peer(&mut self, peer: u32) {
+        if let Some(count) = self.connections.get_mut(&peer) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                self.connections.remove(&peer);
+            }
+        }
+    }
+
+    fn guid(&mut self) -> [u32; 4] {
+        [self.rng.next_u32(), self.rng.next_u32(), self.rng.next_u32(), self.rng.next_u32()]
+    }
+}
+
+impl Switch {
+    /// Lets events and commands go to and fro until nobody has anything to say.
+    pub(super) fn settle_calls(&mut self, now: Instant) {
+        loop {
+            while let Some((leg, port, event)) = self.calls.events.pop_front() {
+                self.leg_event(now, leg, port, event);
+            }
+            match self.calls.spoken_to.pop() {
+                Some(LegPort::Line(line)) => self.collect_line(now, line),
+                Some(LegPort::Trunk(trunk)) => self.collect_trunk(now, trunk),
+                Some(LegPort::Sip) => self.drain_sip(now),
+                None => return,
+            }
+        }
+    }
+
+    /// Tells a leg something.
+    pub(super) fn command(&mut self, now: Instant, leg: LegId, command: LegCommand) {
+        let Some(port) = self.calls.legs.get(&leg).map(|leg| leg.port) else { return };
+        match port {
+            LegPort::Line(line) => {
+                if let Some(line) = self.lines.get_mut(line) {
+                    line.command(now, leg, command);
+                }
+            }
+            LegPort::Trunk(trunk) => {
+                if let Some(trunk) = self.trunks.get_mut(trunk) {
+                    trunk.command(now, leg, command);
+                }
+            }
+            // No leg is ever made for it: the dial plan's SIP ways are passed over.
+            LegPort::Sip => {}
+        }
+        self.calls.spoken_to.push(port);
+    }
+
+    /// Something happened on a leg.
+    fn leg_event(&mut self, now: Instant, leg: LegId, port: LegPort, event: LegEvent) {
+        if let LegEvent::Incoming(setup) = event {
+            return self.call_comes_in(now, leg, port, *setup);
+        }
+        if let LegEvent::Released(cause) = event {
+            return self.leg_released(now, leg, cause);
+        }
+        let Some(known) = self.calls.legs.get_mut(&leg) else { return };
+        if let LegEvent::Media(end) = event {
+            let old = std::mem::replace(&mut known.media, end);
+            self.channel_moved(old, end);
+            if let Some(call) = self.calls.legs.get(&leg).and_then(|leg| leg.call) {
+                self.second_dial_tone(call);
+                self.rewire(call);
+            }
+            return;
+        }
+        let Some(call) = known.call else { return };
+        match event {
+            LegEvent::Digits { digits, complete } => self.digits(now, call, digits, complete),
+            LegEvent::Proceeding(progress) | LegEvent::Progress(progress) => {
+                self.progress(now, call, leg, progress);
+            }
+            LegEvent::Alerting(progress) => self.alerting(now, call, leg, progress),
+            LegEvent::Answered(answer) => self.answered(now, call, leg, answer),
+            LegEvent::Updated(party) => {
+                known.party = (*party).clone();
+                if let Some(other) = self.other_leg(leg) {
+                    self.command(now, other, LegCommand::Update(party));
+                }
+            }
+            LegEvent::Held(held) => self.held(now, leg, held),
+            LegEvent::Dtmf(digit) => self.dtmf(now, call, leg, digit),
+            LegEvent::Redirect { to, reason } => {
+                if let Some(call) = self.calls.calls.get_mut(&call)
+                    && call.callee == Some(leg)
+                    && call.stage != Stage::Talking
+                {
+                    call.redirect = Some((*to, reason));
+                }
+            }
+            LegEvent::Transfer(target) => self.transfer(now, leg, target),
+            LegEvent::Conference(held) => self.join(now, leg, held),
+            // The number was sent whole.
+            LegEvent::WantsDigits | LegEvent::Incoming(_) | LegEvent::Released(_) | LegEvent::Media(_) => {}
+        }
+    }
+
+    fn call_comes_in(&mut self, now: Instant, leg: LegId, port: LegPort, setup: Setup) {
+        self.calls.last_call += 1;
+        let id = CallId(self.calls.last_call);
+        let guid = if setup.guid == [0; 4] { self.calls.guid() } else { setup.guid };
+        let media = match port {
+            LegPort::Line(line) => Some(MediaEnd::Line(line)),
+            LegPort::Trunk(_) | LegPort::Sip => None,
+        };
+        self.calls.legs.insert(
+            leg,
+            Leg {
+                id: leg,
+                call: Some(id),
+                port,
+                outgoing: false,
+                peer: setup.peer,
+                media,
+                held: false,
+                party: setup.calling.clone(),
+                started: now,
+                answered: None,
+                called: setup.called.number.clone(),
+                asked_for_more: false,
+            },
+        );
+        self.calls.calls.insert(
+            id,
+            Call {
+                caller: Some(leg),
+                callee: None,
+                stage: Stage::Collecting,
+                routed: setup.clone(),
+                setup,
+                inbound: None,
+                ways: VecDeque::new(),
+                huntstop: false,
+                cause: Cause::NO_ROUTE,
+                cut_through: false,
+                redirect: None,
+                redirects: 0,
+                two_stage: false,
+                deadline: None,
+                link: Link::None,
+                conference: None,
+                guid,
+                started: now,
+                connected: None,
+            },
+        );
+        match self.admit(now) {
+            Ok(()) => self.begin(now, id),
+            Err(cause) => self.end_call(now, id, cause),
+        }
+    }
+
+    /// A leg is gone.
+    fn leg_released(&mut self, now: Instant, leg: LegId, cause: Cause) {
+        let Some(gone) = self.calls.legs.remove(&leg) else { return };
+        self.channel_moved(gone.media, None);
+        if gone.peer != 0 {
+            self.calls.leave_peer(gone.peer);
+        }
+        let Some(id) = gone.call else { return };
+        let ends = LegRecord::of(&gone, now, cause, |at| self.clock.unix_ms(at));
+        let Some(call) = self.calls.calls.get_mut(&id) else { return };
+        let is_attempt = call.callee == Some(leg) && call.stage != Stage::Talking;
+        if call.callee == Some(leg) {
+            call.callee = None;
+        } else {
+            call.caller = None;
+        }
+        self.calls.records.leg(id, ends);
+        if is_attempt {
+            self.attempt_failed(now, id, cause);
+        } else {
+            self.end_call(now, id, cause);
+        }
+    }
+
+    /// Ends a call: what legs it still has are released with this cause.
+    pub(super) fn end_call(&mut self, now: Instant, id: CallId, cause: Cause) {
+        let Some(mut call) = self.calls.calls.remove(&id) else { return };
+        self.unlink(&mut call);
+        for leg in [call.caller, call.callee].into_iter().flatten() {
+            if let Some(known) = self.calls.legs.get_mut(&leg) {
+                known.call = None;
+                let ends = LegRecord::of(known, now, cause, |at| self.clock.unix_ms(at));
+                self.calls.records.leg(id, ends);
+            }
+            self.command(now, leg, LegCommand::Release(cause));
+        }
+        let record = CallRecord::new(id, &call, now, cause, |at| self.clock.unix_ms(at));
+        self.calls.records.call(now, record);
+        if let Some(partner) = call.conference {
+            if let Some(partner) = self.calls.calls.get_mut(&partner) {
+                partner.conference = None;
+            }
+            self.rewire(partner);
+        }
+    }
+
+    /// Timers of calls.
+    pub(super) fn calls_timeout(&mut self, now: Instant) {
+        let due: Vec<CallId> = self
+            .calls
+            .calls
+            .iter()
+            .filter(|(_, call)| call.deadline.is_some_and(|at| at <= now))
+            .map(|(id, _)| *id)
+            .collect();
+        for id in due {
+            self.dialling_ended(now, id);
+        }
+        self.calls.admission.handle_timeout(now);
+        self.settle_calls(now);
+    }
+
+    /// The leg at the other end of a leg's call.
+    pub(super) fn other_leg(&self, leg: LegId) -> Option<LegId> {
+        let call = self.calls.legs.get(&leg)?.call?;
+        self.calls.calls.get(&call)?.other(leg)
+    }
+
+    /// Name of the voice port a leg is on; `None` for SIP.
+    pub(super) fn port_name(&self, port: LegPort) -> Option<&str> {
+        match port {
+            LegPort::Line(line) => self.lines.get(line).map(|line| line.name()),
+            LegPort::Trunk(trunk) => self.trunks.get(trunk).map(|trunk| trunk.port.as_str()),
+            LegPort::Sip => None,
+        }
+    }
+
+    /// The port of a name, as a place for legs.
+    fn leg_port(&self, name: &str) -> Option<LegPort> {
+        Some(match self.ports.get(name)? {
+            PortIndex::Line(line) => LegPort::Line(*line),
+            PortIndex::Trunk(trunk) => LegPort::Trunk(*trunk),
+        })
+    }
+
+    /// Remembers when channels became idle, for hunting.
+    fn channel_moved(&mut self, old: Option<MediaEnd>, new: Option<MediaEnd>) {
+        if let Some(MediaEnd::Channel { trunk, timeslot }) = old
+            && old != new
+        {
+            self.calls.uses += 1;
+            let uses = self.calls.uses;
+            self.calls.idle.insert((trunk, timeslot), uses);
+        }
+    }
+
+    /// The dial plan has changed. Calls go on as they are.
+    pub(super) fn replan_calls(&mut self, now: Instant) {
+        self.dial_plan = DialPlan::new(&self.config);
+        self.terminator = terminator(&self.config);
+        self.configure_admission(now);
+    }
+}
+
+/// `dial-peer terminator`: the digit that ends dialling, `#` where the configuration says nothing.
+pub(super) fn terminator(config: &cli::config::Config) -> Option<char> {
+    for node in config.tree().nodes() {
+        if node.line == "no dial-peer terminator" {
+            return None;
+        }
+        if let Some(word) = node.line.strip_prefix("dial-peer terminator ") {
+            return word.chars().next();
+        }
+    }
+    Some('#')
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,414 @@
+//! The dial plan calls go by: peers, translations, classes of restriction, trunk groups.
+
+use std::collections::HashMap;
+
+use cli::config::{Body, Config, Node};
+use dialpeer::class::{DialPeerGroup, PatternMap};
+use dialpeer::cor::Cor;
+use dialpeer::hunt::{DialPeerHunt, TrunkHunt, VoiceHunt};
+use dialpeer::num_exp::NumExp;
+use dialpeer::translation::{
+    Number, NumberPlan, NumberType, Translated, TranslationProfile, TranslationRule,
+};
+use dialpeer::{DialPeer, InboundLeg, InboundMatch, PeerKind, Progress, Table};
+
+use crate::leg::{Party, Setup};
+
+/// Everything of a configuration that says where a call goes, compiled.
+#[derive(Debug)]
+pub(in crate::switch) struct DialPlan {
+    table: Table,
+    num_exp: NumExp,
+    rules: HashMap<u32, TranslationRule>,
+    profiles: HashMap<String, TranslationProfile>,
+    cor: Cor,
+    groups: HashMap<u32, DialPeerGroup>,
+    hunt: DialPeerHunt,
+    pub(super) voice_hunt: VoiceHunt,
+    trunk_groups: Vec<TrunkGroup>,
+    /// `translation-profile incoming|outgoing` of voice ports.
+    port_profiles: HashMap<String, Profiles>,
+    /// Each port's trunk groups, in the order of the configuration.
+    port_groups: HashMap<String, Vec<String>>,
+}
+
+/// `translation-profile incoming` and `outgoing`.
+#[derive(Debug, Clone, Default)]
+struct Profiles {
+    incoming: Option<String>,
+    outgoing: Option<String>,
+}
+
+/// A `trunk group`.
+#[derive(Debug, Clone)]
+pub(in crate::switch) struct TrunkGroup {
+    pub(in crate::switch) label: String,
+    /// Voice ports and preferences, in order of preference.
+    pub(in crate::switch) members: Vec<(String, Option<u8>)>,
+    pub(in crate::switch) hunt: TrunkHunt,
+    profiles: Profiles,
+}
+
+/// A way a call can go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::switch) struct Way {
+    /// Dial peer.
+    pub(in crate::switch) peer: u32,
+    pub(in crate::switch) target: Target,
+    /// `huntstop`: no other way after this one.
+    pub(in crate::switch) huntstop: bool,
+}
+
+/// What is behind a dial peer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::switch) enum Target {
+    /// A voice port.
+    Port(String),
+    /// A trunk group.
+    Group(String),
+    /// SIP.
+    Sip,
+}
+
+/// A translation rule refuses the call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Blocked;
+
+impl DialPlan {
+    pub(in crate::switch) fn new(config: &Config) -> Self {
+        let mut table = Table::new(config.dial_peers.iter().cloned());
+        let tree = config.tree();
+        let mut groups = HashMap::new();
+        for node in sections(tree, "voice class ") {
+            let mut words = node.line.split_whitespace().skip(2);
+            let (kind, tag) = (words.next().unwrap_or_default(), words.next().and_then(|t| t.parse().ok()));
+            match (kind, tag) {
+                ("e164-pattern-map", Some(tag)) => table.set_map(tag, pattern_map(tag, node)),
+                ("dpg", Some(tag)) => {
+                    groups.insert(tag, dial_peer_group(tag, node));
+                }
+                _ => {}
+            }
+        }
+        let mut port_groups: HashMap<String, Vec<String>> = HashMap::new();
+        let mut trunk_groups = Vec::new();
+        for group in &config.trunk_groups {
+            let members: Vec<(String, Option<u8>)> = config
+                .trunk_group_members(&group.label)
+                .into_iter()
+                .map(|m| (m.port, m.preference))
+                .collect();
+            for (port, _) in &members {
+                port_groups.entry(port.clone()).or_default().push(group.label.clone());
+            }
+            let section = sections(tree, "trunk group ").find(|node| {
+                node.line.split_whitespace().nth(2).is_some_and(|l| l.eq_ignore_ascii_case(&group.label))
+            });
+            let hunt = section.and_then(|node| child(node, "hunt-scheme ")?.parse().ok());
+            trunk_groups.push(TrunkGroup {
+                label: group.label.clone(),
+                members,
+                hunt: hunt.unwrap_or_default(),
+                profiles: section.map(profiles).unwrap_or_default(),
+            });
+        }
+        let port_profiles = sections(tree, "voice-port ")
+            .filter_map(|node| Some((node.line.split_whitespace().nth(1)?.to_owned(), profiles(node))))
+            .collect();
+        Self {
+            table,
+            num_exp: config.num_exp.clone(),
+            rules: config.translation_rules.iter().map(|rule| (rule.tag, rule.clone())).collect(),
+            profiles: config.translation_profiles.iter().cloned().collect(),
+            cor: cor(tree),
+            groups,
+            hunt: config.dial_peer_hunt,
+            voice_hunt: voice_hunt(tree),
+            trunk_groups,
+            port_profiles,
+            port_groups,
+        }
+    }
+
+    /// A dial peer.
+    pub(in crate::switch) fn peer(&self, tag: u32) -> Option<&DialPeer> {
+        self.table.peer(tag)
+    }
+
+    /// A trunk group.
+    pub(in crate::switch) fn group(&self, label: &str) -> Option<&TrunkGroup> {
+        self.trunk_groups.iter().find(|group| group.label.eq_ignore_ascii_case(label))
+    }
+
+    /// The dial peer an incoming leg is on; `None` is dial peer 0.
+    pub(in crate::switch) fn inbound(&self, leg: InboundLeg<'_>) -> Option<InboundMatch<'_>> {
+        self.table.inbound(leg)
+    }
+
+    /// The numbers of an incoming call, after the profiles of its port and that port's trunk groups.
+    pub(super) fn translate_port_in(&self, port: &str, setup: &mut Setup) -> Result<(), Blocked> {
+        let groups = self.port_groups.get(port).into_iter().flatten();
+        let groups = groups.filter_map(|label| self.group(label)?.profiles.incoming.clone());
+        let own = self.port_profiles.get(port).and_then(|p| p.incoming.clone());
+        own.into_iter().chain(groups).try_for_each(|name| self.translate(&name, setup))
+    }
+
+    /// After the profile of the inbound peer.
+    pub(super) fn translate_in(&self, peer: Option<u32>, setup: &mut Setup) -> Result<(), Blocked> {
+        let name = peer.and_then(|tag| self.peer(tag)?.translation_incoming.as_ref());
+        name.map_or(Ok(()), |name| self.translate(name, setup))
+    }
+
+    /// The numbers as the way wants them: the outbound peer's profile, its digits, the profiles of trunk group and port.
+    pub(super) fn translate_out(
+        &self,
+        peer: u32,
+        group: Option<&str>,
+        port: Option<&str>,
+        setup: &mut Setup,
+    ) -> Result<(), Blocked> {
+        let Some(peer) = self.peer(peer) else { return Ok(()) };
+        if let Some(name) = &peer.translation_outgoing {
+            self.translate(name, setup)?;
+        }
+        setup.called.number = dialpeer::digits_for_pots(peer, &setup.called.number);
+        let group = group.and_then(|label| self.group(label)?.profiles.outgoing.clone());
+        let port = port.and_then(|port| self.port_profiles.get(port)?.outgoing.clone());
+        group.into_iter().chain(port).try_for_each(|name| self.translate(&name, setup))
+    }
+
+    fn translate(&self, profile: &str, setup: &mut Setup) -> Result<(), Blocked> {
+        let Some(profile) = self.profiles.get(profile) else { return Ok(()) };
+        self.apply(profile.called, &mut setup.called)?;
+        self.apply(profile.calling, &mut setup.calling)?;
+        if let Some(redirecting) = &mut setup.redirecting {
+            self.apply(profile.redirect_called, &mut redirecting.from)?;
+        }
+        Ok(())
+    }
+
+    fn apply(&self, rule: Option<u32>, party: &mut Party) -> Result<(), Blocked> {
+        let Some(rule) = rule.and_then(|tag| self.rules.get(&tag)) else { return Ok(()) };
+        let number = Number {
+            digits: party.number.clone(),
+            ton: Some(number_type(party.number_type)),
+            plan: Some(number_plan(party.plan)),
+        };
+        match rule.apply(&number) {
+            Translated::NoMatch => Ok(()),
+            Translated::Blocked { .. } => Err(Blocked),
+            Translated::To { number, .. } => {
+                party.number = number.digits;
+                party.number_type = number.ton.map_or(party.number_type, type_value);
+                party.plan = number.plan.map_or(party.plan, plan_value);
+                Ok(())
+            }
+        }
+    }
+
+    /// What digits collected so far mean on a call that came on `inbound`; `num-exp` comes first.
+    pub(super) fn progress(&self, inbound: Option<u32>, digits: &str) -> Progress {
+        let digits = &self.num_exp.expand(digits);
+        match self.group_of(inbound) {
+            // Every number leads to the group's peers: only the end of dialling ends the number.
+            Some(_) if digits.is_empty() => Progress::Partial,
+            Some(_) => Progress::Open,
+            None => match self.table.progress(digits) {
+                Progress::Never if self.num_exp.awaits(digits) => Progress::Partial,
+                progress => progress,
+            },
+        }
+    }
+
+    fn group_of(&self, inbound: Option<u32>) -> Option<&DialPeerGroup> {
+        let peer = self.peer(inbound?)?;
+        self.groups.get(&peer.destination_dpg?)
+    }
+
+    /// The ways of a call that came on `inbound`, best first.
+    pub(super) fn ways(
+        &self,
+        inbound: Option<u32>,
+        number: &str,
+        last_used: impl Fn(u32) -> u64,
+        random: impl FnMut() -> u64,
+    ) -> Vec<Way> {
+        let from = inbound.and_then(|tag| self.peer(tag));
+        let mut found = match self.group_of(inbound) {
+            Some(group) => group.outbound(&self.table),
+            None => self.table.outbound(number),
+        };
+        if self.group_of(inbound).is_none() {
+            self.hunt.order(&mut found, last_used, random);
+        }
+        found.retain(|way| self.cor.permits_call(from, way.peer));
+        let mut ways = Vec::new();
+        for way in found {
+            let DialPeer { tag, huntstop, .. } = *way.peer;
+            let mut targets = Vec::new();
+            match way.peer.kind {
+                PeerKind::Voip => targets.push(Target::Sip),
+                PeerKind::Pots => {
+                    targets.extend(way.peer.port.clone().map(Target::Port));
+                    let mut groups: Vec<_> = way.peer.trunk_groups.iter().collect();
+                    groups.sort_by_key(|(_, preference)| preference.unwrap_or(u8::MAX));
+                    targets.extend(groups.into_iter().map(|(label, _)| Target::Group(label.clone())));
+                }
+            }
+            let last = targets.len().saturating_sub(1);
+            let stops = |at: usize| huntstop && at == last;
+            ways.extend(targets.into_iter().enumerate().map(|(at, target)| Way {
+                peer: tag,
+                target,
+                huntstop: stops(at),
+            }));
+        }
+        ways
+    }
+
+    /// A translation rule, for `test voice translation-rule`.
+    pub(in crate::switch) fn rule(&self, tag: u32) -> Option<&TranslationRule> {
+        self.rules.get(&tag)
+    }
+
+    /// The number after `num-exp`.
+    pub(in crate::switch) fn expand(&self, number: &str) -> String {
+        self.num_exp.expand(number)
+    }
+
+    /// All that match a number, best first, without regard to restriction and hunting.
+    pub(in crate::switch) fn table(&self) -> &Table {
+        &self.table
+    }
+}
+
+/// Sections of the configuration whose line begins so.
+pub(super) fn sections<'a>(tree: &'a Body, words: &'a str) -> impl Iterator<Item = &'a Node> + 'a {
+    tree.nodes().iter().map(AsRef::as_ref).filter(move |node: &&Node| node.line.starts_with(words))
+}
+
+/// The rest of the line of a section that begins so.
+pub(super) fn child<'a>(node: &'a Node, words: &str) -> Option<&'a str> {
+    let (_, body) = node.section.as_ref()?;
+    body.nodes().iter().find_map(|line| line.line.strip_prefix(words))
+}
+
+fn children(node: &Node) -> impl Iterator<Item = &str> {
+    node.section.iter().flat_map(|(_, body)| body.nodes()).map(|line| line.line.as_str())
+}
+
+fn profiles(node: &Node) -> Profiles {
+    let name = |words: &str| child(node, words).map(str::to_owned);
+    Profiles {
+        incoming: name("translation-profile incoming "),
+        outgoing: name("translation-profile outgoing "),
+    }
+}
+
+fn pattern_map(tag: u32, node: &Node) -> Vec<dialpeer::Pattern> {
+    let mut map = PatternMap::new(tag);
+    if children(node).any(|line| line == "shutdown") {
+        return Vec::new();
+    }
+    for line in children(node) {
+        if let Some(Ok(pattern)) = line.strip_prefix("e164 ").map(str::parse)
+            && map.add(pattern).is_err()
+        {
+            break;
+        }
+    }
+    map.patterns().to_vec()
+}
+
+fn dial_peer_group(tag: u32, node: &Node) -> DialPeerGroup {
+    let mut group = DialPeerGroup::new(tag);
+    for line in children(node) {
+        let mut words = line.split_whitespace();
+        match (words.next(), words.next().and_then(|t| t.parse().ok()), words.next(), words.next()) {
+            (Some("shutdown"), ..) => group.shutdown = true,
+            (Some("dial-peer"), Some(peer), Some("preference"), preference) => {
+                let preference = preference.and_then(|p| p.parse().ok()).unwrap_or(0);
+                if group.set(peer, preference).is_err() {
+                    break;
+                }
+            }
+            (Some("dial-peer"), Some(peer), None, _) if group.set(peer, 0).is_err() => break,
+            _ => {}
+        }
+    }
+    group
+}
+
+fn cor(tree: &Body) -> Cor {
+    let mut cor = Cor::default();
+    for node in sections(tree, "dial-peer cor list ") {
+        let Some(list) = node.line.split_whitespace().nth(3) else { continue };
+        cor.add_list(list);
+        for member in children(node).filter_map(|line| line.strip_prefix("member ")) {
+            cor.add_member(list, member);
+        }
+    }
+    cor
+}
+
+fn voice_hunt(tree: &Body) -> VoiceHunt {
+    let mut hunt = VoiceHunt::default();
+    for node in tree.nodes() {
+        let (line, on) =
+            node.line.strip_prefix("no ").map_or((node.line.as_str(), true), |rest| (rest, false));
+        if let Some(word) = line.strip_prefix("voice hunt ") {
+            hunt.set(word.trim(), on);
+        }
+    }
+    hunt
+}
+
+fn number_type(value: u8) -> NumberType {
+    match value {
+        1 => NumberType::International,
+        2 => NumberType::National,
+        3 => NumberType::Network,
+        4 => NumberType::Subscriber,
+        6 => NumberType::Abbreviated,
+        7 => NumberType::Reserved,
+        _ => NumberType::Unknown,
+    }
+}
+
+fn type_value(kind: NumberType) -> u8 {
+    match kind {
+        NumberType::Unknown => 0,
+        NumberType::International => 1,
+        NumberType::National => 2,
+        NumberType::Network => 3,
+        NumberType::Subscriber => 4,
+        NumberType::Abbreviated => 6,
+        NumberType::Reserved => 7,
+    }
+}
+
+fn number_plan(value: u8) -> NumberPlan {
+    match value {
+        1 => NumberPlan::Isdn,
+        3 => NumberPlan::Data,
+        4 => NumberPlan::Telex,
+        8 => NumberPlan::National,
+        9 => NumberPlan::Private,
+        10 => NumberPlan::Ermes,
+        15 => NumberPlan::Reserved,
+        _ => NumberPlan::Unknown,
+    }
+}
+
+fn plan_value(plan: NumberPlan) -> u8 {
+    match plan {
+        NumberPlan::Unknown => 0,
+        NumberPlan::Isdn => 1,
+        NumberPlan::Data => 3,
+        NumberPlan::Telex => 4,
+        NumberPlan::National => 8,
+        NumberPlan::Private => 9,
+        NumberPlan::Ermes => 10,
+        NumberPlan::Reserved => 15,
+    }
+}

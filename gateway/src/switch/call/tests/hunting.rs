@@ -1,0 +1,197 @@
+//! Which way a call goes.
+
+use super::*;
+
+#[test]
+fn a_group_goes_to_the_next_trunk_when_the_first_is_down_or_full() {
+    let mut sim = Sim::new();
+    sim.call(0, "4800");
+    assert_eq!((sim.pbx_calls(0).len(), sim.pbx_calls(1).len()), (1, 0));
+    sim.on_hook(0);
+    sim.link(0, false);
+    sim.call(0, "4800");
+    assert_eq!(sim.pbx_calls(1).len(), 1);
+    assert_eq!(sim.tone(0), Tone::Ringback);
+    sim.on_hook(0);
+    sim.link(1, false);
+    sim.call(0, "4800");
+    assert_eq!(sim.tone(0), Tone::Congestion);
+    sim.on_hook(0);
+    sim.wait(200_000);
+    sim.assert_nothing_left();
+}
+
+#[test]
+fn a_failed_way_leads_to_the_next_unless_the_cause_or_huntstop_forbids() {
+    let second =
+        "dial-peer voice 472 pots\n destination-pattern 47..\n preference 1\n no digit-strip\n port 1/1:15\n";
+    for (more, cause, goes_on) in [
+        ("", 34, true),
+        ("", 21, true),
+        ("", 17, false),
+        ("", 1, false),
+        ("voice hunt user-busy\n", 17, true),
+        ("dial-peer voice 47 pots\n huntstop\n", 34, false),
+    ] {
+        let mut sim = Sim::and(&format!("{second}{more}"));
+        sim.pbx[0].behaviour = Behaviour::Refuse(cause);
+        sim.call(0, "4711");
+        sim.wait(200);
+        assert_eq!(sim.pbx_calls(1).len(), usize::from(goes_on), "{more:?} {cause}");
+        assert_eq!(sim.tone(0) == Tone::Ringback, goes_on, "{more:?} {cause}");
+        sim.on_hook(0);
+        sim.wait(1000);
+        sim.assert_nothing_left();
+    }
+}
+
+#[test]
+fn max_conn_is_counted_in_both_directions() {
+    let mut sim = Sim::and("dial-peer voice 47 pots\n max-conn 1\n");
+    sim.call(0, "4711");
+    assert_eq!(sim.tone(0), Tone::Ringback);
+    sim.call(1, "4712");
+    assert_eq!(sim.tone(1), Tone::Congestion);
+    sim.on_hook(0);
+    sim.on_hook(1);
+    sim.call(1, "4712");
+    assert_eq!(sim.tone(1), Tone::Ringback);
+    sim.on_hook(1);
+    sim.wait(1000);
+    sim.assert_nothing_left();
+}
+
+#[test]
+fn a_class_of_restriction_keeps_a_telephone_from_the_trunk() {
+    let mut sim = Sim::and(
+        "dial-peer cor custom\n name house\n name abroad\ndial-peer cor list lobby\n member house\n\
+         dial-peer cor list far\n member abroad\ndial-peer voice 8000 pots\n corlist incoming lobby\n\
+         dial-peer voice 47 pots\n corlist outgoing far\n",
+    );
+    sim.call(0, "4711");
+    assert_eq!(sim.tone(0), Tone::Unobtainable);
+    sim.on_hook(0);
+    sim.call(1, "4711");
+    assert_eq!(sim.tone(1), Tone::Ringback);
+    sim.on_hook(1);
+    sim.wait(1000);
+    sim.assert_nothing_left();
+}
+
+#[test]
+fn digits_are_translated_stripped_and_prefixed_on_their_way() {
+    let mut sim = Sim::and(
+        "num-exp 7.. 47..\n\
+         voice translation-rule 1\n rule 1 /^47/ /00/ type any national plan any isdn\n\
+         voice translation-rule 2\n rule 1 /^8/ /0308/\n rule 2 reject /^9/\n\
+         voice translation-profile out\n translate called 1\n translate calling 2\n\
+         dial-peer voice 47 pots\n translation-profile outgoing out\n prefix 1\n",
+    );
+    sim.call(0, "711");
+    let (_, CallEvent::Incoming { message, digits, .. }) = &sim.pbx[0].events[0] else { panic!() };
+    assert_eq!(digits, "10011");
+    let called = qsig::q931::Number::parse(message.get(qsig::q931::ie::CALLED_NUMBER).unwrap()).unwrap();
+    assert_eq!((called.plan.type_of_number, called.plan.plan), (2, 1));
+    let calling = qsig::q931::Number::parse(message.get(qsig::q931::ie::CALLING_NUMBER).unwrap()).unwrap();
+    assert_eq!(calling.digits, "0308000");
+    sim.on_hook(0);
+    sim.wait(1000);
+    sim.assert_nothing_left();
+}
+
+#[test]
+fn incoming_profiles_of_port_and_peer_reject_and_rewrite() {
+    let mut sim = Sim::and(
+        "voice translation-rule 1\n rule 1 /^1/ /8/\nvoice translation-rule 2\n rule 1 reject /^666/\n\
+         voice translation-profile port\n translate calling 2\nvoice translation-profile peer\n translate called 1\n\
+         voice-port 1/0:15\n translation-profile incoming port\n\
+         dial-peer voice 100 pots\n incoming called-number .\n translation-profile incoming peer\n port 1/0:15\n",
+    );
+    sim.pbx_call(0, &CallRequest::new("1001"));
+    assert_eq!(sim.state(1), State::Ringing);
+    sim.pbx_clear(0, 16);
+    let mut request = CallRequest::new("1001");
+    request.calling = Some(qsig::q931::Number {
+        plan: qsig::q931::NumberPlan::UNKNOWN,
+        presentation: Some(0x80),
+        digits: "6661".into(),
+    });
+    sim.pbx_call(0, &request);
+    sim.wait(100);
+    assert_eq!(sim.pbx_cause(0), Some(21));
+    sim.wait(1000);
+    sim.assert_nothing_left();
+}
+
+#[test]
+fn a_dial_peer_group_and_a_pattern_map_lead_where_they_say() {
+    let mut sim = Sim::and(
+        "voice class e164-pattern-map 1\n e164 33..\n e164 44..\n\
+         voice class dpg 5\n dial-peer 8002 preference 1\n dial-peer 8003 preference 2\n\
+         dial-peer voice 33 pots\n destination e164-pattern-map 1\n no digit-strip\n port 1/1:15\n\
+         dial-peer voice 100 pots\n incoming called-number 9...\n destination dpg 5\n port 1/0:15\n",
+    );
+    sim.call(0, "4400");
+    assert_eq!(sim.pbx_calls(1).len(), 1);
+    sim.on_hook(0);
+    sim.pbx_call(0, &CallRequest::new("9000"));
+    assert_eq!((sim.state(2), sim.state(3)), (State::Ringing, State::Idle));
+    sim.pbx_clear(0, 16);
+    sim.wait(1000);
+    sim.assert_nothing_left();
+}
+
+#[test]
+fn hunt_schemes_of_a_trunk_group_choose_trunk_and_channel() {
+    let channels = |scheme: &str, calls: usize| {
+        let mut sim = Sim::and(&format!("trunk group PBX\n hunt-scheme {scheme}\n"));
+        let mut seen = Vec::new();
+        for at in 0..calls {
+            sim.call(at, "4800");
+            let all = (0..2).flat_map(|trunk| {
+                let spans = sim.pbx[trunk].span.calls().collect::<Vec<_>>();
+                spans.into_iter().map(move |call| (trunk, call.channel.unwrap_or(0)))
+            });
+            let new: Vec<_> = all.filter(|place| !seen.contains(place)).collect();
+            seen.extend(new);
+        }
+        seen
+    };
+    assert_eq!(channels("sequential", 2), [(0, 1), (0, 2)]);
+    assert_eq!(channels("sequential both down", 2), [(0, 31), (0, 30)]);
+    assert_eq!(channels("sequential even", 2), [(0, 2), (0, 4)]);
+    // Most idle channels: the other trunk, after one call.
+    assert_eq!(channels("least-used", 2), [(0, 1), (1, 1)]);
+    assert_eq!(channels("round-robin", 2), [(0, 1), (0, 2)]);
+}
+
+#[test]
+fn thresholds_and_spikes_refuse_what_is_too_much() {
+    let mut sim = Sim::and("call threshold global total-calls low 1 high 2\n");
+    sim.call(0, "8001");
+    sim.call(2, "4711");
+    sim.off_hook(3);
+    assert_eq!(sim.tone(3), Tone::Congestion, "the third call");
+    sim.on_hook(3);
+    sim.on_hook(2);
+    sim.off_hook(3);
+    assert_eq!(sim.tone(3), Tone::Congestion, "still not below the low mark");
+    sim.on_hook(3);
+    sim.on_hook(0);
+    sim.off_hook(3);
+    assert_eq!(sim.tone(3), Tone::Dial);
+    sim.on_hook(3);
+    sim.assert_nothing_left();
+
+    let mut sim = Sim::and("call spike 2 steps 5 size 2000\n");
+    for tone in [Tone::Dial, Tone::Dial, Tone::Congestion] {
+        sim.off_hook(0);
+        assert_eq!(sim.tone(0), tone);
+        sim.on_hook(0);
+    }
+    sim.wait(10_000);
+    sim.off_hook(0);
+    assert_eq!(sim.tone(0), Tone::Dial);
+    sim.on_hook(0);
+    sim.assert_nothing_left();
+}

@@ -1,0 +1,128 @@
+//! Random users, random PBXs, random faults: afterwards nothing is left.
+
+use super::*;
+use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
+
+const NUMBERS: [&str; 12] =
+    ["8000", "8001", "8002", "8003", "4711", "4712", "4800", "4801", "5", "80", "8001#", "48"];
+
+fn step(sim: &mut Sim, rng: &mut StdRng) {
+    let at = rng.random_range(0..4);
+    let trunk = rng.random_range(0..2);
+    match rng.random_range(0..20) {
+        0..=3 => sim.hook(at, LineEvent::OffHook, 0),
+        4..=6 => sim.hook(at, LineEvent::OnHook, 0),
+        7..=8 => sim.flash(at),
+        9..=11 => sim.dial(at, NUMBERS[rng.random_range(0..NUMBERS.len())]),
+        12 => {
+            let digit = "0123456789*#AD".chars().nth(rng.random_range(0..14)).unwrap();
+            sim.dial(at, &digit.to_string());
+        }
+        13..=14 if sim.pbx[trunk].span.is_up() => {
+            let number = NUMBERS[rng.random_range(0..8)];
+            // Glare and full trunks are refusals like any other.
+            let _ = sim.pbx[trunk].span.start_call(sim.now, &CallRequest::new(number));
+            sim.settle();
+        }
+        15..=16 => {
+            let calls = sim.pbx_calls(trunk);
+            if !calls.is_empty() {
+                let id = calls[rng.random_range(0..calls.len())];
+                let answer = rng.random_bool(0.6);
+                if answer {
+                    let _ = sim.pbx[trunk].span.answer_call(sim.now, id, &CallDetail::default());
+                } else {
+                    let cause = [16, 17, 1, 34, 41][rng.random_range(0..5)];
+                    let _ = sim.pbx[trunk].span.clear_call(sim.now, id, qsig::q931::Cause::user(cause));
+                }
+                sim.settle();
+            }
+        }
+        17 => {
+            let kinds = [
+                Behaviour::Ring,
+                Behaviour::InBand,
+                Behaviour::Answer,
+                Behaviour::Refuse(17),
+                Behaviour::Refuse(34),
+                Behaviour::Ignore,
+            ];
+            sim.pbx[trunk].behaviour = kinds[rng.random_range(0..kinds.len())];
+        }
+        18 if rng.random_bool(0.2) => {
+            let up = sim.pbx[trunk].link;
+            sim.link(trunk, !up);
+        }
+        19 if rng.random_bool(0.2) => {
+            let more = ["", "voice-port 2/0\n shutdown\n", "dial-peer voice 8001 pots\n shutdown\n"];
+            sim.apply(&format!("{CONFIG}{}", more[rng.random_range(0..more.len())]));
+        }
+        _ => {}
+    }
+    sim.wait([0, 1, 20, 150, 400, 1200, 12_000][rng.random_range(0..7)]);
+    sim.check();
+}
+
+impl Sim {
+    /// What holds at every moment.
+    fn check(&self) {
+        let calls = &self.switch.calls;
+        for (id, leg) in &calls.legs {
+            if let Some(call) = leg.call {
+                let call = &calls.calls[&call];
+                assert!(call.caller == Some(*id) || call.callee == Some(*id), "{id:?} {call:?}");
+            }
+        }
+        for (id, call) in &calls.calls {
+            for leg in [call.caller, call.callee].into_iter().flatten() {
+                assert_eq!(calls.legs[&leg].call, Some(*id), "{call:?}");
+            }
+        }
+        // Whoever hears somebody is in a call.
+        for end in self.wires.hears.keys() {
+            assert!(calls.legs.values().any(|leg| leg.media == Some(*end)), "{end:?}: {:?}", self.wires);
+        }
+    }
+}
+
+fn storm(seed: u64, steps: usize) {
+    let mut rng = StdRng::seed_from_u64(seed);
+    let mut sim = Sim::new();
+    for _ in 0..steps {
+        step(&mut sim, &mut rng);
+    }
+    // Everybody goes home.
+    for at in 0..4 {
+        sim.hook(at, LineEvent::OnHook, 0);
+    }
+    for trunk in 0..2 {
+        if !sim.pbx[trunk].link {
+            sim.link(trunk, true);
+        }
+        for id in sim.pbx_calls(trunk) {
+            let _ = sim.pbx[trunk].span.clear_call(sim.now, id, qsig::q931::Cause::user(16));
+        }
+    }
+    sim.settle();
+    sim.apply(CONFIG);
+    sim.wait(400_000);
+    for at in 0..4 {
+        assert_eq!(sim.state(at), State::Idle, "line {at}");
+    }
+    sim.assert_nothing_left();
+}
+
+/// `TIPRING_STORMS=1000` makes it longer; `TIPRING_SEED` repeats one.
+#[test]
+fn after_a_storm_nothing_is_left() {
+    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let seeds = match number("TIPRING_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..number("TIPRING_STORMS").unwrap_or(20),
+    };
+    for seed in seeds {
+        eprintln!("seed {seed}");
+        storm(seed, 200);
+    }
+}
