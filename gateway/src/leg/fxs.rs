@@ -144,6 +144,16 @@ impl FxsPort {
 
     /// An event of the hardware.
     pub fn handle_event(&mut self, now: Instant, event: LineEvent) {
+        let hook = match event {
+            LineEvent::OffHook => Some(true),
+            LineEvent::OnHook => Some(false),
+            _ => None,
+        };
+        if let (Some(script), Some(off)) = (&mut self.script, hook)
+            && script.handle_hook(off, |action| self.actions.push_back(action))
+        {
+            return;
+        }
         self.line.handle_event(now, event);
     }
 
@@ -188,7 +198,7 @@ impl FxsPort {
                     return Some(FxsOutput::MessageWaiting(on));
                 }
                 Output::Event(LineEventOut::CallerId { caller, off_hook: false }) => {
-                    self.script = Some(Script::new(caller_id(self.locale, &caller)));
+                    self.script = Some(Script::plan(caller_id(self.locale, &caller)));
                     continue;
                 }
                 Output::Event(event) => {
@@ -221,9 +231,8 @@ impl FxsPort {
     /// with what the telephone hears, which is that in conversation, with the call-waiting tone in it, and else a tone.
     pub fn audio(&mut self, out: &mut [i16; TICK]) {
         if self.line.is_off_hook() || self.line.is_ring_burst() {
-            if self.script.take().is_some() {
-                // Whatever the message had done to the loop is undone at once.
-                self.actions.extend([LineAction::Polarity(false), LineAction::Battery(true)]);
+            if let Some(mut script) = self.script.take() {
+                script.stop(|action| self.actions.push_back(action));
             }
             let talking = self.line.state() == State::Connected || self.line.is_talking();
             match &mut self.generator {
@@ -272,7 +281,7 @@ fn caller_id_alerting(locale: &Locale) -> CallerIdAlerting {
         name: Some("0".repeat(media::callerid::MAX_NAME_US)),
         private: false,
     };
-    let mut script = Script::new(caller_id(locale, &longest));
+    let mut script = Script::plan(caller_id(locale, &longest));
     let mut ticks = 0;
     // No message lasts 10 s.
     while !script.is_over() && ticks < 500 {

@@ -28,12 +28,6 @@ impl Script {
         Self(Player::new(actions))
     }
 
-    /// Other data for a telephone on its hook, such as caller ID.
-    #[must_use]
-    pub fn new(actions: Vec<Action>) -> Self {
-        Self { rest: actions.into(), playing: None, after: None }
-    }
-
     /// Whether everything has been played.
     #[must_use]
     pub fn is_over(&self) -> bool {

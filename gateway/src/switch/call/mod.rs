@@ -187,6 +187,11 @@ impl Calls {
 }
 
 impl Switch {
+    /// The calls that ended in the last 15 minutes, oldest first.
+    pub fn call_records(&self, now: Instant) -> impl Iterator<Item = &CallRecord> {
+        self.calls.records.iter(now)
+    }
+
     /// Lets events and commands go to and fro until nobody has anything to say.
     pub(super) fn settle_calls(&mut self, now: Instant) {
         loop {

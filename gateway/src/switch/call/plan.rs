@@ -266,19 +266,9 @@ impl DialPlan {
         ways
     }
 
-    /// A translation rule, for `test voice translation-rule`.
-    pub(in crate::switch) fn rule(&self, tag: u32) -> Option<&TranslationRule> {
-        self.rules.get(&tag)
-    }
-
     /// The number after `num-exp`.
     pub(in crate::switch) fn expand(&self, number: &str) -> String {
         self.num_exp.expand(number)
-    }
-
-    /// All that match a number, best first, without regard to restriction and hunting.
-    pub(in crate::switch) fn table(&self) -> &Table {
-        &self.table
     }
 }
 

@@ -168,7 +168,8 @@ impl Records {
         self.calls.iter().filter(move |(at, _)| recent(at)).map(|(_, record)| record)
     }
 
-    /// Legs kept for calls that have not ended.
+    /// Calls under way that legs are kept for.
+    #[cfg(test)]
     pub(crate) fn pending(&self) -> usize {
         self.legs.len()
     }

@@ -9,11 +9,11 @@ fn two_telephones_talk_and_hang_up() {
     assert_eq!(sim.tone(0), Tone::Dial);
     sim.dial(0, "8001");
     assert_eq!((sim.tone(0), sim.state(1)), (Tone::Ringback, State::Ringing));
-    assert_eq!(sim.bell[&1], true);
+    assert!(sim.bell[&1]);
     assert!(sim.wires.is_silent());
     sim.off_hook(1);
     assert_eq!((sim.tone(0), sim.state(0), sim.state(1)), (Tone::None, State::Connected, State::Connected));
-    assert_eq!(sim.bell[&1], false);
+    assert!(!sim.bell[&1]);
     sim.assert_talk(line(0), line(1));
     assert_eq!(sim.reversed.get(&0), Some(&true), "the answer reverses the caller's loop");
     sim.on_hook(1);
@@ -22,7 +22,7 @@ fn two_telephones_talk_and_hang_up() {
     assert_eq!(sim.tone(0), Tone::Congestion, "after the open loop");
     sim.on_hook(0);
     sim.assert_nothing_left();
-    let records: Vec<_> = sim.switch.calls.records.iter(sim.now).collect();
+    let records: Vec<_> = sim.switch.call_records(sim.now).collect();
     assert_eq!(records.len(), 1);
     assert_eq!((records[0].calling.as_str(), records[0].called.as_str()), ("8000", "8001"));
     assert_eq!((records[0].cause, records[0].connect.is_some(), records[0].legs.len()), (16, true, 2));
@@ -67,10 +67,10 @@ fn a_telephone_nobody_answers_stops_after_the_ringing_timeout() {
     assert_eq!((sim.state(1), sim.tone(0)), (State::Ringing, Tone::Ringback));
     sim.wait(2_000);
     assert_eq!((sim.state(1), sim.tone(0)), (State::Idle, Tone::Congestion));
-    assert_eq!(sim.bell[&1], false);
+    assert!(!sim.bell[&1]);
     sim.on_hook(0);
     sim.assert_nothing_left();
-    assert_eq!(sim.switch.calls.records.iter(sim.now).next().unwrap().cause, 19);
+    assert_eq!(sim.switch.call_records(sim.now).next().unwrap().cause, 19);
 }
 
 #[test]
@@ -295,7 +295,7 @@ fn a_port_taken_out_of_service_ends_its_call_and_touches_no_other() {
     sim.wait(2000);
     assert_eq!((sim.state(0), sim.tone(1)), (State::OutOfService, Tone::Congestion));
     sim.assert_talk(line(2), line(3));
-    let record = sim.switch.calls.records.iter(sim.now).next().unwrap();
+    let record = sim.switch.call_records(sim.now).next().unwrap();
     assert_eq!((record.cause, record.calling.as_str()), (27, "8000"));
     // Its number leads nowhere now.
     sim.on_hook(1);

@@ -64,7 +64,7 @@ fn causes_of_the_pbx_become_tones() {
         assert_eq!(sim.tone(0), tone, "cause {cause}");
         sim.on_hook(0);
         sim.assert_nothing_left();
-        assert_eq!(sim.switch.calls.records.iter(sim.now).next().unwrap().cause, cause);
+        assert_eq!(sim.switch.call_records(sim.now).next().unwrap().cause, cause);
     }
 }
 
@@ -167,7 +167,7 @@ fn a_call_lives_through_a_short_loss_of_the_data_link_and_ends_with_t309() {
     sim.link(0, true);
     sim.wait(120_000);
     sim.assert_nothing_left();
-    assert_eq!(sim.switch.calls.records.iter(sim.now).next().map(|r| r.cause), Some(27));
+    assert_eq!(sim.switch.call_records(sim.now).next().map(|r| r.cause), Some(27));
 }
 
 #[test]
