@@ -115,7 +115,7 @@ impl Wires {
                 self.tones.insert(*end, *tone);
                 Vec::new()
             }
-            MediaCommand::Disconnect { .. } | MediaCommand::Dtmf { .. } => Vec::new(),
+            _ => Vec::new(),
         };
         for end in &ends {
             self.hears.insert(*end, ends.iter().copied().filter(|other| other != end).collect());
