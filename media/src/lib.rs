@@ -6,6 +6,7 @@
 //! | [`tone`], [`custom`] | what a tone is and its samples; `voice class custom-cptone` |
 //! | [`dtmf`] | digits out, digits in (Q.23, Q.24) |
 //! | [`fsk`], [`callerid`] | Bell 202 and V.23, caller ID and VMWI messages, what happens on the line when |
+//! | [`echo`] | taking the hybrid's echo out of what a telephone says (G.168) |
 //! | [`supervision`] | hearing call-progress tones (`supervisory disconnect`) |
 //! | [`rtp`] | packets, telephone events, jitter buffer, comfort noise, RTCP, a whole audio stream |
 //! | [`g711`], [`mix`], [`wav`] | companding; gain and conference; files |
@@ -41,6 +42,7 @@
 pub mod callerid;
 pub mod custom;
 pub mod dtmf;
+pub mod echo;
 pub mod fsk;
 pub mod g711;
 pub mod locale;
