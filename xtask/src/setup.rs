@@ -16,6 +16,7 @@ const PACKAGES: &[(&str, &str)] = &[
     ("gcc", "builds PBX and ears"),
     ("g++", "builds libFuzzer"),
     ("make", "builds PBX and ears"),
+    ("openssl", "the other end of TLS"),
     ("python3", "the PBX's own tests"),
     ("valgrind", "counts instructions in benchmarks"),
 ];

@@ -1,6 +1,6 @@
 //! The client's side over several requests: challenges in, authorizations out, and no endless loop.
 
-use super::{Challenge, ClientSession, Credentials};
+use super::{Challenge, ClientSession, Credentials, ServerProof};
 use crate::message::{Header, Message, RequestBuilder};
 
 /// Answers the challenges of one server or proxy chain with one user's credentials.
@@ -83,16 +83,19 @@ impl Authenticator {
         request
     }
 
-    /// A request was accepted: the next challenge is a new one.
-    pub fn handle_success(&mut self, response: &Message) {
+    /// A request was accepted: the next challenge is a new one. Says whether the server has shown that it
+    /// knows the password (`rspauth`).
+    pub fn handle_success(&mut self, response: &Message) -> ServerProof {
         self.rounds = 0;
+        let mut proof = ServerProof::None;
         if let Some(info) = response.header(Header::AuthenticationInfo) {
             for (_, session) in
                 self.sessions.iter_mut().filter(|(header, _)| *header == Header::Authorization)
             {
-                session.handle_authentication_info(&info.to_str());
+                proof = session.handle_authentication_info(&info.to_str(), response.body());
             }
         }
+        proof
     }
 
     /// Forgets all challenges.

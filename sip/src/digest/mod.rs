@@ -32,7 +32,7 @@ use crate::message::scan::{is_token_octet, trim};
 use crate::message::{Header, Message};
 
 pub use authenticator::Authenticator;
-pub use server::{Refusal, Secret, Server, Verified};
+pub use server::{Refusal, Secret, Server, Username, Verified};
 
 /// Most parameters read from one header.
 const MAX_PARAMETERS: usize = 32;
@@ -79,6 +79,20 @@ impl Algorithm {
     /// Reads a name, in any case.
     pub fn parse(text: &str) -> Option<Algorithm> {
         Algorithm::ALL.into_iter().find(|algorithm| algorithm.as_str().eq_ignore_ascii_case(text))
+    }
+
+    /// Which of several is to be taken.
+    fn strength(self) -> u8 {
+        match self {
+            Algorithm::Md5 | Algorithm::Md5Sess => 0,
+            Algorithm::Sha256 | Algorithm::Sha256Sess => 1,
+            Algorithm::Sha512_256 | Algorithm::Sha512_256Sess => 2,
+        }
+    }
+
+    /// Whether H is the same, with or without `-sess`: H(user:realm:password) then serves both.
+    fn is_same_hash(self, other: Algorithm) -> bool {
+        self.strength() == other.strength()
     }
 
     fn is_session(self) -> bool {
@@ -159,6 +173,8 @@ pub struct Challenge {
     pub qop: Option<Qop>,
     /// The password was right and only the nonce too old: try again without asking anybody.
     pub stale: bool,
+    /// The server takes the user name hashed, so that it is not read on the way (RFC 7616 3.4.4).
+    pub userhash: bool,
 }
 
 impl Challenge {
@@ -183,12 +199,14 @@ impl Challenge {
             opaque: parameters.get("opaque").map(ToOwned::to_owned),
             algorithm,
             qop,
-            stale: parameters.get("stale").is_some_and(|stale| stale.eq_ignore_ascii_case("true")),
+            stale: parameters.is_true("stale"),
+            userhash: parameters.is_true("userhash"),
         })
     }
 
     /// The challenges of a 401 or 407 that we can answer, in the server's order of preference, with the
-    /// header the answer belongs into. Of several for one realm the first counts (RFC 8760 2.4).
+    /// header the answer belongs into. Of several for one realm the one with the strongest algorithm counts,
+    /// and of equally strong ones the first.
     pub fn from_response(response: &Message) -> Vec<(Header, Challenge)> {
         let mut found: Vec<(Header, Challenge)> = Vec::new();
         for (asked, answer) in [
@@ -197,8 +215,15 @@ impl Challenge {
         ] {
             for value in response.headers(asked).take(16) {
                 let Ok(challenge) = Challenge::parse(&value.to_str()) else { continue };
-                if !found.iter().any(|(header, known)| *header == answer && known.realm == challenge.realm) {
-                    found.push((answer, challenge));
+                let known = found
+                    .iter_mut()
+                    .find(|(header, known)| *header == answer && known.realm == challenge.realm);
+                match known {
+                    None => found.push((answer, challenge)),
+                    Some((_, known)) if challenge.algorithm.strength() > known.algorithm.strength() => {
+                        *known = challenge;
+                    }
+                    Some(_) => {}
                 }
             }
         }
@@ -239,12 +264,34 @@ pub struct ClientSession {
     credentials: Credentials,
     cnonce: String,
     count: u32,
+    /// H(A1) of a session algorithm: made with the first nonce, and kept when the nonce changes.
+    session: Option<String>,
+    /// The URI of the latest answer.
+    uri: String,
+}
+
+/// Whether a server has shown that it knows the password too (`rspauth`, RFC 7616 3.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ServerProof {
+    /// It said nothing about it.
+    None,
+    /// It knows it.
+    Right,
+    /// It does not: whoever answered is not who challenged.
+    Wrong,
 }
 
 impl ClientSession {
     /// `cnonce` is to be random, such as [`crate::Endpoint::new_tag`]'s.
     pub fn new(challenge: Challenge, credentials: Credentials, cnonce: &str) -> ClientSession {
-        ClientSession { challenge, credentials, cnonce: cnonce.to_owned(), count: 0 }
+        ClientSession {
+            challenge,
+            credentials,
+            cnonce: cnonce.to_owned(),
+            count: 0,
+            session: None,
+            uri: String::new(),
+        }
     }
 
     /// The challenge answered.
@@ -255,30 +302,29 @@ impl ClientSession {
     /// The value of `Authorization` or `Proxy-Authorization` for a request, counting one up.
     pub fn answer(&mut self, method: &str, uri: &str, body: &[u8]) -> String {
         self.count = self.count.saturating_add(1);
-        let Challenge { realm, nonce, opaque, algorithm, qop, .. } = &self.challenge;
-        let proof = Proof {
-            algorithm: *algorithm,
-            nonce,
-            qop: *qop,
-            cnonce: &self.cnonce,
-            count: &format!("{:08x}", self.count),
-            method,
-            uri,
-            body,
+        self.uri = uri.to_owned();
+        let count = format!("{:08x}", self.count);
+        let secret = self.secret();
+        let Challenge { realm, nonce, opaque, algorithm, qop, userhash, .. } = &self.challenge;
+        let proof = self.proof(&count, method, uri, body);
+        let username = match userhash {
+            true => hashed_username(*algorithm, &self.credentials.username, realm),
+            false => self.credentials.username.clone(),
         };
-        let Credentials { username, password } = &self.credentials;
-        let secret = algorithm.hash(&[username.as_bytes(), realm.as_bytes(), password.as_bytes()]);
         let mut out = String::with_capacity(320);
         // Writing into a String cannot fail.
         let _ = write!(
             out,
             "Digest username={}, realm={}, nonce={}, uri={}, response=\"{}\", algorithm={algorithm}",
-            quoted(username),
+            quoted(&username),
             quoted(realm),
             quoted(nonce),
             quoted(uri),
             proof.response(&secret),
         );
+        if *userhash {
+            out.push_str(", userhash=true");
+        }
         if let Some(qop) = qop {
             let _ =
                 write!(out, ", cnonce={}, qop={}, nc={}", quoted(&self.cnonce), qop.as_str(), proof.count);
@@ -291,13 +337,51 @@ impl ClientSession {
         out
     }
 
-    /// Takes `nextnonce` from an `Authentication-Info`, if it has one (RFC 7616 3.5): the next answer uses
-    /// it.
-    pub fn handle_authentication_info(&mut self, value: &str) {
-        let Ok(parameters) = Parameters::parse_list(value) else { return };
-        if let Some(nonce) = parameters.get("nextnonce") {
+    /// Reads an `Authentication-Info` (RFC 7616 3.5): checks `rspauth`, and takes `nextnonce` for the next
+    /// answer unless the server has just shown that it is somebody else. `body` is the response's.
+    pub fn handle_authentication_info(&mut self, value: &str, body: &[u8]) -> ServerProof {
+        let Ok(parameters) = Parameters::parse_list(value) else { return ServerProof::None };
+        let proof = match parameters.get("rspauth") {
+            None => ServerProof::None,
+            Some(shown) => {
+                let count = format!("{:08x}", self.count);
+                let secret = self.secret();
+                let expected = self.proof(&count, "", &self.uri, body).response(&secret);
+                match same(&expected, &shown.to_ascii_lowercase()) {
+                    true => ServerProof::Right,
+                    false => ServerProof::Wrong,
+                }
+            }
+        };
+        if let Some(nonce) = parameters.get("nextnonce").filter(|_| proof != ServerProof::Wrong) {
             self.challenge.nonce = nonce.to_owned();
             self.count = 0;
+        }
+        proof
+    }
+
+    /// H(A1).
+    fn secret(&mut self) -> String {
+        let Credentials { username, password } = &self.credentials;
+        let Challenge { realm, nonce, algorithm, .. } = &self.challenge;
+        let made = || algorithm.hash(&[username.as_bytes(), realm.as_bytes(), password.as_bytes()]);
+        if !algorithm.is_session() {
+            return made();
+        }
+        let session = || algorithm.hash(&[made().as_bytes(), nonce.as_bytes(), self.cnonce.as_bytes()]);
+        self.session.get_or_insert_with(session).clone()
+    }
+
+    fn proof<'a>(&'a self, count: &'a str, method: &'a str, uri: &'a str, body: &'a [u8]) -> Proof<'a> {
+        Proof {
+            algorithm: self.challenge.algorithm,
+            nonce: &self.challenge.nonce,
+            qop: self.challenge.qop,
+            cnonce: &self.cnonce,
+            count,
+            method,
+            uri,
+            body,
         }
     }
 
@@ -321,14 +405,10 @@ struct Proof<'a> {
 }
 
 impl Proof<'_> {
-    /// RFC 7616 3.4.1. `secret` is H(user:realm:password).
+    /// RFC 7616 3.4.1. `secret` is H(A1).
     fn response(&self, secret: &str) -> String {
         let hash = |parts: &[&[u8]]| self.algorithm.hash(parts);
         let (nonce, cnonce) = (self.nonce.as_bytes(), self.cnonce.as_bytes());
-        let secret = match self.algorithm.is_session() {
-            true => hash(&[secret.as_bytes(), nonce, cnonce]),
-            false => secret.to_owned(),
-        };
         let (method, uri) = (self.method.as_bytes(), self.uri.as_bytes());
         let request = match self.qop {
             Some(Qop::AuthInt) => hash(&[method, uri, hash(&[self.body]).as_bytes()]),
@@ -393,6 +473,10 @@ impl Parameters {
         self.0.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
+    fn is_true(&self, name: &str) -> bool {
+        self.get(name).is_some_and(|value| value.eq_ignore_ascii_case("true"))
+    }
+
     fn required(&self, name: &'static str) -> Result<&str, DigestError> {
         self.get(name).ok_or(DigestError::Missing(name))
     }
@@ -428,6 +512,16 @@ fn one_value(octets: &[u8]) -> Option<(Vec<u8>, &[u8])> {
             [] => return None,
         }
     }
+}
+
+/// RFC 7616 3.4.4.
+fn hashed_username(algorithm: Algorithm, username: &str, realm: &str) -> String {
+    algorithm.hash(&[username.as_bytes(), realm.as_bytes()])
+}
+
+/// Comparison in a time that depends on the lengths only.
+fn same(a: &str, b: &str) -> bool {
+    a.len() == b.len() && a.bytes().zip(b.bytes()).fold(0, |sum, (a, b)| sum | (a ^ b)) == 0
 }
 
 fn quoted(text: &str) -> String {

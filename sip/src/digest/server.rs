@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use sha2::{Digest as _, Sha256};
 
-use super::{Algorithm, DigestError, Parameters, Proof, Qop, hex, quoted};
+use super::{Algorithm, DigestError, Parameters, Proof, Qop, hashed_username, hex, quoted, same};
 use crate::message::{Header, Message, Reply};
 
 /// Makes challenges and checks answers.
@@ -20,6 +20,7 @@ pub struct Server {
     secret: [u8; 32],
     epoch: Instant,
     serial: u64,
+    userhash: bool,
     /// Highest nonce count seen, by nonce.
     used: HashMap<String, u32>,
     order: VecDeque<String>,
@@ -37,9 +38,42 @@ pub enum Secret {
     Hashed(Algorithm, String),
 }
 
+/// Who an answer says its sender is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Username<'a> {
+    /// By name.
+    Plain(&'a str),
+    /// By H(user:realm) (RFC 7616 3.4.4).
+    Hashed(Algorithm, &'a str),
+}
+
+impl Username<'_> {
+    /// Whether it is this user of this realm.
+    pub fn is(&self, username: &str, realm: &str) -> bool {
+        match self {
+            Username::Plain(name) => *name == username,
+            Username::Hashed(algorithm, hash) => {
+                same(&hashed_username(*algorithm, username, realm), &hash.to_ascii_lowercase())
+            }
+        }
+    }
+}
+
+/// What the server needs to prove that it knows the password, too.
+#[derive(Clone, PartialEq, Eq)]
+struct Answered {
+    algorithm: Algorithm,
+    secret: String,
+    nonce: String,
+    qop: Option<Qop>,
+    cnonce: String,
+    count: String,
+}
+
 /// A right answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Verified {
+    answered: Answered,
     /// Who.
     pub username: String,
     /// The URI that was signed; proxies may have changed the request's.
@@ -81,9 +115,20 @@ impl Server {
             secret: seed,
             epoch: now,
             serial: 0,
+            userhash: false,
             used: HashMap::new(),
             order: VecDeque::new(),
         }
+    }
+
+    /// The realm.
+    pub fn realm(&self) -> &str {
+        &self.realm
+    }
+
+    /// Whether users may give their names hashed (RFC 7616 3.4.4). Off at first.
+    pub fn set_userhash(&mut self, userhash: bool) {
+        self.userhash = userhash;
     }
 
     /// The 401 that asks for credentials.
@@ -92,8 +137,9 @@ impl Server {
         let mut reply = Reply::new(401);
         for algorithm in &self.algorithms {
             let stale = if stale { ", stale=true" } else { "" };
+            let userhash = if self.userhash { ", userhash=true" } else { "" };
             let value = format!(
-                "Digest realm={}, nonce=\"{nonce}\", algorithm={algorithm}, qop=\"auth,auth-int\"{stale}",
+                "Digest realm={}, nonce=\"{nonce}\", algorithm={algorithm}, qop=\"auth,auth-int\"{stale}{userhash}",
                 quoted(&self.realm)
             );
             reply = reply.header(Header::WwwAuthenticate, value);
@@ -101,7 +147,7 @@ impl Server {
         reply
     }
 
-    /// Checks the request's `Authorization`. `lookup` gives a user's secret.
+    /// Checks the request's `Authorization`. `lookup` gives a user's name and secret.
     ///
     /// # Errors
     /// [`Refusal`] says why not; [`Server::refuse`] makes the response.
@@ -109,7 +155,7 @@ impl Server {
         &mut self,
         now: Instant,
         request: &Message,
-        lookup: impl FnOnce(&str) -> Option<Secret>,
+        lookup: impl FnOnce(&Username<'_>) -> Option<(String, Secret)>,
     ) -> Result<Verified, Refusal> {
         let parameters = self.credentials(request)?;
         let required = |name| parameters.required(name).map_err(Refusal::from);
@@ -138,12 +184,21 @@ impl Server {
             uri,
             body: request.body(),
         };
-        let secret = match lookup(username).ok_or(Refusal::Wrong)? {
+        let username = match parameters.is_true("userhash") {
+            true => Username::Hashed(algorithm, username),
+            false => Username::Plain(username),
+        };
+        let (username, secret) = lookup(&username).ok_or(Refusal::Wrong)?;
+        let secret = match secret {
             Secret::Password(password) => {
                 algorithm.hash(&[username.as_bytes(), self.realm.as_bytes(), password.as_bytes()])
             }
-            Secret::Hashed(known, hash) if known == algorithm => hash.to_ascii_lowercase(),
+            Secret::Hashed(known, hash) if known.is_same_hash(algorithm) => hash.to_ascii_lowercase(),
             Secret::Hashed(..) => return Err(Refusal::Wrong),
+        };
+        let secret = match algorithm.is_session() {
+            true => algorithm.hash(&[secret.as_bytes(), nonce.as_bytes(), cnonce.as_bytes()]),
+            false => secret,
         };
         if !same(&proof.response(&secret), &response.to_ascii_lowercase()) {
             return Err(Refusal::Wrong);
@@ -158,7 +213,42 @@ impl Server {
             None => 1,
         };
         self.use_count(nonce, number)?;
-        Ok(Verified { username: username.to_owned(), uri: uri.to_owned() })
+        let answered = Answered {
+            algorithm,
+            secret,
+            nonce: nonce.to_owned(),
+            qop,
+            cnonce: cnonce.to_owned(),
+            count: count.to_owned(),
+        };
+        Ok(Verified { answered, username, uri: uri.to_owned() })
+    }
+
+    /// The value of `Authentication-Info` for the response to a verified request (RFC 7616 3.5): the proof
+    /// that we know the password, and a new nonce when the one used has lived half its time. `body` is the
+    /// response's.
+    pub fn authentication_info(&mut self, now: Instant, verified: &Verified, body: &[u8]) -> String {
+        let Answered { algorithm, secret, nonce, qop, cnonce, count } = &verified.answered;
+        let proof = Proof {
+            algorithm: *algorithm,
+            nonce,
+            qop: *qop,
+            cnonce,
+            count,
+            method: "",
+            uri: &verified.uri,
+            body,
+        };
+        let mut value = format!("rspauth=\"{}\"", proof.response(secret));
+        if let Some(qop) = qop {
+            value += &format!(", cnonce={}, qop={}, nc={count}", quoted(cnonce), qop.as_str());
+        }
+        // The key of a session algorithm hangs on the first nonce, which nothing here remembers.
+        let old = self.age(now, nonce).is_none_or(|age| age > self.lifetime / 2);
+        if old && !algorithm.is_session() {
+            value += &format!(", nextnonce=\"{}\"", self.new_nonce(now));
+        }
+        value
     }
 
     /// The response to a refused request.
@@ -202,15 +292,17 @@ impl Server {
     }
 
     fn is_fresh(&self, now: Instant, nonce: &str) -> bool {
-        let Some((head, seal)) = nonce.split_at_checked(24) else { return false };
+        self.age(now, nonce).is_some_and(|age| age <= self.lifetime)
+    }
+
+    /// How old a nonce of ours is; `None` for any other.
+    fn age(&self, now: Instant, nonce: &str) -> Option<Duration> {
+        let (head, seal) = nonce.split_at_checked(24)?;
         if !same(&self.seal(head), seal) {
-            return false;
+            return None;
         }
-        let Some(made) = head.get(..16).and_then(|time| u64::from_str_radix(time, 16).ok()) else {
-            return false;
-        };
-        let age = now.saturating_duration_since(self.epoch).saturating_sub(Duration::from_millis(made));
-        age <= self.lifetime
+        let made = u64::from_str_radix(head.get(..16)?, 16).ok()?;
+        Some(now.saturating_duration_since(self.epoch).saturating_sub(Duration::from_millis(made)))
     }
 
     /// A count at or below the highest one seen is a replay.
@@ -245,9 +337,12 @@ impl Server {
     }
 }
 
-/// Comparison in a time that depends on the lengths only.
-fn same(a: &str, b: &str) -> bool {
-    a.len() == b.len() && a.bytes().zip(b.bytes()).fold(0, |sum, (a, b)| sum | (a ^ b)) == 0
+impl std::fmt::Debug for Verified {
+    /// Without the secret.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut shown = f.debug_struct("Verified");
+        shown.field("username", &self.username).field("uri", &self.uri).finish_non_exhaustive()
+    }
 }
 
 impl std::fmt::Debug for Secret {

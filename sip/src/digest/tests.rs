@@ -66,15 +66,18 @@ fn challenges_of_every_spelling() {
 }
 
 #[test]
-fn of_several_challenges_the_first_known_of_each_realm_is_answered() {
+fn of_several_challenges_the_strongest_known_of_each_realm_is_answered() {
     let response = Message::parse(Bytes::from_static(
         b"SIP/2.0 401 x\r\nWWW-Authenticate: Digest realm=\"a\", nonce=\"1\", algorithm=NEW\r\n\
-          WWW-Authenticate: Digest realm=\"a\", nonce=\"2\", algorithm=SHA-256\r\nWWW-Authenticate: Digest realm=\"a\", nonce=\"3\"\r\n\
+          WWW-Authenticate: Digest realm=\"a\", nonce=\"3\"\r\nWWW-Authenticate: Digest realm=\"a\", nonce=\"2\", algorithm=SHA-256\r\n\
+          WWW-Authenticate: Digest realm=\"a\", nonce=\"5\", algorithm=SHA-256-sess\r\nWWW-Authenticate: Digest realm=\"b\", nonce=\"6\"\r\n\
           Proxy-Authenticate: Digest realm=\"a\", nonce=\"4\"\r\n\r\n",
     ))
     .unwrap();
     let found: Vec<_> = Challenge::from_response(&response).into_iter().map(|(h, c)| (h, c.nonce)).collect();
-    assert_eq!(found, [(Header::Authorization, "2".into()), (Header::ProxyAuthorization, "4".into())]);
+    let expected =
+        [(Header::Authorization, "2"), (Header::Authorization, "6"), (Header::ProxyAuthorization, "4")];
+    assert_eq!(found, expected.map(|(header, nonce)| (header, nonce.to_owned())));
 }
 
 #[test]
@@ -86,7 +89,7 @@ fn nextnonce_starts_a_new_count() {
     );
     session.answer("A", "sip:x", b"");
     assert!(session.answer("A", "sip:x", b"").contains("nc=00000002"));
-    session.handle_authentication_info("qop=auth, nextnonce=\"2\"");
+    assert_eq!(session.handle_authentication_info("qop=auth, nextnonce=\"2\"", b""), ServerProof::None);
     let value = session.answer("A", "sip:x", b"");
     assert!(value.contains("nonce=\"2\"") && value.contains("nc=00000001"));
     assert!(!session.may_retry(&challenge("Digest realm=\"a\", nonce=\"3\"")));
@@ -94,7 +97,89 @@ fn nextnonce_starts_a_new_count() {
     assert!(!session.may_retry(&challenge("Digest realm=\"a\", nonce=\"2\", stale=true")));
 }
 
+#[test]
+fn rfc_7616_3_9_2_example_with_userhash_as_corrected_by_erratum_4897() {
+    let challenge = challenge(
+        r#"Digest realm="api@example.org", qop="auth", algorithm=SHA-512-256, nonce="5TsQWLVdgBdmrQ0XsxbDODV+57QdFR34I9HAbC/RVvkK", opaque="HRPCssKJSGjCrkzDg8OhwpzCiGPChXYjwrI2QmXDnsOS", charset=UTF-8, userhash=true"#,
+    );
+    let credentials = Credentials::new("J\u{e4}s\u{f8}n Doe", "Secret, or not?");
+    let mut session =
+        ClientSession::new(challenge, credentials, "NTg6RKcb9boFIAS3KrFK9BGeh+iDa/sm6jUMp2wds69v");
+    let value = session.answer("GET", "/doe.json", b"");
+    let parameters = Parameters::parse(&value).unwrap();
+    assert_eq!(
+        parameters.get("username"),
+        Some("793263caabb707a56211940d90411ea4a575adeccb7e360aeb624ed06ece9b0b")
+    );
+    assert_eq!(
+        parameters.get("response"),
+        Some("3798d4131c277846293534c3edc11bd8a5e4cdcbff78b05db9d95eeb1cec68a5")
+    );
+    assert!(parameters.is_true("userhash"));
+}
+
 // ---- both sides ----
+
+#[test]
+fn the_server_proves_that_it_knows_the_password_and_names_the_next_nonce() {
+    for algorithm in Algorithm::ALL {
+        for qop in [Some(Qop::Auth), Some(Qop::AuthInt), None] {
+            let mut pair = Pair::new(&[algorithm]);
+            let mut asked = pair.challenges(false).remove(0);
+            asked.qop = qop;
+            let mut session = ClientSession::new(asked.clone(), Credentials::new("8000", "secret"), "c");
+            let request = register(Some(&session.answer("REGISTER", "sip:gw", b"")), b"");
+            let verified = pair.verify(&request).unwrap();
+            let info = pair.server.authentication_info(pair.now, &verified, b"body");
+            assert!(!info.contains("nextnonce"));
+            assert_eq!(session.clone().handle_authentication_info(&info, b"body"), ServerProof::Right);
+            let other_body = session.clone().handle_authentication_info(&info, b"other");
+            assert_eq!(other_body == ServerProof::Right, qop != Some(Qop::AuthInt));
+            let forged = info.replace("rspauth=\"", "rspauth=\"0");
+            let forged = format!("{forged}, nextnonce=\"evil\"");
+            assert_eq!(session.handle_authentication_info(&forged, b"body"), ServerProof::Wrong);
+            assert_ne!(session.challenge().nonce, "evil");
+
+            // Half the nonce's life later.
+            pair.now += Duration::from_secs(31);
+            let info = pair.server.authentication_info(pair.now, &verified, b"");
+            assert_eq!(info.contains("nextnonce"), !algorithm.is_session());
+            assert_eq!(session.handle_authentication_info(&info, b""), ServerProof::Right);
+            if qop.is_some() {
+                let request = register(Some(&session.answer("REGISTER", "sip:gw", b"")), b"");
+                assert!(pair.verify(&request).is_ok(), "{algorithm}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_session_key_outlives_its_nonce() {
+    // RFC 2617 3.2.2.2: A1 is calculated once, with the first nonce and cnonce.
+    let asked = challenge("Digest realm=\"a\", nonce=\"1\", qop=auth, algorithm=MD5-sess");
+    let mut session = ClientSession::new(asked, Credentials::new("u", "p"), "c");
+    session.answer("A", "sip:x", b"");
+    session.handle_authentication_info("nextnonce=\"2\"", b"");
+    let response = response_of(&session.answer("A", "sip:x", b""));
+    let hash = |parts: &[&[u8]]| Algorithm::Md5.hash(parts);
+    let a1 = hash(&[hash(&[b"u", b"a", b"p"]).as_bytes(), b"1", b"c"]);
+    let a2 = hash(&[b"A", b"sip:x"]);
+    assert_eq!(response, hash(&[a1.as_bytes(), b"2", b"00000001", b"c", b"auth", a2.as_bytes()]));
+}
+
+#[test]
+fn a_hashed_name_is_found_and_never_sent_in_clear() {
+    for algorithm in Algorithm::ALL {
+        let mut pair = Pair::new(&[algorithm]);
+        pair.server.set_userhash(true);
+        let asked = pair.challenges(false).remove(0);
+        assert!(asked.userhash);
+        let mut session = ClientSession::new(asked, Credentials::new("8000", "secret"), "c");
+        let value = session.answer("REGISTER", "sip:gw", b"");
+        assert!(!value.contains("8000"), "{value}");
+        assert_eq!(pair.verify(&register(Some(&value), b"")).unwrap().username, "8000");
+    }
+}
 
 struct Pair {
     server: Server,
@@ -122,7 +207,9 @@ impl Pair {
     }
 
     fn verify(&mut self, request: &Message) -> Result<Verified, Refusal> {
-        let known = |user: &str| (user == "8000").then(|| Secret::Password("secret".into()));
+        let known = |user: &Username<'_>| {
+            user.is("8000", "gw \"1\"").then(|| ("8000".into(), Secret::Password("secret".into())))
+        };
         self.server.verify(self.now, request, known)
     }
 }
@@ -220,7 +307,7 @@ fn a_hashed_secret_serves_its_algorithm() {
         let mut session = ClientSession::new(asked, Credentials::new("8000", "secret"), "c");
         let request = register(Some(&session.answer("REGISTER", "sip:gw", b"")), b"");
         let secret = Secret::Hashed(Algorithm::Md5, hash.to_uppercase());
-        assert_eq!(pair.server.verify(pair.now, &request, |_| Some(secret)).is_ok(), good);
+        assert_eq!(pair.server.verify(pair.now, &request, |_| Some(("8000".into(), secret))).is_ok(), good);
     }
 }
 

@@ -30,7 +30,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use crate::flow::Transport;
-use crate::message::{Uri, parse_ip};
+use crate::message::{Header, Message, Uri, parse_ip};
 
 /// Most records of one answer that count.
 const MAX_RECORDS: usize = 16;
@@ -132,6 +132,9 @@ pub enum LocateError {
     /// Neither `sip:` nor `sips:`.
     #[error("expected a sip or sips URI, got scheme {0:?}")]
     Scheme(String),
+    /// The URI wants us to send to a group.
+    #[error("{0} is no address of one server")]
+    Group(IpAddr),
     /// The URI wants a transport we don't have.
     #[error("transport {0:?} is not available")]
     Transport(String),
@@ -220,6 +223,9 @@ impl Locator {
         //= provided, the client SHOULD use UDP for a SIP URI, and TCP for a SIPS URI."
         let transport = wanted.unwrap_or(fallback);
         if let Some(address) = parse_ip(host) {
+            if is_group(address) {
+                return Err(LocateError::Group(address));
+            }
             let port = uri.port().unwrap_or(transport.default_port());
             locator.targets.push(Target { transport, address: SocketAddr::new(address, port) });
         } else if let Some(port) = uri.port() {
@@ -378,7 +384,8 @@ impl Locator {
         self.stage = Stage::Done;
         for candidate in &self.candidates {
             let literal: Vec<IpAddr> = parse_ip(&candidate.host).into_iter().collect();
-            for address in self.addresses.get(&candidate.host).unwrap_or(&literal) {
+            let found = self.addresses.get(&candidate.host).unwrap_or(&literal);
+            for address in found.iter().filter(|address| !is_group(**address)) {
                 let address = SocketAddr::new(*address, candidate.port);
                 let target = Target { transport: candidate.transport, address };
                 if !self.targets.contains(&target) && self.targets.len() < MAX_TARGETS {
@@ -409,6 +416,13 @@ impl Locator {
         }
         ordered
     }
+}
+
+/// Multicast, broadcast or unspecified: nobody's own address.
+fn is_group(address: IpAddr) -> bool {
+    address.is_multicast()
+        || address.is_unspecified()
+        || address == IpAddr::V4(std::net::Ipv4Addr::BROADCAST)
 }
 
 fn service_name(transport: Transport, domain: &str) -> String {
@@ -467,5 +481,86 @@ impl Penalties {
         let mut ordered = targets.to_vec();
         ordered.sort_by_key(|target| self.until.get(target).filter(|until| **until > now).copied());
         ordered
+    }
+}
+
+/// How a request to a target ended without an answer that counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// [`crate::Event::ClientTimeout`].
+    Timeout,
+    /// [`crate::Event::TransportFailed`]: ICMP, connection refused or lost, TLS.
+    Transport,
+    /// 503, with its Retry-After in seconds.
+    Unavailable(Option<u32>),
+}
+
+impl Failure {
+    /// What a response means: `Some` for a 503, `None` for every other, which is an answer.
+    pub fn of(response: &Message) -> Option<Failure> {
+        let unavailable = response.status().is_some_and(|status| status == 503);
+        unavailable.then(|| Failure::Unavailable(response.seconds(Header::RetryAfter).ok().flatten()))
+    }
+
+    /// How long the target is put behind the others.
+    fn penalty(self) -> Duration {
+        match self {
+            Failure::Timeout | Failure::Transport => Duration::from_secs(32),
+            //= RFC 3261 21.5.4: "If no Retry-After is given, the client MUST act as if it had received a 500
+            //= (Server Internal Error) response."
+            Failure::Unavailable(None) => Duration::ZERO,
+            Failure::Unavailable(Some(seconds)) => Duration::from_secs(u64::from(seconds.min(86_400))),
+        }
+    }
+}
+
+/// One request's way through the targets of its URI (RFC 3263 4.3).
+///
+/// ```
+/// # use std::time::Instant;
+/// use sip::locate::{Failover, Failure, Penalties, Target};
+/// # use sip::Transport;
+/// # let target = |n: u8| Target { transport: Transport::Udp, address: ([192, 0, 2, n], 5060).into() };
+/// # let now = Instant::now();
+/// let mut penalties = Penalties::new(); // one for all requests
+/// let mut failover = Failover::new(now, &[target(1), target(2)], &penalties);
+/// assert_eq!(failover.target(), Some(target(1))); // send the request there
+/// // It times out: send it again, as a new transaction, to
+/// assert_eq!(failover.handle_failure(now, &mut penalties, Failure::Timeout), Some(target(2)));
+/// // The next request does not wait for the dead one.
+/// assert_eq!(Failover::new(now, &[target(1), target(2)], &penalties).target(), Some(target(2)));
+/// ```
+#[derive(Clone, Debug)]
+pub struct Failover {
+    left: VecDeque<Target>,
+}
+
+impl Failover {
+    /// Begins with the first target that has not failed lately.
+    pub fn new(now: Instant, targets: &[Target], penalties: &Penalties) -> Failover {
+        Failover { left: penalties.order(now, targets).into() }
+    }
+
+    /// Where the request is to go now; `None` when all have failed.
+    pub fn target(&self) -> Option<Target> {
+        self.left.front().copied()
+    }
+
+    /// The request failed at the present target: the next one, or `None` when it was the last and the
+    /// failure is to be told to the user.
+    pub fn handle_failure(&mut self, now: Instant, penalties: &mut Penalties, failure: Failure) -> Option<Target> {
+        let failed = self.left.pop_front()?;
+        let time = failure.penalty();
+        if !time.is_zero() {
+            penalties.punish(now, failed, time);
+        }
+        self.target()
+    }
+
+    /// The present target answered, with whatever but 503.
+    pub fn handle_answer(&mut self, penalties: &mut Penalties) {
+        if let Some(target) = self.left.front() {
+            penalties.pardon(target);
+        }
     }
 }

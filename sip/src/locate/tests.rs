@@ -200,3 +200,59 @@ fn who_failed_is_tried_last_and_forgiven() {
     }
     assert_eq!(penalties.until.len(), MAX_PENALTIES);
 }
+
+#[test]
+fn nothing_is_sent_to_a_group() {
+    let error = |uri: &str| Locator::new(&Uri::parse(uri).unwrap(), &all(), [0; 32]).unwrap_err();
+    for (uri, address) in [
+        ("sip:224.0.1.75", "224.0.1.75"),
+        ("sip:vm;maddr=239.1.2.3", "239.1.2.3"),
+        ("sip:[ff02::1]", "ff02::1"),
+        ("sip:255.255.255.255", "255.255.255.255"),
+        ("sip:0.0.0.0", "0.0.0.0"),
+    ] {
+        assert_eq!(error(uri), LocateError::Group(address.parse().unwrap()), "{uri}");
+    }
+    let zone = [a("vm", &["224.0.1.75", "192.0.2.1", "0.0.0.0"])];
+    assert_eq!(resolve("sip:a@vm:5060", &all(), &zone).0, ["UDP 192.0.2.1:5060"]);
+}
+
+#[test]
+fn rfc_3263_4_3_a_request_goes_to_the_next_target_and_the_next_request_knows() {
+    let now = Instant::now();
+    let target =
+        |n: u8| Target { transport: Transport::Udp, address: SocketAddr::from(([192, 0, 2, n], 5060)) };
+    let targets: Vec<_> = (1..=4).map(target).collect();
+    let mut penalties = Penalties::new();
+    let mut failover = Failover::new(now, &targets, &penalties);
+    assert_eq!(failover.target(), Some(target(1)));
+    let unavailable = |more: &str| {
+        let text = format!("SIP/2.0 503 Service Unavailable\r\nCSeq: 1 INVITE\r\n{more}\r\n");
+        Failure::of(&Message::parse(text.into()).unwrap()).unwrap()
+    };
+    for (failure, next) in [
+        (Failure::Timeout, Some(target(2))),
+        (Failure::Transport, Some(target(3))),
+        (unavailable("Retry-After: 120 (maintenance)\r\n"), Some(target(4))),
+        (unavailable(""), None),
+    ] {
+        assert_eq!(failover.handle_failure(now, &mut penalties, failure), next, "{failure:?}");
+    }
+    assert_eq!(failover.handle_failure(now, &mut penalties, Failure::Timeout), None);
+    let order = |seconds, penalties: &Penalties| {
+        penalties.order(now + Duration::from_secs(seconds), &targets)[0]
+    };
+    // A 503 without Retry-After counts for its request only.
+    assert_eq!(order(0, &penalties), target(4));
+    assert_eq!(order(33, &penalties), target(1));
+    assert!(penalties.is_punished(now + Duration::from_secs(119), &target(3)));
+    assert!(!penalties.is_punished(now + Duration::from_secs(120), &target(3)));
+    // An answer pardons.
+    let mut again = Failover::new(now, &[target(1)], &penalties);
+    again.handle_answer(&mut penalties);
+    assert_eq!(order(0, &penalties), target(1));
+    for status in [200, 302, 486, 500, 504] {
+        let text = format!("SIP/2.0 {status} x\r\nRetry-After: 5\r\n\r\n");
+        assert_eq!(Failure::of(&Message::parse(text.into()).unwrap()), None);
+    }
+}

@@ -7,6 +7,7 @@
 //! [`crate::locate`].
 
 mod connections;
+mod resolve;
 mod stream;
 mod tls;
 mod udp;
@@ -28,6 +29,7 @@ use tokio::task::JoinHandle;
 use crate::flow::{Flow, Transmit, Transport};
 use crate::message::Limits;
 
+pub use resolve::{Resolver, ResolverConfig};
 pub use tls::{CertificateNames, ClientAuth, Identity, TlsConfig, TlsConfigError, TlsError, TlsVersion};
 
 use connections::Connections;
