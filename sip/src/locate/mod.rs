@@ -420,9 +420,7 @@ impl Locator {
 
 /// Multicast, broadcast or unspecified: nobody's own address.
 fn is_group(address: IpAddr) -> bool {
-    address.is_multicast()
-        || address.is_unspecified()
-        || address == IpAddr::V4(std::net::Ipv4Addr::BROADCAST)
+    address.is_multicast() || address.is_unspecified() || address == IpAddr::V4(std::net::Ipv4Addr::BROADCAST)
 }
 
 fn service_name(transport: Transport, domain: &str) -> String {
@@ -548,7 +546,12 @@ impl Failover {
 
     /// The request failed at the present target: the next one, or `None` when it was the last and the
     /// failure is to be told to the user.
-    pub fn handle_failure(&mut self, now: Instant, penalties: &mut Penalties, failure: Failure) -> Option<Target> {
+    pub fn handle_failure(
+        &mut self,
+        now: Instant,
+        penalties: &mut Penalties,
+        failure: Failure,
+    ) -> Option<Target> {
         let failed = self.left.pop_front()?;
         let time = failure.penalty();
         if !time.is_zero() {

@@ -239,9 +239,8 @@ fn rfc_3263_4_3_a_request_goes_to_the_next_target_and_the_next_request_knows() {
         assert_eq!(failover.handle_failure(now, &mut penalties, failure), next, "{failure:?}");
     }
     assert_eq!(failover.handle_failure(now, &mut penalties, Failure::Timeout), None);
-    let order = |seconds, penalties: &Penalties| {
-        penalties.order(now + Duration::from_secs(seconds), &targets)[0]
-    };
+    let order =
+        |seconds, penalties: &Penalties| penalties.order(now + Duration::from_secs(seconds), &targets)[0];
     // A 503 without Retry-After counts for its request only.
     assert_eq!(order(0, &penalties), target(4));
     assert_eq!(order(33, &penalties), target(1));

@@ -152,12 +152,7 @@ fn naptr(data: &RData) -> Option<Naptr> {
 
 fn srv(data: &RData) -> Option<Srv> {
     let RData::SRV(srv) = data else { return None };
-    Some(Srv {
-        priority: srv.priority,
-        weight: srv.weight,
-        port: srv.port,
-        target: srv.target.to_ascii(),
-    })
+    Some(Srv { priority: srv.priority, weight: srv.weight, port: srv.port, target: srv.target.to_ascii() })
 }
 
 fn address(data: &RData) -> Option<IpAddr> {
