@@ -26,10 +26,12 @@
 //! | [`path_replacement`], [`call_completion`], [`charge`] | ECMA-176, 186, 212 | their operations; CCBS and CCNR at both ends |
 //! | [`transit`] | ECMA-225 | the transit counter |
 //! | [`decode`] | | IOS `debug isdn q921` and `q931` |
-//! | [`Span`] | | all of it on one D channel: message waiting, basic calls, RESTART |
+//! | [`timers`] | Q.931 9.2 | every layer 3 timer: default, state, meaning |
+//! | [`Dialect`] | | in what the switch types differ |
+//! | [`Span`] | | all of it on one D channel, or the two of an NFAS group ([`DLink`]): message waiting, basic calls, RESTART, SERVICE |
 //!
-//! Incoming calls are only offered if [`SpanConfig::accept_calls`] is set. Not here: sending in segments, NFAS, hold, active
-//! transfer and rerouteing, path replacement, call completion (refused as their interpretation APDU says), and what tells the North American switch types apart.
+//! Incoming calls are only offered if [`SpanConfig::accept_calls`] is set. Not here: hold (refused, as SUSPEND and RESUME
+//! are), and what a service needs beyond its operations where two calls are joined.
 //!
 //! # Example: a lamp is lit
 //!
@@ -97,6 +99,7 @@ pub mod q931;
 pub mod rose;
 pub mod service;
 mod span;
+pub mod timers;
 pub mod transfer;
 pub mod transit;
 
@@ -107,8 +110,9 @@ pub use mwi::{
 };
 pub use party::PresentedNumber;
 pub use span::{
-    BchanOrder, CallDetail, CallError, CallEvent, CallId, CallInfo, CallRecord, CallRequest, CallState,
-    ChannelState, ChannelStatus, Dialect, Event, HISTORY, IndicationId, LineKind, MAX_CONNECTIONS, MemoryUse,
-    NameForm, OperationId, RestartOnStart, RestartTarget, ServiceState, Span, SpanConfig, Statistics,
-    SwitchType, Timers,
+    BChannel, BchanOrder, CallDetail, CallError, CallEvent, CallId, CallInfo, CallRecord, CallRequest,
+    CallState, ChannelState, ChannelStatus, DChannel, DLink, Dialect, Event, HISTORY, IndicationId, LineKind,
+    MAX_CONNECTIONS, MemoryUse, NameForm, NfasMember, OperationId, RestartOnStart, RestartTarget,
+    ServiceState, Span, SpanConfig, Statistics, SwitchType,
 };
+pub use timers::Timers;

@@ -4,7 +4,9 @@ mod call;
 mod channels;
 mod command;
 mod config;
+mod dialect;
 mod invoker;
+mod nfas;
 mod record;
 mod restart;
 mod segment;
@@ -18,17 +20,24 @@ use std::time::Instant;
 use bytes::Bytes;
 
 pub use call::{CallEvent, CallState};
+pub use channels::{BChannel, DChannel, NfasMember};
 pub use command::{CallDetail, CallError, CallInfo, CallRequest};
-pub use config::{BchanOrder, Dialect, LineKind, NameForm, RestartOnStart, SpanConfig, SwitchType, Timers};
+pub use config::{BchanOrder, LineKind, RestartOnStart, SpanConfig};
+pub use dialect::{Dialect, NameForm, SwitchType};
+pub use nfas::DLink;
 pub use record::{CallRecord, ChannelState, ChannelStatus, HISTORY, MemoryUse, ServiceState};
 pub use restart::RestartTarget;
 
-use crate::lapd::{self, Indication, Link, State};
+use crate::lapd::{self, Indication, State};
 use crate::mwi::{InvokeError, MwiAnswer, MwiOutcome, MwiRequest};
-use crate::q931::{BearerCapability, CallReference, Cause, Element, Message, MessageType, ie};
+use crate::q931::{
+    BearerCapability, CallReference, CallStateValue, Cause, CauseDetail, MAINTENANCE, Message, MessageType,
+    Repr, ie,
+};
 use call::Call;
 use channels::Channels;
 use invoker::Invoker;
+use nfas::Links;
 use record::History;
 use restart::Restarts;
 use segment::Segments;
@@ -144,7 +153,7 @@ enum Connection {
 #[derive(Debug)]
 pub struct Span {
     config: SpanConfig,
-    link: Link,
+    links: Links,
     up: bool,
     connections: BTreeMap<Key, Connection>,
     operations: BTreeMap<OperationId, Key>,
@@ -167,7 +176,7 @@ impl Span {
     /// A span whose layer 1 is down.
     pub fn new(config: SpanConfig) -> Self {
         Self {
-            link: Link::new(config.side, config.l2.clone()),
+            links: Links::new(&config),
             next_invoke_id: config.mwi.first_invoke_id.max(1),
             config,
             up: false,
@@ -196,27 +205,25 @@ impl Span {
     /// Changes the configuration. Timers running keep their time; another side sets the link up anew, which ends
     /// operations under way with [`MwiOutcome::LinkDown`].
     pub fn set_config(&mut self, now: Instant, config: SpanConfig) {
-        self.link.reconfigure(now, config.side, config.l2.clone());
+        self.links.reconfigure(now, &config);
         self.config = config;
         self.finish(now);
     }
 
     /// Layer 1 came up or went down.
     pub fn handle_link(&mut self, now: Instant, up: bool) {
-        self.link.handle_link(now, up);
-        self.finish(now);
+        self.handle_link_of(now, DLink::Primary, up);
     }
 
     /// One Q.921 frame from the wire: address to last information octet, without flags and FCS. Any octets are
     /// allowed; what is no frame for this link is counted and discarded.
     pub fn handle_frame(&mut self, now: Instant, frame: &[u8]) {
-        self.link.handle_frame(now, frame);
-        self.finish(now);
+        self.handle_frame_of(now, DLink::Primary, frame);
     }
 
     /// Runs what is due. Calling too early or too often does no harm.
     pub fn handle_timeout(&mut self, now: Instant) {
-        self.link.handle_timeout(now);
+        self.links.handle_timeout(now);
         self.segments.handle_timeout(now);
         // Not until none is left: a timer configured as zero that starts itself again must not hold us here.
         for _ in 0..self.timers.due(now) {
@@ -225,6 +232,7 @@ impl Span {
                 Some(Connection::Invoker(invoker)) => self.invoker_timeout(now, key, invoker, timer),
                 Some(Connection::Server(server)) => self.server_timeout(now, key, server, timer),
                 Some(Connection::Call(call)) => self.call_timeout(now, key, *call, timer),
+                None if key == restart::GLOBAL && timer == Timer::T321 => self.service_timeout(now),
                 None if key == restart::GLOBAL => self.restart_timeout(now),
                 None => {}
             }
@@ -234,12 +242,12 @@ impl Span {
 
     /// When [`Span::handle_timeout`] is due next.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        [self.link.poll_timeout(), self.timers.next(), self.segments.next()].into_iter().flatten().min()
+        [self.links.poll_timeout(), self.timers.next(), self.segments.next()].into_iter().flatten().min()
     }
 
     /// The next frame for the wire.
     pub fn poll_frame(&mut self) -> Option<Bytes> {
-        self.link.poll_frame()
+        self.poll_frame_of(DLink::Primary)
     }
 
     /// The next event for the owner.
@@ -249,12 +257,12 @@ impl Span {
 
     /// The data link's state.
     pub fn data_link_state(&self) -> State {
-        self.link.state()
+        self.links.state()
     }
 
     /// Whether frames flow.
     pub fn is_up(&self) -> bool {
-        self.link.is_established()
+        self.links.is_up()
     }
 
     /// Call references in use, call independent connections included.
@@ -298,26 +306,47 @@ impl Span {
     /// Layer 3 reacts to what layer 2 brought; then frames go out.
     fn finish(&mut self, now: Instant) {
         self.note_up();
-        while let Some(indication) = self.link.poll_indication() {
+        while let Some((link, indication)) = self.links.poll_indication() {
             match indication {
                 Indication::Established => {
-                    self.note_up();
-                    self.segments.clear();
-                    self.call_link_back(now);
-                    if !std::mem::replace(&mut self.started, true) {
-                        self.restart_on_start(now);
+                    if self.link_established(now, link) {
+                        self.layer3_up(now);
                     }
                 }
-                Indication::Released => self.link_lost(now),
-                Indication::Data(message) => self.handle_message(now, &message),
+                Indication::Released => {
+                    if self.link_released(now, link) {
+                        self.link_lost(now);
+                    }
+                }
+                Indication::Data(octets) => {
+                    self.statistics.messages_received += 1;
+                    if octets.first().is_some_and(|discriminator| MAINTENANCE.contains(discriminator)) {
+                        self.handle_maintenance(now, link, &octets);
+                    } else if self.d_channel_in_service() == Some(link) {
+                        self.handle_message(now, &octets);
+                    } else {
+                        self.statistics.messages_ignored += 1;
+                    }
+                }
             }
         }
-        self.link.flush(now);
-        self.statistics.link = *self.link.statistics();
+        self.note_up();
+        self.links.flush(now);
+        self.statistics.link = self.links.statistics();
+    }
+
+    /// The data link that carries layer 3 is there, or there anew.
+    fn layer3_up(&mut self, now: Instant) {
+        self.note_up();
+        self.segments.clear();
+        self.call_link_back(now);
+        if !std::mem::replace(&mut self.started, true) {
+            self.restart_on_start(now);
+        }
     }
 
     fn note_up(&mut self) {
-        let up = self.link.is_established();
+        let up = self.links.is_up();
         if up != self.up {
             self.up = up;
             self.events.push_back(if up { Event::DataLinkUp } else { Event::DataLinkDown });
@@ -342,7 +371,6 @@ impl Span {
     }
 
     fn handle_message(&mut self, now: Instant, octets: &[u8]) {
-        self.statistics.messages_received += 1;
         let (message, whole) = match Message::parse_checked(octets) {
             Ok(parsed) => parsed,
             Err(error) => {
@@ -373,7 +401,7 @@ impl Span {
         match self.connections.remove(&key) {
             Some(Connection::Invoker(invoker)) => self.invoker_message(now, key, invoker, &message),
             Some(Connection::Server(server)) => self.server_message(now, key, server, &message),
-            Some(Connection::Call(call)) => self.call_message(now, key, *call, &message),
+            Some(Connection::Call(call)) => self.call_message(now, key, *call, &message, whole),
             None if message.kind == MessageType::SETUP => {
                 if reference.flag {
                     //= Q.931 5.8.3.2 c): a SETUP with the call reference flag set to 1 is ignored.
@@ -394,7 +422,9 @@ impl Span {
             MessageType::RELEASE_COMPLETE => {}
             MessageType::STATUS if message.call_state() == Some(0) => {}
             MessageType::STATUS => self.send_clearing(reply, MessageType::RELEASE_COMPLETE, 101),
-            MessageType::STATUS_ENQUIRY => self.send_status(reply, 30, 0),
+            MessageType::STATUS_ENQUIRY => self.send_status(reply, 30, 0, &[]),
+            // Calls are never suspended here, so none can be resumed.
+            MessageType::RESUME => self.send_clearing(reply, MessageType::RESUME_REJECT, 69),
             _ => self.send_clearing(reply, MessageType::RELEASE_COMPLETE, 81),
         }
     }
@@ -403,30 +433,55 @@ impl Span {
         let refuse = |span: &mut Self, cause| {
             span.send_clearing(key.reference(), MessageType::RELEASE_COMPLETE, cause);
         };
+        let faults = message.faults(whole);
+        if let Some((cause, elements)) = faults.refusal() {
+            let cause = CauseDetail::new(Cause::private(cause), elements.to_vec());
+            let clearing = Message::new(key.reference(), MessageType::RELEASE_COMPLETE);
+            return self.send(&clearing.with(cause.element()));
+        }
         match message.get(ie::BEARER_CAPABILITY) {
-            None => refuse(self, if whole { 96 } else { 100 }),
-            Some(body) if body.len() < 2 => refuse(self, 100),
-            Some(_) if !message.faults(true).missing.is_empty() => refuse(self, 96),
+            None => refuse(self, 96),
             Some(_) if self.connections.len() >= MAX_CONNECTIONS => refuse(self, 47),
             Some(body) if BearerCapability(body.clone()).is_call_independent() => {
-                if self.config.switch_type.dialect().call_independent {
+                if self.config.dialect().call_independent {
                     self.start_server(now, key, message);
                 } else {
                     refuse(self, 65);
                 }
             }
-            Some(_) if self.config.accept_calls => self.start_incoming(now, key, message),
+            Some(_) if self.config.accept_calls => {
+                self.start_incoming(now, key, message);
+                self.report_faults(key, &faults);
+            }
             // Service or option not implemented.
             Some(_) => refuse(self, 79),
         }
     }
 
     fn send(&mut self, message: &Message) {
-        self.send_octets(message.to_bytes());
+        if message.len() <= self.config.l2.n201 || !self.config.dialect().segmentation {
+            return self.send_octets(message.to_bytes());
+        }
+        match segment::split(message, self.config.l2.n201) {
+            Some(segments) => segments.into_iter().for_each(|segment| self.send_octets(segment)),
+            None => self.statistics.messages_unsent += 1,
+        }
+    }
+
+    /// The longest message that can be sent, octets.
+    fn longest(&self) -> usize {
+        let n201 = self.config.l2.n201;
+        if self.config.dialect().segmentation {
+            // Cuts between elements waste up to one element's octets in each segment.
+            let segment = n201.saturating_sub(segment::OVERHEAD);
+            n201.max(segment.saturating_mul(usize::from(segment::MAX_SEGMENTS)) / 2)
+        } else {
+            n201
+        }
     }
 
     fn send_octets(&mut self, octets: Bytes) {
-        match self.link.send(octets) {
+        match self.links.send(octets) {
             Ok(()) => self.statistics.messages_sent += 1,
             // The timer that waits for the answer deals with it, as with a message lost on the way.
             Err(_) => self.statistics.messages_unsent += 1,
@@ -437,12 +492,13 @@ impl Span {
         self.send(&Message::new(reference, kind).with(Cause::private(cause).element()));
     }
 
-    fn send_status(&mut self, reference: CallReference, cause: u8, state: u8) {
-        let call_state = Element::new(ie::CALL_STATE, vec![state & 0x3F]);
+    /// STATUS; the diagnostics are what Q.850 gives the cause: element identifiers, or a message type.
+    fn send_status(&mut self, reference: CallReference, cause: u8, state: u8, diagnostics: &[u8]) {
+        let cause = CauseDetail::new(Cause::private(cause), diagnostics.to_vec());
         self.send(
             &Message::new(reference, MessageType::STATUS)
-                .with(Cause::private(cause).element())
-                .with(call_state),
+                .with(cause.element())
+                .with(CallStateValue { coding: 0, state }.element()),
         );
     }
 

@@ -182,7 +182,7 @@ impl Element {
         }
     }
 
-    fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         if self.id & 0x80 == 0 { 2 + self.body.len() } else { 1 }
     }
 }

@@ -4,13 +4,11 @@
 use std::fmt;
 use std::time::Instant;
 
-use bytes::Bytes;
-
 use super::record::CallRecord;
-use super::{CallId, Connection, Event, Key, Span, Timer};
+use super::{BChannel, CallId, Connection, Event, Key, Span, Timer};
 use crate::Side;
 use crate::q931::{
-    BearerCapability, Cause, ChannelId, ChannelSelection, Element, Message, MessageType, Number,
+    BearerCapability, Cause, ChannelId, ChannelSelection, Element, Faults, Message, MessageType, Number,
     ProgressIndicator, ie,
 };
 
@@ -29,6 +27,8 @@ pub enum CallState {
     CallPresent = 6,
     /// U7: ALERTING sent.
     CallReceived = 7,
+    /// U8: CONNECT sent, CONNECT ACKNOWLEDGE awaited, on the user side where the dialect has this state.
+    ConnectRequest = 8,
     /// U9: CALL PROCEEDING sent.
     IncomingCallProceeding = 9,
     /// U10: connected.
@@ -118,12 +118,12 @@ pub(super) struct Call {
     pub(super) id: CallId,
     pub(super) state: CallState,
     pub(super) outgoing: bool,
-    /// Timeslot; `None` after a lost glare, or once given up.
-    pub(super) channel: Option<u8>,
+    /// `None` after a lost glare, or once given up.
+    pub(super) channel: Option<BChannel>,
     /// The first response has gone by: the channel is settled.
     pub(super) settled: bool,
-    /// SETUP for T303.
-    pub(super) setup: Bytes,
+    /// SETUP for T303; empty of an incoming call.
+    pub(super) setup: Message,
     pub(super) repeated: bool,
     pub(super) digits: String,
     /// Facility elements to send with the first response.
@@ -142,7 +142,7 @@ impl Span {
     }
 
     pub(super) fn keep_call(&mut self, key: Key, mut call: Call) {
-        call.record.channel = call.channel.or(call.record.channel);
+        call.record.note_channel(call.channel);
         self.connections.insert(key, Connection::Call(Box::new(call)));
     }
 
@@ -179,14 +179,15 @@ impl Span {
         let bearer = BearerCapability(message.get(ie::BEARER_CAPABILITY).cloned().unwrap_or_default());
         let mut record = CallRecord::new(id, key.reference(), false, (calling, called), bearer, now);
         record.note_name(message);
-        let complete = message.all(ie::SENDING_COMPLETE).next().is_some();
+        let complete =
+            message.all(ie::SENDING_COMPLETE).next().is_some() || !self.config.dialect().overlap_receiving;
         let call = Call {
             id,
             state: CallState::CallPresent,
             outgoing: false,
             channel: Some(slot),
             settled: false,
-            setup: Bytes::new(),
+            setup: Message::new(key.reference(), MessageType::SETUP),
             repeated: false,
             digits: digits.clone(),
             rejects: refusal.elements,
@@ -203,8 +204,8 @@ impl Span {
     /// The channel of an incoming call; a collision with a call of ours that has no answer yet is settled here.
     ///
     /// `//= Q.931 5.7`: the network's call keeps the channel both sides have chosen.
-    fn settle_glare(&mut self, wanted: Option<ChannelId>) -> Result<u8, u8> {
-        let slot = wanted.and_then(|id| self.config.slot(id.selection));
+    fn settle_glare(&mut self, wanted: Option<ChannelId>) -> Result<BChannel, u8> {
+        let slot = wanted.and_then(|id| self.config.channel(&id));
         if let Some((slot, owner)) = slot.and_then(|slot| Some((slot, self.channels.owner(slot)?)))
             && self.config.side == Side::User
             && let Some(Connection::Call(ours)) = self.connections.get_mut(&owner)
@@ -217,17 +218,46 @@ impl Span {
         self.channels.answer(&self.config, wanted)
     }
 
-    pub(super) fn call_message(&mut self, now: Instant, key: Key, mut call: Call, message: &Message) {
+    pub(super) fn call_message(
+        &mut self,
+        now: Instant,
+        key: Key,
+        call: Call,
+        message: &Message,
+        whole: bool,
+    ) {
+        let faults = message.faults(whole);
+        self.act_on(now, key, call, message, &faults);
+        //= Q.931 5.8.7.1: the STATUS tells the state after action was taken on the message.
+        self.report_faults(key, &faults);
+    }
+
+    /// Tells the peer what was passed over in a message, if the configuration wants it and the call is still there.
+    pub(super) fn report_faults(&mut self, key: Key, faults: &Faults) {
+        if self.config.report_faults
+            && faults.refusal().is_none()
+            && let Some((cause, elements)) = faults.remark()
+            && let Some(Connection::Call(call)) = self.connections.get(&key)
+            && call.state != CallState::ReleaseRequest
+        {
+            let state = call.state.number();
+            self.send_status(key.reference(), cause, state, elements);
+        }
+    }
+
+    fn act_on(&mut self, now: Instant, key: Key, mut call: Call, message: &Message, faults: &Faults) {
         use CallState as S;
         use MessageType as M;
         let cause = message.cause();
         let clearing =
             matches!(call.state, S::DisconnectRequest | S::DisconnectIndication | S::ReleaseRequest)
                 || matches!(message.kind, M::DISCONNECT | M::RELEASE | M::RELEASE_COMPLETE | M::SETUP);
-        if !clearing && !message.faults(true).missing.is_empty() {
-            //= Q.931 5.8.7.1: such a message gets STATUS, cause 96, and is otherwise ignored.
-            self.send_status(key.reference(), 96, call.state.number());
-            return self.keep_call(key, call);
+        if let (false, Some((cause, elements))) = (clearing, faults.refusal()) {
+            //= Q.931 5.8.6: such a message gets STATUS, cause 96 or 100, and is otherwise ignored.
+            if message.kind != M::STATUS {
+                self.send_status(key.reference(), cause, call.state.number(), elements);
+                return self.keep_call(key, call);
+            }
         }
         if !clearing {
             let refusal = self.refusal(message);
@@ -252,7 +282,7 @@ impl Span {
             (M::RELEASE_COMPLETE, _) => self.end_call(now, key, &call, cause.unwrap_or(call.cause)),
             (M::STATUS, _) => self.call_status(now, key, call, message),
             (M::STATUS_ENQUIRY, state) => {
-                self.send_status(key.reference(), 30, state.number());
+                self.send_status(key.reference(), 30, state.number(), &[]);
                 self.keep_call(key, call);
             }
             (_, S::ReleaseRequest) => self.keep_call(key, call),
@@ -273,7 +303,7 @@ impl Span {
                     self.keep_call(key, call);
                 } else {
                     //= Q.931 5.8.6.2: DISCONNECT without a cause is answered by RELEASE with cause 96.
-                    let value = if cause.is_none() { 96 } else { told.value };
+                    let value = faults.refusal().map_or(told.value, |(cause, _)| cause);
                     self.release_call(now, key, call, Some(value));
                 }
             }
@@ -317,7 +347,8 @@ impl Span {
                     self.clear_ourselves(now, key, call, 6);
                 }
             }
-            (M::CONNECT_ACKNOWLEDGE, S::Active) => {
+            (M::CONNECT_ACKNOWLEDGE, S::Active | S::ConnectRequest) => {
+                call.state = S::Active;
                 if self.timers.is_running(key, Timer::T313) {
                     self.timers.stop(key, Timer::T313);
                     self.call_event(&call, CallEvent::ConnectAcknowledged);
@@ -340,12 +371,14 @@ impl Span {
             }
             (M::HOLD, _) => self.refuse(key, call, M::HOLD_REJECT),
             (M::RETRIEVE, _) => self.refuse(key, call, M::RETRIEVE_REJECT),
+            (M::SUSPEND, _) => self.refuse(key, call, M::SUSPEND_REJECT),
+            (M::RESUME, _) => self.refuse(key, call, M::RESUME_REJECT),
             // Repeated by the peer's T303, or without meaning for the call.
             (M::SETUP | M::INFORMATION | M::PROGRESS, _) => self.keep_call(key, call),
             (kind, state) => {
                 //= Q.931 5.8.4: STATUS with cause 97 for an unknown message, 101 for an unexpected one.
                 let cause = if kind.name().is_some() { 101 } else { 97 };
-                self.send_status(key.reference(), cause, state.number());
+                self.send_status(key.reference(), cause, state.number(), &[kind.0]);
                 self.keep_call(key, call);
             }
         }
@@ -400,7 +433,7 @@ impl Span {
             Some(Some(ChannelId { selection: ChannelSelection::Any, .. })) => return call.channel.is_some(),
             Some(Some(id)) => id,
         };
-        let Some(slot) = self.config.slot(id.selection) else { return false };
+        let Some(slot) = self.config.channel(&id) else { return false };
         if call.channel == Some(slot) {
             return true;
         }
@@ -456,7 +489,7 @@ impl Span {
         match timer {
             Timer::T303 if !call.repeated => {
                 call.repeated = true;
-                self.send_octets(call.setup.clone());
+                self.send(&call.setup);
                 self.timers.start(key, Timer::T303, now + self.config.l3.t303);
                 self.keep_call(key, call);
             }
@@ -492,7 +525,9 @@ impl Span {
                 self.end_call(now, key, &call, Cause::private(41));
             }
             Timer::Answer => self.clear_ourselves(now, key, call, 28),
-            Timer::T316 | Timer::Supervision | Timer::Proceeding | Timer::Idle => self.keep_call(key, call),
+            Timer::T316 | Timer::T321 | Timer::Supervision | Timer::Proceeding | Timer::Idle => {
+                self.keep_call(key, call)
+            }
         }
     }
 
@@ -539,6 +574,24 @@ impl Span {
     pub(super) fn enquire(&mut self, now: Instant, key: Key) {
         self.send(&Message::new(key.reference(), MessageType::STATUS_ENQUIRY));
         self.timers.start(key, Timer::T322, now + self.config.l3.t322);
+    }
+
+    /// Asks the peer for the state of every active call (STATUS ENQUIRY, T322). A call the peer does not know, or whose state
+    /// does not fit, is cleared; one without an answer is cleared after T322 has expired twice.
+    pub fn audit_calls(&mut self, now: Instant) {
+        let keys: Vec<Key> = self.calls.values().copied().collect();
+        for key in keys {
+            let auditing =
+                self.timers.is_running(key, Timer::T322) || self.timers.is_running(key, Timer::T309);
+            match self.connections.get_mut(&key) {
+                Some(Connection::Call(call)) if call.state == CallState::Active && !auditing => {
+                    call.repeated = false;
+                    self.enquire(now, key);
+                }
+                _ => {}
+            }
+        }
+        self.finish(now);
     }
 
     /// The data link is lost: active calls live on for T309, the others end.

@@ -6,45 +6,85 @@ use super::{BchanOrder, Key, LineKind, ServiceState, SpanConfig};
 use crate::Side;
 use crate::q931::{ChannelId, ChannelSelection};
 
+/// A B channel of a span or NFAS group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct BChannel {
+    /// The NFAS interface identifier; 0 without NFAS.
+    pub interface: u8,
+    /// The timeslot, 1..=31.
+    pub slot: u8,
+}
+
+/// Which D channel an interface of an NFAS group carries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum DChannel {
+    /// The one that is used if both can be (`pri-group … nfas_d primary`).
+    Primary,
+    /// The one that takes over (`nfas_d backup`).
+    Backup,
+    /// None: the timeslot is a B channel (`nfas_d none`).
+    #[default]
+    None,
+}
+
+/// One interface of an NFAS group.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct NfasMember {
+    /// Its identifier in channel identification, 0..=127 (`nfas_interface`).
+    pub interface: u8,
+    /// Its D channel.
+    pub d_channel: DChannel,
+    /// Its timeslots, bit n-1 is timeslot n; `None`: all of the line's.
+    pub timeslots: Option<u32>,
+}
+
+impl NfasMember {
+    fn grants(&self, line: LineKind, slot: u8) -> bool {
+        (1..=line.timeslots()).contains(&slot)
+            && (self.d_channel == DChannel::None || slot != line.d_channel())
+            && self.timeslots.is_none_or(|mask| mask >> (slot - 1) & 1 != 0)
+    }
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Channels {
-    busy: BTreeMap<u8, Key>,
+    busy: BTreeMap<BChannel, Key>,
     /// Channels that are not in service.
-    withdrawn: BTreeMap<u8, ServiceState>,
-    last: u8,
+    withdrawn: BTreeMap<BChannel, ServiceState>,
+    last: Option<BChannel>,
 }
 
 impl Channels {
-    pub(super) fn owner(&self, slot: u8) -> Option<Key> {
-        self.busy.get(&slot).copied()
+    pub(super) fn owner(&self, channel: BChannel) -> Option<Key> {
+        self.busy.get(&channel).copied()
     }
 
-    pub(super) fn is_free(&self, config: &SpanConfig, slot: u8) -> bool {
-        config.has_channel(slot) && !self.busy.contains_key(&slot) && !self.withdrawn.contains_key(&slot)
+    pub(super) fn is_free(&self, config: &SpanConfig, channel: BChannel) -> bool {
+        config.has(channel) && !self.busy.contains_key(&channel) && !self.withdrawn.contains_key(&channel)
     }
 
-    pub(super) fn service(&self, slot: u8) -> ServiceState {
-        self.withdrawn.get(&slot).copied().unwrap_or_default()
+    pub(super) fn service(&self, channel: BChannel) -> ServiceState {
+        self.withdrawn.get(&channel).copied().unwrap_or_default()
     }
 
-    pub(super) fn set_service(&mut self, slot: u8, service: ServiceState) {
+    pub(super) fn set_service(&mut self, channel: BChannel, service: ServiceState) {
         if service == ServiceState::InService {
-            self.withdrawn.remove(&slot);
+            self.withdrawn.remove(&channel);
         } else {
-            self.withdrawn.insert(slot, service);
+            self.withdrawn.insert(channel, service);
         }
     }
 
     /// The channel belongs to `key` from now on, whoever had it.
-    pub(super) fn take(&mut self, slot: u8, key: Key) {
-        self.busy.insert(slot, key);
-        self.last = slot;
+    pub(super) fn take(&mut self, channel: BChannel, key: Key) {
+        self.busy.insert(channel, key);
+        self.last = Some(channel);
     }
 
     /// The channel is free again, if it is `key`'s.
-    pub(super) fn release(&mut self, slot: u8, key: Key) {
-        if self.owner(slot) == Some(key) {
-            self.busy.remove(&slot);
+    pub(super) fn release(&mut self, channel: BChannel, key: Key) {
+        if self.owner(channel) == Some(key) {
+            self.busy.remove(&channel);
         }
     }
 
@@ -53,29 +93,31 @@ impl Channels {
     }
 
     /// The next free channel in the configured order.
-    pub(super) fn hunt(&self, config: &SpanConfig) -> Option<u8> {
-        let free = |slot: &u8| self.is_free(config, *slot);
-        let mut slots = config.line.b_channels();
+    pub(super) fn hunt(&self, config: &SpanConfig) -> Option<BChannel> {
+        // What is asked below are the configuration's own channels.
+        let free =
+            |channel: &BChannel| !self.busy.contains_key(channel) && !self.withdrawn.contains_key(channel);
+        let mut channels = config.channels();
         match (config.bchan_order, config.side) {
-            (BchanOrder::Ascending, _) | (BchanOrder::BySide, Side::Network) => slots.find(free),
-            (BchanOrder::Descending, _) | (BchanOrder::BySide, Side::User) => slots.rev().find(free),
+            (BchanOrder::Ascending, _) | (BchanOrder::BySide, Side::Network) => channels.find(free),
+            (BchanOrder::Descending, _) | (BchanOrder::BySide, Side::User) => channels.rev().find(free),
             (BchanOrder::RoundRobin, _) => {
-                let after = config.line.b_channels().filter(|slot| *slot > self.last);
-                after.chain(slots).find(free)
+                let after = config.channels().filter(|channel| Some(*channel) > self.last);
+                after.chain(channels).find(free)
             }
         }
     }
 
     /// The channel for an incoming call, or the cause to refuse it with.
-    pub(super) fn answer(&self, config: &SpanConfig, wanted: Option<ChannelId>) -> Result<u8, u8> {
+    pub(super) fn answer(&self, config: &SpanConfig, wanted: Option<ChannelId>) -> Result<BChannel, u8> {
         let any = || self.hunt(config).ok_or(34);
         match wanted {
             None => any(),
             Some(ChannelId { selection: ChannelSelection::Any, .. }) => any(),
             // Q.850 34, no circuit available: a call without a channel (call waiting) is not offered here.
             Some(ChannelId { selection: ChannelSelection::None, .. }) => Err(34),
-            Some(id) => match (config.slot(id.selection), id.exclusive) {
-                (Some(slot), _) if self.is_free(config, slot) => Ok(slot),
+            Some(id) => match (config.channel(&id), id.exclusive) {
+                (Some(channel), _) if self.is_free(config, channel) => Ok(channel),
                 (Some(_), true) => Err(44),
                 (Some(_), false) => any(),
                 (None, true) => Err(82),
@@ -86,11 +128,35 @@ impl Channels {
 }
 
 impl SpanConfig {
-    /// Whether `slot` is a B channel of this span.
+    /// The B channels, ascending by interface and timeslot.
+    pub fn channels(&self) -> impl DoubleEndedIterator<Item = BChannel> + '_ {
+        self.members().flat_map(move |member| {
+            let slots = (1..=self.line.timeslots()).filter(move |slot| member.grants(self.line, *slot));
+            slots.map(move |slot| BChannel { interface: member.interface, slot })
+        })
+    }
+
+    /// Whether the span has this B channel.
+    pub fn has(&self, channel: BChannel) -> bool {
+        self.members()
+            .any(|member| member.interface == channel.interface && member.grants(self.line, channel.slot))
+    }
+
+    /// The interfaces; without NFAS the only one.
+    fn members(&self) -> impl DoubleEndedIterator<Item = NfasMember> + '_ {
+        let alone = NfasMember { interface: 0, d_channel: DChannel::Primary, timeslots: self.timeslots };
+        self.nfas.iter().copied().chain(self.nfas.is_empty().then_some(alone))
+    }
+
+    /// Whether `slot` is a B channel of the interface with the (primary) D channel.
     pub fn has_channel(&self, slot: u8) -> bool {
-        let granted =
-            self.timeslots.is_none_or(|mask| (1..=32).contains(&slot) && mask >> (slot - 1) & 1 != 0);
-        granted && self.line.b_channels().any(|channel| channel == slot)
+        self.has(self.home(slot))
+    }
+
+    /// Timeslot `slot` of the interface with the (primary) D channel.
+    pub fn home(&self, slot: u8) -> BChannel {
+        let primary = self.nfas.iter().find(|member| member.d_channel == DChannel::Primary);
+        BChannel { interface: primary.map_or(0, |member| member.interface), slot }
     }
 
     /// The number of timeslot `slot` in channel identification: the same, or counted without the D channel's gap.
@@ -98,17 +164,40 @@ impl SpanConfig {
         if self.contiguous_bchan && self.line == LineKind::E1 && slot > 16 { slot - 1 } else { slot }
     }
 
-    /// The B channel a channel identification names.
-    pub fn slot(&self, selection: ChannelSelection) -> Option<u8> {
-        let number = match selection {
+    /// Channel identification of a B channel. In an NFAS group the interface is always named.
+    pub fn channel_id(&self, channel: BChannel, exclusive: bool) -> ChannelId {
+        let id = ChannelId::channel(self.channel_number(channel.slot), exclusive);
+        if self.nfas.is_empty() { id } else { id.on(channel.interface) }
+    }
+
+    /// The B channel a channel identification names. Without an interface it is one of the D channel's own.
+    pub fn channel(&self, id: &ChannelId) -> Option<BChannel> {
+        let number = match id.selection {
             ChannelSelection::Number(number) => number,
             ChannelSelection::Map(map) if map.count_ones() == 1 => {
                 u8::try_from(map.trailing_zeros() + 1).ok()?
             }
             _ => return None,
         };
+        let channel = self.timeslot(id.interface, number)?;
+        self.has(channel).then_some(channel)
+    }
+
+    /// The timeslot behind a channel number, which may be a B channel or not.
+    pub(super) fn timeslot(&self, interface: Option<u8>, number: u8) -> Option<BChannel> {
         let gap = self.contiguous_bchan && self.line == LineKind::E1 && number > 15;
         let slot = if gap { number.checked_add(1)? } else { number };
-        self.has_channel(slot).then_some(slot)
+        let home = self.home(slot);
+        Some(match interface {
+            // Without a group there is one interface, whatever the peer calls it.
+            Some(interface) if !self.nfas.is_empty() => BChannel { interface, slot },
+            _ => home,
+        })
+    }
+
+    /// The timeslot of the B channel a selection names on the D channel's own interface.
+    pub fn slot(&self, selection: ChannelSelection) -> Option<u8> {
+        let id = ChannelId { exclusive: true, d_channel: false, interface: None, selection };
+        self.channel(&id).map(|channel| channel.slot)
     }
 }

@@ -8,7 +8,7 @@ use super::{CallId, CallState, Connection, Key, MAX_CONNECTIONS, NameForm, Span,
 use crate::Side;
 use crate::name::{Name, NameKind};
 use crate::q931::{
-    BearerCapability, CallReference, Cause, ChannelId, Element, Message, MessageType, Number, NumberPlan,
+    BearerCapability, CallReference, Cause, Element, Message, MessageType, Number, NumberPlan,
     ProgressIndicator, ie,
 };
 
@@ -79,12 +79,12 @@ pub enum CallError {
     /// No free B channel, or the one asked for is not free: cause 34 or 44.
     #[error("no free B channel")]
     NoChannel,
-    /// The message does not fit N201.
-    #[error("message of {len} octets, N201 is {limit}")]
+    /// The message does not fit N201, or the segments it may be sent in.
+    #[error("message of {len} octets, limit {limit}")]
     TooLong {
         /// Octets it would take.
         len: usize,
-        /// N201.
+        /// Most octets.
         limit: usize,
     },
     /// Digits other than 0-9, A-D, `*`, `#`, or more than 32.
@@ -104,6 +104,8 @@ pub struct CallInfo {
     pub state: CallState,
     /// Its B channel, as timeslot.
     pub channel: Option<u8>,
+    /// The channel's interface: 0, or the NFAS interface identifier.
+    pub interface: u8,
     /// Whether we set it up.
     pub outgoing: bool,
     /// Its call reference as in messages we send.
@@ -125,16 +127,18 @@ impl Span {
         check_digits(&request.called.digits)?;
         let slot = match request.channel {
             None => self.channels.hunt(&self.config),
-            Some(slot) => Some(slot).filter(|slot| self.channels.is_free(&self.config, *slot)),
+            Some(slot) => {
+                Some(self.config.home(slot)).filter(|slot| self.channels.is_free(&self.config, *slot))
+            }
         };
         let slot = slot.ok_or(CallError::NoChannel)?;
-        let channel = ChannelId::channel(self.config.channel_number(slot), !self.config.negotiate_bchan);
+        let channel = self.config.channel_id(slot, !self.config.negotiate_bchan);
         let mut elements =
             vec![request.bearer.element(), channel.element(), request.called.element(ie::CALLED_NUMBER)];
         let (named, used) = self.name_element(NameKind::Calling, request.name.as_ref());
         elements.extend(named);
         elements.extend(request.calling.as_ref().map(|number| number.element(ie::CALLING_NUMBER)));
-        if request.complete {
+        if request.complete && self.config.dialect().sending_complete {
             elements.push(Element::single(ie::SENDING_COMPLETE));
         }
         let mut message = Message::new(CallReference::new(0, false), MessageType::SETUP);
@@ -145,8 +149,7 @@ impl Span {
         if used {
             self.use_invoke_id();
         }
-        let setup = message.to_bytes();
-        self.send_octets(setup.clone());
+        self.send(&message);
         self.timers.start(key, Timer::T303, now + self.config.l3.t303);
         self.channels.take(slot, key);
         let id = CallId(self.id());
@@ -160,7 +163,7 @@ impl Span {
             outgoing: true,
             channel: Some(slot),
             settled: false,
-            setup,
+            setup: message,
             repeated: false,
             digits: request.called.digits.clone(),
             rejects: Vec::new(),
@@ -213,7 +216,7 @@ impl Span {
         self.respond(now, id, MessageType::PROGRESS, detail, &states)
     }
 
-    /// CONNECT for an incoming call: it is active at once.
+    /// CONNECT for an incoming call: it is active at once, or on CONNECT ACKNOWLEDGE where the dialect has U8.
     ///
     /// # Errors
     /// [`CallError`]
@@ -248,7 +251,7 @@ impl Span {
         let number = Number { plan: NumberPlan::UNKNOWN, presentation: None, digits: digits.to_owned() };
         let mut message =
             Message::new(key.reference(), MessageType::INFORMATION).with(number.element(ie::CALLED_NUMBER));
-        if complete {
+        if complete && self.config.dialect().sending_complete {
             message.elements.push(Element::single(ie::SENDING_COMPLETE));
         }
         self.send(&message);
@@ -348,7 +351,8 @@ impl Span {
             Some(Connection::Call(call)) => Some(CallInfo {
                 id: call.id,
                 state: call.state,
-                channel: call.channel,
+                channel: call.channel.map(|channel| channel.slot),
+                interface: call.channel.map_or(0, |channel| channel.interface),
                 outgoing: call.outgoing,
                 call_reference: key.reference(),
             }),
@@ -363,11 +367,15 @@ impl Span {
 
     /// The free B channels, bit n-1 for timeslot n, as the free channel mask of `show isdn status`.
     pub fn free_channels(&self) -> u32 {
+        self.free_channels_of(self.config.home(0).interface)
+    }
+
+    /// The free B channels of one interface of an NFAS group.
+    pub fn free_channels_of(&self, interface: u8) -> u32 {
         self.config
-            .line
-            .b_channels()
-            .filter(|slot| self.channels.is_free(&self.config, *slot))
-            .fold(0, |mask, slot| mask | 1 << (slot - 1))
+            .channels()
+            .filter(|channel| channel.interface == interface && self.channels.is_free(&self.config, *channel))
+            .fold(0, |mask, channel| mask | 1 << (channel.slot - 1))
     }
 
     /// B channels in use.
@@ -383,15 +391,26 @@ impl Span {
         detail: &CallDetail,
         states: &[CallState],
     ) -> Result<(), CallError> {
-        let (key, call) = self.take_call(id)?;
+        let (key, mut call) = self.take_call(id)?;
+        let first = call.channel.filter(|_| {
+            call.state == CallState::CallPresent
+                && matches!(kind, MessageType::ALERTING | MessageType::CONNECT)
+                && self.config.dialect().proceeding_first
+        });
+        call.settled |= first.is_some();
         match self.response(key, &call, kind, detail, states) {
             Ok(message) => {
+                if let Some(channel) = first {
+                    let id = self.config.channel_id(channel, true).element();
+                    self.send(&Message::new(key.reference(), MessageType::CALL_PROCEEDING).with(id));
+                }
                 self.send(&message);
                 self.responded(now, key, call, kind);
                 self.finish(now);
                 Ok(())
             }
             Err(error) => {
+                call.settled &= first.is_none();
                 self.keep_call(key, call);
                 Err(error)
             }
@@ -412,7 +431,7 @@ impl Span {
         let mut elements = Vec::new();
         //= Q.931 5.2.3.1: the first response to SETUP carries the channel identification.
         if let Some(slot) = call.channel.filter(|_| !call.settled) {
-            elements.push(ChannelId::channel(self.config.channel_number(slot), true).element());
+            elements.push(self.config.channel_id(slot, true).element());
         }
         elements.extend(detail.progress.iter().map(|progress| progress.element()));
         if kind == MessageType::CONNECT {
@@ -432,7 +451,7 @@ impl Span {
         let mut message = Message::new(key.reference(), kind);
         message.elements = ordered(elements, &detail.elements);
         self.check_length(&message)?;
-        let room = self.config.l2.n201.saturating_sub(message.len());
+        let room = self.longest().saturating_sub(message.len());
         if call.rejects.iter().map(|reject| 2 + reject.body.len()).sum::<usize>() <= room {
             message.elements = ordered(message.elements, &call.rejects);
         }
@@ -457,9 +476,12 @@ impl Span {
             MessageType::CALL_PROCEEDING => call.state = CallState::IncomingCallProceeding,
             MessageType::ALERTING => call.state = CallState::CallReceived,
             MessageType::CONNECT => {
-                call.state = CallState::Active;
+                let dialect = self.config.dialect();
+                let user = self.config.side == Side::User;
+                let waits = user && dialect.connect_request;
+                call.state = if waits { CallState::ConnectRequest } else { CallState::Active };
                 call.record.connected = Some(now);
-                if self.config.side == Side::User || self.config.switch_type.dialect().network_t313 {
+                if user || dialect.network_t313 {
                     self.timers.start(key, Timer::T313, now + self.config.l3.t313);
                 }
             }
@@ -471,7 +493,7 @@ impl Span {
     /// The element that carries a name on this switch type, and whether it takes an invoke identifier.
     fn name_element(&self, kind: NameKind, name: Option<&Name>) -> (Option<Element>, bool) {
         let Some(name) = name else { return (None, false) };
-        match self.config.switch_type.dialect().names {
+        match self.config.dialect().names {
             NameForm::Facility => {
                 (Some(name.element(kind, self.config.mwi.profile, self.next_invoke_id)), true)
             }
@@ -494,7 +516,7 @@ impl Span {
     }
 
     fn check_length(&self, message: &Message) -> Result<(), CallError> {
-        let (len, limit) = (message.len(), self.config.l2.n201);
+        let (len, limit) = (message.len(), self.longest());
         if len > limit { Err(CallError::TooLong { len, limit }) } else { Ok(()) }
     }
 

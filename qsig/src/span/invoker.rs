@@ -42,7 +42,7 @@ impl Span {
         now: Instant,
         request: &MwiRequest,
     ) -> Result<OperationId, InvokeError> {
-        if !self.config.switch_type.dialect().call_independent {
+        if !self.config.dialect().call_independent {
             return Err(InvokeError::SwitchType(self.config.switch_type));
         }
         if !self.is_up() {
@@ -124,7 +124,7 @@ impl Span {
                 self.timers.stop_all(key);
             }
             MessageType::STATUS_ENQUIRY => {
-                self.send_status(key.reference(), 30, invoker.state as u8);
+                self.send_status(key.reference(), 30, invoker.state as u8, &[]);
                 self.keep_invoker(key, invoker);
             }
             _ if invoker.state == CallState::ReleaseRequest => self.keep_invoker(key, invoker),
@@ -166,7 +166,7 @@ impl Span {
             MessageType::STATUS => self.release_if(now, key, invoker, answered),
             other => {
                 let cause = if other.name().is_some() { 98 } else { 97 };
-                self.send_status(key.reference(), cause, invoker.state as u8);
+                self.send_status(key.reference(), cause, invoker.state as u8, &[other.0]);
                 self.keep_invoker(key, invoker);
             }
         }
@@ -174,7 +174,7 @@ impl Span {
 
     pub(super) fn invoker_timeout(&mut self, now: Instant, key: Key, mut invoker: Invoker, timer: Timer) {
         match (timer, invoker.repeated) {
-            (Timer::T303, _) if self.link.unsent() > 0 && now < invoker.patience => {
+            (Timer::T303, _) if self.links.unsent() > 0 && now < invoker.patience => {
                 // A burst waits for the window: the SETUP may not have left yet, and another would only add to it.
                 self.timers.start(key, Timer::T303, now + self.config.l3.t303);
                 self.keep_invoker(key, invoker);

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use super::call::Call;
-use super::{CallId, CallState, Connection, Span};
+use super::{BChannel, CallId, CallState, Connection, Span};
 use crate::name::Name;
 use crate::q931::{BearerCapability, CallReference, Cause, Element, Message, Number, ie};
 
@@ -79,6 +79,13 @@ impl CallRecord {
         }
     }
 
+    /// Remembers the channel, if there is one; the last one stays known after it was given up.
+    pub(super) fn note_channel(&mut self, channel: Option<BChannel>) {
+        if let Some(BChannel { interface, slot }) = channel {
+            (self.interface, self.channel) = (interface, Some(slot));
+        }
+    }
+
     /// Remembers where the other party's name stands in `message`.
     pub(super) fn note_name(&mut self, message: &Message) {
         let naming = |e: &&Element| e.codeset == 0 && matches!(e.id, ie::FACILITY | ie::DISPLAY);
@@ -136,6 +143,8 @@ pub enum ServiceState {
 /// One B channel as `show isdn service` needs it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ChannelStatus {
+    /// Its interface: 0, or the NFAS interface identifier.
+    pub interface: u8,
     /// Timeslot.
     pub slot: u8,
     /// What it does.
@@ -179,18 +188,17 @@ impl Span {
 
     /// The B channels of the configuration, ascending.
     pub fn channels(&self) -> impl Iterator<Item = ChannelStatus> + '_ {
-        let slots = self.config.line.b_channels().filter(|slot| self.config.has_channel(*slot));
-        slots.map(|slot| self.channel_status(slot))
+        self.config.channels().map(|channel| self.channel_status(channel))
     }
 
-    fn channel_status(&self, slot: u8) -> ChannelStatus {
-        let call = self.channels.owner(slot).and_then(|key| match self.connections.get(&key) {
+    fn channel_status(&self, channel: BChannel) -> ChannelStatus {
+        let call = self.channels.owner(channel).and_then(|key| match self.connections.get(&key) {
             Some(Connection::Call(call)) => Some(call.as_ref()),
             _ => None,
         });
-        let service = self.channels.service(slot);
+        let service = self.channels.service(channel);
         let state = match call {
-            _ if self.is_restarting(slot) => ChannelState::Restart,
+            _ if self.is_restarting(channel) => ChannelState::Restart,
             Some(call) if matches!(call.state, CallState::CallInitiated | CallState::CallPresent) => {
                 ChannelState::Proposed
             }
@@ -198,17 +206,8 @@ impl Span {
             Some(_) => ChannelState::Busy,
             None => ChannelState::Idle,
         };
-        ChannelStatus { slot, state, service, call: call.map(|call| call.id) }
-    }
-
-    /// Takes a B channel out of service or puts it back (`isdn service b_channel`): a call on it goes on, no new one gets
-    /// it. Nothing is sent. False: there is no such channel.
-    pub fn set_service(&mut self, slot: u8, service: ServiceState) -> bool {
-        let known = self.config.has_channel(slot);
-        if known {
-            self.channels.set_service(slot, service);
-        }
-        known
+        let BChannel { interface, slot } = channel;
+        ChannelStatus { interface, slot, state, service, call: call.map(|call| call.id) }
     }
 
     /// What the span holds at this moment.
@@ -217,7 +216,7 @@ impl Span {
             calls: self.calls.len(),
             connections: self.connections.len().saturating_sub(self.calls.len()),
             timers: self.timers.len(),
-            messages: self.link.backlog(),
+            messages: self.links.backlog(),
             events: self.events.len(),
             history: self.history.0.len(),
         }
@@ -228,7 +227,6 @@ impl Span {
         let mut record = call.record.clone();
         record.ended = Some(now);
         record.cause = Some(cause);
-        record.channel = call.channel.or(record.channel);
         self.history.push(record);
     }
 }

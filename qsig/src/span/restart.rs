@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use super::{Connection, Event, Key, RestartOnStart, Span, Timer};
+use super::{BChannel, Connection, Event, Key, RestartOnStart, Span, SpanConfig, Timer};
 use crate::q931::{
     CallReference, Cause, ChannelId, ChannelSelection, Element, Message, MessageType, RestartIndicator, ie,
 };
@@ -11,8 +11,12 @@ use crate::q931::{
 /// What a RESTART is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RestartTarget {
-    /// One B channel, as timeslot.
+    /// One B channel of the D channel's own interface, as timeslot.
     Channel(u8),
+    /// A B channel of another interface of an NFAS group.
+    ChannelOf(BChannel),
+    /// One interface of an NFAS group.
+    Group(u8),
     /// All channels of the D channel.
     Interface,
 }
@@ -44,18 +48,15 @@ impl Span {
             RestartOnStart::Nothing => return,
             RestartOnStart::Interface => self.restarts.waiting.push_back(RestartTarget::Interface),
             RestartOnStart::Channels => {
-                let slots = self.config.line.b_channels().filter(|slot| self.config.has_channel(*slot));
-                self.restarts.waiting.extend(slots.map(RestartTarget::Channel));
+                let channels = self.config.channels().map(|channel| self.config.restart_target(channel));
+                self.restarts.waiting.extend(channels);
             }
         }
         self.next_restart(now);
     }
 
-    pub(super) fn is_restarting(&self, slot: u8) -> bool {
-        self.restarts.under_way.is_some_and(|target| match target {
-            RestartTarget::Channel(channel) => channel == slot,
-            RestartTarget::Interface => true,
-        })
+    pub(super) fn is_restarting(&self, channel: BChannel) -> bool {
+        self.restarts.under_way.is_some_and(|target| self.config.covers(target, channel))
     }
 
     fn next_restart(&mut self, now: Instant) {
@@ -64,24 +65,20 @@ impl Span {
         {
             self.restarts.under_way = Some(target);
             self.restarts.repeated = false;
-            let slot = match target {
-                RestartTarget::Channel(slot) => Some(slot),
-                RestartTarget::Interface => None,
-            };
-            self.clear_channels(now, |channel| slot.is_none_or(|slot| slot == channel));
+            self.clear_channels(now, |span, channel| span.config.covers(target, channel));
             self.send_restart(now, target);
         }
     }
 
     fn send_restart(&mut self, now: Instant, target: RestartTarget) {
         let mut message = Message::new(CallReference::new(0, false), MessageType::RESTART);
-        match target {
-            RestartTarget::Channel(slot) => {
-                let id = ChannelId::channel(self.config.channel_number(slot), true);
-                message.elements = vec![id.element(), RestartIndicator::Channels.element()];
-            }
-            RestartTarget::Interface => message.elements = vec![RestartIndicator::AllInterfaces.element()],
-        }
+        let id = self.config.restart_id(target);
+        let indicator = match target {
+            RestartTarget::Channel(_) | RestartTarget::ChannelOf(_) => RestartIndicator::Channels,
+            RestartTarget::Group(_) => RestartIndicator::Interface,
+            RestartTarget::Interface => RestartIndicator::AllInterfaces,
+        };
+        message.elements = id.into_iter().map(ChannelId::element).chain([indicator.element()]).collect();
         self.send(&message);
         self.timers.start(GLOBAL, Timer::T316, now + self.config.l3.t316);
     }
@@ -112,62 +109,62 @@ impl Span {
         match message.kind {
             MessageType::RESTART => self.handle_restart(now, message),
             MessageType::RESTART_ACKNOWLEDGE => {
-                if let Some(target) = self.restarts.under_way {
+                // One for other channels is not the answer; one that names none is taken for it.
+                let named = message.read::<ChannelId>().and_then(|id| self.config.channel(&id));
+                if let Some(target) = self.restarts.under_way
+                    && named.is_none_or(|channel| self.config.covers(target, channel))
+                {
                     self.restart_ended(now, target, true);
                 }
             }
             MessageType::STATUS => {}
             //= Q.931 5.8.3.2 f): any other message with the global call reference gets STATUS, cause 81.
-            _ => self.send_status(message.call_reference.reply(), 81, 0),
+            _ => self.send_status(message.call_reference.reply(), 81, 0, &[]),
         }
     }
 
     fn handle_restart(&mut self, now: Instant, message: &Message) {
         self.statistics.restarts_received += 1;
-        let indicator = message.get(ie::RESTART).and_then(|body| RestartIndicator::parse(body));
-        let channels: Vec<ChannelSelection> = message
-            .all(ie::CHANNEL_ID)
-            .filter_map(|body| ChannelId::parse(body))
-            .map(|id| id.selection)
-            .collect();
+        let reply = message.call_reference.reply();
+        let Some(indicator) = message.read::<RestartIndicator>() else {
+            //= Q.931 5.8.6: the mandatory element is missing (96) or cannot be read (100).
+            let cause = if message.get(ie::RESTART).is_some_and(|body| !body.is_empty()) { 100 } else { 96 };
+            return self.send_status(reply, cause, 0, &[ie::RESTART]);
+        };
+        let named: Vec<BChannel> =
+            message.all(ie::CHANNEL_ID).flat_map(|body| self.config.named(body)).collect();
         match indicator {
-            Some(RestartIndicator::Channels) => {
-                let slots: Vec<u8> = channels.iter().flat_map(|selection| self.slots(*selection)).collect();
-                self.clear_channels(now, |slot| slots.contains(&slot));
+            RestartIndicator::Channels => {
+                if message.get(ie::CHANNEL_ID).is_none() {
+                    return self.send_status(reply, 96, 0, &[ie::CHANNEL_ID]);
+                }
+                self.clear_channels(now, |_, channel| named.contains(&channel));
             }
-            Some(RestartIndicator::Interface | RestartIndicator::AllInterfaces) => {
-                self.clear_channels(now, |_| true)
+            RestartIndicator::Interface => {
+                // The interface it names, or the D channel's own.
+                let id = message.read::<ChannelId>().and_then(|id| id.interface);
+                let home = self.config.home(0).interface;
+                let interface = id.filter(|_| !self.config.nfas.is_empty()).unwrap_or(home);
+                self.clear_channels(now, |_, channel| channel.interface == interface);
             }
-            None => {
-                //= Q.931 5.8.6.1: a mandatory element is missing or invalid: STATUS, cause 96.
-                return self.send_status(message.call_reference.reply(), 96, 0);
-            }
+            RestartIndicator::AllInterfaces => self.clear_channels(now, |_, _| true),
         }
         //= Q.931 5.5.2: RESTART ACKNOWLEDGE indicates the channels that were restarted.
-        let mut answer = Message::new(message.call_reference.reply(), MessageType::RESTART_ACKNOWLEDGE);
+        let mut answer = Message::new(reply, MessageType::RESTART_ACKNOWLEDGE);
         for id in [ie::CHANNEL_ID, ie::RESTART] {
             answer.elements.extend(message.get(id).map(|body| Element::new(id, body.clone())));
         }
         self.send(&answer);
     }
 
-    /// The timeslots a selection names; a slot map may name several.
-    fn slots(&self, selection: ChannelSelection) -> Vec<u8> {
-        match selection {
-            ChannelSelection::Map(map) => (0..32)
-                .filter(|bit| map >> bit & 1 != 0)
-                .filter_map(|bit| self.config.slot(ChannelSelection::Map(1 << bit)))
-                .collect(),
-            other => self.config.slot(other).into_iter().collect(),
-        }
-    }
-
     /// Ends the calls on some channels without a message.
-    fn clear_channels(&mut self, now: Instant, affected: impl Fn(u8) -> bool) {
+    fn clear_channels(&mut self, now: Instant, affected: impl Fn(&Self, BChannel) -> bool) {
         let keys: Vec<Key> = self.calls.values().copied().collect();
         for key in keys {
             match self.connections.remove(&key) {
-                Some(Connection::Call(call)) if call.channel.is_some_and(&affected) => {
+                Some(Connection::Call(call))
+                    if call.channel.is_some_and(|channel| affected(self, channel)) =>
+                {
                     self.end_call(now, key, &call, Cause::private(41));
                 }
                 Some(other) => {
@@ -176,5 +173,48 @@ impl Span {
                 None => {}
             }
         }
+    }
+}
+
+impl SpanConfig {
+    /// Whether a restart is about this channel.
+    fn covers(&self, target: RestartTarget, channel: BChannel) -> bool {
+        match target {
+            RestartTarget::Channel(slot) => self.home(slot) == channel,
+            RestartTarget::ChannelOf(one) => one == channel,
+            RestartTarget::Group(interface) => channel.interface == interface,
+            RestartTarget::Interface => true,
+        }
+    }
+
+    fn restart_target(&self, channel: BChannel) -> RestartTarget {
+        if channel == self.home(channel.slot) {
+            RestartTarget::Channel(channel.slot)
+        } else {
+            RestartTarget::ChannelOf(channel)
+        }
+    }
+
+    fn restart_id(&self, target: RestartTarget) -> Option<ChannelId> {
+        match target {
+            RestartTarget::Channel(slot) => Some(self.channel_id(self.home(slot), true)),
+            RestartTarget::ChannelOf(channel) => Some(self.channel_id(channel, true)),
+            RestartTarget::Group(interface) => {
+                let none = ChannelId { selection: ChannelSelection::None, ..ChannelId::channel(0, true) };
+                Some(none.on(interface))
+            }
+            RestartTarget::Interface => None,
+        }
+    }
+
+    /// The B channels a channel identification names; it may be a list or a slot map.
+    fn named(&self, body: &[u8]) -> Vec<BChannel> {
+        let interface = ChannelId::parse(body).and_then(|id| id.interface);
+        let numbers = ChannelId::numbers(body);
+        numbers
+            .into_iter()
+            .filter_map(|number| self.timeslot(interface, number))
+            .filter(|channel| self.has(*channel))
+            .collect()
     }
 }

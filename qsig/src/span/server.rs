@@ -144,7 +144,7 @@ impl Span {
             MessageType::RELEASE_COMPLETE => self.forget(key, &server),
             MessageType::STATUS if message.call_state() == Some(0) => self.forget(key, &server),
             MessageType::STATUS_ENQUIRY => {
-                self.send_status(key.reference(), 30, server.state as u8);
+                self.send_status(key.reference(), 30, server.state as u8, &[]);
                 self.connections.insert(key, Connection::Server(server));
             }
             _ if server.state == CallState::ReleaseRequest => {
@@ -180,7 +180,7 @@ impl Span {
             }
             other => {
                 let cause = if other.name().is_some() { 98 } else { 97 };
-                self.send_status(key.reference(), cause, server.state as u8);
+                self.send_status(key.reference(), cause, server.state as u8, &[other.0]);
                 self.connections.insert(key, Connection::Server(server));
             }
         }

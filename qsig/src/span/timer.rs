@@ -18,6 +18,7 @@ pub(super) enum Timer {
     T310,
     T313,
     T316,
+    T321,
     T322,
     Supervision,
     Proceeding,

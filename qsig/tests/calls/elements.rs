@@ -122,3 +122,89 @@ fn invokes_nobody_here_answers_are_refused_as_their_interpretation_says() {
     bench.say_hex(&format!("0802000905 04038090a3 1803a98385 {} 70028034 a1", apdu("8b0101", "63")));
     assert_eq!((bench.said(), bench.span.active_calls()), (vec![], 1));
 }
+
+#[test]
+fn mandatory_elements_that_cannot_be_read_refuse_the_message_with_cause_100() {
+    let mut bench = Bench::new(config(Side::Network));
+    bench.say_hex("0802000905 040180 1803a98385 70028034 a1");
+    let detail: CauseDetail = bench.heard()[0].read().unwrap();
+    assert_eq!((detail.cause.value, &detail.diagnostics[..]), (100, &[0x04][..]));
+    bench.say_hex("0802000905 1803a98385 70028034 a1");
+    let detail: CauseDetail = bench.heard()[0].read().unwrap();
+    assert_eq!((detail.cause.value, &detail.diagnostics[..]), (96, &[0x04][..]));
+    let (mut bench, _) = calling();
+    // PROGRESS without progress indicator, NOTIFY with one of length zero: as if they had not come.
+    for (message, id) in [("03", 0x1E), ("6e 2700", 0x27)] {
+        bench.say_hex(&format!("08028001 {message}"));
+        let status = bench.heard();
+        let detail: CauseDetail = status[0].read().unwrap();
+        assert_eq!((status[0].kind, detail.cause.value), (MessageType::STATUS, 96));
+        assert_eq!(detail.diagnostics[..], [id]);
+    }
+    assert_eq!(bench.events(), []);
+    // Clearing is never refused: RELEASE COMPLETE and RELEASE say what was wrong, and the call ends.
+    bench.say_hex("08028001 45");
+    assert_eq!(bench.said(), [(RELEASE, Some(96))]);
+}
+
+#[test]
+fn what_was_passed_over_is_told_only_if_wanted() {
+    for report_faults in [false, true] {
+        let mut bench = Bench::new(SpanConfig { report_faults, ..config(Side::Network) });
+        bench.span.start_call(bench.now, &CallRequest::new("4711")).unwrap();
+        bench.pump();
+        bench.heard();
+        // Unknown 3F and an unreadable channel identification in ALERTING, which counts all the same.
+        bench.say_hex("0802800102 1803a98381");
+        bench.say_hex("0802800101 1e0181 3f0101");
+        assert_eq!(bench.span.calls().next().unwrap().state, CallState::CallDelivered);
+        let heard = bench.heard();
+        assert_eq!(heard.len(), usize::from(report_faults));
+        if let Some(status) = heard.first() {
+            let detail: CauseDetail = status.read().unwrap();
+            assert_eq!((detail.cause.value, &detail.diagnostics[..]), (99, &[0x3F][..]));
+            assert_eq!(status.call_state(), Some(4), "the state after the message");
+        }
+    }
+}
+
+#[test]
+fn a_long_setup_goes_out_in_segments_and_arrives_whole() {
+    let text = |octet: u8, len: usize| Element::new(ie::USER_USER, vec![octet; len]);
+    for sizes in [&[250][..], &[250, 250], &[100, 100, 100, 100], &[255, 255, 255], &[3, 255, 3, 255]] {
+        let mut pair = Pair::new(config(Side::Network), config(Side::User));
+        let elements: Vec<Element> = sizes.iter().map(|len| text(4, *len)).collect();
+        let request = CallRequest { elements: elements.clone(), ..CallRequest::new("4711") };
+        pair.spans[0].start_call(pair.now, &request).unwrap();
+        // What goes over the wire is never longer than N201, and each segment but the last is followed by another.
+        let mut left = Vec::new();
+        while let Some(frame) = pair.spans[0].poll_frame() {
+            let octets = decode::layer3(&frame).unwrap();
+            assert!(octets.len() <= 260, "{} octets", octets.len());
+            let message = Message::parse(octets).unwrap();
+            assert_eq!(message.kind, MessageType::SEGMENT);
+            let head: SegmentedMessage = message.read().unwrap();
+            assert_eq!((head.kind, head.first), (MessageType::SETUP, left.is_empty()));
+            left.push(head.remaining);
+            pair.spans[1].handle_frame(pair.now, &frame);
+        }
+        assert!(left.windows(2).all(|pair| pair[0] == pair[1] + 1) && left.last() == Some(&0), "{left:?}");
+        let [_, events] = pair.run();
+        let [Event::Call { event: CallEvent::Incoming { message, .. }, .. }] = &events[..] else {
+            panic!("{sizes:?}: {events:?}")
+        };
+        let arrived: Vec<_> = message.all(ie::USER_USER).cloned().collect();
+        assert_eq!(arrived, elements.iter().map(|e| e.body.clone()).collect::<Vec<_>>());
+        assert_eq!(message.get(ie::CALLED_NUMBER).map(|b| b.to_vec()), Some(b"\x804711".to_vec()));
+    }
+}
+
+#[test]
+fn without_segmentation_a_long_message_is_refused() {
+    let dialect = qsig::Dialect { segmentation: false, ..qsig::SwitchType::PrimaryQsig.dialect() };
+    let mut bench = Bench::new(SpanConfig { dialect: Some(dialect), ..config(Side::Network) });
+    let elements = vec![Element::new(ie::USER_USER, vec![4; 250])];
+    let request = CallRequest { elements, ..CallRequest::new("4711") };
+    let refused = bench.span.start_call(bench.now, &request);
+    assert!(matches!(refused, Err(CallError::TooLong { limit: 260, .. })), "{refused:?}");
+}

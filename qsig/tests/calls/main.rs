@@ -6,7 +6,9 @@ mod common;
 
 mod captures;
 mod channels;
+mod dialects;
 mod elements;
+mod nfas;
 mod pair;
 mod prelude;
 mod readout;

@@ -6,7 +6,8 @@ pub(crate) use std::time::{Duration, Instant};
 pub(crate) use qsig::lapd::{Control, Frame, SupervisoryKind};
 pub(crate) use qsig::name::{Name, NameKind};
 pub(crate) use qsig::q931::{
-    Cause, Element, Message, MessageType, Number, NumberPlan, ProgressIndicator, ie,
+    Cause, CauseDetail, Element, Message, MessageType, Number, NumberPlan, ProgressIndicator,
+    SegmentedMessage, ie,
 };
 pub(crate) use qsig::{
     BchanOrder, CallDetail, CallError, CallEvent, CallId, CallRequest, CallState, Event, LineKind,

@@ -1,7 +1,7 @@
 //! What the shows read.
 
 use qsig::q931::BearerCapability;
-use qsig::{ChannelState, ServiceState};
+use qsig::{BChannel, ChannelState, ServiceState};
 
 use super::prelude::*;
 
@@ -63,9 +63,12 @@ fn the_history_is_bounded() {
 #[test]
 fn a_channel_out_of_service_keeps_its_call_and_gets_no_new_one() {
     let (mut bench, id) = calling();
-    assert!(bench.span.set_service(1, ServiceState::OutOfService));
-    assert!(bench.span.set_service(2, ServiceState::Maintenance));
-    assert!(!bench.span.set_service(16, ServiceState::OutOfService), "the D channel is no B channel");
+    assert!(bench.span.set_service(bench.now, home(1), ServiceState::OutOfService));
+    assert!(bench.span.set_service(bench.now, home(2), ServiceState::Maintenance));
+    assert!(
+        !bench.span.set_service(bench.now, home(16), ServiceState::OutOfService),
+        "the D channel is no B channel"
+    );
     bench.say_hex("0802800102 1803a98381");
     let status = |bench: &Bench, slot| bench.span.channels().find(|c| c.slot == slot).unwrap();
     assert_eq!(status(&bench, 1).state, ChannelState::MaintenancePending);
@@ -76,8 +79,12 @@ fn a_channel_out_of_service_keeps_its_call_and_gets_no_new_one() {
     bench.heard();
     bench.say_hex("0802000905 04038090a3 1803a98382 70028034 a1");
     assert_eq!(bench.said(), [(RELEASE_COMPLETE, Some(44))]);
-    assert!(bench.span.set_service(2, ServiceState::InService));
+    assert!(bench.span.set_service(bench.now, home(2), ServiceState::InService));
     bench.say_hex("0802000a05 04038090a3 1803a98382 70028034 a1");
     assert!(bench.said().is_empty());
     assert_eq!(status(&bench, 2).state, ChannelState::Proposed);
+}
+
+fn home(slot: u8) -> BChannel {
+    BChannel { interface: 0, slot }
 }

@@ -303,9 +303,9 @@ fn commands_in_the_wrong_state_are_refused_and_change_nothing() {
     assert_eq!(bench.span.inform_call(now, id, MessageType::NOTIFY, vec![]), state(MessageType::NOTIFY));
     assert_eq!(bench.span.send_digits(now, id, "x", false), Err(CallError::Digits));
     assert_eq!(bench.span.start_call(now, &CallRequest::new(&"1".repeat(33))), Err(CallError::Digits));
-    let long = vec![Element::new(ie::USER_USER, vec![4; 255])];
+    let long = vec![Element::new(ie::USER_USER, vec![4; 255]); 4];
     let request = CallRequest { elements: long, ..CallRequest::new("1") };
-    assert!(matches!(bench.span.start_call(now, &request), Err(CallError::TooLong { limit: 260, .. })));
+    assert!(matches!(bench.span.start_call(now, &request), Err(CallError::TooLong { limit: 1004, .. })));
     let taken = CallRequest { channel: Some(1), ..CallRequest::new("1") };
     assert_eq!(bench.span.start_call(now, &taken), Err(CallError::NoChannel));
     bench.pump();
@@ -335,7 +335,7 @@ fn a_call_is_cleared_with_tones_and_a_busy_name() {
     assert_eq!(pair.spans.each_ref().map(Span::channels_in_use), [0, 0]);
 
     let (mut bench, id) = called(true);
-    let long = CallDetail { elements: vec![Element::new(ie::USER_USER, vec![4; 255])], ..plain() };
+    let long = CallDetail { elements: vec![Element::new(ie::USER_USER, vec![4; 255]); 4], ..plain() };
     let refused = bench.span.clear_call_with(bench.now, id, Cause::private(17), &long);
     assert!(matches!(refused, Err(CallError::TooLong { .. })));
     bench.span.clear_call_with(bench.now, id, Cause::private(17), &tones).unwrap();
@@ -363,4 +363,86 @@ fn calls_are_refused_unless_accepted() {
     let mut bench = Bench::new(SpanConfig::default());
     bench.say_hex("0802000905 04038090a3 1803a98385 70028034 a1");
     assert_eq!((bench.said(), bench.events()), (vec![(RELEASE_COMPLETE, Some(79))], vec![]));
+}
+
+#[test]
+fn suspend_resume_hold_and_retrieve_are_refused_and_the_call_goes_on() {
+    let (mut bench, id) = calling();
+    bench.say_hex("0802800107 1803a98381");
+    bench.heard();
+    for (message, answer) in [
+        ("25", MessageType::SUSPEND_REJECT),
+        ("26", MessageType::RESUME_REJECT),
+        ("24", MessageType::HOLD_REJECT),
+        ("31", MessageType::RETRIEVE_REJECT),
+    ] {
+        bench.say_hex(&format!("08028001{message}"));
+        assert_eq!(bench.said(), [(answer, Some(69))]);
+    }
+    // A call that was never suspended here cannot be resumed.
+    bench.say_hex("08020055 26");
+    assert_eq!(bench.said(), [(MessageType::RESUME_REJECT, Some(69))]);
+    assert_eq!(bench.span.call(id).unwrap().state, CallState::Active);
+}
+
+#[test]
+fn messages_unknown_or_out_of_place_get_status_with_their_type() {
+    let (mut bench, _) = calling();
+    for (message, cause) in [("0d", None), ("79", Some(101)), ("55", Some(97)), ("0f", Some(101))] {
+        bench.say_hex(&format!("08028001{message}"));
+        let heard = bench.heard();
+        assert_eq!(heard.first().map(|m| m.kind), cause.map(|_| MessageType::STATUS), "{message}");
+        if let Some(status) = heard.first() {
+            let detail: CauseDetail = status.read().unwrap();
+            assert_eq!((Some(detail.cause.value), &detail.diagnostics[..]), (cause, &unhex(message)[..]));
+            assert_eq!(status.call_state(), Some(2), "SETUP ACKNOWLEDGE took us to U2");
+        }
+    }
+}
+
+#[test]
+fn an_audit_keeps_calls_the_peer_has_and_clears_the_others() {
+    let (mut bench, id) = calling();
+    bench.say_hex("0802800107 1803a98381");
+    bench.heard();
+    let audit = |bench: &mut Bench| {
+        bench.span.audit_calls(bench.now);
+        bench.span.audit_calls(bench.now);
+        bench.pump();
+        assert_eq!(bench.heard_kinds(), [MessageType::STATUS_ENQUIRY], "one question at a time");
+    };
+    audit(&mut bench);
+    bench.say_hex("080280017d 0802809e 14010a");
+    assert_eq!(bench.span.call(id).unwrap().state, CallState::Active);
+    audit(&mut bench);
+    bench.pass(millis(4_000));
+    assert_eq!(bench.heard_kinds(), [MessageType::STATUS_ENQUIRY]);
+    bench.pass(millis(4_000));
+    assert_eq!(bench.said(), [(DISCONNECT, Some(41))]);
+    let (mut bench, id) = calling();
+    bench.say_hex("0802800107 1803a98381");
+    bench.heard();
+    audit(&mut bench);
+    bench.say_hex("080280017d 0802809e 140100");
+    assert_eq!((bench.span.call(id), bench.span.channels_in_use()), (None, 0));
+}
+
+#[test]
+fn every_timer_can_be_set_by_name_and_says_why_not() {
+    let mut timers = qsig::Timers::default();
+    for (name, value, meaning) in timers.table() {
+        assert!(!meaning.is_empty());
+        timers.set(name, value + millis(1)).unwrap();
+    }
+    let changed = timers.table().into_iter().zip(qsig::Timers::default().table());
+    assert!(changed.into_iter().all(|(now, before)| now.1 == before.1 + millis(1)));
+    let unused = timers.set("T307", millis(1)).unwrap_err();
+    assert_eq!(unused.to_string(), "T307 is not used: SUSPEND is refused, so no call is ever suspended");
+    assert!(timers.set("T999", millis(1)).is_err());
+    // Every timer of Q.931 9.2 that there is has its place: set, or said to be unused.
+    let known: BTreeSet<&str> =
+        timers.table().iter().map(|row| row.0).chain(qsig::timers::UNUSED.iter().map(|row| row.0)).collect();
+    for number in (301..=310).chain([312, 313, 314, 316, 317, 318, 319, 320, 321, 322]) {
+        assert!(known.contains(format!("T{number}").as_str()), "T{number}");
+    }
 }
