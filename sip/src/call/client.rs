@@ -193,7 +193,7 @@ impl Call {
                 if let Some(rack) = prack.take() {
                     leg.exchange = Exchange::MustAnswer(Vehicle::Prack(rack));
                 }
-                leg.remote_sdp = Some(sdp.clone());
+                leg.offered = Some(sdp.clone());
                 event = Some(CallEvent::Offer { dialog: number, sdp, message: response.clone() });
             }
             _ => {}
@@ -312,7 +312,7 @@ impl Call {
             }
             (Exchange::AwaitOffer, Some(sdp)) => {
                 leg.exchange = Exchange::MustAnswer(Vehicle::Ack(cseq, id));
-                leg.remote_sdp = Some(sdp.clone());
+                leg.offered = Some(sdp.clone());
                 let message = response.clone();
                 self.tell(core, CallEvent::Offer { dialog: number, sdp, message });
                 SuccessSdp::UserAnswers

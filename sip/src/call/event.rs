@@ -164,7 +164,8 @@ pub enum CallEvent {
         /// The response.
         response: Option<Message>,
     },
-    /// The INVITE was answered with 3xx.
+    /// The INVITE was answered with 3xx. What early dialogs agreed on is void: the INVITE that follows has the
+    /// first offer again.
     Redirected {
         /// URIs of its contacts, the greatest q first.
         contacts: Vec<String>,

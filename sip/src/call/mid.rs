@@ -74,8 +74,9 @@ impl Call {
         {
             // The ACK that waited for the user is owed still.
             leg.exchange = Exchange::Idle;
+            let content = Content { sdp: leg.refusal(), ..Content::new() };
             let invite = core.requests.get(&id).map(|outgoing| outgoing.request.clone());
-            self.send_ack(core, number, cseq, invite.as_ref(), &Content::new());
+            self.send_ack(core, number, cseq, invite.as_ref(), &content);
         }
         self.finish(core, now, by, Some(request));
     }
@@ -98,7 +99,12 @@ impl Call {
         //= RFC 3261 14.2: "A UAS that receives an INVITE on a dialog while an INVITE it had sent on that
         //= dialog is in progress MUST return a 491 (Request Pending) response to the received INVITE."
         let exchange = self.leg(number).map(|leg| leg.exchange.clone()).unwrap_or(Exchange::Idle);
-        if self.out.is_some() || self.modify_under_way() || self.we_offered(&exchange) {
+        // RFC 5407 3.1.5: the same while the ACK to our 2xx is still on its way.
+        if self.out.is_some()
+            || self.awaiting_ack.is_some()
+            || self.modify_under_way()
+            || self.we_offered(&exchange)
+        {
             return core.respond(now, transaction, Reply::new(491));
         }
         if exchange != Exchange::Idle {
@@ -117,7 +123,7 @@ impl Call {
             Some(sdp) => {
                 leg.exchange = Exchange::MustAnswer(Vehicle::Invite);
                 let same = leg.remote_sdp.as_ref() == Some(&sdp) && answers_refreshes;
-                leg.remote_sdp = Some(sdp.clone());
+                leg.offered = Some(sdp.clone());
                 if same && let Some(local) = leg.local_sdp.clone() {
                     self.overtaken(core);
                     // It was looked at just above that there is an INVITE to answer.
@@ -178,7 +184,7 @@ impl Call {
             Some(sdp) if leg.remote_sdp.as_ref() == Some(&sdp) && answers_refreshes => leg.local_sdp.clone(),
             Some(sdp) => {
                 leg.exchange = Exchange::MustAnswer(Vehicle::Success(transaction));
-                leg.remote_sdp = Some(sdp.clone());
+                leg.offered = Some(sdp.clone());
                 core.servers.insert(transaction, self.id.index);
                 self.update_agreed = Some(agreed);
                 self.overtaken(core);
@@ -238,7 +244,7 @@ impl Call {
             //= PRACK."
             (Exchange::Idle, Some(sdp)) => {
                 leg.exchange = Exchange::MustAnswer(Vehicle::Success(transaction));
-                leg.remote_sdp = Some(sdp.clone());
+                leg.offered = Some(sdp.clone());
                 core.servers.insert(transaction, self.id.index);
                 self.tell(core, CallEvent::Offer { dialog: number, sdp, message: request });
             }
@@ -251,7 +257,7 @@ impl Call {
     pub(super) fn success_timeout(&mut self, core: &mut Core, id: ServerTransactionId) {
         let leg = self.legs.iter_mut().find(|leg| leg.exchange == Exchange::MustAnswer(Vehicle::Success(id)));
         let Some(leg) = leg else { return };
-        leg.exchange = Exchange::Idle;
+        leg.drop_offer();
         self.update_agreed = None;
         self.tell(core, CallEvent::OfferWithdrawn);
     }

@@ -243,6 +243,20 @@ impl UserAgent {
         self.calls.len()
     }
 
+    /// What [`UserAgent::held`] counts, each by itself, for a report.
+    pub fn census(&self) -> String {
+        format!(
+            "calls {}, timers {}, requests {}, answers {}, dialogs {}, transactions {}, registered dialogs {}",
+            self.calls.len(),
+            self.timers.len(),
+            self.core.requests.len(),
+            self.core.servers.len(),
+            self.core.dialogs.len(),
+            self.core.endpoint.active_transactions(),
+            self.core.endpoint.dialogs()
+        )
+    }
+
     /// Everything held: calls, dialogs, requests and answers waited for, transactions. Zero when nothing
     /// leaks, some minutes after the last call.
     pub fn held(&self) -> usize {

@@ -3,6 +3,8 @@
 
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+
 use super::client::SuccessSdp;
 use super::content::sdp_of;
 use super::session::{Call, Core, Exchange, Outgoing, Purpose, Vehicle, dialog_headers};
@@ -25,6 +27,8 @@ pub(super) struct Modify {
     waits: bool,
     tries: u32,
     intervals: u8,
+    /// Our description before, which counts again when the new one is refused.
+    before: Option<Bytes>,
 }
 
 impl Call {
@@ -53,7 +57,7 @@ impl Call {
             }
         };
         let Some(leg) = self.leg(number) else { return Err(CallError::State("no dialog")) };
-        if leg.exchange != Exchange::Idle && !(waits && leg.exchange == Exchange::OfferedInSuccess) {
+        if leg.exchange != Exchange::Idle {
             return Err(CallError::Pending);
         }
         let updates = leg.peer_updates;
@@ -72,6 +76,7 @@ impl Call {
             content.sdp.clone_from(&leg.local_sdp);
         }
         let waits = waits && (method == Method::Invite || offers);
+        let before = leg.local_sdp.clone();
         self.modify = Some(Modify {
             leg: number,
             method,
@@ -81,6 +86,7 @@ impl Call {
             waits,
             tries: 0,
             intervals: 0,
+            before,
         });
         if !waits {
             self.send_modify(core, now);
@@ -261,6 +267,7 @@ impl Call {
         let Some(modify) = &mut self.modify else { return };
         let number = modify.leg;
         let offered = modify.content.sdp.is_some();
+        let before = modify.before.clone();
         if let (Some(outgoing), Some(response)) = (outgoing, &response) {
             if self.answer_challenge(core, now, outgoing, response).is_some() {
                 return;
@@ -274,6 +281,7 @@ impl Call {
             && leg.exchange == Exchange::Offered
         {
             leg.exchange = Exchange::Idle;
+            leg.local_sdp = before;
         }
         let retry_after =
             response.as_ref().and_then(|response| response.seconds(Header::RetryAfter).ok().flatten());
@@ -426,8 +434,7 @@ impl Call {
             }
             return self.send_answer(core, now, content);
         };
-        leg.exchange = Exchange::Idle;
-        leg.local_sdp = Some(sdp);
+        leg.settle_offer(Some(sdp));
         match vehicle {
             Vehicle::Invite => {}
             Vehicle::Success(id) => {
@@ -474,14 +481,15 @@ impl Call {
                 if self.confirmed.is_none() {
                     return Err(CallError::State("the INVITE is answered with reject"));
                 }
-                leg.exchange = Exchange::Idle;
+                leg.drop_offer();
                 if let Some(inbound) = self.inbound.take() {
                     core.servers.remove(&inbound.transaction);
                     core.respond(now, inbound.transaction, content.write_reply(Reply::new(status)));
                 }
             }
             Vehicle::Success(id) => {
-                leg.exchange = Exchange::Idle;
+                leg.drop_offer();
+                self.update_agreed = None;
                 core.servers.remove(&id);
                 core.respond(now, id, content.write_reply(Reply::new(status)));
                 self.flush_queue(core, now);
@@ -491,14 +499,9 @@ impl Call {
                 self.cancel_invite(core, now, Content::new().header(Header::Reason, reason));
             }
             //= RFC 3261 13.2.2.4: "If the offer in the 2xx response is not acceptable, the UAC core MUST
-            //= generate a valid answer in the ACK and then send a BYE immediately." (without an answer of the
-            //= user the ACK has none)
-            Vehicle::Ack(cseq, id) => {
-                leg.exchange = Exchange::Idle;
-                let invite = core.requests.get(&id).map(|outgoing| outgoing.request.clone());
-                self.send_ack(core, number, cseq, invite.as_ref(), &Content::new());
-                let bye = Content::new().header(Header::Reason, reason);
-                self.send_bye(core, now, number, &bye);
+            //= generate a valid answer in the ACK and then send a BYE immediately." (`send_bye` does both)
+            Vehicle::Ack(..) => {
+                self.send_bye(core, now, number, &Content::new().header(Header::Reason, reason));
             }
         }
         Ok(())

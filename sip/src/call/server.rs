@@ -176,11 +176,13 @@ impl Call {
             inbound.repeat = Some((now + core.config.repeat_progress, status, content));
         }
         if has_sdp && let Some(leg) = self.main_leg() {
-            leg.local_sdp = sdp;
             match (&leg.exchange, sent_reliably) {
-                (Exchange::MustAnswer(Vehicle::Invite), true) => leg.exchange = Exchange::Idle,
-                (Exchange::MustOffer, true) => leg.exchange = Exchange::OfferedReliably,
-                _ => {}
+                (Exchange::MustAnswer(Vehicle::Invite), true) => leg.settle_offer(sdp),
+                (Exchange::MustOffer, true) => {
+                    leg.exchange = Exchange::OfferedReliably;
+                    leg.local_sdp = sdp;
+                }
+                _ => leg.local_sdp = sdp,
             }
         }
         Ok(())
@@ -223,8 +225,7 @@ impl Call {
             match leg.exchange {
                 Exchange::MustAnswer(Vehicle::Invite) => {
                     content.sdp = content.sdp.or(leg.local_sdp.clone());
-                    leg.local_sdp.clone_from(&content.sdp);
-                    leg.exchange = Exchange::Idle;
+                    leg.settle_offer(content.sdp.clone());
                 }
                 Exchange::MustOffer => {
                     content.sdp = content.sdp.or(leg.local_sdp.clone());
@@ -307,7 +308,7 @@ impl Call {
         core.servers.remove(&inbound.transaction);
         core.respond(now, inbound.transaction, reply);
         if let Some(leg) = self.main_leg() {
-            leg.exchange = Exchange::Idle;
+            leg.drop_offer();
         }
         self.tell(core, CallEvent::OfferWithdrawn);
     }

@@ -19,6 +19,7 @@ use crate::digest::{Authenticator, Challenge};
 use crate::endpoint::{ClientTransactionId, Endpoint, ReliableResponses, ServerTransactionId};
 use crate::flow::{Flow, Transport};
 use crate::message::{Header, Message, Method, Reply, RequestBuilder, Uri};
+use crate::sdp::Sdp;
 use crate::session_timer::{Agreed, Refresher, SessionTimer, SessionTimerConfig};
 use crate::validate;
 
@@ -111,6 +112,8 @@ pub(super) struct Leg {
     pub(super) preview: Option<Bytes>,
     pub(super) local_sdp: Option<Bytes>,
     pub(super) remote_sdp: Option<Bytes>,
+    /// The peer's offer until it is answered.
+    pub(super) offered: Option<Bytes>,
     pub(super) reliable: ReliableResponses,
     pub(super) peer_updates: bool,
     pub(super) ack: Option<(u32, Flow, Bytes)>,
@@ -215,10 +218,43 @@ impl Leg {
             preview: None,
             local_sdp: None,
             remote_sdp: None,
+            offered: None,
             reliable: ReliableResponses::new(),
             peer_updates: false,
             ack: None,
         }
+    }
+
+    /// The peer's offer has been answered with `sdp`, if there was one.
+    pub(super) fn settle_offer(&mut self, sdp: Option<Bytes>) {
+        self.exchange = Exchange::Idle;
+        self.local_sdp = sdp.or(self.local_sdp.take());
+        self.remote_sdp = self.offered.take().or(self.remote_sdp.take());
+    }
+
+    /// An answer that takes nothing of the peer's offer: every medium with port 0 (RFC 3264 6).
+    pub(super) fn refusal(&mut self) -> Option<Bytes> {
+        let mut sdp = Sdp::parse(&self.offered.take()?).ok()?;
+        let address = self.flow.local.ip();
+        let family = if address.is_ipv4() { "IP4" } else { "IP6" };
+        for line in &mut sdp.session {
+            match line.kind {
+                'o' => line.value = format!("- 0 0 IN {family} {address}"),
+                'c' => line.value = format!("IN {family} {address}"),
+                _ => {}
+            }
+        }
+        for medium in &mut sdp.media {
+            medium.port = 0;
+            medium.lines.clear();
+        }
+        Some(sdp.to_string().into())
+    }
+
+    /// The peer's offer has been refused: what was agreed on before still holds.
+    pub(super) fn drop_offer(&mut self) {
+        self.exchange = Exchange::Idle;
+        self.offered = None;
     }
 
     /// Takes what a message says about its sender: Allow. A message without it changes nothing.
@@ -536,8 +572,11 @@ impl Call {
                 core.servers.remove(&id);
                 core.respond(now, id, Reply::new(487));
             }
-            Some(Exchange::MustAnswer(Vehicle::Ack(cseq, _))) => {
-                self.send_ack(core, number, cseq, None, &Content::new());
+            Some(Exchange::MustAnswer(Vehicle::Ack(cseq, id))) => {
+                let invite = core.requests.get(&id).map(|outgoing| outgoing.request.clone());
+                let refusal = self.leg(number).and_then(Leg::refusal);
+                let content = Content { sdp: refusal, ..Content::new() };
+                self.send_ack(core, number, cseq, invite.as_ref(), &content);
             }
             _ => {}
         }
