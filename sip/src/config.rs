@@ -39,11 +39,139 @@ impl Timers {
     }
 }
 
+/// How fast and how often one kind of message is sent again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Retransmission {
+    /// The first interval; it doubles from there on. `None`: T1.
+    pub first: Option<Duration>,
+    /// How often it is sent again at most. One interval after the last of them the wait is over, as on IOS.
+    /// `None`: until 64 times the first interval, which bounds every wait.
+    pub count: Option<u32>,
+}
+
+impl Retransmission {
+    /// The first interval.
+    pub fn interval(&self, timers: &Timers) -> Duration {
+        self.first.unwrap_or(timers.t1)
+    }
+
+    /// How long an answer is waited for. With `capped` no interval is longer than T2, as for everything but
+    /// INVITE and its reliable provisional responses.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use sip::{Retransmission, Timers};
+    /// let twice = Retransmission { count: Some(2), ..Retransmission::default() };
+    /// assert_eq!(twice.wait(&Timers::default(), false), Duration::from_millis(500 + 1000 + 2000));
+    /// ```
+    pub fn wait(&self, timers: &Timers, capped: bool) -> Duration {
+        let first = self.interval(timers);
+        let most = first.saturating_mul(64);
+        let Some(count) = self.count else { return most };
+        let (mut wait, mut interval) = (Duration::ZERO, first);
+        for _ in 0..=count {
+            wait = wait.saturating_add(interval);
+            if wait >= most {
+                return most;
+            }
+            interval = interval.saturating_mul(2);
+            if capped {
+                interval = interval.min(timers.t2);
+            }
+        }
+        wait
+    }
+}
+
+/// [`Retransmission`] of every kind of message: IOS's `retry` and `timers` under `sip-ua`.
+///
+/// The default is RFC 3261's: every interval T1, every wait 64*T1. [`Retransmissions::ios`] has the counts of
+/// IOS.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Retransmissions {
+    /// `retry invite`, `timers trying`.
+    pub invite: Retransmission,
+    /// `retry bye`, `timers disconnect`.
+    pub bye: Retransmission,
+    /// `retry cancel`, `timers disconnect`.
+    pub cancel: Retransmission,
+    /// `retry prack`, `timers prack`.
+    pub prack: Retransmission,
+    /// `retry notify`, `timers notify`.
+    pub notify: Retransmission,
+    /// `retry register`, `timers register`.
+    pub register: Retransmission,
+    /// `retry info`, `timers info`.
+    pub info: Retransmission,
+    /// `retry options`, `timers options`.
+    pub options: Retransmission,
+    /// `retry refer`, `timers refer`.
+    pub refer: Retransmission,
+    /// `retry subscribe`.
+    pub subscribe: Retransmission,
+    /// `retry update`, `timers update`.
+    pub update: Retransmission,
+    /// `retry publish`, `timers publish`.
+    pub publish: Retransmission,
+    /// Every other request.
+    pub other: Retransmission,
+    /// `retry response`, `timers connect`: final responses to INVITE that wait for the ACK.
+    pub response: Retransmission,
+    /// `retry rel1xx`, `timers rel1xx`: reliable provisional responses that wait for the PRACK.
+    pub rel1xx: Retransmission,
+}
+
+impl Retransmissions {
+    /// The counts of IOS: 10 for BYE, CANCEL, NOTIFY, PRACK and REFER, 6 for all others; T1 for all.
+    pub fn ios() -> Retransmissions {
+        let times = |count| Retransmission { first: None, count: Some(count) };
+        let (six, ten) = (times(6), times(10));
+        Retransmissions {
+            invite: six,
+            bye: ten,
+            cancel: ten,
+            prack: ten,
+            notify: ten,
+            register: six,
+            info: six,
+            options: six,
+            refer: ten,
+            subscribe: six,
+            update: six,
+            publish: six,
+            other: Retransmission::default(),
+            response: six,
+            rel1xx: six,
+        }
+    }
+
+    /// That of requests with this method.
+    pub fn of(&self, method: &Method) -> Retransmission {
+        match method {
+            Method::Invite => self.invite,
+            Method::Bye => self.bye,
+            Method::Cancel => self.cancel,
+            Method::Prack => self.prack,
+            Method::Notify => self.notify,
+            Method::Register => self.register,
+            Method::Info => self.info,
+            Method::Options => self.options,
+            Method::Refer => self.refer,
+            Method::Subscribe => self.subscribe,
+            Method::Update => self.update,
+            Method::Publish => self.publish,
+            _ => self.other,
+        }
+    }
+}
+
 /// What an endpoint is and allows. Every list may change at run time ([`crate::Endpoint::set_config`]).
 #[derive(Clone, Debug)]
 pub struct EndpointConfig {
     /// Timer values.
     pub timers: Timers,
+    /// How fast and how often each kind of message is sent again.
+    pub retransmissions: Retransmissions,
     /// Bounds on received messages.
     pub limits: Limits,
     /// `Server` in responses and `User-Agent` in requests.
@@ -107,6 +235,7 @@ impl Default for EndpointConfig {
     fn default() -> Self {
         EndpointConfig {
             timers: Timers::default(),
+            retransmissions: Retransmissions::default(),
             limits: Limits::default(),
             server: None,
             allow: Method::KNOWN

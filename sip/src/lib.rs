@@ -86,7 +86,7 @@ mod endpoint;
 mod flow;
 mod statistics;
 
-pub use config::{EndpointConfig, Timers};
+pub use config::{EndpointConfig, Retransmission, Retransmissions, Timers};
 pub use dialog::{Dialog, DialogError, DialogSet, DialogState};
 pub use endpoint::{
     ClientTransactionId, Endpoint, Event, Received, ReliableError, ReliableResponses, ServerTransactionId,

@@ -39,6 +39,8 @@ pub(super) struct Client {
     /// The ACK to a non-2xx, to be sent again for each repetition.
     ack: Option<Bytes>,
     interval: Duration,
+    /// How often it may be sent again yet; without bound `None`.
+    left: Option<u32>,
     /// A CANCEL waits for the first provisional response.
     cancel_wanted: bool,
     cancelled: bool,
@@ -241,10 +243,10 @@ impl Endpoint {
         //= constraints, and that request would have otherwise been sent over UDP, if the attempt to
         //= establish the connection generates either an ICMP Protocol Not Supported, or results in a TCP
         //= reset, the element SHOULD retry the request, using UDP."
-        let t1 = self.config.timers.t1;
         let Some(client) = self.clients.get_mut(index).filter(|client| client.state == State::Calling) else {
             return false;
         };
+        let t1 = self.config.retransmissions.of(&client.method).interval(&self.config.timers);
         let Some((flow, payload)) = client.fallback.take() else { return false };
         client.flow = flow.clone();
         client.request = payload.clone();
@@ -287,6 +289,8 @@ impl Endpoint {
         let serial = self.next_serial();
         let key = self.keys.client(branch, method.as_str());
         let timers = self.config.timers.clone();
+        let policy = self.config.retransmissions.of(&method);
+        let (first, wait) = (policy.interval(&timers), policy.wait(&timers, method != Method::Invite));
         let reliable = flow.transport.is_reliable();
         let full = self.clients.len() >= self.config.max_transactions;
         let index = self.clients.insert(Client {
@@ -300,7 +304,8 @@ impl Endpoint {
             request: payload.clone(),
             fallback: None,
             ack: None,
-            interval: timers.t1,
+            interval: first,
+            left: policy.count,
             cancel_wanted: false,
             cancelled: false,
             cancel_headers: Vec::new(),
@@ -321,9 +326,9 @@ impl Endpoint {
         //= RFC 3261 17.1.1.2: "If an unreliable transport is being used, the client transaction MUST start
         //= timer A with a value of T1. [...] For any transport, the client transaction MUST start timer B
         //= with a value of 64*T1 seconds"
-        self.set_client_end(index, now + timers.transaction());
-        if !reliable {
-            self.set_client_soon(index, Some(now + timers.t1));
+        self.set_client_end(index, now + wait);
+        if !reliable && policy.count != Some(0) {
+            self.set_client_soon(index, Some(now + first));
         }
         id
     }
@@ -406,6 +411,8 @@ impl Endpoint {
     fn retransmit(&mut self, now: Instant, index: usize) {
         let t2 = self.config.timers.t2;
         let Some(client) = self.clients.get_mut(index) else { return };
+        client.left = client.left.map(|left| left.saturating_sub(1));
+        let last = client.left == Some(0);
         let doubled = client.interval.saturating_mul(2);
         client.interval = match (client.method == Method::Invite, client.state) {
             // Timer A doubles without bound (17.1.1.2), timer E up to T2 (17.1.2.2).
@@ -417,7 +424,7 @@ impl Endpoint {
         let (flow, request) = (client.flow.clone(), client.request.clone());
         self.statistics.retransmissions_sent += 1;
         self.send(flow, request);
-        self.set_client_soon(index, Some(next));
+        self.set_client_soon(index, (!last).then_some(next));
     }
 
     fn client_end(&mut self, index: usize) {

@@ -11,6 +11,8 @@ mod server;
 mod timer;
 
 #[cfg(test)]
+mod retry_tests;
+#[cfg(test)]
 mod tests;
 
 use std::collections::VecDeque;

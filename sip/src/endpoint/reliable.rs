@@ -55,8 +55,9 @@ impl Endpoint {
         }
         // RFC 3262 3: the first is drawn from 1 to 2^31 - 1.
         let first = (self.rng.next_u32() >> 1).max(1);
-        let t1 = self.config.timers.t1;
-        let deadline = now + self.config.timers.transaction();
+        let policy = self.config.retransmissions.rel1xx;
+        let t1 = policy.interval(&self.config.timers);
+        let deadline = now + policy.wait(&self.config.timers, false);
         let server = self
             .servers
             .get_mut(id.index)
@@ -79,7 +80,7 @@ impl Endpoint {
         let server = self.servers.get_mut(id.index).ok_or(ReliableError::Gone)?;
         let payload = server.last.clone().ok_or(ReliableError::Gone)?;
         server.unacknowledged = Some(Unacknowledged { rseq, payload, interval: t1, deadline });
-        self.set_server_soon(id.index, Some(now + t1));
+        self.set_server_soon(id.index, Some((now + t1).min(deadline)));
         Ok(rseq)
     }
 

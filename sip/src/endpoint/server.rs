@@ -82,6 +82,8 @@ pub(super) struct Server {
     received: Instant,
     pub(super) budget: Budget,
     interval: Duration,
+    /// How often the final response may be sent again yet; without bound `None`.
+    left: Option<u32>,
     cancelled: bool,
     acknowledged: bool,
     /// CSeq number of an INVITE, for RAck.
@@ -219,6 +221,7 @@ impl Endpoint {
             received: now,
             budget,
             interval: Duration::ZERO,
+            left: None,
             cancelled: false,
             acknowledged: false,
             invite_cseq: request.cseq().ok().filter(|_| invite).map(|cseq| cseq.number),
@@ -377,7 +380,9 @@ impl Endpoint {
             return Ok(());
         }
         let timers = &self.config.timers;
-        let (t1, transaction) = (timers.t1, timers.transaction());
+        let policy = self.config.retransmissions.response;
+        let t1 = policy.interval(timers);
+        let transaction = timers.transaction().max(policy.wait(timers, true));
         let Some(server) = self.servers.get_mut(id.index) else { return Err(TransactionGone) };
         server.unacknowledged = None;
         if !server.invite {
@@ -394,6 +399,7 @@ impl Endpoint {
             return Ok(());
         }
         server.interval = t1;
+        server.left = policy.count;
         let to_tag = request
             .to()
             .ok()
@@ -453,6 +459,10 @@ impl Endpoint {
             }
             State::Completed | State::Accepted => {
                 let Some(last) = server.last.clone() else { return };
+                if server.left == Some(0) {
+                    return self.give_up_on_ack(index);
+                }
+                server.left = server.left.map(|left| left - 1);
                 server.interval = server.interval.saturating_mul(2).min(self.config.timers.t2);
                 let next = now + server.interval;
                 let destination = server.destination.clone();
@@ -467,6 +477,20 @@ impl Endpoint {
             }
             State::Trying | State::Confirmed => server.timers.soon = None,
         }
+    }
+
+    /// The last repetition of a final response to INVITE has not been acknowledged either. After a 2xx the
+    /// transaction stays until timer L, to absorb the INVITE.
+    fn give_up_on_ack(&mut self, index: usize) {
+        let Some(server) = self.servers.get_mut(index) else { return };
+        server.timers.soon = None;
+        if server.state != State::Accepted {
+            return self.server_end(index);
+        }
+        server.acknowledged = true;
+        let id = ServerTransactionId { index, serial: server.serial };
+        self.statistics.ack_timeouts += 1;
+        self.events.push_back(Event::AckTimeout { id });
     }
 
     fn server_end(&mut self, index: usize) {
