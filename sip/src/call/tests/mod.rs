@@ -1,6 +1,10 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 mod basic;
+mod change;
+mod forks;
+mod reliable;
+mod transfer;
 
 use std::time::{Duration, Instant};
 
