@@ -6,11 +6,13 @@
 
 mod frame;
 mod link;
+mod statistics;
 #[cfg(test)]
 mod tests;
 
-pub use frame::{Control, Frame, FrameError, SupervisoryKind, UnnumberedKind};
-pub use link::{Indication, Link, Parameters, SendError, State, Statistics};
+pub use frame::{Control, Frame, FrameError, FrameReject, SupervisoryKind, UnnumberedKind};
+pub use link::{Indication, Link, Parameters, SendError, State};
+pub use statistics::Statistics;
 
 /// Which end of the trunk we are. It decides the command/response bit of Q.921, and nothing else at layer 2.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

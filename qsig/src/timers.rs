@@ -1,5 +1,5 @@
 //! The layer 3 timers of Q.931 9.2: names, defaults and meanings stand in one table here, which `show` prints and `isdn timer`
-//! changes. Defaults marked [M] are from memory of ECMA-143; the others stand in Q.931.
+//! changes. Defaults marked so are from memory of ECMA-143; the others stand in Q.931.
 
 use std::time::Duration;
 
@@ -59,12 +59,12 @@ timers! {
     t305, "T305", 30000 ms, "U11", "DISCONNECT sent, until RELEASE; then RELEASE is sent.";
     t306, "T306", 30000 ms, "U12", "DISCONNECT with tones received: RELEASE is sent after this if the owner has not cleared.";
     t308, "T308", 4000 ms, "U19", "RELEASE sent, until RELEASE COMPLETE; RELEASE once more, then the call reference is freed.";
-    t309, "T309", 90000 ms, "U10", "Data link lost with active calls (90 s [M]): then they are cleared, cause 27.";
-    t310, "T310", 110000 ms, "U3", "CALL PROCEEDING received, until ALERTING or CONNECT (110 s [M]); then cleared, cause 102.";
-    t313, "T313", 4000 ms, "U8, U10", "CONNECT sent, until CONNECT ACKNOWLEDGE (in QSIG on both sides [M]); then cleared, cause 102.";
+    t309, "T309", 90000 ms, "U10", "Data link lost with active calls (90 s from memory): then they are cleared, cause 27.";
+    t310, "T310", 110000 ms, "U3", "CALL PROCEEDING received, until ALERTING or CONNECT (110 s from memory); then cleared, cause 102.";
+    t313, "T313", 4000 ms, "U8, U10", "CONNECT sent, until CONNECT ACKNOWLEDGE (in QSIG on both sides from memory); then cleared, cause 102.";
     t314, "T314", 4000 ms, "any", "SEGMENT received, until the next segment; then the message is discarded.";
     t316, "T316", 120000 ms, "global", "RESTART sent, until RESTART ACKNOWLEDGE; RESTART once more, then given up.";
-    t321, "T321", 30000 ms, "global", "NFAS: SERVICE sent for the other D channel, until SERVICE ACKNOWLEDGE; then it is asked again (30 s [M]).";
+    t321, "T321", 30000 ms, "global", "NFAS: SERVICE sent for the other D channel, until SERVICE ACKNOWLEDGE; then it is asked again (30 s from memory).";
     t322, "T322", 4000 ms, "any", "STATUS ENQUIRY sent, until STATUS; once more, then the call is cleared with cause 41.";
     answer, "answer", 30000 ms, "U6, U25", "An incoming call or connection waits for the owner's first reaction at most so long.";
     proceeding, "proceeding", 2000 ms, "U6", "CALL PROCEEDING is sent if the application has not answered after this; below T303.";

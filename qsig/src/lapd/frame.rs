@@ -209,3 +209,69 @@ impl<'a> Frame<'a> {
         out.freeze()
     }
 }
+
+/// The information field of FRMR, Q.921 3.6.11: which frame was rejected, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FrameReject {
+    /// The control field of the rejected frame; the second octet is 0 for an unnumbered one.
+    pub control: [u8; 2],
+    /// V(S) of the side that rejects, 0..=127.
+    pub vs: u8,
+    /// V(R) of the side that rejects, 0..=127.
+    pub vr: u8,
+    /// Whether the rejected frame was a response.
+    pub response: bool,
+    /// W: the control field is undefined.
+    pub undefined: bool,
+    /// X: information was not permitted; W is set as well.
+    pub not_permitted: bool,
+    /// Y: the information field was longer than N201.
+    pub too_long: bool,
+    /// Z: N(R) was invalid.
+    pub bad_nr: bool,
+}
+
+impl FrameReject {
+    /// The report about a frame whose control field begins with `control`.
+    pub fn new(control: &[u8], vs: u8, vr: u8, response: bool, error: FrameError) -> Self {
+        let at = |place: usize| control.get(place).copied().unwrap_or(0);
+        let unnumbered = at(0) & 3 == 3;
+        let information = at(0) & 1 == 0;
+        let length = matches!(error, FrameError::Length(_));
+        Self {
+            control: [at(0), if unnumbered { 0 } else { at(1) }],
+            vs: vs & 0x7F,
+            vr: vr & 0x7F,
+            response,
+            undefined: !(length && information),
+            not_permitted: length && !information,
+            too_long: length && information,
+            bad_nr: false,
+        }
+    }
+
+    /// Reads the field; `None` if it is not five octets long.
+    pub fn parse(octets: &[u8]) -> Option<Self> {
+        let &[c1, c2, vs, vr, why] = octets else { return None };
+        Some(Self {
+            control: [c1, c2],
+            vs: vs >> 1,
+            vr: vr >> 1,
+            response: vr & 1 != 0,
+            undefined: why & 1 != 0,
+            not_permitted: why & 2 != 0,
+            too_long: why & 4 != 0,
+            bad_nr: why & 8 != 0,
+        })
+    }
+
+    /// The five octets of the field.
+    pub fn to_octets(&self) -> [u8; 5] {
+        let why = u8::from(self.undefined)
+            | u8::from(self.not_permitted) << 1
+            | u8::from(self.too_long) << 2
+            | u8::from(self.bad_nr) << 3;
+        let [c1, c2] = self.control;
+        [c1, c2, self.vs << 1, self.vr << 1 | u8::from(self.response), why]
+    }
+}

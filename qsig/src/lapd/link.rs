@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::{Control, Frame, Side, SupervisoryKind, UnnumberedKind};
+use super::frame::FrameError;
+use super::{Control, Frame, FrameReject, Side, Statistics, SupervisoryKind, UnnumberedKind};
 
 /// Timers and limits of the data link, Q.921 5.9.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,11 +22,21 @@ pub struct Parameters {
     pub n201: usize,
     /// k: most I frames outstanding, 1..=127. 7 at 64 kbit/s.
     pub k: u8,
+    /// Whether a frame reject condition is told in FRMR before the link is set up anew. False, the default: in Q.921 the side
+    /// that finds it re-establishes, and FRMR only ever comes from others.
+    pub send_frmr: bool,
 }
 
 impl Default for Parameters {
     fn default() -> Self {
-        Self { t200: Duration::from_secs(1), t203: Duration::from_secs(10), n200: 3, n201: 260, k: 7 }
+        Self {
+            t200: Duration::from_secs(1),
+            t203: Duration::from_secs(10),
+            n200: 3,
+            n201: 260,
+            k: 7,
+            send_frmr: false,
+        }
     }
 }
 
@@ -86,53 +97,6 @@ pub enum SendError {
     QueueFull(usize),
 }
 
-/// Counters of the data link since it was made.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Statistics {
-    /// I frames sent for the first time.
-    pub i_sent: u64,
-    /// I frames sent again.
-    pub i_resent: u64,
-    /// I frames received and delivered to layer 3.
-    pub i_received: u64,
-    /// RR frames sent.
-    pub rr_sent: u64,
-    /// RR frames received.
-    pub rr_received: u64,
-    /// RNR frames received (none are sent).
-    pub rnr_received: u64,
-    /// REJ frames sent.
-    pub rej_sent: u64,
-    /// REJ frames received.
-    pub rej_received: u64,
-    /// SABME frames sent.
-    pub sabme_sent: u64,
-    /// SABME frames received.
-    pub sabme_received: u64,
-    /// DISC frames received.
-    pub disc_received: u64,
-    /// DM frames received.
-    pub dm_received: u64,
-    /// FRMR frames received.
-    pub frmr_received: u64,
-    /// UI and XID frames received and ignored.
-    pub ui_xid_received: u64,
-    /// I frames discarded because N(S) was not the expected one.
-    pub ns_errors: u64,
-    /// N(R) outside the window: MDL-ERROR J.
-    pub nr_errors: u64,
-    /// Frame reject conditions: MDL-ERROR L, N, O.
-    pub frame_rejects: u64,
-    /// Frames discarded because they are no valid frames or not for this link.
-    pub discarded: u64,
-    /// Expiries of T200.
-    pub t200_expired: u64,
-    /// Times the link came up.
-    pub established: u64,
-    /// Times the link was lost or set up anew after it had been up.
-    pub lost: u64,
-}
-
 /// One end of the data link.
 ///
 /// Feed it with `handle_*`, give it messages with [`Link::send`], call [`Link::flush`] once the layer above has
@@ -152,6 +116,7 @@ pub struct Link {
     v_sent: u8,
     retries: u32,
     peer_busy: bool,
+    own_busy: bool,
     reject_exception: bool,
     acknowledge_pending: bool,
     /// The first `vs - va` messages are sent and not acknowledged, the others wait.
@@ -181,6 +146,7 @@ impl Link {
             v_sent: 0,
             retries: 0,
             peer_busy: false,
+            own_busy: false,
             reject_exception: false,
             acknowledge_pending: false,
             queue: VecDeque::new(),
@@ -265,6 +231,24 @@ impl Link {
         self.state = State::AwaitingEstablishment;
     }
 
+    /// Whether layer 3 cannot take more for now: I frames are discarded and RNR tells the peer to wait, until it is free again.
+    /// A busy condition does not end with the link; it ends when layer 3 says so.
+    pub fn set_busy(&mut self, busy: bool) {
+        if busy != self.own_busy {
+            self.own_busy = busy;
+            if self.is_established() {
+                // RNR, or RR that says how far it got; what was discarded the peer then sends again.
+                self.supervisory(self.readiness(), false, false);
+                self.reject_exception = false;
+            }
+        }
+    }
+
+    /// Whether layer 3 has said that it is busy.
+    pub fn is_busy(&self) -> bool {
+        self.own_busy
+    }
+
     /// Queues one layer 3 message; [`Link::flush`] sends it.
     ///
     /// # Errors
@@ -308,7 +292,7 @@ impl Link {
             }
         }
         if self.acknowledge_pending {
-            self.supervisory(SupervisoryKind::ReceiveReady, false, false);
+            self.supervisory(self.readiness(), false, false);
         }
     }
 
@@ -335,6 +319,7 @@ impl Link {
         }
         if self.t203.is_some_and(|at| at <= now) {
             self.t203 = None;
+            self.statistics.t203_expired += 1;
             //= Q.921 5.10.3.2: "If timer T203 expires, the data link layer entity shall [enter] timer recovery".
             self.retries = 0;
             self.enquire(now);
@@ -357,7 +342,8 @@ impl Link {
             Err(error) => {
                 let ours = octets.first().is_some_and(|a| a >> 2 == 0) && octets.get(1) == Some(&1);
                 if error.is_frame_reject() && ours && self.is_established() {
-                    self.frame_reject(now);
+                    let control = octets.get(2..).unwrap_or_default();
+                    self.frame_reject(now, control, octets.first().is_some_and(|a| a & 2 != 0), error);
                 } else {
                     self.statistics.discarded += 1;
                 }
@@ -366,7 +352,9 @@ impl Link {
         };
         let command = frame.is_command_from(self.side.peer());
         match frame.control {
-            Control::Unnumbered(kind) => self.handle_unnumbered(now, kind, command, frame.pf),
+            Control::Unnumbered(kind) => {
+                self.handle_unnumbered(now, kind, command, frame.pf, frame.information);
+            }
             Control::Supervisory { kind, nr } if self.is_established() => {
                 self.handle_supervisory(now, kind, nr, command, frame.pf);
             }
@@ -374,7 +362,8 @@ impl Link {
                 if !command {
                     self.statistics.discarded += 1;
                 } else if frame.information.len() > self.parameters.n201 {
-                    self.frame_reject(now);
+                    let error = FrameError::Length(frame.information.len());
+                    self.frame_reject(now, octets.get(2..).unwrap_or_default(), frame.cr, error);
                 } else {
                     self.handle_information(now, ns, nr, frame.pf, frame.information);
                 }
@@ -390,6 +379,7 @@ impl Link {
                 self.retries += 1;
                 if self.retries > self.parameters.n200 {
                     self.retries = 0;
+                    self.statistics.sabme_unanswered += 1;
                     self.queue.clear();
                     self.indications.push_back(Indication::Released);
                 }
@@ -398,6 +388,7 @@ impl Link {
             State::AwaitingRelease => {
                 self.retries += 1;
                 if self.retries > self.parameters.n200 {
+                    self.statistics.disc_unanswered += 1;
                     self.state = State::TeiAssigned;
                 } else {
                     self.unnumbered(UnnumberedKind::Disc, true, true);
@@ -409,14 +400,24 @@ impl Link {
                 self.enquire(now);
                 self.state = State::TimerRecovery;
             }
-            State::TimerRecovery if self.retries >= self.parameters.n200 => self.re_establish(now),
+            State::TimerRecovery if self.retries >= self.parameters.n200 => {
+                self.statistics.enquiry_unanswered += 1;
+                self.re_establish(now);
+            }
             State::TimerRecovery => self.enquire(now),
             // The pause after the peer's DISC or DM is over.
             State::TeiAssigned => self.establish(now),
         }
     }
 
-    fn handle_unnumbered(&mut self, now: Instant, kind: UnnumberedKind, command: bool, pf: bool) {
+    fn handle_unnumbered(
+        &mut self,
+        now: Instant,
+        kind: UnnumberedKind,
+        command: bool,
+        pf: bool,
+        information: &[u8],
+    ) {
         match (kind, command) {
             (UnnumberedKind::Sabme, true) => {
                 self.statistics.sabme_received += 1;
@@ -427,6 +428,7 @@ impl Link {
                     _ => {
                         self.unnumbered(UnnumberedKind::Ua, false, pf);
                         if self.is_established() {
+                            self.statistics.peer_reestablished += 1;
                             self.statistics.lost += 1;
                         }
                         self.established(now);
@@ -445,14 +447,17 @@ impl Link {
                     _ => self.unnumbered(UnnumberedKind::Dm, false, pf),
                 }
             }
-            (UnnumberedKind::Ua, false) => match self.state {
-                State::AwaitingEstablishment if pf => self.established(now),
-                State::AwaitingRelease if pf => {
-                    self.t200 = None;
-                    self.state = State::TeiAssigned;
+            (UnnumberedKind::Ua, false) => {
+                self.statistics.ua_received += 1;
+                match self.state {
+                    State::AwaitingEstablishment if pf => self.established(now),
+                    State::AwaitingRelease if pf => {
+                        self.t200 = None;
+                        self.state = State::TeiAssigned;
+                    }
+                    _ => self.statistics.ua_unsolicited += 1,
                 }
-                _ => self.statistics.discarded += 1,
-            },
+            }
             (UnnumberedKind::Dm, false) => {
                 self.statistics.dm_received += 1;
                 match (self.state, pf) {
@@ -465,7 +470,13 @@ impl Link {
                         self.state = State::TeiAssigned;
                     }
                     (State::TeiAssigned, false) => self.establish(now),
-                    (State::MultipleFrameEstablished, false) | (State::TimerRecovery, _) => {
+                    (State::MultipleFrameEstablished | State::TimerRecovery, false) => {
+                        self.statistics.dm_established += 1;
+                        self.re_establish(now);
+                    }
+                    (State::MultipleFrameEstablished, true) => self.statistics.dm_unsolicited += 1,
+                    (State::TimerRecovery, true) => {
+                        self.statistics.dm_unsolicited += 1;
                         self.re_establish(now);
                     }
                     _ => {}
@@ -473,6 +484,8 @@ impl Link {
             }
             (UnnumberedKind::Frmr, false) => {
                 self.statistics.frmr_received += 1;
+                let reject = FrameReject::parse(information);
+                tracing::debug!(?reject, "MDL-ERROR K: the peer has rejected a frame");
                 if self.is_established() {
                     self.re_establish(now);
                 }
@@ -483,7 +496,13 @@ impl Link {
     }
 
     fn handle_information(&mut self, now: Instant, ns: u8, nr: u8, poll: bool, information: &[u8]) {
-        if ns == self.vr {
+        if self.own_busy {
+            //= Q.921 5.6.2: in an own receiver busy condition the information is discarded, N(R) and P are still acted on.
+            self.statistics.busy_discarded += 1;
+            if poll {
+                self.supervisory(SupervisoryKind::ReceiveNotReady, false, true);
+            }
+        } else if ns == self.vr {
             self.vr = next(self.vr);
             self.reject_exception = false;
             self.statistics.i_received += 1;
@@ -518,7 +537,10 @@ impl Link {
         }
         self.peer_busy = kind == SupervisoryKind::ReceiveNotReady;
         if command && pf {
-            self.supervisory(SupervisoryKind::ReceiveReady, false, true);
+            self.supervisory(self.readiness(), false, true);
+        }
+        if !command && pf && self.state == State::MultipleFrameEstablished {
+            self.statistics.supervisory_unsolicited += 1;
         }
         if !self.valid_nr(nr) {
             self.nr_error(now);
@@ -592,9 +614,16 @@ impl Link {
         self.re_establish(now);
     }
 
-    fn frame_reject(&mut self, now: Instant) {
+    /// A frame reject condition: `control` is what followed the address of the frame.
+    fn frame_reject(&mut self, now: Instant, control: &[u8], cr: bool, error: FrameError) {
         self.statistics.frame_rejects += 1;
-        tracing::debug!("MDL-ERROR L, N or O: frame reject condition");
+        tracing::debug!(%error, "MDL-ERROR L, M, N or O: frame reject condition");
+        if self.parameters.send_frmr {
+            let reject = FrameReject::new(control, self.vs, self.vr, cr != (self.side == Side::User), error);
+            self.statistics.frmr_sent += 1;
+            let kind = Control::Unnumbered(UnnumberedKind::Frmr);
+            self.put(false, kind, false, &reject.to_octets());
+        }
         self.re_establish(now);
     }
 
@@ -656,22 +685,33 @@ impl Link {
 
     fn enquire(&mut self, now: Instant) {
         self.retries += 1;
-        self.supervisory(SupervisoryKind::ReceiveReady, true, true);
+        self.supervisory(self.readiness(), true, true);
         self.t200 = Some(now + self.parameters.t200);
         self.t203 = None;
     }
 
     fn supervisory(&mut self, kind: SupervisoryKind, command: bool, pf: bool) {
-        if kind == SupervisoryKind::Reject {
-            self.statistics.rej_sent += 1;
-        } else {
-            self.statistics.rr_sent += 1;
+        match kind {
+            SupervisoryKind::ReceiveReady => self.statistics.rr_sent += 1,
+            SupervisoryKind::ReceiveNotReady => self.statistics.rnr_sent += 1,
+            SupervisoryKind::Reject => self.statistics.rej_sent += 1,
         }
         self.acknowledge_pending = false;
         self.put(command, Control::Supervisory { kind, nr: self.vr }, pf, &[]);
     }
 
+    /// RR, or RNR while layer 3 is busy.
+    fn readiness(&self) -> SupervisoryKind {
+        if self.own_busy { SupervisoryKind::ReceiveNotReady } else { SupervisoryKind::ReceiveReady }
+    }
+
     fn unnumbered(&mut self, kind: UnnumberedKind, command: bool, pf: bool) {
+        match kind {
+            UnnumberedKind::Disc => self.statistics.disc_sent += 1,
+            UnnumberedKind::Ua => self.statistics.ua_sent += 1,
+            UnnumberedKind::Dm => self.statistics.dm_sent += 1,
+            _ => {}
+        }
         self.put(command, Control::Unnumbered(kind), pf, &[]);
     }
 

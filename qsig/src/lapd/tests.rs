@@ -362,6 +362,222 @@ fn every_length_up_to_beyond_n201() {
     }
 }
 
+#[test]
+fn a_busy_layer_3_is_told_with_rnr_and_gets_every_frame_afterwards() {
+    let mut one = One::established();
+    one.link.set_busy(true);
+    one.expect(&["00010500"]);
+    one.hear("00010000aa");
+    one.hear("00010200bb");
+    assert_eq!(one.link.poll_indication(), None);
+    one.expect(&[]);
+    // A poll is answered RNR, our own poll is RNR too; what we send goes on.
+    one.hear("00010101");
+    one.expect(&["00010501"]);
+    one.send(&[1]);
+    one.expect(&["0201000001"]);
+    one.pass(SECOND);
+    one.expect(&["02010501"]);
+    one.hear("02010103");
+    one.link.set_busy(false);
+    one.link.set_busy(false);
+    one.expect(&["00010100"]);
+    one.hear("00010002aa");
+    one.hear("00010202bb");
+    let data: Vec<_> = std::iter::from_fn(|| one.link.poll_indication()).collect();
+    assert_eq!(data, [b"\xaa", b"\xbb"].map(|octet| Indication::Data(Bytes::from_static(octet))));
+    let statistics = one.link.statistics();
+    assert_eq!((statistics.busy_discarded, statistics.rnr_sent, statistics.ns_errors), (2, 3, 0));
+}
+
+#[test]
+fn two_links_lose_nothing_while_one_is_busy() {
+    let mut now = Instant::now();
+    let mut ends = [Side::Network, Side::User].map(|side| Link::new(side, Parameters::default()));
+    ends.iter_mut().for_each(|end| end.handle_link(now, true));
+    let (mut sent, mut arrived) = (0u8, Vec::new());
+    for step in 0..400 {
+        if step > 4 && sent < 100 {
+            sent += u8::from(ends[0].send(Bytes::from(vec![sent])).is_ok());
+        }
+        ends[1].set_busy(step / 20 % 2 == 1);
+        for (from, to) in [(0, 1), (1, 0), (0, 1)] {
+            ends[from].flush(now);
+            while let Some(frame) = ends[from].poll_frame() {
+                ends[to].handle_frame(now, &frame);
+            }
+        }
+        while let Some(indication) = ends[1].poll_indication() {
+            if let Indication::Data(data) = indication {
+                arrived.push(data[0]);
+            }
+        }
+        now += Duration::from_millis(100);
+        ends.iter_mut().for_each(|end| end.handle_timeout(now));
+    }
+    assert_eq!(arrived, (0..100).collect::<Vec<u8>>());
+    assert_eq!((ends[0].statistics().lost, ends[1].statistics().lost), (0, 0));
+    assert!(ends[1].statistics().busy_discarded > 0);
+}
+
+#[test]
+fn xid_and_ui_change_nothing_in_any_state() {
+    let states: [(State, &[&str]); 4] = [
+        (State::AwaitingEstablishment, &[]),
+        (State::MultipleFrameEstablished, &["020173"]),
+        (State::TeiAssigned, &["020173", "000153"]),
+        (State::TimerRecovery, &["020173"]),
+    ];
+    for (state, path) in states {
+        let mut one = One::new();
+        path.iter().for_each(|frame| one.hear(frame));
+        if state == State::TimerRecovery {
+            one.pass(10 * SECOND);
+        }
+        while one.link.poll_frame().is_some() {}
+        let timeout = one.link.poll_timeout();
+        // Commands and responses, P or F either way, with and without information.
+        for frame in
+            ["0001af", "0001bf", "0201af", "0201bf", "0001bf82800004", "000103", "000113ff", "020103"]
+        {
+            one.hear(frame);
+            one.expect(&[]);
+            assert_eq!((one.link.state(), one.link.poll_timeout()), (state, timeout), "{frame}");
+        }
+        assert_eq!(one.link.statistics().ui_xid_received, 8);
+    }
+}
+
+#[test]
+fn collisions_of_setting_up_and_disconnecting_end_where_q921_says() {
+    // DISC while SABME is out, SABME while DISC is out: DM, and both go on with their own.
+    let mut one = One::new();
+    one.hear("000153");
+    one.expect(&["00011f"]);
+    assert_eq!(one.link.state(), State::AwaitingEstablishment);
+    let mut one = One::established();
+    one.link.release(one.now);
+    one.expect(&["020153"]);
+    one.hear("00017f");
+    one.expect(&["00011f"]);
+    assert_eq!(one.link.state(), State::AwaitingRelease);
+    one.hear("000153");
+    one.expect(&["000173"]);
+    one.hear("020173");
+    assert_eq!(one.link.state(), State::TeiAssigned);
+}
+
+#[test]
+fn a_peer_that_starts_again_is_taken_up_in_state_7_and_8() {
+    for recovering in [false, true] {
+        let mut one = One::established();
+        one.send(&[1]);
+        one.hear("00010000aa");
+        if recovering {
+            one.pass(SECOND);
+            assert_eq!(one.link.state(), State::TimerRecovery);
+        }
+        while one.link.poll_frame().is_some() {}
+        while one.link.poll_indication().is_some() {}
+        one.hear("00017f");
+        one.expect(&["000173"]);
+        assert_eq!(one.link.state(), State::MultipleFrameEstablished);
+        assert_eq!(one.link.poll_indication(), Some(Indication::Established));
+        assert_eq!(one.link.statistics().peer_reestablished, 1);
+        // Counters begin at 0 on both sides.
+        one.hear("00010000bb");
+        one.send(&[2]);
+        one.expect(&["00010102", "0201000202"]);
+    }
+}
+
+#[test]
+fn a_frame_reject_condition_is_told_in_frmr_if_wanted() {
+    for (frame, report) in [
+        ("000133", "0001873300000001"),
+        ("000101000000", "0001870100000003"),
+        (&*format!("00010000{}", "55".repeat(261)), "0001870000000004"),
+    ] {
+        let parameters = Parameters { send_frmr: true, ..Parameters::default() };
+        let mut one = One::established();
+        one.link.reconfigure(one.now, Side::Network, parameters);
+        one.hear(frame);
+        one.expect(&[report, "02017f"]);
+        assert_eq!(one.link.statistics().frmr_sent, 1);
+        let octets: Vec<u8> = (0..report.len() / 2)
+            .map(|at| u8::from_str_radix(&report[2 * at..2 * at + 2], 16).unwrap())
+            .collect();
+        let read = Frame::parse(&octets).unwrap();
+        assert_eq!(read.control, Control::Unnumbered(UnnumberedKind::Frmr));
+        let reject = FrameReject::parse(read.information).unwrap();
+        assert_eq!(reject.to_octets(), read.information);
+        assert!(!reject.response);
+        assert!(reject.undefined || reject.too_long);
+    }
+    assert_eq!(FrameReject::parse(&[0; 4]), None);
+}
+
+#[test]
+fn frames_of_every_kind_and_length_leave_the_link_or_set_it_up_anew() {
+    for control in 0..=255u8 {
+        for length in [0, 1, 2, 3, 4, 5, 8, 128, 259, 260, 261, 262, 300, 1000] {
+            for address in [0x00, 0x02] {
+                let mut one = One::established();
+                let frame = [&[address, 0x01, control][..], &vec![0; length]].concat();
+                one.link.handle_frame(one.now, &frame);
+                one.link.flush(one.now);
+                let known = matches!(
+                    one.link.state(),
+                    State::MultipleFrameEstablished | State::AwaitingEstablishment | State::TeiAssigned
+                );
+                assert!(known, "{control:02x} and {length} octets: {}", one.link.state());
+                // Whatever it was, the peer can have the link back at once.
+                while one.link.poll_frame().is_some() {}
+                one.hear("00017f");
+                one.hear("020173");
+                assert!(one.link.is_established(), "{control:02x} and {length} octets");
+            }
+        }
+    }
+}
+
+#[test]
+fn parameters_are_obeyed() {
+    let parameters = Parameters {
+        t200: Duration::from_millis(300),
+        t203: Duration::from_secs(3),
+        n200: 1,
+        n201: 20,
+        k: 2,
+        send_frmr: false,
+    };
+    let mut one = One::established();
+    one.link.reconfigure(one.now, Side::Network, parameters);
+    assert_eq!(one.link.send(Bytes::from(vec![0; 21])), Err(SendError::TooLong { len: 21, limit: 20 }));
+    for octet in 1..=3 {
+        one.send(&[octet]);
+    }
+    one.expect(&["0201000001", "0201020002"]);
+    assert_eq!(one.link.poll_timeout(), Some(one.now + Duration::from_millis(300)));
+    one.pass(Duration::from_millis(300));
+    one.expect(&["02010101"]);
+    one.pass(Duration::from_millis(300));
+    one.expect(&["02017f"]);
+    assert_eq!(one.link.statistics().enquiry_unanswered, 1);
+    one.hear("020173");
+    one.hear("02010102");
+    assert_eq!(one.link.poll_timeout(), Some(one.now + Duration::from_secs(3)));
+}
+
+#[test]
+fn every_counter_has_its_name_once() {
+    let table = Statistics { i_sent: 7, nr_errors: 3, ..Statistics::default() }.table();
+    let names: std::collections::BTreeSet<_> = table.iter().map(|row| row.0).collect();
+    assert_eq!(names.len(), table.len());
+    let value = |name| table.iter().find(|row| row.0 == name).unwrap().1;
+    assert_eq!((value("I sent"), value("MDL-ERROR J"), value("lost")), (7, 3, 0));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 

@@ -204,6 +204,17 @@ impl Span {
         possible
     }
 
+    /// Whether the owner cannot take more events for now (own receiver busy, Q.921 5.6.2): RNR keeps the peer waiting, on both
+    /// D channels of a group, until it is free again.
+    pub fn set_busy(&mut self, now: Instant, busy: bool) {
+        for link in [DLink::Primary, DLink::Backup] {
+            if let Some(link) = self.links.get_mut(link) {
+                link.set_busy(busy);
+            }
+        }
+        self.finish(now);
+    }
+
     /// Takes a B channel out of service or puts it back (`isdn service b_channel`): a call on it goes on, no new one gets
     /// it. The peer is told where the switch type has SERVICE messages. False: there is no such channel.
     pub fn set_service(&mut self, now: Instant, channel: BChannel, service: ServiceState) -> bool {
