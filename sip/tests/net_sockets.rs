@@ -293,6 +293,20 @@ async fn strangers_on_the_sip_port_hurt_nobody() {
 }
 
 #[tokio::test]
+async fn a_peer_that_has_said_all_still_gets_its_answer() {
+    let (net, mut events) = net(NetConfig::default()).await;
+    let mut stream = TcpStream::connect(net.tcp_addrs()[0]).await.unwrap();
+    stream.write_all(OPTIONS).await.unwrap();
+    stream.shutdown().await.unwrap();
+    let flow = received(&mut events).await;
+    tokio::time::sleep(SHORT).await;
+    send(&net, &flow, b"SIP/2.0 200 OK\r\n\r\n");
+    let mut rest = Vec::new();
+    timeout(LONG, stream.read_to_end(&mut rest)).await.unwrap().unwrap();
+    assert_eq!(rest, b"SIP/2.0 200 OK\r\n\r\n");
+}
+
+#[tokio::test]
 async fn closing_lets_what_waits_go_first() {
     let (net, mut events) = net(NetConfig::default()).await;
     let mut stream = TcpStream::connect(net.tcp_addrs()[0]).await.unwrap();

@@ -330,6 +330,36 @@ async fn a_server_that_wants_our_certificate_and_a_certificate_that_is_its_own_i
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn rfc_5923_requests_come_back_on_the_connection_of_a_peer_that_is_known() {
+    let authority = Authority::new("Good Authority");
+    let (ours, mut our_events) = net(authority.config(vec![authority.good("gw.example").identity()])).await;
+    let (theirs, mut their_events) =
+        net(authority.config(vec![authority.good("proxy.example").identity()])).await;
+    let request = |port: u16, alias: &str| {
+        let via = format!("127.0.0.1:{port}{alias};branch=z9hG4bK1");
+        OPTIONS.replace("peer.example;branch=z9hG4bK1", &via).into_bytes()
+    };
+    let port = theirs.tls_addrs()[0].port();
+    for (alias, shared) in [("", false), (";alias", true)] {
+        let out = theirs.flow_to(Transport::Tls, theirs.tls_addrs()[0], ours.tls_addrs()[0], "gw.example");
+        theirs.send(Transmit { flow: out.clone(), payload: request(port, alias).into() });
+        let NetEvent::Received { flow: came, .. } = next(&mut our_events).await else { panic!("a request") };
+        // Back to where they listen: on their connection if they said so, and only for a domain they have shown.
+        let to = |domain| ours.flow_to(Transport::Tls, ours.tls_addrs()[0], theirs.tls_addrs()[0], domain);
+        assert_eq!(to("proxy.example").connection == came.connection, shared, "{alias}");
+        assert_ne!(to("bank.example").connection, came.connection);
+        if shared {
+            ours.send(Transmit { flow: to("proxy.example"), payload: request(1, "").into() });
+            let NetEvent::Received { flow, .. } = next(&mut their_events).await else { panic!("a request") };
+            assert_eq!(flow.connection, out.connection);
+        }
+        theirs.close(out.connection.unwrap());
+        assert!(matches!(next(&mut our_events).await, NetEvent::Closed { .. }));
+        assert!(matches!(next(&mut their_events).await, NetEvent::Closed { .. }));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_speaks_something_else_or_nothing_is_given_up() {
     let authority = Authority::new("Good Authority");
     let (net, mut events) = net(authority.config(vec![authority.good("gw.example").identity()])).await;

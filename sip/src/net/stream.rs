@@ -289,6 +289,8 @@ impl Link {
             let (deadline, why) = vigil.deadline();
             let len = match timeout_at(deadline, reader.read(&mut buffer)).await {
                 Ok(Ok(len)) if len > 0 => len,
+                // A peer that has said all it has to say may still wait for the answer.
+                Ok(Ok(_)) if !self.ours => return tokio::time::sleep(ANSWER_TIME).await,
                 Ok(Ok(_)) => return,
                 Ok(Err(error)) => return self.read_error(&error),
                 Err(_) if why == Why::Ping => {
@@ -319,7 +321,7 @@ impl Link {
                         tracing::debug!(remote = %self.flow.remote, %error, "stream");
                         if !matches!(error, FramingError::NotSip { .. }) {
                             // The answer to the message in front (400, 413) is still to be written.
-                            tokio::time::sleep(Duration::from_millis(500)).await;
+                            tokio::time::sleep(ANSWER_TIME).await;
                         }
                         return;
                     }
@@ -486,6 +488,9 @@ impl Vigil {
         self.pinged = Some(Instant::now());
     }
 }
+
+/// How long an answer may take to be written when nothing more is read.
+const ANSWER_TIME: Duration = Duration::from_millis(500);
 
 /// How long a connection that serves one request only stays: 64*T1, as long as a transaction may take.
 const SINGLE_IDLE: Duration = Duration::from_secs(32);

@@ -1,8 +1,9 @@
-//! Registering an address and keeping it registered (RFC 3261 10.2, RFC 3608).
+//! Registering an address and keeping it registered (RFC 3261 10.2, RFC 3327, RFC 3608).
 //!
 //! A [`Registration`] is one binding that is to exist for good: it registers, refreshes in time and spread
-//! out, answers digest challenges and 423, and backs off when it is refused. Like
-//! [`crate::subscriber::Subscriber`] it sends nothing itself.
+//! out, answers digest challenges, redirections and 423, and backs off when it is refused. Like
+//! [`crate::subscriber::Subscriber`] it sends nothing itself. [`Registrars`] keeps it up with a primary and
+//! a secondary registrar.
 //!
 //! ```
 //! use std::time::Instant;
@@ -18,6 +19,8 @@
 //! assert_eq!(register.value(sip::Header::Contact), Some("<sip:8000@192.0.2.1:5060>"));
 //! ```
 
+mod redundancy;
+
 #[cfg(test)]
 mod tests;
 
@@ -30,6 +33,8 @@ use rand::{Rng, SeedableRng};
 use crate::backoff::Backoff;
 use crate::digest::{Authenticator, Credentials};
 use crate::message::{Contacts, Header, Message, Method, NameAddr, RequestBuilder};
+
+pub use redundancy::{Redundancy, Registrars};
 
 /// What to register, and where.
 #[derive(Clone, Debug)]
@@ -44,6 +49,8 @@ pub struct RegistrationConfig {
     pub expires: u32,
     /// When to refresh, in percent of the granted duration, 1 to 99. Default 80, as IOS has it.
     pub refresh_ratio: u8,
+    /// Whether REGISTER says `Supported: path` (RFC 3327), so that proxies may add themselves. Default true.
+    pub path: bool,
     /// For digest.
     pub credentials: Option<Credentials>,
     /// First wait after a failure; doubled each time. Default 30 s.
@@ -61,6 +68,7 @@ impl RegistrationConfig {
             contact: contact.to_owned(),
             expires: 3600,
             refresh_ratio: 80,
+            path: true,
             credentials: None,
             retry: Duration::from_secs(30),
             retry_max: Duration::from_secs(30 * 60),
@@ -107,6 +115,10 @@ pub struct Registration {
     authenticator: Authenticator,
     backoff: Backoff,
     expires: u32,
+    /// Where a redirection sent us; until a failure.
+    redirected: Option<String>,
+    redirections: u8,
+    path: Vec<String>,
     under_way: bool,
     /// The latest REGISTER had Expires 0.
     taking_back: bool,
@@ -115,8 +127,12 @@ pub struct Registration {
     out: VecDeque<Output>,
 }
 
-/// Most routes of a Service-Route taken.
+/// Most routes of a Service-Route, or of a Path, taken.
 const MAX_ROUTES: usize = 16;
+/// Redirections followed between two successes.
+const MAX_REDIRECTIONS: u8 = 4;
+/// However short a binding lasts, it is not refreshed more often.
+const LEAST_REFRESH: Duration = Duration::from_secs(5);
 
 impl Registration {
     /// A registration that is not started yet. `seed` makes Call-ID, tag and spread.
@@ -134,6 +150,9 @@ impl Registration {
             authenticator: Authenticator::new(config.credentials.clone()),
             backoff: Backoff::new(config.retry, config.retry_max),
             expires: config.expires,
+            redirected: None,
+            redirections: 0,
+            path: Vec::new(),
             under_way: false,
             taking_back: false,
             timer: None,
@@ -173,6 +192,11 @@ impl Registration {
         self.state
     }
 
+    /// The proxies between the registrar and us (RFC 3327), as the latest success says.
+    pub fn path(&self) -> &[String] {
+        &self.path
+    }
+
     /// Takes a response to the REGISTER under way. Provisional ones, and those to earlier REGISTERs, are
     /// passed over.
     pub fn handle_response(&mut self, now: Instant, response: &Message) {
@@ -194,6 +218,7 @@ impl Registration {
         match status {
             200..300 => self.registered(now, response),
             423 if self.accept_interval(response) => {}
+            300..=302 if self.follow(response) => {}
             _ => self.failed(now, response.seconds(Header::RetryAfter).ok().flatten()),
         }
     }
@@ -229,6 +254,11 @@ impl Registration {
         self.out.pop_front()
     }
 
+    /// Whether the binding does not exist though it has been asked for.
+    fn has_failed(&self) -> bool {
+        self.state == RegistrationState::Registering && self.backoff.has_failed()
+    }
+
     fn register(&mut self, now: Instant) {
         self.timer = None;
         if self.expiry.is_none_or(|expiry| expiry <= now) {
@@ -240,13 +270,18 @@ impl Registration {
     fn send(&mut self, expires: u32) {
         self.cseq += 1;
         let config = &self.config;
-        let request = RequestBuilder::new(Method::Register, &config.registrar)
+        let registrar = self.redirected.as_deref().unwrap_or(&config.registrar);
+        let request = RequestBuilder::new(Method::Register, registrar)
             .header(Header::From, format!("{};tag={}", config.address_of_record, self.tag))
             .header(Header::To, &config.address_of_record)
             .header(Header::CallId, &self.call_id)
             .cseq(self.cseq)
             .header(Header::Contact, &config.contact)
             .header(Header::Expires, expires.to_string());
+        let request = match config.path {
+            true => request.header(Header::Supported, "path"),
+            false => request,
+        };
         let request = self.authenticator.authorize(request);
         self.under_way = true;
         self.taking_back = expires == 0;
@@ -254,18 +289,28 @@ impl Registration {
     }
 
     fn registered(&mut self, now: Instant, response: &Message) {
-        self.backoff.reset();
         self.authenticator.handle_success(response);
-        let granted = Duration::from_secs(u64::from(self.granted(response).max(1)));
+        let granted = self.granted(response);
+        if granted == 0 {
+            // Accepted and dropped at once: asking again at once would go on for ever.
+            self.expiry = None;
+            return self.failed(now, None);
+        }
+        self.backoff.reset();
+        self.redirections = 0;
+        let granted = Duration::from_secs(u64::from(granted));
         self.expiry = Some(now + granted);
         // Up to a tenth of the interval earlier, so that a fleet started together spreads out.
         let latest = granted * u32::from(self.config.refresh_ratio.clamp(1, 99)) / 100;
         let spread = latest.mul_f64(f64::from(self.rng.next_u32() % 1000) / 10_000.0);
-        self.timer = Some(now + (latest - spread));
+        self.timer = Some(now + (latest - spread).max(LEAST_REFRESH));
         self.set_state(RegistrationState::Registered);
-        let routes = response.addresses(Header::ServiceRoute).take(MAX_ROUTES).flatten();
-        let routes = routes.filter_map(|route| route.uri_str().ok().map(ToOwned::to_owned)).collect();
-        self.out.push_back(Output::ServiceRoute(routes));
+        let routes = |header| {
+            let found = response.addresses(header).take(MAX_ROUTES).flatten();
+            found.filter_map(|route| route.uri_str().ok().map(ToOwned::to_owned)).collect()
+        };
+        self.path = routes(Header::Path);
+        self.out.push_back(Output::ServiceRoute(routes(Header::ServiceRoute)));
     }
 
     /// Seconds our binding lasts: its `expires`, else Expires, else what we asked for (RFC 3261 10.2.4).
@@ -303,8 +348,31 @@ impl Registration {
         true
     }
 
+    /// A redirection: the first SIP contact we are not at already is the registrar until something fails.
+    fn follow(&mut self, response: &Message) -> bool {
+        let present = self.redirected.as_deref().unwrap_or(&self.config.registrar);
+        let Ok(Contacts::List(contacts)) = response.contacts() else { return false };
+        let next = contacts.iter().take(MAX_ROUTES).find_map(|contact| {
+            let uri = contact.uri().ok().filter(|uri| uri.is_sip())?;
+            // A registrar is a domain: no user part (RFC 3261 10.2).
+            let host = uri.as_str().rsplit_once('@').map_or(uri.as_str(), |(_, host)| host);
+            let bare = match uri.user_raw() {
+                Some(_) => format!("{}:{host}", uri.scheme()),
+                None => uri.as_str().to_owned(),
+            };
+            (bare != present).then_some(bare)
+        });
+        let Some(next) = next.filter(|_| self.redirections < MAX_REDIRECTIONS) else { return false };
+        self.redirections += 1;
+        self.redirected = Some(next);
+        self.send(self.expires);
+        true
+    }
+
     fn failed(&mut self, now: Instant, retry_after: Option<u32>) {
         self.authenticator.reset();
+        self.redirected = None;
+        self.redirections = 0;
         let wait = self.backoff.next(retry_after, &mut self.rng);
         self.timer = Some(now + wait);
         // While the binding lasts it is good, whatever became of its refresh.
