@@ -322,9 +322,9 @@ impl Call {
     /// An offer of the peer went before our change that waits to be sent again: it is void, because the
     /// session it was made for has changed.
     pub(super) fn overtaken(&mut self, core: &mut Core) {
-        let waiting = self
-            .modify
-            .take_if(|modify| modify.again_at.is_some() && (modify.content.sdp.is_some() || modify.refresh));
+        let waiting = self.modify.take_if(|modify| {
+            (modify.again_at.is_some() || modify.waits) && (modify.content.sdp.is_some() || modify.refresh)
+        });
         if let Some(modify) = waiting
             && !modify.refresh
         {
