@@ -16,7 +16,7 @@ pub(crate) use qsig::{
 pub(crate) use rand::rngs::StdRng;
 pub(crate) use rand::{RngExt, SeedableRng};
 
-pub(crate) use super::common::{Bench, Captured, capture, millis, seeds, unhex};
+pub(crate) use super::common::{Bench, Captured, capture, millis, unhex};
 
 pub(crate) fn config(side: Side) -> SpanConfig {
     SpanConfig { side, accept_calls: true, ..SpanConfig::default() }
