@@ -114,7 +114,8 @@ fn build(names: &[String]) -> Outcome<PathBuf> {
     let target_dir = system_tests::target_dir().join("fuzz");
     let mut build = cargo();
     // With --target, build scripts are built without the flags: they have no libFuzzer to count for.
-    build.args(["build", "--release", "--locked", "--target", host, "--manifest-path"]);
+    // Not --locked: whoever gives a crate a dependency need not know of this second lock file.
+    build.args(["build", "--release", "--target", host, "--manifest-path"]);
     build.arg(folder().join("Cargo.toml")).arg("--target-dir").arg(&target_dir);
     for name in names {
         build.args(["--bin", name]);

@@ -150,6 +150,10 @@ pub(super) fn parse(data: &[u8], limits: &Limits) -> Result<Parsed, ParseError> 
         let (line, next) = reader.folded_line(at);
         at = next;
         if line.len() == 0 {
+            if octets.get(next - 1) != Some(&b'\n') {
+                // Cut off between CR and LF.
+                faults.add(Faults::NO_EMPTY_LINE);
+            }
             break;
         }
         let Some((name, value)) = reader.header_line(line) else {
