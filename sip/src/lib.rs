@@ -71,6 +71,7 @@ pub mod compat;
 pub mod digest;
 pub mod locate;
 pub mod message;
+#[cfg(feature = "net")]
 pub mod net;
 pub mod registration;
 pub mod sdp;

@@ -32,7 +32,8 @@ pub(crate) fn lint() -> Outcome {
         ("set-up", || setup(Scope::Everything, false)),
         ("format", || {
             run(cargo().args(["fmt", "--all", "--check"]))?;
-            run(cargo().args(["fmt", "--manifest-path", "tests/fuzz/Cargo.toml", "--check"]))
+            run(cargo().args(["fmt", "--manifest-path", "tests/fuzz/Cargo.toml", "--check"]))?;
+            run(cargo().args(["fmt", "--manifest-path", "tests/bench-peers/Cargo.toml", "--check"]))
         }),
         ("file lengths", file_lengths),
         ("lints", || {

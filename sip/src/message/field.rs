@@ -270,13 +270,12 @@ impl<'a> Via<'a> {
         let bad = || FieldError::malformed(Header::Via, "SIP/2.0/transport host", bytes);
         let (sent, params) = split_outside(bytes, b';');
         let text = std::str::from_utf8(sent).map_err(|_| bad())?;
-        let mut parts = text.splitn(3, '/');
-        let (Some(name), Some(version), Some(rest)) = (parts.next(), parts.next(), parts.next()) else {
-            return Err(bad());
-        };
+        let (name, rest) = scan::split_once(text, b'/').ok_or_else(bad)?;
+        let (version, rest) = scan::split_once(rest, b'/').ok_or_else(bad)?;
         let rest = rest.trim();
         let (transport, sent_by) = rest
-            .find(|c: char| c.is_ascii_whitespace())
+            .bytes()
+            .position(|octet| octet.is_ascii_whitespace())
             .and_then(|at| rest.split_at_checked(at))
             .ok_or_else(bad)?;
         let (host, port) = split_host_port(sent_by.trim()).map_err(|_| bad())?;

@@ -90,7 +90,8 @@ impl Header {
         // The table is an eighth full, so a run always ends.
         loop {
             let (text, header) = NAMES.get(usize::from(*TABLE.get(at)?))?;
-            if text.as_bytes().eq_ignore_ascii_case(name) {
+            // Most senders write it as the RFC does.
+            if text.as_bytes() == name || text.as_bytes().eq_ignore_ascii_case(name) {
                 return Some(*header);
             }
             at = (at + 1) % SLOTS;

@@ -4,7 +4,7 @@ use memchr::memchr;
 
 use super::method::{Method, StatusCode};
 use super::name::Header;
-use super::scan::{decimal, is_token, trim};
+use super::scan::{decimal, is_lws, is_token};
 
 /// Bounds on what is read from a peer. Lengths in octets.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -156,13 +156,12 @@ pub(super) fn parse(data: &[u8], limits: &Limits) -> Result<Parsed, ParseError> 
             }
             break;
         }
-        let Some((name, value)) = reader.header_line(line) else {
+        let Some(entry) = reader.header_line(line) else {
             faults.add(Faults::JUNK_LINE);
             continue;
         };
-        let known = Header::from_bytes(reader.get(name));
-        if known == Some(Header::ContentLength) {
-            let value = reader.get(value);
+        if entry.known == Some(Header::ContentLength) {
+            let value = reader.get(entry.value);
             match content_length {
                 Some(first) if decimal::<u64>(first) != decimal::<u64>(value) => {
                     faults.add(Faults::DIFFERENT_CONTENT_LENGTHS);
@@ -174,7 +173,7 @@ pub(super) fn parse(data: &[u8], limits: &Limits) -> Result<Parsed, ParseError> 
             faults.add(Faults::TOO_MANY_HEADERS);
             continue;
         }
-        entries.push(Entry { known, name, value });
+        entries.push(entry);
     }
 
     let available = octets.len() - at.min(octets.len());
@@ -216,9 +215,7 @@ pub(super) fn head_lines(octets: &[u8]) -> (Vec<Entry>, usize) {
         if line.len() == 0 {
             break;
         }
-        if let Some((name, value)) = reader.header_line(line).filter(|_| entries.len() < MAX_PART_HEADERS) {
-            entries.push(Entry { known: Header::from_bytes(reader.get(name)), name, value });
-        }
+        entries.extend(reader.header_line(line).filter(|_| entries.len() < MAX_PART_HEADERS));
     }
     (entries, at)
 }
@@ -262,13 +259,13 @@ impl<'a> Reader<'a> {
     /// A span for the part of `outer` that `inner`, a sub-slice of it without leading `skip` octets, covers.
     fn trimmed(&self, outer: Span) -> Span {
         let bytes = self.get(outer);
-        let trimmed = trim(bytes);
-        let lead = bytes.iter().take_while(|octet| super::scan::is_lws(**octet)).count();
-        let start = outer.start + lead.min(bytes.len()) as u32;
-        Span { start, end: start + trimmed.len() as u32 }
+        let lead = bytes.iter().take_while(|octet| is_lws(**octet)).count();
+        let rest = bytes.get(lead..).unwrap_or_default();
+        let tail = rest.iter().rev().take_while(|octet| is_lws(**octet)).count();
+        Span { start: outer.start + lead as u32, end: outer.end - tail as u32 }
     }
 
-    fn header_line(&self, line: Span) -> Option<(Span, Span)> {
+    fn header_line(&self, line: Span) -> Option<Entry> {
         let bytes = self.get(line);
         let colon = memchr(b':', bytes)? as u32;
         let mut name = Span { start: line.start, end: line.start + colon };
@@ -276,10 +273,12 @@ impl<'a> Reader<'a> {
         while name.len() > 0 && matches!(self.octets.get(name.end as usize - 1), Some(b' ' | b'\t')) {
             name.end -= 1;
         }
-        if !is_token(self.get(name)) {
+        let known = Header::from_bytes(self.get(name));
+        if known.is_none() && !is_token(self.get(name)) {
             return None;
         }
-        Some((name, self.trimmed(Span { start: line.start + colon + 1, end: line.end })))
+        let value = self.trimmed(Span { start: line.start + colon + 1, end: line.end });
+        Some(Entry { known, name, value })
     }
 
     fn start_line(&self, line: Span) -> Result<Start, ParseError> {

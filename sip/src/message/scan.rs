@@ -95,6 +95,13 @@ pub(crate) fn split_outside(bytes: &[u8], separator: u8) -> (&[u8], Option<&[u8]
     }
 }
 
+/// `text` before and behind the first `separator`, an ASCII octet.
+pub(crate) fn split_once(text: &str, separator: u8) -> Option<(&str, &str)> {
+    // memchr is quicker here than core's search for a char.
+    let at = memchr::memchr(separator, text.as_bytes())?;
+    Some((text.get(..at)?, text.get(at + 1..)?))
+}
+
 /// The elements of a comma-separated list, trimmed, empty ones left out.
 #[derive(Clone, Debug)]
 pub(crate) struct List<'a>(Option<&'a [u8]>);

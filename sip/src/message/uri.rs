@@ -56,7 +56,7 @@ impl<'a> Uri<'a> {
             return Err(UriError::BadCharacter(char::from(bad)));
         }
         let no_scheme = || UriError::NoScheme(text.chars().take(40).collect());
-        let (scheme, rest) = text.split_once(':').ok_or_else(no_scheme)?;
+        let (scheme, rest) = scan::split_once(text, b':').ok_or_else(no_scheme)?;
         let mut letters = scheme.bytes();
         if !letters.next().is_some_and(|first| first.is_ascii_alphabetic())
             || !letters.all(|octet| octet.is_ascii_alphanumeric() || matches!(octet, b'+' | b'-' | b'.'))
@@ -76,7 +76,7 @@ impl<'a> Uri<'a> {
         if uri.is_sip() {
             uri.parse_sip(rest)?;
         } else if uri.is_tel() {
-            let (number, params) = rest.split_once(';').unwrap_or((rest, ""));
+            let (number, params) = scan::split_once(rest, b';').unwrap_or((rest, ""));
             uri.user = Some(number);
             uri.params = params;
         }
@@ -206,9 +206,9 @@ impl<'a> Uri<'a> {
     }
 
     fn parse_sip(&mut self, rest: &'a str) -> Result<(), UriError> {
-        let hostport = match rest.split_once('@') {
+        let hostport = match scan::split_once(rest, b'@') {
             Some((userinfo, tail)) => {
-                let (user, password) = match userinfo.split_once(':') {
+                let (user, password) = match scan::split_once(userinfo, b':') {
                     Some((user, password)) => (user, Some(password)),
                     None => (userinfo, None),
                 };
@@ -218,12 +218,12 @@ impl<'a> Uri<'a> {
             }
             None => rest,
         };
-        let (hostport, headers) = match hostport.split_once('?') {
+        let (hostport, headers) = match scan::split_once(hostport, b'?') {
             Some((head, headers)) => (head, Some(headers)),
             None => (hostport, None),
         };
         self.headers = headers;
-        let (hostport, params) = hostport.split_once(';').unwrap_or((hostport, ""));
+        let (hostport, params) = scan::split_once(hostport, b';').unwrap_or((hostport, ""));
         self.params = params;
         let (host, port) = split_host_port(hostport)?;
         self.host = Some(host);
@@ -260,7 +260,8 @@ pub(crate) fn split_host_port(text: &str) -> Result<(&str, Option<u16>), UriErro
         let end = text.find(']').ok_or_else(bad_host)? + 1;
         text.split_at_checked(end).ok_or_else(bad_host)?
     } else {
-        text.find(':').and_then(|colon| text.split_at_checked(colon)).unwrap_or((text, ""))
+        let colon = memchr::memchr(b':', text.as_bytes());
+        colon.and_then(|colon| text.split_at_checked(colon)).unwrap_or((text, ""))
     };
     let host = host.trim();
     let well_formed = match host.strip_prefix('[').and_then(|inner| inner.strip_suffix(']')) {

@@ -9,6 +9,7 @@ use clap::ValueEnum;
 use crate::shell::{Outcome, cargo, root, run, say};
 
 mod notify;
+mod sip;
 
 /// What to measure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -17,7 +18,7 @@ pub(crate) enum Name {
     Notify,
     /// Dial peer look-up
     Lookup,
-    /// SIP parse, transaction and answer
+    /// SIP messages beside rsip's and rsipstack's; transaction and answer
     Sip,
     /// QSIG MWI SETUP, both ways
     Qsig,
@@ -58,6 +59,15 @@ pub(crate) fn bench(name: Name) -> Outcome {
     let mut problems = Vec::new();
     if matches!(name, Name::Notify | Name::All) {
         rows.extend(notify::bench());
+    }
+    if matches!(name, Name::Sip | Name::All) {
+        match sip::bench() {
+            Ok((more, over)) => {
+                rows.extend(more);
+                problems.extend(over);
+            }
+            Err(why) => problems.push(why),
+        }
     }
     for (which, package, example) in EXAMPLES {
         if name == which || name == Name::All {
