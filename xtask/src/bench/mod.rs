@@ -62,9 +62,9 @@ pub(crate) fn bench(name: Name) -> Outcome {
     }
     if matches!(name, Name::Sip | Name::All) {
         match sip::bench() {
-            Ok((more, over)) => {
-                rows.extend(more);
-                problems.extend(over);
+            Ok(measured) => {
+                rows.extend(measured.rows);
+                problems.extend(measured.problems);
             }
             Err(why) => problems.push(why),
         }

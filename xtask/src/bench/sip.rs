@@ -16,15 +16,22 @@ const MOST_ALLOCATIONS: u64 = 2;
 /// What one message of ours may take, in ns.
 const MOST_NANOSECONDS: u64 = 1_000;
 
-/// Builds the programs and measures; the rows, and what is over its budget.
-pub(super) fn bench() -> Outcome<(Vec<(String, String)>, Vec<String>)> {
+/// What was measured, and what is over its budget.
+#[derive(Debug, Default)]
+pub(super) struct Measured {
+    pub(super) rows: Vec<(String, String)>,
+    pub(super) problems: Vec<String>,
+}
+
+/// Builds the programs and measures.
+pub(super) fn bench() -> Outcome<Measured> {
     let target_dir = system_tests::target_dir().join("bench-peers");
     let mut build = cargo();
     build.args(["build", "--release", "--quiet", "--manifest-path"]);
     build.arg(root().join("tests/bench-peers/Cargo.toml")).arg("--target-dir").arg(&target_dir);
     run(&mut build)?;
     let program = target_dir.join("release/bench-peers");
-    let (mut rows, mut problems) = (Vec::new(), Vec::new());
+    let mut measured = Measured::default();
     for who in WHO {
         say(&format!("bench sip: {who}"));
         let said = read(Command::new(&program).args([who, &COUNT.to_string()]))?;
@@ -39,15 +46,17 @@ pub(super) fn bench() -> Outcome<(Vec<(String, String)>, Vec<String>)> {
         if who == "sip" {
             row.push_str(&format!(" (budget {MOST_NANOSECONDS} ns, {MOST_ALLOCATIONS} allocations)"));
             if allocations > MOST_ALLOCATIONS {
-                problems.push(format!("{allocations} allocations a message, budget {MOST_ALLOCATIONS}"));
+                measured
+                    .problems
+                    .push(format!("{allocations} allocations a message, budget {MOST_ALLOCATIONS}"));
             }
             if nanoseconds > MOST_NANOSECONDS {
-                problems.push(format!("{nanoseconds} ns a message, budget {MOST_NANOSECONDS}"));
+                measured.problems.push(format!("{nanoseconds} ns a message, budget {MOST_NANOSECONDS}"));
             }
         }
-        rows.push((format!("1 KiB INVITE read, routed, printed: {who}"), row));
+        measured.rows.push((format!("1 KiB INVITE read, routed, printed: {who}"), row));
     }
-    Ok((rows, problems))
+    Ok(measured)
 }
 
 /// Instructions of a whole run.
