@@ -38,6 +38,7 @@ mod manual;
 pub mod render;
 pub mod secret;
 pub mod session;
+pub mod telnet;
 pub mod wire;
 
 pub use manual::manual;
