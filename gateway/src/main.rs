@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use gateway::console::network::Addresses;
 use gateway::run::Options;
 
 #[derive(Parser)]
@@ -53,6 +54,12 @@ struct RunArgs {
     /// Metrics and health over HTTP: an address and port, or `off`.
     #[arg(long, default_value = "127.0.0.1:9467")]
     metrics: String,
+    /// SSH, once a user is configured: an address and port, or `off`.
+    #[arg(long, default_value = "0.0.0.0:22")]
+    ssh: String,
+    /// Telnet, while a line vty has `transport input telnet`: an address and port, or `off`.
+    #[arg(long, default_value = "0.0.0.0:23")]
+    telnet: String,
 }
 
 fn main() -> ExitCode {
@@ -74,18 +81,23 @@ fn run(args: RunArgs) -> Result<(), String> {
     let filter = tracing_subscriber::EnvFilter::try_from_env("TIPRING_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-    let metrics = match args.metrics.as_str() {
-        "off" => None,
-        text => Some(text.parse::<SocketAddr>().map_err(|e| {
-            format!("--metrics {text}: {e}, expected an address like 127.0.0.1:9467, or off")
-        })?),
+    let address = |option: &str, text: &str| match text {
+        "off" => Ok(None),
+        text => text
+            .parse::<SocketAddr>()
+            .map(Some)
+            .map_err(|e| format!("{option} {text}: {e}, expected an address like 127.0.0.1:9467, or off")),
     };
     let options = Options {
         config: args.config,
         hardware: args.hardware,
         state_dir: args.state_dir,
         sip_address: args.sip_address,
-        metrics,
+        metrics: address("--metrics", &args.metrics)?,
+        terminals: Addresses {
+            ssh: address("--ssh", &args.ssh)?,
+            telnet: address("--telnet", &args.telnet)?,
+        },
     };
     gateway::run::run_until_signal(options).map_err(|e| e.to_string())
 }

@@ -25,6 +25,8 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::clock::Clock;
 use crate::console::Command;
 use crate::console::host::{Host, load};
+use crate::console::network::{Addresses, Listeners};
+use crate::console::terminals::Terminals;
 use crate::console::unix::{Console, Hostname, Shared, serve};
 use crate::hardware::{FxsBackend, Hardware, LineKind, Pri, PriBackend};
 use crate::leg::fxs::{LineAction, TICK};
@@ -64,6 +66,8 @@ pub struct Options {
     pub sip_address: IpAddr,
     /// Address of `/metrics` and `/healthz`.
     pub metrics: Option<SocketAddr>,
+    /// Where SSH and telnet are served, once the configuration lets somebody in.
+    pub terminals: Addresses,
 }
 
 /// Why the daemon cannot run.
@@ -113,6 +117,8 @@ pub struct Setup {
     pub sip_port: Option<u16>,
     /// Address of `/metrics` and `/healthz`.
     pub metrics: Option<SocketAddr>,
+    /// Where SSH and telnet are served, once the configuration lets somebody in.
+    pub terminals: Addresses,
 }
 
 /// A gateway that runs in a task of its own. Dropping it stops it.
@@ -122,6 +128,10 @@ pub struct Gateway {
     pub udp: Vec<SocketAddr>,
     /// Addresses SIP listens on by TCP.
     pub tcp: Vec<SocketAddr>,
+    /// Where SSH is served.
+    pub ssh: Option<SocketAddr>,
+    /// Where telnet is served.
+    pub telnet: Option<SocketAddr>,
     /// The telephones of the simulated lines.
     pub plant: Plant,
     /// The lamps of the simulated PBX, one a simulated trunk.
@@ -191,11 +201,14 @@ async fn run_once(options: &Options) -> Result<bool, RunError> {
         sip_address: options.sip_address,
         sip_port: None,
         metrics: options.metrics,
+        terminals: options.terminals.clone(),
     })
     .await?;
     let list =
         |addresses: &[SocketAddr]| addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
-    eprintln!("tipringd: ready sip=udp:{} tcp:{}", list(&gateway.udp), list(&gateway.tcp));
+    let also = |name: &str, at: Option<SocketAddr>| at.map_or(String::new(), |at| format!(" {name}={at}"));
+    let (ssh, telnet) = (also("ssh", gateway.ssh), also("telnet", gateway.telnet));
+    eprintln!("tipringd: ready sip=udp:{} tcp:{}{ssh}{telnet}", list(&gateway.udp), list(&gateway.tcp));
     if let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Ready]) {
         tracing::debug!(%error, "service manager");
     }
@@ -261,13 +274,26 @@ pub async fn start(setup: Setup) -> Result<Gateway, RunError> {
     let (commands, commands_rx) = mpsc::channel(64);
     let (monitor, _) = broadcast::channel(MONITOR_LAG);
     let socket = setup.state_dir.join("console.sock");
-    let shared = Shared { commands: commands.clone(), monitor: monitor.clone(), hostname: hostname.clone() };
+    let terminals = Terminals::default();
+    terminals.publish(switch.config());
+    let shared = Shared {
+        commands: commands.clone(),
+        monitor: monitor.clone(),
+        hostname: hostname.clone(),
+        terminals: terminals.clone(),
+    };
+    let mut listeners =
+        Listeners::new(setup.terminals, setup.state_dir.join("ssh_host_ed25519_key"), shared.clone());
+    listeners.refresh_or_say().await;
+    let (ssh, telnet) = (listeners.ssh(), listeners.telnet());
     let console = serve(&socket, shared).map_err(io_error(socket.display().to_string()))?;
     let (lookup_tx, lookups) = mpsc::channel(16);
     let daemon = Daemon {
         host: Host {
             startup: setup.startup,
             hostname,
+            terminals,
+            relisten: false,
             reload: false,
             engine: Engine::new(switch.config().clone()),
         },
@@ -292,11 +318,12 @@ pub async fn start(setup: Setup) -> Result<Gateway, RunError> {
         half: false,
         ready,
         rebind: false,
+        listeners,
         sip_address: setup.sip_address,
         sip_port: setup.sip_port,
     };
     let task = tokio::spawn(daemon.run());
-    Ok(Gateway { udp, tcp, plant, lamps, commands, monitor, task, _console: console, helpers })
+    Ok(Gateway { udp, tcp, ssh, telnet, plant, lamps, commands, monitor, task, _console: console, helpers })
 }
 
 /// Reads the configuration text; refused lines are logged, the rest is used, as a router does at boot.
@@ -447,6 +474,7 @@ struct Daemon {
     half: bool,
     ready: ReadySet,
     rebind: bool,
+    listeners: Listeners,
     sip_address: IpAddr,
     sip_port: Option<u16>,
 }
@@ -472,6 +500,9 @@ impl Daemon {
         let mut audio = false;
         loop {
             self.flush();
+            if std::mem::take(&mut self.host.relisten) {
+                self.listeners.refresh_or_say().await;
+            }
             if std::mem::take(&mut self.rebind) {
                 self.rebind().await;
             }
@@ -516,10 +547,17 @@ impl Daemon {
                     self.handle_received(&mut batch);
                 }
                 command = self.commands.recv() => {
-                    let Some(Command { action, reply }) = command else { return false };
-                    let answer = self.host.execute(Instant::now(), &mut self.switch, action);
-                    // A console that has left does not want its answer.
-                    let _ = reply.send(answer);
+                    match command {
+                        None => return false,
+                        Some(Command::Log { severity, text }) => {
+                            self.switch.log(Instant::now(), severity, &text);
+                        }
+                        Some(Command::Do { action, line, reply }) => {
+                            let answer = self.host.execute(Instant::now(), &mut self.switch, action, line);
+                            // A console that has left does not want its answer.
+                            let _ = reply.send(answer);
+                        }
+                    }
                 }
                 Some((name, addresses)) = self.lookups.recv() => {
                     self.switch.handle_lookup(Instant::now(), &name, &addresses);

@@ -1,9 +1,13 @@
 //! Who may use the router's terminals: users, secrets, terminal lines, banners.
 
 use crate::secret::Secret;
+use base64::Engine as _;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
+
+/// Longest public key pasted, in base 64.
+const MAX_KEY: usize = 4096;
 
 /// A `username`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -225,8 +229,6 @@ pub struct Access {
     pub ssh_timeout: Duration,
     /// `ip ssh authentication-retries`: 0 to 5.
     pub ssh_retries: u8,
-    /// Public keys by user, in OpenSSH's base 64, from `ip ssh pubkey-chain`.
-    pub ssh_keys: Vec<(String, String)>,
 }
 
 impl Default for Access {
@@ -245,7 +247,6 @@ impl Default for Access {
             aliases: BTreeMap::new(),
             ssh_timeout: Duration::from_secs(120),
             ssh_retries: 3,
-            ssh_keys: Vec::new(),
         }
     }
 }
@@ -388,11 +389,85 @@ impl super::Config {
         }
         found.then_some(list)
     }
+
+    /// Public keys of users, from `ip ssh pubkey-chain`.
+    pub fn ssh_keys(&self) -> SshKeys {
+        let chain = self.tree.nodes().iter().filter(|n| n.key == "ip ssh pubkey-chain");
+        let bodies = chain.filter_map(|n| n.section.as_ref());
+        SshKeys::from_lines(bodies.flat_map(|(_, body)| body.nodes()).map(|n| n.line.as_str()))
+    }
+}
+
+/// Public keys of users for SSH, as `ip ssh pubkey-chain` names them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SshKeys {
+    /// User and MD5 of the key's octets.
+    hashes: Vec<(String, [u8; 16])>,
+}
+
+impl SshKeys {
+    /// True if the user has the key with these octets (RFC 4253 6.6).
+    pub fn contains(&self, user: &str, key: &[u8]) -> bool {
+        let hash = md5(key);
+        self.hashes.iter().any(|(name, known)| name == user && *known == hash)
+    }
+
+    fn from_lines<'a>(lines: impl Iterator<Item = &'a str>) -> SshKeys {
+        let mut keys = SshKeys::default();
+        let (mut user, mut pasted) = (String::new(), None::<String>);
+        for line in lines {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            match (words.as_slice(), &mut pasted) {
+                (["exit" | "end"], Some(text)) => {
+                    let key = base64::engine::general_purpose::STANDARD.decode(&*text);
+                    keys.hashes.extend(key.ok().map(|key| (user.clone(), md5(&key))));
+                    pasted = None;
+                }
+                // The key stands over several rows, or as in `authorized_keys`: kind, key, comment.
+                ([row] | [_, row, ..], Some(text)) if text.len() + row.len() <= MAX_KEY => text.push_str(row),
+                (["username", name, ..], None) => (*name).clone_into(&mut user),
+                (["key-string"], None) => pasted = Some(String::new()),
+                (["key-hash", _, hash, ..], None) => {
+                    keys.hashes.extend(hash16(hash).map(|hash| (user.clone(), hash)));
+                }
+                _ => {}
+            }
+        }
+        keys
+    }
+}
+
+fn md5(octets: &[u8]) -> [u8; 16] {
+    use md5::Digest as _;
+    md5::Md5::digest(octets).into()
+}
+
+fn hash16(text: &str) -> Option<[u8; 16]> {
+    u128::from_str_radix(text, 16).ok().filter(|_| text.len() == 32).map(u128::to_be_bytes)
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+
+    #[test]
+    fn public_keys_are_read_in_every_form() {
+        // `printf abcdefghijklmnopqrstuvwxyz | md5sum` and `| base64`.
+        let key = b"abcdefghijklmnopqrstuvwxyz";
+        for form in [
+            "key-hash ssh-rsa C3FCD3D76192E4007DFB496CCA67E13B",
+            "key-string\n   YWJjZGVmZ2hpamts\n   bW5vcHFyc3R1dnd4eXo=\n   exit",
+            "key-string\n   ssh-rsa YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXo= ann@desk\n   exit",
+        ] {
+            let text =
+                format!("ip ssh pubkey-chain\n  username ann\n   {form}\n  username bob\n!\nhostname X\n");
+            let config = super::super::Config::parse(&text).config;
+            assert_eq!(config.hostname, "X");
+            let keys = config.ssh_keys();
+            assert!(keys.contains("ann", key), "{form}: {keys:?}\n{}", config.running());
+            assert!(!keys.contains("bob", key) && !keys.contains("ann", b"other"), "{form}");
+        }
+    }
 
     #[test]
     fn an_access_list_denies_what_it_does_not_name() {

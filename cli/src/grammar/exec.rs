@@ -18,8 +18,8 @@ macro_rules! show {
 
 pub(super) static EXEC: &[Command] = &[
     command! { "clear counters [LINE]", help: &["Reset functions", "Clear counters", "What"], apply: Apply::Exec(|_| Exec::ClearCounters) },
-    command! { "clear line WORD", help: &["Reset functions", "Reset a terminal line", "Line"],
-    apply: Apply::Exec(|a| Exec::ClearLine { line: a.argument(0).unwrap_or("").to_owned() }) },
+    command! { "clear line (<0-2000>|(vty|console) <0-2000>)", help: &["Reset functions", "Reset a terminal line", "Line number", "Virtual terminal", "Primary terminal line", "Number"],
+    apply: Apply::Exec(|a| Exec::ClearLine { line: a.join(a.words.len()).trim_start_matches("clear line ").to_owned() }) },
     command! { "clear logging", help: &["Reset functions", "Clear logging buffer"], apply: Apply::Exec(|_| Exec::ClearLogging) },
     command! { "clear sip-ua mwi [WORD]", help: &["Reset functions", "SIP User Agent", "Message waiting states", "Number"],
     apply: Apply::Exec(|a| Exec::ClearMwi { number: a.argument(0).map(str::to_owned) }) },
@@ -266,6 +266,7 @@ pub(super) static EXEC: &[Command] = &[
     command! { "undebug voip dialpeer", help: &[UNDEBUG, "VoIP", "Dial peers"], apply: Apply::Exec(|_| off(DebugTopic::VoipDialpeer)) },
     command! { "undebug vpm signal", help: &[UNDEBUG, "Voice port module", "Signalling"], apply: Apply::Exec(|_| off(DebugTopic::VpmSignal)) },
     command! { "undebug vpm all", help: &[UNDEBUG, "Voice port module", "All"], apply: Apply::Exec(|_| off(DebugTopic::VpmAll)) },
+    command! { "who", help: &["Display information about terminal lines"], privilege: 1, apply: Apply::Exec(|_| Exec::Show(Show::Users)) },
     command! { "write [memory]", help: &["Write running configuration to memory, network, or terminal", "Write to NV memory"],
     apply: Apply::Exec(|_| Exec::WriteMemory) },
     command! { "write erase", help: &["Write running configuration to memory, network, or terminal", "Erase NV memory"],

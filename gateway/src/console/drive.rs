@@ -4,7 +4,8 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cli::session::{Action, Purpose, Reply, Session, authenticate};
+use cli::config::TerminalLine;
+use cli::session::{Action, Attempt, Purpose, Reply, Session, authenticate};
 use tokio::sync::{broadcast, oneshot};
 use tokio::time::Instant;
 
@@ -35,7 +36,12 @@ pub(super) trait Wire {
 const FAILURE_DELAY: Duration = Duration::from_secs(1);
 
 /// Runs a session until it ends, its line's time runs out, or an operator clears the line.
-pub(super) async fn run<W: Wire>(wire: &mut W, mut session: Session, place: Place, shared: Shared) -> io::Result<()> {
+pub(super) async fn run<W: Wire>(
+    wire: &mut W,
+    mut session: Session,
+    place: Place,
+    shared: Shared,
+) -> io::Result<()> {
     let mut monitor = shared.monitor.subscribe();
     let mut running: Option<oneshot::Receiver<Reply>> = None;
     let mut access = shared.terminals.access();
@@ -48,7 +54,7 @@ pub(super) async fn run<W: Wire>(wire: &mut W, mut session: Session, place: Plac
         {
             running = match action {
                 Action::Close => continue,
-                Action::Authenticate(attempt) => Some(decide(attempt, &place, &shared)),
+                Action::Authenticate(attempt) => Some(decide(attempt, &place.line, place.number(), &shared)),
                 action => Some(ask(&shared.commands, action, Some(place.number())).await),
             };
         }
@@ -100,9 +106,14 @@ pub(super) async fn run<W: Wire>(wire: &mut W, mut session: Session, place: Plac
 }
 
 /// Checks a password away from this thread.
-fn decide(attempt: cli::session::Attempt, place: &Place, shared: &Shared) -> oneshot::Receiver<Reply> {
+pub(super) fn decide(
+    attempt: Attempt,
+    line: &TerminalLine,
+    number: u16,
+    shared: &Shared,
+) -> oneshot::Receiver<Reply> {
     let (answer, reply) = oneshot::channel();
-    let (shared, line, number) = (shared.clone(), place.line.clone(), place.number());
+    let (shared, line) = (shared.clone(), line.clone());
     tokio::spawn(async move {
         let access = shared.terminals.access();
         let user = attempt.username.clone().unwrap_or_default();

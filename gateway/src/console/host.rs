@@ -8,6 +8,7 @@ use cli::config::Config;
 use cli::engine::{Engine, Plan};
 use cli::session::{Action, Exec, Reply, Show};
 
+use super::terminals::Terminals;
 use super::unix::Hostname;
 use crate::switch::Switch;
 
@@ -18,6 +19,10 @@ pub struct Host {
     pub startup: PathBuf,
     /// Host name for prompts.
     pub hostname: Hostname,
+    /// Who may come to the terminals.
+    pub terminals: Terminals,
+    /// The terminals' listeners may have to be opened or closed.
+    pub relisten: bool,
     /// Set by `reload`.
     pub reload: bool,
     /// The running configuration, and the way back where one is kept open.
@@ -33,9 +38,14 @@ pub struct StartupError {
 }
 
 impl Host {
-    /// Does what a console asked for.
-    pub fn execute(&mut self, now: Instant, switch: &mut Switch, action: Action) -> Reply {
+    /// Does what a console asked for; `line` is the absolute number of its terminal line, if it has one.
+    pub fn execute(&mut self, now: Instant, switch: &mut Switch, action: Action, line: Option<u16>) -> Reply {
         match action {
+            Action::Exec(Exec::Show(Show::Users)) => Reply::text(self.terminals.show(line)),
+            Action::Exec(Exec::ClearLine { line }) => match self.terminals.clear(&line) {
+                true => Reply::text("[OK]"),
+                false => Reply::error("% Not an active line"),
+            },
             Action::Exec(exec) => self.exec(now, switch, exec),
             Action::Configure(line) => {
                 let (candidate, reply) = line.apply(switch.config());
@@ -74,8 +84,10 @@ impl Host {
         }
     }
 
-    fn apply(&self, now: Instant, switch: &mut Switch, config: Config) {
+    fn apply(&mut self, now: Instant, switch: &mut Switch, config: Config) {
         self.hostname.set(&config.hostname);
+        self.terminals.publish(&config);
+        self.relisten = true;
         switch.apply(now, config);
     }
 

@@ -33,7 +33,11 @@ pub enum Command {
 }
 
 /// Gives an action to the switch. Where the gateway is shutting down, the answer's sender is dropped.
-pub async fn ask(commands: &mpsc::Sender<Command>, action: Action, line: Option<u16>) -> oneshot::Receiver<Reply> {
+pub async fn ask(
+    commands: &mpsc::Sender<Command>,
+    action: Action,
+    line: Option<u16>,
+) -> oneshot::Receiver<Reply> {
     let (reply, answer) = oneshot::channel();
     let _ = commands.send(Command::Do { action, line, reply }).await;
     answer

@@ -54,8 +54,11 @@ impl Listeners {
     /// # Errors
     /// What the system said of an address or of the host key; the other transport is served nevertheless.
     pub async fn refresh(&mut self) -> io::Result<()> {
-        let wanted = |transport, address: Option<SocketAddr>| address.filter(|_| self.shared.terminals.takes(transport));
-        let (ssh, telnet) = (wanted(Transport::Ssh, self.addresses.ssh), wanted(Transport::Telnet, self.addresses.telnet));
+        let wanted = |transport, address: Option<SocketAddr>| {
+            address.filter(|_| self.shared.terminals.takes(transport))
+        };
+        let (ssh, telnet) =
+            (wanted(Transport::Ssh, self.addresses.ssh), wanted(Transport::Telnet, self.addresses.telnet));
         let telnet_result = match (telnet, &self.telnet) {
             (Some(address), None) => TcpListener::bind(address).await.and_then(|listener| {
                 let address = listener.local_addr()?;
@@ -81,6 +84,13 @@ impl Listeners {
             _ => {}
         }
         telnet_result
+    }
+
+    /// As [`Listeners::refresh`]; what cannot be opened is logged.
+    pub async fn refresh_or_say(&mut self) {
+        if let Err(error) = self.refresh().await {
+            tracing::error!("%SSH-3-LISTEN: terminals: {error}");
+        }
     }
 
     /// Where SSH is served now.

@@ -15,10 +15,10 @@ use russh::server::{Auth, ChannelOpenHandle, Handler, Msg, VerifiedPublicKey};
 use russh::{Channel, ChannelId, ChannelMsg, MethodKind, MethodSet, Pty};
 use tokio::net::{TcpListener, TcpStream};
 
+use super::ask;
 use super::drive::{self, Input, Wire};
 use super::terminals::{FIRST_VTY, Place, Transport};
 use super::unix::Shared;
-use super::ask;
 
 /// Longest command of an `exec` request.
 const MAX_COMMAND: usize = 4096;
@@ -65,7 +65,12 @@ pub(super) async fn serve(listener: TcpListener, key: PrivateKey, shared: Shared
     }
 }
 
-async fn connection(stream: TcpStream, from: SocketAddr, key: PrivateKey, shared: Shared) -> Result<(), russh::Error> {
+async fn connection(
+    stream: TcpStream,
+    from: SocketAddr,
+    key: PrivateKey,
+    shared: Shared,
+) -> Result<(), russh::Error> {
     let place = match shared.terminals.enter(Transport::Ssh, from.ip()) {
         Ok(place) => place,
         Err(refusal) => {
@@ -75,7 +80,9 @@ async fn connection(stream: TcpStream, from: SocketAddr, key: PrivateKey, shared
     };
     let access = shared.terminals.access();
     let config = russh::server::Config {
-        methods: MethodSet::from([MethodKind::PublicKey, MethodKind::Password, MethodKind::KeyboardInteractive].as_slice()),
+        methods: MethodSet::from(
+            [MethodKind::PublicKey, MethodKind::Password, MethodKind::KeyboardInteractive].as_slice(),
+        ),
         auth_rejection_time: Duration::from_secs(1),
         auth_rejection_time_initial: Some(Duration::ZERO),
         keys: vec![key],
@@ -85,10 +92,20 @@ async fn connection(stream: TcpStream, from: SocketAddr, key: PrivateKey, shared
         nodelay: true,
         ..russh::server::Config::default()
     };
-    let client = Client { from, shared, place: Some(place), user: String::new(), level: 0, size: (80, 24), started: false, channel: None };
+    let client = Client {
+        from,
+        shared,
+        place: Some(place),
+        user: String::new(),
+        level: 0,
+        size: (80, 24),
+        started: false,
+        channel: None,
+    };
     let limit = access.ssh_timeout;
     let running = russh::server::run_stream(Arc::new(config), stream, client);
-    let session = tokio::time::timeout(limit, running).await.map_err(|_| russh::Error::ConnectionTimeout)??;
+    let session =
+        tokio::time::timeout(limit, running).await.map_err(|_| russh::Error::ConnectionTimeout)??;
     session.await
 }
 
@@ -108,8 +125,11 @@ impl Client {
     async fn check(&mut self, user: &str, password: &str) -> Auth {
         let access = self.shared.terminals.access();
         let line = self.place.as_ref().map_or_else(|| access.line(LineKind::Virtual, 0), |p| p.line.clone());
-        let attempt =
-            Attempt { username: Some(user.to_owned()), password: Password::from(password), purpose: Purpose::Login };
+        let attempt = Attempt {
+            username: Some(user.to_owned()),
+            password: Password::from(password),
+            purpose: Purpose::Login,
+        };
         let checked = tokio::task::spawn_blocking(move || authenticate(&access, &line, &attempt)).await;
         match checked.ok().and_then(|reply| reply.privilege) {
             Some(level) => self.accepted(user, level).await,
@@ -130,7 +150,8 @@ impl Client {
     }
 
     fn begin(&mut self, command: Option<String>) -> bool {
-        let (Some(place), Some(channel), false) = (self.place.take(), self.channel.take(), self.started) else {
+        let (Some(place), Some(channel), false) = (self.place.take(), self.channel.take(), self.started)
+        else {
             return false;
         };
         self.started = true;
@@ -174,7 +195,7 @@ impl Handler for Client {
         let access = self.shared.terminals.access();
         let blob = key.public_key.to_bytes().map_err(russh::Error::from)?;
         match access.user(user) {
-            Some(found) if access.has_key(user, &blob) => {
+            Some(found) if self.shared.terminals.has_key(user, &blob) => {
                 let line = self.place.as_ref().map_or(1, |p| p.line.privilege);
                 Ok(self.accepted(user, found.privilege.max(line)).await)
             }
@@ -212,7 +233,11 @@ impl Handler for Client {
         session.channel_success(channel)
     }
 
-    async fn shell_request(&mut self, channel: ChannelId, session: &mut russh::server::Session) -> Result<(), Self::Error> {
+    async fn shell_request(
+        &mut self,
+        channel: ChannelId,
+        session: &mut russh::server::Session,
+    ) -> Result<(), Self::Error> {
         if self.begin(None) { session.channel_success(channel) } else { session.channel_failure(channel) }
     }
 

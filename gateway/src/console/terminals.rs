@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use cli::config::{Access, AccessList, Config, LineKind, TerminalLine};
+use cli::config::{Access, AccessList, Config, LineKind, SshKeys, TerminalLine};
 use tokio::sync::Notify;
 
 /// Absolute number of `vty 0`: behind `con 0` and `aux 0`.
@@ -46,6 +46,7 @@ struct Seat {
 struct Inner {
     access: Arc<Access>,
     lists: BTreeMap<String, AccessList>,
+    keys: SshKeys,
     seats: BTreeMap<u16, Seat>,
     failures: VecDeque<Instant>,
     quiet_until: Option<Instant>,
@@ -99,6 +100,7 @@ impl Terminals {
         let lists = names.filter_map(|name| Some((name.clone(), config.access_list(&name)?))).collect();
         let mut inner = self.lock();
         inner.lists = lists;
+        inner.keys = config.ssh_keys();
         if *inner.access != config.access {
             inner.access = Arc::new(config.access.clone());
         }
@@ -110,6 +112,12 @@ impl Terminals {
         Arc::clone(&self.lock().access)
     }
 
+    /// True if the user has the public key with these octets.
+    #[must_use]
+    pub fn has_key(&self, user: &str, key: &[u8]) -> bool {
+        self.lock().keys.contains(user, key)
+    }
+
     /// True if some virtual terminal takes the transport.
     #[must_use]
     pub fn takes(&self, transport: Transport) -> bool {
@@ -117,7 +125,10 @@ impl Terminals {
         let mut lines = access.lines.iter().filter(|l| l.kind == LineKind::Virtual);
         match transport {
             // As on a router, SSH is there once somebody can log in by name.
-            Transport::Ssh => !access.users.is_empty() && (0..access.virtual_terminals()).any(|n| access.line(LineKind::Virtual, n).ssh),
+            Transport::Ssh => {
+                !access.users.is_empty()
+                    && (0..access.virtual_terminals()).any(|n| access.line(LineKind::Virtual, n).ssh)
+            }
             Transport::Telnet => lines.any(|l| l.telnet),
         }
     }
@@ -175,7 +186,9 @@ impl Terminals {
         let mut inner = self.lock();
         let mut log = vec![(
             4,
-            format!("%SEC_LOGIN-4-LOGIN_FAILED: Login failed [user: {user}] [Source: {from}] [Reason: Login Authentication Failed]"),
+            format!(
+                "%SEC_LOGIN-4-LOGIN_FAILED: Login failed [user: {user}] [Source: {from}] [Reason: Login Authentication Failed]"
+            ),
         )];
         let Some(block) = inner.access.block else { return log };
         inner.failures.retain(|at| now.duration_since(*at) < block.within);
@@ -261,14 +274,20 @@ mod tests {
         assert!(terminals.takes(Transport::Ssh) && !terminals.takes(Transport::Telnet));
         let refused = |r: Result<Place, Refusal>| r.map(|p| p.number()).unwrap_err();
         assert_eq!(refused(terminals.enter(Transport::Telnet, near)), Refusal::NoLine);
-        assert_eq!(refused(terminals.enter(Transport::Ssh, "198.51.100.1".parse().unwrap())), Refusal::NoLine);
+        assert_eq!(
+            refused(terminals.enter(Transport::Ssh, "198.51.100.1".parse().unwrap())),
+            Refusal::NoLine
+        );
         let first = terminals.enter(Transport::Ssh, near).unwrap();
         let second = terminals.enter(Transport::Ssh, near).unwrap();
         assert_eq!((first.number(), second.number()), (2, 3));
         assert_eq!(refused(terminals.enter(Transport::Ssh, near)), Refusal::NoLine);
         first.touch("a");
         let shown = terminals.show(Some(2));
-        assert!(shown.contains("*  2 vty 0      a          idle                 00:00:00   192.0.2.1"), "{shown}");
+        assert!(
+            shown.contains("*  2 vty 0      a          idle                 00:00:00   192.0.2.1"),
+            "{shown}"
+        );
         drop(first);
         assert_eq!(terminals.enter(Transport::Ssh, near).unwrap().number(), 2);
         assert!(terminals.clear("vty 1") && !terminals.clear("vty 4") && !terminals.clear("x"));

@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use cli::config::LineKind;
 use cli::session::{Action, Reply};
 use cli::wire::Connection;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -11,7 +12,8 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, broadcast, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use super::Command;
+use super::terminals::Terminals;
+use super::{Command, ask, drive};
 
 /// Consoles at the same time.
 const SESSIONS: usize = 100;
@@ -56,6 +58,8 @@ pub struct Shared {
     pub monitor: broadcast::Sender<String>,
     /// For prompts.
     pub hostname: Hostname,
+    /// Who may come.
+    pub terminals: Terminals,
 }
 
 /// Serves consoles on a Unix socket; a socket left behind by a dead daemon is replaced.
@@ -111,11 +115,13 @@ async fn session(mut stream: UnixStream, shared: Shared) -> io::Result<()> {
             if action == Action::Close {
                 continue;
             }
-            let (reply, answer) = oneshot::channel();
-            if shared.commands.send(Command { action, reply }).await.is_err() {
-                return Ok(());
-            }
-            running = Some(answer);
+            running = Some(match action {
+                Action::Authenticate(attempt) => {
+                    let line = shared.terminals.access().line(LineKind::Console, 0);
+                    drive::decide(attempt, &line, 0, &shared)
+                }
+                action => ask(&shared.commands, action, None).await,
+            });
         }
         connection.set_hostname(&shared.hostname.read());
         while let Some(output) = connection.poll_output() {
@@ -129,7 +135,7 @@ async fn session(mut stream: UnixStream, shared: Shared) -> io::Result<()> {
                 0 => return Ok(()),
                 n => connection.feed(octets.get(..n).unwrap_or_default()),
             },
-            reply = wait(&mut running) => {
+            reply = drive::reply(&mut running) => {
                 running = None;
                 connection.complete(reply);
             }
@@ -141,12 +147,5 @@ async fn session(mut stream: UnixStream, shared: Shared) -> io::Result<()> {
                 Err(broadcast::error::RecvError::Closed) => return Ok(()),
             },
         }
-    }
-}
-
-async fn wait(running: &mut Option<oneshot::Receiver<Reply>>) -> Reply {
-    match running {
-        Some(answer) => answer.await.unwrap_or_else(|_| Reply::error("% The gateway is shutting down")),
-        None => std::future::pending().await,
     }
 }

@@ -89,6 +89,7 @@ pub fn run(json: bool) -> Result<(), DemoError> {
             sip_address: IpAddr::V4(Ipv4Addr::LOCALHOST),
             sip_port: Some(0),
             metrics: None,
+            terminals: Default::default(),
         })
         .await?;
         let mut show = Stage { gateway, json, out: std::io::stdout() };
@@ -284,7 +285,7 @@ impl Stage {
     async fn command(&self, exec: Exec) -> Result<String, DemoError> {
         let gone = || DemoError::Step { step: "console", why: "the gateway has ended".to_owned() };
         let (reply, answer) = oneshot::channel();
-        let command = Command { action: Action::Exec(exec), reply };
+        let command = Command::Do { action: Action::Exec(exec), line: None, reply };
         self.gateway.commands.send(command).await.map_err(|_| gone())?;
         Ok(answer.await.map_err(|_| gone())?.text)
     }

@@ -335,6 +335,11 @@ impl Switch {
         }
     }
 
+    /// A line for the log from outside the switch: terminals, files.
+    pub fn log(&mut self, now: Instant, severity: u8, message: &str) {
+        self.monitor.syslog(now, severity, message);
+    }
+
     /// A datagram, or one message of a stream.
     pub fn handle_sip(&mut self, now: Instant, flow: Flow, data: Bytes) {
         self.metrics.sip_received.inc();

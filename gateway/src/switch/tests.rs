@@ -672,11 +672,13 @@ fn a_replaced_configuration_comes_back_unless_it_is_confirmed() {
     let mut host = Host {
         startup: bench.directory.path().join("startup-config"),
         hostname: Default::default(),
+        terminals: Default::default(),
+        relisten: false,
         reload: false,
         engine: Engine::new(bench.switch.config().clone()),
     };
     let act = |bench: &mut Bench, host: &mut Host, exec| {
-        let reply = host.execute(bench.now, &mut bench.switch, Action::Exec(exec));
+        let reply = host.execute(bench.now, &mut bench.switch, Action::Exec(exec), None);
         bench.settle();
         reply
     };
