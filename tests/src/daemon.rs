@@ -265,6 +265,11 @@ fn spawn(run: &Run, dir: &Path, sip: SocketAddr) -> Process {
         // the default port is one for all
         command.args(["--metrics", "off"]);
     }
+    for terminal in ["--ssh", "--telnet"] {
+        if !run.args.iter().any(|arg| arg == terminal) {
+            command.args([terminal, "off"]);
+        }
+    }
     let (mut process, _, err) = Process::start("tipringd", command);
     let end = Instant::now() + Duration::from_secs(20);
     loop {

@@ -18,6 +18,7 @@ const PACKAGES: &[(&str, &str)] = &[
     ("make", "builds PBX and ears"),
     ("openssl", "the other end of TLS"),
     ("python3", "the PBX's own tests"),
+    ("openssh-client", "comes in by SSH"),
     ("valgrind", "counts instructions in benchmarks"),
 ];
 

@@ -392,9 +392,21 @@ impl super::Config {
 
     /// Public keys of users, from `ip ssh pubkey-chain`.
     pub fn ssh_keys(&self) -> SshKeys {
+        let mut keys = SshKeys::default();
         let chain = self.tree.nodes().iter().filter(|n| n.key == "ip ssh pubkey-chain");
-        let bodies = chain.filter_map(|n| n.section.as_ref());
-        SshKeys::from_lines(bodies.flat_map(|(_, body)| body.nodes()).map(|n| n.line.as_str()))
+        for user in chain.filter_map(|n| n.section.as_ref()).flat_map(|(_, body)| body.nodes()) {
+            let (Some(name), Some((_, body))) = (user.key.strip_prefix("username "), &user.section) else {
+                continue;
+            };
+            for line in body.nodes() {
+                let hash = match (&line.section, line.line.split_whitespace().nth(2)) {
+                    (Some((_, rows)), _) => pasted(rows.nodes().iter().map(|n| n.line.as_str())),
+                    (None, hash) => hash.and_then(hash16),
+                };
+                keys.hashes.extend(hash.map(|hash| (name.to_owned(), hash)));
+            }
+        }
+        keys
     }
 }
 
@@ -411,30 +423,21 @@ impl SshKeys {
         let hash = md5(key);
         self.hashes.iter().any(|(name, known)| name == user && *known == hash)
     }
+}
 
-    fn from_lines<'a>(lines: impl Iterator<Item = &'a str>) -> SshKeys {
-        let mut keys = SshKeys::default();
-        let (mut user, mut pasted) = (String::new(), None::<String>);
-        for line in lines {
-            let words: Vec<&str> = line.split_whitespace().collect();
-            match (words.as_slice(), &mut pasted) {
-                (["exit" | "end"], Some(text)) => {
-                    let key = base64::engine::general_purpose::STANDARD.decode(&*text);
-                    keys.hashes.extend(key.ok().map(|key| (user.clone(), md5(&key))));
-                    pasted = None;
-                }
-                // The key stands over several rows, or as in `authorized_keys`: kind, key, comment.
-                ([row] | [_, row, ..], Some(text)) if text.len() + row.len() <= MAX_KEY => text.push_str(row),
-                (["username", name, ..], None) => (*name).clone_into(&mut user),
-                (["key-string"], None) => pasted = Some(String::new()),
-                (["key-hash", _, hash, ..], None) => {
-                    keys.hashes.extend(hash16(hash).map(|hash| (user.clone(), hash)));
-                }
-                _ => {}
-            }
+/// MD5 of a key that stands over several rows, or as in `authorized_keys`: kind, key, comment.
+fn pasted<'a>(rows: impl Iterator<Item = &'a str>) -> Option<[u8; 16]> {
+    let mut text = String::new();
+    for row in rows {
+        let mut words = row.split_whitespace();
+        let (first, second) = (words.next().unwrap_or(""), words.next());
+        let part = second.unwrap_or(first);
+        if text.len() + part.len() > MAX_KEY {
+            return None;
         }
-        keys
+        text.push_str(part);
     }
+    base64::engine::general_purpose::STANDARD.decode(&text).ok().map(|key| md5(&key))
 }
 
 fn md5(octets: &[u8]) -> [u8; 16] {
@@ -465,6 +468,7 @@ mod tests {
             assert_eq!(config.hostname, "X");
             let keys = config.ssh_keys();
             assert!(keys.contains("ann", key), "{form}: {keys:?}\n{}", config.running());
+            assert!(config.access.users.is_empty(), "a user of the chain is none of the router");
             assert!(!keys.contains("bob", key) && !keys.contains("ann", b"other"), "{form}");
         }
     }

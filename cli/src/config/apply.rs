@@ -519,6 +519,7 @@ impl Config {
             None => {
                 // Shown once it is complete.
                 self.tree.remove(|n| n.key == block.key);
+                self.access.set_banner(&block.key, None);
                 mode.text = Some(block);
             }
         }

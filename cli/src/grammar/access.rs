@@ -1,10 +1,33 @@
 //! What the commands about users, secrets, terminal lines and banners do.
 
+use super::{Apply, Command, ModeKind, WHOLE};
+use crate::command;
 use crate::config::{
     Access, ApplyError, CommandLevel, Cx, Login, LoginBlock, Parity, SerialSettings, TerminalLine, User,
 };
 use crate::secret::{Secret, SecretError};
 use std::time::Duration;
+
+/// The keys are read from the sections when SSH asks for them.
+pub(super) fn nothing(_: &mut Cx<'_>) -> Done {
+    Ok(())
+}
+
+pub(super) static SSH_KEYS: &[Command] = &[command! {
+    "username WORD", enters: Some(ModeKind::SshUser), keyed: 2,
+    help: &["A user", "User name"], apply: Apply::Acted(nothing),
+}];
+
+pub(super) static SSH_USER: &[Command] = &[
+    command! {
+        "key-string", enters: Some(ModeKind::KeptKey), keyed: 1,
+        help: &["Rows of the key in base 64, or as in authorized_keys; then exit"], apply: Apply::Acted(nothing),
+    },
+    command! {
+        "key-hash WORD WORD [LINE]", keyed: WHOLE,
+        help: &["Hash of the key", "Kind: ssh-rsa, ssh-ed25519, ...", "MD5 in hexadecimal", "Comment"], apply: Apply::Acted(nothing),
+    },
+];
 
 type Done = Result<(), ApplyError>;
 

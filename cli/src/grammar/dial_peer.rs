@@ -207,7 +207,7 @@ pub(super) static COMMON: &[Command] = &[
     command! {
         "direct-inward-dial", no_shown: true,
         help: &["Perform Digit Translation on called number"],
-        apply: Apply::Acted(|cx| { let on = !cx.no; cx.peer()?.direct_inward_dial = Some(on); Ok(()) }),
+        apply: Apply::Acted(|cx| { let on = (!cx.default).then_some(!cx.no); cx.peer()?.direct_inward_dial = on; Ok(()) }),
     },
     command! {
         "corlist (incoming|outgoing) WORD", later: Some(CALLS), keyed: 2,

@@ -212,8 +212,11 @@ pub(super) static VOICE: &[Command] = &[
         help: &["Global IP configuration subcommands", "Configure ssh options", "Specify number of authentication retries", "Number"],
         apply: Apply::Acted(access::ssh_retries),
     },
-    kept!("ip ssh pubkey-chain", ["Global IP configuration subcommands", "Configure ssh options", "Public keys of users, each with key-string or key-hash"], CHAIN,
-        enters: Some(ModeKind::Kept)),
+    command! {
+        "ip ssh pubkey-chain", enters: Some(ModeKind::SshKeys), keyed: 3, with_previous: true,
+        help: &["Global IP configuration subcommands", "Configure ssh options", "Public keys of users"],
+        apply: Apply::Acted(access::nothing),
+    },
     kept!("ip (forward-protocol|http|flow-export|flow-cache|nat|route|radius|tacacs|ssh|ftp|tftp|rtcp|qos|rtp|local|default-gateway|default-network|as-path|prefix-list|community-list|alias|sdr|dvmrp|rsvp|explicit-path|accounting|access-group|dns|bgp-community|tunnel|wccp|flow-top-talkers) [LINE]",
         IP_LATE_HELP, HOST, keyed: WHOLE, no_shown: true),
     kept!("ip access-list LINE", ["Global IP configuration subcommands", "Named access list", "Kind and name"], HOST, enters: Some(ModeKind::Kept), keyed: WHOLE, with_previous: true),
@@ -386,9 +389,6 @@ pub(super) static LAST: &[Command] = &[
     kept!("buffers LINE", ["Buffers", "The setting"], HOST, keyed: WHOLE),
     kept!("alarm-interface LINE", ["Alarm interface", "The setting"], HARDWARE, keyed: WHOLE),
 ];
-
-/// The keys count; the lines have no grammar of their own.
-const CHAIN: &str = "read by SSH as it stands";
 
 const IP_HELP: [&str; 1] = ["Global IP configuration subcommands"];
 const IP_LATE_HELP: [&str; 1] = IP_HELP;

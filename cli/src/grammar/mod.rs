@@ -187,6 +187,9 @@ modes! {
     TranslationRule "(cfg-translation-rule)#" "Translation rule configuration" &[classes::TRANSLATION_RULE];
     TranslationProfile "(cfg-translation-profile)#" "Translation profile configuration" &[classes::PROFILE];
     Archive "(config-archive)#" "Archive configuration" &[hardware::ARCHIVE];
+    SshKeys "(conf-ssh-pubkey)#" "Public keys of SSH" &[access::SSH_KEYS];
+    SshUser "(conf-ssh-pubkey-user)#" "Public keys of a user" &[access::SSH_USER];
+    KeptKey "(conf-ssh-pubkey-data)#" "Rows of a public key" &[bodies::NONE];
     Kept "(config-kept)#" "Configuration of a feature that is not modelled" &[bodies::NONE];
     KeptClass "(config-class)#" "Configuration of a voice class that is not modelled" &[bodies::NONE];
     KeptH323 "(conf-serv-h323)#" "Configuration of H.323" &[bodies::NONE];
@@ -222,6 +225,7 @@ impl ModeKind {
                 | ModeKind::KeptCor
                 | ModeKind::KeptCorList
                 | ModeKind::KeptRouter
+                | ModeKind::KeptKey
         )
     }
 

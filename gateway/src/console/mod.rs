@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 
 /// A console's request to the switch.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant)] // the large one is the common one
 pub enum Command {
     /// Something a session wants done.
     Do {
