@@ -30,8 +30,10 @@
 //! | [`Dialect`] | | in what the switch types differ |
 //! | [`Span`] | | all of it on one D channel, or the two of an NFAS group ([`DLink`]): message waiting, basic calls, RESTART, SERVICE |
 //!
-//! Incoming calls are only offered if [`SpanConfig::accept_calls`] is set. Not here: hold (refused, as SUSPEND and RESUME
-//! are), and what a service needs beyond its operations where two calls are joined.
+//! Incoming calls are only offered if [`SpanConfig::accept_calls`] is set; operations of the services in
+//! [`SpanConfig::services`] come as [`Event::Invoked`], others are refused or, with [`SpanConfig::pass_services`], left as
+//! they are. Not here: hold (refused, as SUSPEND and RESUME are), and what a service needs beyond its operations where two
+//! calls are joined.
 //!
 //! # Example: a lamp is lit
 //!
@@ -111,8 +113,9 @@ pub use mwi::{
 pub use party::PresentedNumber;
 pub use span::{
     BChannel, BchanOrder, CallDetail, CallError, CallEvent, CallId, CallInfo, CallRecord, CallRequest,
-    CallState, ChannelState, ChannelStatus, DChannel, DLink, Dialect, Event, HISTORY, IndicationId, LineKind,
-    MAX_CONNECTIONS, MemoryUse, NameForm, NfasMember, OperationId, RestartOnStart, RestartTarget,
-    ServiceState, Span, SpanConfig, Statistics, SwitchType,
+    CallState, Carrier, ChannelState, ChannelStatus, ConnectionEvent, ConnectionId, ConnectionRequest,
+    DChannel, DLink, Dialect, Event, HISTORY, IndicationId, LineKind, MAX_CONNECTIONS, MemoryUse, NameForm,
+    NfasMember, OperationId, RestartOnStart, RestartTarget, ServiceState, Span, SpanConfig, Statistics,
+    SwitchType,
 };
 pub use timers::Timers;

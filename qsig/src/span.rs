@@ -11,8 +11,9 @@ mod record;
 mod restart;
 mod segment;
 mod server;
-mod service;
+mod signalling;
 mod timer;
+mod work;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
@@ -27,6 +28,8 @@ pub use dialect::{Dialect, NameForm, SwitchType};
 pub use nfas::DLink;
 pub use record::{CallRecord, ChannelState, ChannelStatus, HISTORY, MemoryUse, ServiceState};
 pub use restart::RestartTarget;
+pub use signalling::{ConnectionEvent, ConnectionRequest};
+pub use work::Carrier;
 
 use crate::lapd::{self, Indication, State};
 use crate::mwi::{InvokeError, MwiAnswer, MwiOutcome, MwiRequest};
@@ -34,6 +37,9 @@ use crate::q931::{
     BearerCapability, CallReference, CallStateValue, Cause, CauseDetail, MAINTENANCE, Message, MessageType,
     Repr, ie,
 };
+use crate::rose::Invoke;
+use crate::service::Outcome;
+use crate::transit::{TooManyTransits, TransitCounter};
 use call::Call;
 use channels::Channels;
 use invoker::Invoker;
@@ -42,7 +48,9 @@ use record::History;
 use restart::Restarts;
 use segment::Segments;
 use server::Server;
+use signalling::Signalling;
 use timer::{Running, Timer};
+use work::Work;
 
 /// Names an operation we asked for; never used twice on a span.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -55,6 +63,10 @@ pub struct IndicationId(pub u64);
 /// Names a call; never used twice on a span.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CallId(pub u64);
+
+/// Names a call independent connection in the owner's hands; never used twice on a span.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ConnectionId(pub u64);
 
 /// What a span tells its owner.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,6 +97,31 @@ pub enum Event {
         /// What.
         event: CallEvent,
     },
+    /// An operation of ours ended ([`Span::invoke`], [`Span::open_connection`]).
+    OperationDone {
+        /// Which.
+        operation: OperationId,
+        /// How.
+        outcome: Outcome,
+    },
+    /// The peer invokes an operation of [`SpanConfig::services`]: answer with [`Span::answer`], if it has an answer.
+    Invoked {
+        /// For the answer.
+        id: IndicationId,
+        /// What it came in.
+        carrier: Carrier,
+        /// The operation; [`crate::service::Service::read`] reads it.
+        invoke: Invoke,
+    },
+    /// Something happened to a call independent connection.
+    Connection {
+        /// Which.
+        id: ConnectionId,
+        /// What.
+        event: ConnectionEvent,
+    },
+    /// FACILITY without a call, with the dummy call reference.
+    Connectionless(Message),
     /// A RESTART of ours was answered, or not answered twice.
     RestartDone {
         /// What was restarted.
@@ -147,6 +184,7 @@ enum Connection {
     Invoker(Invoker),
     Server(Server),
     Call(Box<Call>),
+    Signalling(Box<Signalling>),
 }
 
 /// One D channel: Q.921, Q.931 and the QSIG services. See the crate's documentation for how to drive it.
@@ -159,6 +197,8 @@ pub struct Span {
     operations: BTreeMap<OperationId, Key>,
     indications: BTreeMap<IndicationId, Key>,
     calls: BTreeMap<CallId, Key>,
+    signallings: BTreeMap<ConnectionId, Key>,
+    work: Work,
     channels: Channels,
     history: History,
     restarts: Restarts,
@@ -184,6 +224,8 @@ impl Span {
             operations: BTreeMap::new(),
             indications: BTreeMap::new(),
             calls: BTreeMap::new(),
+            signallings: BTreeMap::new(),
+            work: Work::default(),
             channels: Channels::default(),
             history: History::default(),
             restarts: Restarts::default(),
@@ -225,6 +267,7 @@ impl Span {
     pub fn handle_timeout(&mut self, now: Instant) {
         self.links.handle_timeout(now);
         self.segments.handle_timeout(now);
+        self.work_timeout(now);
         // Not until none is left: a timer configured as zero that starts itself again must not hold us here.
         for _ in 0..self.timers.due(now) {
             let Some((key, timer)) = self.timers.expired(now) else { break };
@@ -232,6 +275,9 @@ impl Span {
                 Some(Connection::Invoker(invoker)) => self.invoker_timeout(now, key, invoker, timer),
                 Some(Connection::Server(server)) => self.server_timeout(now, key, server, timer),
                 Some(Connection::Call(call)) => self.call_timeout(now, key, *call, timer),
+                Some(Connection::Signalling(signalling)) => {
+                    self.signalling_timeout(now, key, *signalling, timer);
+                }
                 None if key == restart::GLOBAL && timer == Timer::T321 => self.service_timeout(now),
                 None if key == restart::GLOBAL => self.restart_timeout(now),
                 None => {}
@@ -242,7 +288,10 @@ impl Span {
 
     /// When [`Span::handle_timeout`] is due next.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        [self.links.poll_timeout(), self.timers.next(), self.segments.next()].into_iter().flatten().min()
+        [self.links.poll_timeout(), self.timers.next(), self.segments.next(), self.work.next()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// The next frame for the wire.
@@ -365,6 +414,7 @@ impl Span {
                 }
                 Some(Connection::Server(server)) => self.forget(key, &server),
                 Some(Connection::Call(call)) => self.call_link_lost(now, key, *call),
+                Some(Connection::Signalling(signalling)) => self.signalling_link_lost(key, &signalling),
                 None => {}
             }
         }
@@ -381,8 +431,7 @@ impl Span {
         };
         let reference = message.call_reference;
         if reference.octets == 0 {
-            // Dummy call reference: connectionless work, which no service of ours uses.
-            self.statistics.messages_ignored += 1;
+            self.handle_connectionless(&message);
             return;
         }
         if reference.value == 0 {
@@ -402,6 +451,9 @@ impl Span {
             Some(Connection::Invoker(invoker)) => self.invoker_message(now, key, invoker, &message),
             Some(Connection::Server(server)) => self.server_message(now, key, server, &message),
             Some(Connection::Call(call)) => self.call_message(now, key, *call, &message, whole),
+            Some(Connection::Signalling(signalling)) => {
+                self.signalling_message(now, key, *signalling, &message);
+            }
             None if message.kind == MessageType::SETUP => {
                 if reference.flag {
                     //= Q.931 5.8.3.2 c): a SETUP with the call reference flag set to 1 is ignored.
@@ -442,11 +494,14 @@ impl Span {
         match message.get(ie::BEARER_CAPABILITY) {
             None => refuse(self, 96),
             Some(_) if self.connections.len() >= MAX_CONNECTIONS => refuse(self, 47),
+            Some(_) if self.is_lost_in_transit(message) => refuse(self, TooManyTransits::CAUSE),
             Some(body) if BearerCapability(body.clone()).is_call_independent() => {
-                if self.config.dialect().call_independent {
-                    self.start_server(now, key, message);
-                } else {
+                if !self.config.dialect().call_independent {
                     refuse(self, 65);
+                } else if self.is_for_owner(message) {
+                    self.start_signalling(now, key, message);
+                } else {
+                    self.start_server(now, key, message);
                 }
             }
             Some(_) if self.config.accept_calls => {
@@ -456,6 +511,19 @@ impl Span {
             // Service or option not implemented.
             Some(_) => refuse(self, 79),
         }
+    }
+
+    /// Whether a call has passed more PINXs than the configuration allows.
+    fn is_lost_in_transit(&self, message: &Message) -> bool {
+        let counter = TransitCounter::find(message).map_or(0, TransitCounter::count);
+        self.config.transit_limit.is_some_and(|limit| counter > limit)
+    }
+
+    /// Whether a call independent connection goes to the owner: it carries a service the owner does, or everything but
+    /// message waiting is passed on.
+    fn is_for_owner(&self, message: &Message) -> bool {
+        self.refusal(message).wanted
+            || self.config.pass_services && !server::asks_for_message_waiting(message)
     }
 
     fn send(&mut self, message: &Message) {

@@ -432,10 +432,10 @@ fn indication_reaches_the_application_and_its_answer_the_peer() {
 #[test]
 fn what_we_do_not_know_is_refused_as_the_interpretation_says() {
     for (operation, interpretation, cause, facility) in [
-        ("020163", "", 69, Some("9faa06800100820100a406020107810101")),
-        ("020163", "8b0102", 69, Some("9faa06800100820100a406020107810101")),
-        ("020163", "8b0100", 69, None),
-        ("020163", "8b0101", 29, None),
+        ("02014e", "", 69, Some("9faa06800100820100a406020107810101")),
+        ("02014e", "8b0102", 69, Some("9faa06800100820100a406020107810101")),
+        ("02014e", "8b0100", 69, None),
+        ("02014e", "8b0101", 29, None),
     ] {
         let mut bench = Bench::new(SpanConfig::default());
         bench.say_hex(&invoked(operation, interpretation));

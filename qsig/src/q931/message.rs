@@ -30,6 +30,9 @@ impl CallReference {
         Self { value: value & 0x7FFF, flag, octets: 2 }
     }
 
+    /// The dummy call reference, which is not there at all: connectionless work.
+    pub const DUMMY: Self = Self { value: 0, flag: false, octets: 0 };
+
     /// The same call seen from the other side: the flag turned round.
     pub fn reply(self) -> Self {
         Self { flag: !self.flag, ..self }

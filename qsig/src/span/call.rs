@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Instant;
 
 use super::record::CallRecord;
-use super::{BChannel, CallId, Connection, Event, Key, Span, Timer};
+use super::{BChannel, CallId, Carrier, Connection, Event, Key, Span, Timer};
 use crate::Side;
 use crate::q931::{
     BearerCapability, Cause, ChannelId, ChannelSelection, Element, Faults, Message, MessageType, Number,
@@ -153,6 +153,7 @@ impl Span {
             self.channels.release(slot, key);
         }
         self.calls.remove(&call.id);
+        self.work_ended(key, cause);
         self.record_end(now, call, cause);
         self.call_event(call, CallEvent::Released { cause });
     }
@@ -199,6 +200,7 @@ impl Span {
         self.calls.insert(id, key);
         self.call_event(&call, CallEvent::Incoming { message: message.clone(), digits, complete });
         self.keep_call(key, call);
+        self.note_components(key, Carrier::Call(id), message);
     }
 
     /// The channel of an incoming call; a collision with a call of ours that has no answer yet is settled here.
@@ -258,6 +260,9 @@ impl Span {
                 self.send_status(key.reference(), cause, call.state.number(), elements);
                 return self.keep_call(key, call);
             }
+        }
+        if message.kind != M::SETUP {
+            self.note_components(key, Carrier::Call(call.id), message);
         }
         if !clearing {
             let refusal = self.refusal(message);

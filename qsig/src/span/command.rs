@@ -526,7 +526,7 @@ impl Span {
 }
 
 /// Elements in ascending order, single-octet ones after them, and last what is in other codesets, as given.
-fn ordered(mut elements: Vec<Element>, further: &[Element]) -> Vec<Element> {
+pub(super) fn ordered(mut elements: Vec<Element>, further: &[Element]) -> Vec<Element> {
     let shifted = further.iter().position(Element::is_shift).unwrap_or(further.len());
     let (plain, shifted) = further.split_at(shifted);
     elements.extend(plain.iter().cloned());

@@ -1,5 +1,7 @@
 //! What a span can be told.
 
+use std::collections::BTreeSet;
+
 use super::{Dialect, NfasMember, SwitchType};
 use crate::Timers;
 use crate::lapd::{self, Side};
@@ -84,9 +86,17 @@ pub struct SpanConfig {
     /// Whether incoming calls are offered to the owner ([`crate::Event::Call`]). False, the default: they are refused
     /// with cause 79, and only call independent connections are served.
     pub accept_calls: bool,
-    /// Whether invokes in calls that want an answer are left to the owner. False, the default: they are refused as their
-    /// interpretation APDU says (discard, clear with cause 29, reject).
+    /// Operations (local values) the owner does: their invokes come as [`crate::Event::Invoked`], in calls and on call
+    /// independent connections. Empty by default.
+    pub services: BTreeSet<i32>,
+    /// Whether other invokes that want an answer are left to the owner, who finds them in the messages and sends answers as
+    /// raw Facility elements; call independent connections without message waiting are then the owner's, too. False, the
+    /// default: they are refused, with an error of their own if they have one ([`crate::service::refusal_error`]), else as
+    /// their interpretation APDU says (discard, clear with cause 29, reject).
     pub pass_services: bool,
+    /// Most PINXs an incoming call may have passed by its transit counter, 0..=31; above, it is refused with cause 25.
+    /// `None`, the default: any number.
+    pub transit_limit: Option<u8>,
     /// `pri-group timeslots`: bit n-1 is timeslot n. `None`: all of the line's.
     pub timeslots: Option<u32>,
     /// The interfaces of an NFAS group, one of which has the primary D channel and at most one its backup. Empty: the span

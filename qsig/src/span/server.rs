@@ -7,6 +7,7 @@ use crate::facility::{Facility, Interpretation};
 use crate::mwi::{self, MwiAnswer, MwiRequest, PartyNumber};
 use crate::q931::{ChannelId, Element, Message, MessageType, Number, ie};
 use crate::rose::{self, Component, Invoke, Problem, ReturnResult};
+use crate::service;
 
 /// Q.931 call states of a connection the peer set up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -250,6 +251,11 @@ impl Span {
     }
 }
 
+/// Whether a message carries an operation of message waiting.
+pub(super) fn asks_for_message_waiting(message: &Message) -> bool {
+    !invokes(message).wanted.is_empty()
+}
+
 fn invokes(message: &Message) -> Invokes {
     let mut found =
         Invokes { wanted: Vec::new(), rejects: Vec::new(), clear: false, profile: None, nfe: false };
@@ -265,10 +271,11 @@ fn invokes(message: &Message) -> Invokes {
                     found.wanted.push((invoke.clone(), request));
                 }
                 Some(Err(problem)) => found.rejects.push(Component::reject(invoke.invoke_id, problem)),
-                None => match facility.interpretation() {
-                    Interpretation::Discard => {}
-                    Interpretation::ClearCall => found.clear = true,
-                    Interpretation::Reject => {
+                None => match (refused(invoke), facility.interpretation()) {
+                    (Some(error), _) => found.rejects.push(error),
+                    (None, Interpretation::Discard) => {}
+                    (None, Interpretation::ClearCall) => found.clear = true,
+                    (None, Interpretation::Reject) => {
                         found.rejects.push(Component::reject(invoke.invoke_id, Problem::Invoke(1)));
                     }
                 },
@@ -278,6 +285,12 @@ fn invokes(message: &Message) -> Invokes {
     // What one message can make us send fits one message.
     found.rejects.truncate(8);
     found
+}
+
+/// The error of a service we know and don't do.
+fn refused(invoke: &Invoke) -> Option<Component> {
+    let error = service::refusal_error(invoke.operation.value()?)?;
+    Some(service::Answer::Error(error).component(invoke.invoke_id, invoke.operation.clone()))
 }
 
 fn party(body: &[u8]) -> Option<PartyNumber> {

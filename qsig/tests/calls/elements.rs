@@ -68,7 +68,7 @@ fn a_setup_in_segments_is_one_setup() {
 
 #[test]
 fn invokes_nobody_here_answers_are_refused_as_their_interpretation_says() {
-    // ssctInitiate (99) is unknown here, pathReplacePropose (4) wants an answer, aocFinal (61) does not.
+    // synchronizationRequest (78) is unknown here, callRerouteing (19) wants an answer, aocFinal (61) does not.
     let apdu = |interpretation: &str, operation: &str| {
         let component = format!("a10602010702 01{operation}").replace(' ', "");
         let body = format!("9faa06800100820100{interpretation}{component}");
@@ -76,10 +76,10 @@ fn invokes_nobody_here_answers_are_refused_as_their_interpretation_says() {
     };
     let reject = unhex("9faa06800100820100a406020107810101");
     for (interpretation, operation, rejected, cleared) in [
-        ("", "63", true, false),
-        ("8b0102", "04", true, false),
-        ("8b0100", "63", false, false),
-        ("8b0101", "63", false, true),
+        ("", "4e", true, false),
+        ("8b0102", "13", true, false),
+        ("8b0100", "4e", false, false),
+        ("8b0101", "4e", false, true),
         ("", "3d", false, false),
         ("8b0101", "00", false, false),
     ] {
