@@ -15,6 +15,7 @@
 //! assert_eq!(callerid::mdmf_mwi(true), [0x82, 0x03, 0x0B, 0x01, 0xFF, 0x70]);
 //! ```
 
+pub mod offhook;
 pub mod plan;
 pub mod player;
 pub mod receive;

@@ -118,14 +118,13 @@ impl Exchange {
     }
 
     fn drain(&mut self, index: usize) -> Result<(), SimLineError> {
-        let now = Instant::now().into_std();
         while let Some(port) = self.ports.get_mut(index)
             && let Some(output) = port.line.poll_output()
         {
             match output {
                 Output::Event(event) => self.event(index, event)?,
-                Output::Ring(on) => self.pool.ring(now, index as u16, on),
-                Output::Lamp(on) => self.pool.lamp(now, index as u16, on),
+                Output::Ring(on) => self.pool.ring(index as u16, on),
+                Output::Lamp(on) => self.pool.lamp(index as u16, on),
                 Output::Tone(tone) => println!("{} hears {tone}", port.hardware.port()),
                 other => drop(other.apply(&mut port.hardware, Lamp::HighVoltage)?),
             }
@@ -158,19 +157,19 @@ impl Exchange {
             LineEventOut::Digit(_) if port.line.digits().len() == 2 => port.line.digits_complete(now),
             LineEventOut::Dialled { number, .. } => return self.route(index, &number),
             LineEventOut::Answered => {
-                self.pool.end(now, index as u16);
+                self.pool.end(index as u16);
                 if let Some((peer, at)) = self.peer(index) {
                     peer.line.connect(now);
                     return self.drain(at);
                 }
             }
             LineEventOut::RingTimeout | LineEventOut::Released => {
-                self.pool.end(now, index as u16);
+                self.pool.end(index as u16);
                 let cause = if event == LineEventOut::RingTimeout { 19 } else { 16 };
                 if let Some((peer, at)) = self.peer(index) {
                     peer.peer = None;
                     peer.line.remote_released(now, cause);
-                    self.pool.end(now, at as u16);
+                    self.pool.end(at as u16);
                     self.drain(at)?;
                 }
                 if let Some(port) = self.ports.get_mut(index) {
@@ -203,7 +202,7 @@ impl Exchange {
                     }
                     Err(error) => {
                         println!("{error}");
-                        self.pool.end(now, called as u16);
+                        self.pool.end(called as u16);
                         17
                     }
                 }

@@ -49,22 +49,19 @@ pub trait DChannel {
     fn send_frame(&mut self, frame: &[u8]) -> Result<(), Self::Error>;
 }
 
-impl<T: DChannel + ?Sized> DChannel for &mut T {
-    type Error = T::Error;
-    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<DChannelEvent, Self::Error>> {
-        (**self).poll_event(cx)
-    }
-    fn send_frame(&mut self, frame: &[u8]) -> Result<(), Self::Error> {
-        (**self).send_frame(frame)
-    }
+/// A pointer to a port is a port.
+macro_rules! through {
+    ($($pointer:ty),*) => { $(
+        impl<T: DChannel + ?Sized> DChannel for $pointer {
+            type Error = T::Error;
+            fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<DChannelEvent, Self::Error>> {
+                (**self).poll_event(cx)
+            }
+            fn send_frame(&mut self, frame: &[u8]) -> Result<(), Self::Error> {
+                (**self).send_frame(frame)
+            }
+        }
+    )* };
 }
 
-impl<T: DChannel + ?Sized> DChannel for Box<T> {
-    type Error = T::Error;
-    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<DChannelEvent, Self::Error>> {
-        (**self).poll_event(cx)
-    }
-    fn send_frame(&mut self, frame: &[u8]) -> Result<(), Self::Error> {
-        (**self).send_frame(frame)
-    }
-}
+through!(&mut T, Box<T>);

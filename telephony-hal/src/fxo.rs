@@ -60,40 +60,28 @@ pub trait FxoLine {
     fn read_audio(&mut self, out: &mut [i16]) -> Result<usize, Self::Error>;
 }
 
-impl<T: FxoLine + ?Sized> FxoLine for &mut T {
-    type Error = T::Error;
-    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<FxoEvent, Self::Error>> {
-        (**self).poll_event(cx)
-    }
-    fn set_hook(&mut self, off: bool) -> Result<(), Self::Error> {
-        (**self).set_hook(off)
-    }
-    fn set_ring_ground(&mut self, on: bool) -> Result<(), Self::Error> {
-        (**self).set_ring_ground(on)
-    }
-    fn write_audio(&mut self, samples: &[i16]) -> Result<usize, Self::Error> {
-        (**self).write_audio(samples)
-    }
-    fn read_audio(&mut self, out: &mut [i16]) -> Result<usize, Self::Error> {
-        (**self).read_audio(out)
-    }
+/// A pointer to a port is a port.
+macro_rules! through {
+    ($($pointer:ty),*) => { $(
+        impl<T: FxoLine + ?Sized> FxoLine for $pointer {
+            type Error = T::Error;
+            fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<FxoEvent, Self::Error>> {
+                (**self).poll_event(cx)
+            }
+            fn set_hook(&mut self, off: bool) -> Result<(), Self::Error> {
+                (**self).set_hook(off)
+            }
+            fn set_ring_ground(&mut self, on: bool) -> Result<(), Self::Error> {
+                (**self).set_ring_ground(on)
+            }
+            fn write_audio(&mut self, samples: &[i16]) -> Result<usize, Self::Error> {
+                (**self).write_audio(samples)
+            }
+            fn read_audio(&mut self, out: &mut [i16]) -> Result<usize, Self::Error> {
+                (**self).read_audio(out)
+            }
+        }
+    )* };
 }
 
-impl<T: FxoLine + ?Sized> FxoLine for Box<T> {
-    type Error = T::Error;
-    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<FxoEvent, Self::Error>> {
-        (**self).poll_event(cx)
-    }
-    fn set_hook(&mut self, off: bool) -> Result<(), Self::Error> {
-        (**self).set_hook(off)
-    }
-    fn set_ring_ground(&mut self, on: bool) -> Result<(), Self::Error> {
-        (**self).set_ring_ground(on)
-    }
-    fn write_audio(&mut self, samples: &[i16]) -> Result<usize, Self::Error> {
-        (**self).write_audio(samples)
-    }
-    fn read_audio(&mut self, out: &mut [i16]) -> Result<usize, Self::Error> {
-        (**self).read_audio(out)
-    }
-}
+through!(&mut T, Box<T>);

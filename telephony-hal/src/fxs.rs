@@ -146,58 +146,37 @@ pub trait FxsLine {
     fn capabilities(&self) -> FxsCapabilities;
 }
 
-impl<T: FxsLine + ?Sized> FxsLine for &mut T {
-    type Error = T::Error;
-    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<LineEvent, Self::Error>> {
-        (**self).poll_event(cx)
-    }
-    fn write_audio(&mut self, samples: &[i16]) -> Result<usize, Self::Error> {
-        (**self).write_audio(samples)
-    }
-    fn read_audio(&mut self, out: &mut [i16]) -> Result<usize, Self::Error> {
-        (**self).read_audio(out)
-    }
-    fn set_ringing(&mut self, on: bool) -> Result<(), Self::Error> {
-        (**self).set_ringing(on)
-    }
-    fn set_polarity(&mut self, reversed: bool) -> Result<(), Self::Error> {
-        (**self).set_polarity(reversed)
-    }
-    fn set_lamp(&mut self, lamp: Lamp) -> Result<(), Self::Error> {
-        (**self).set_lamp(lamp)
-    }
-    fn set_battery(&mut self, on: bool) -> Result<(), Self::Error> {
-        (**self).set_battery(on)
-    }
-    fn capabilities(&self) -> FxsCapabilities {
-        (**self).capabilities()
-    }
+/// A pointer to a port is a port.
+macro_rules! through {
+    ($($pointer:ty),*) => { $(
+        impl<T: FxsLine + ?Sized> FxsLine for $pointer {
+            type Error = T::Error;
+            fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<LineEvent, Self::Error>> {
+                (**self).poll_event(cx)
+            }
+            fn write_audio(&mut self, samples: &[i16]) -> Result<usize, Self::Error> {
+                (**self).write_audio(samples)
+            }
+            fn read_audio(&mut self, out: &mut [i16]) -> Result<usize, Self::Error> {
+                (**self).read_audio(out)
+            }
+            fn set_ringing(&mut self, on: bool) -> Result<(), Self::Error> {
+                (**self).set_ringing(on)
+            }
+            fn set_polarity(&mut self, reversed: bool) -> Result<(), Self::Error> {
+                (**self).set_polarity(reversed)
+            }
+            fn set_lamp(&mut self, lamp: Lamp) -> Result<(), Self::Error> {
+                (**self).set_lamp(lamp)
+            }
+            fn set_battery(&mut self, on: bool) -> Result<(), Self::Error> {
+                (**self).set_battery(on)
+            }
+            fn capabilities(&self) -> FxsCapabilities {
+                (**self).capabilities()
+            }
+        }
+    )* };
 }
 
-impl<T: FxsLine + ?Sized> FxsLine for Box<T> {
-    type Error = T::Error;
-    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<LineEvent, Self::Error>> {
-        (**self).poll_event(cx)
-    }
-    fn write_audio(&mut self, samples: &[i16]) -> Result<usize, Self::Error> {
-        (**self).write_audio(samples)
-    }
-    fn read_audio(&mut self, out: &mut [i16]) -> Result<usize, Self::Error> {
-        (**self).read_audio(out)
-    }
-    fn set_ringing(&mut self, on: bool) -> Result<(), Self::Error> {
-        (**self).set_ringing(on)
-    }
-    fn set_polarity(&mut self, reversed: bool) -> Result<(), Self::Error> {
-        (**self).set_polarity(reversed)
-    }
-    fn set_lamp(&mut self, lamp: Lamp) -> Result<(), Self::Error> {
-        (**self).set_lamp(lamp)
-    }
-    fn set_battery(&mut self, on: bool) -> Result<(), Self::Error> {
-        (**self).set_battery(on)
-    }
-    fn capabilities(&self) -> FxsCapabilities {
-        (**self).capabilities()
-    }
-}
+through!(&mut T, Box<T>);

@@ -6,9 +6,10 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use cli::config::VoicePort;
+use media::callerid::offhook::OffHookPlayer;
 use media::callerid::{CallSetup, Party as Shown, plan};
 use media::locale::{CidWhen, Locale, ToneKind};
-use media::tone::ToneGenerator;
+use media::tone::{ToneGenerator, ToneStep};
 use mwi::indicate::{PortMwi, Visual};
 use telephony_hal::LineEvent;
 use telephony_hal::line::{
@@ -43,12 +44,16 @@ pub struct FxsPort {
     locale: &'static Locale,
     generator: Option<ToneGenerator>,
     script: Option<Script>,
+    /// Tells the telephone in conversation who else calls, after so many ticks of call-waiting tone.
+    second_caller: Option<(u32, OffHookPlayer)>,
     actions: VecDeque<LineAction>,
     mwi: PortMwi,
     waiting: bool,
     slots: Slots,
     events: VecDeque<(LegId, LegEvent)>,
     station: Party,
+    /// How long the next call's first burst waits for its place in the ringer budget.
+    ring_delay: Duration,
 }
 
 /// What an FXS port wants done, or tells.
@@ -72,12 +77,14 @@ impl FxsPort {
             locale: locale(config),
             generator: None,
             script: None,
+            second_caller: None,
             actions: VecDeque::new(),
             mwi: PortMwi::default(),
             waiting: false,
             slots: Slots::default(),
             events: VecDeque::new(),
             station: Party::default(),
+            ring_delay: Duration::ZERO,
         };
         port.configure(now, config);
         port
@@ -159,6 +166,9 @@ impl FxsPort {
 
     /// A digit heard on the line.
     pub fn handle_digit(&mut self, now: Instant, digit: char) {
+        if self.second_caller.as_mut().is_some_and(|(_, player)| player.handle_digit(digit)) {
+            return;
+        }
         self.line.handle_digit(now, digit);
     }
 
@@ -201,6 +211,14 @@ impl FxsPort {
                     self.script = Some(Script::plan(caller_id(self.locale, &caller)));
                     continue;
                 }
+                Output::Event(LineEventOut::CallerId { caller, off_hook: true }) => {
+                    let tone = self.locale.tone(ToneKind::CallWaiting);
+                    let first = tone.intro().first().or_else(|| tone.repeat().first());
+                    let ticks = first.and_then(ToneStep::on_ms).unwrap_or(300).min(1000) / 20 + 2;
+                    let player = OffHookPlayer::new(self.locale, &call_setup(&caller));
+                    self.second_caller = Some((ticks, player));
+                    continue;
+                }
                 Output::Event(event) => {
                     self.line_event(now, event, ids);
                     continue;
@@ -235,6 +253,18 @@ impl FxsPort {
                 script.stop(|action| self.actions.push_back(action));
             }
             let talking = self.line.state() == State::Connected || self.line.is_talking();
+            match &mut self.second_caller {
+                Some(_) if !talking => self.second_caller = None,
+                Some((0, player)) => {
+                    player.fill(out);
+                    if player.is_over() {
+                        self.second_caller = None;
+                    }
+                    return;
+                }
+                Some((ticks, _)) => *ticks -= 1,
+                None => {}
+            }
             match &mut self.generator {
                 Some(generator) if talking => {
                     let mut tone = [0; TICK];
@@ -261,14 +291,17 @@ impl FxsPort {
 
 /// What is sent to a telephone that shows who calls.
 fn caller_id(locale: &Locale, caller: &Caller) -> Vec<plan::Action> {
+    let plan = plan::caller_id(locale, &call_setup(caller));
+    if plan.before_ring.is_empty() { plan.in_pause } else { plan.before_ring }
+}
+
+fn call_setup(caller: &Caller) -> CallSetup {
     let shown = |text: &Option<String>| match text {
         _ if caller.private => Shown::Private,
         Some(text) => Shown::Known(text.clone()),
         None => Shown::Unavailable,
     };
-    let call = CallSetup { when: None, number: shown(&caller.number), name: shown(&caller.name) };
-    let plan = plan::caller_id(locale, &call);
-    if plan.before_ring.is_empty() { plan.in_pause } else { plan.before_ring }
+    CallSetup { when: None, number: shown(&caller.number), name: shown(&caller.name) }
 }
 
 /// When the country sends it. Before ringing: the first burst waits as long as the longest message takes.

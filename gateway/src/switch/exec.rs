@@ -61,12 +61,10 @@ impl Switch {
         let Some(PortIndex::Line(line)) = self.ports.get(port).copied() else {
             return Reply::error(format!("% {port} is not an FXS port of this gateway"));
         };
-        if let Some(fxs) = self.lines.get_mut(line) {
-            if !fxs.mwi().enabled {
-                return Reply::error(format!("% mwi is not configured on voice-port {port}"));
-            }
-            fxs.set_message_waiting(now, on);
+        if self.lines.get(line).is_some_and(|fxs| !fxs.mwi().enabled) {
+            return Reply::error(format!("% mwi is not configured on voice-port {port}"));
         }
+        self.set_line_waiting(now, line, on);
         self.drain_line(now, line);
         Reply::none()
     }

@@ -7,8 +7,10 @@
 pub mod call;
 mod exec;
 mod from_pbx;
+mod lamp;
 mod notify;
 pub mod plan;
+pub mod ringing;
 mod statistics;
 mod subscribe;
 
@@ -91,6 +93,7 @@ pub struct Switch {
     trust: Trust,
     endpoint: Endpoint,
     lines: Vec<FxsPort>,
+    ringing: ringing::Ringing,
     trunks: Vec<PriTrunk>,
     ports: HashMap<String, PortIndex>,
     mailboxes: Mailboxes,
@@ -211,6 +214,7 @@ impl Switch {
             calls: Calls::new(seed),
             trust: Trust::new(&config, &Trust::default()),
             endpoint: Endpoint::new(endpoint_config(), seed),
+            ringing: ringing::Ringing::new(lines.len()),
             lines,
             trunks,
             ports,
@@ -437,7 +441,9 @@ impl Switch {
         if let Some(port) = self.lines.get_mut(line) {
             port.audio(out);
             while let Some(action) = port.poll_action() {
-                self.outputs.push_back(Output::Line { line, action });
+                let outputs = &mut self.outputs;
+                let then = |line, action| outputs.push_back(Output::Line { line, action });
+                self.ringing.act(line, action, then);
             }
         }
     }
@@ -608,21 +614,25 @@ impl Switch {
             && let Some(output) = port.poll(now, &mut self.calls.ids)
         {
             match output {
-                FxsOutput::Action(action) => self.outputs.push_back(Output::Line { line, action }),
+                FxsOutput::Action(action) => {
+                    if let LineAction::Lamp(on) = action {
+                        self.lamp_wanted(now, line, on);
+                    }
+                    let outputs = &mut self.outputs;
+                    let then = |line, action| outputs.push_back(Output::Line { line, action });
+                    self.ringing.act(line, action, then);
+                }
                 FxsOutput::Leg(leg, event) => {
                     self.calls.events.push_back((leg, LegPort::Line(line), event));
                 }
                 FxsOutput::MessageWaiting(on) => self.send_vmwi(line, on),
             }
         }
-    }
-
-    /// Lamp message in the voice band, for `vmwi fsk`.
-    fn send_vmwi(&mut self, line: usize, on: bool) {
-        let Some(port) = self.lines.get_mut(line) else { return };
-        let state = if on { "ON" } else { "OFF" };
-        self.monitor.print_bare(DebugTopic::VpmAll, &format!("Process vmwi. vmwi state: {state}"));
-        port.send_vmwi(on);
+        if let Some(port) = self.lines.get(line) {
+            let outputs = &mut self.outputs;
+            let then = |line, action| outputs.push_back(Output::Line { line, action });
+            self.ringing.settle(line, port, then);
+        }
     }
 
     /// Targets of a number that exist on this box.
@@ -655,9 +665,9 @@ impl Switch {
                 }
             }
         }
-        for (line, numbers) in self.lines.iter_mut().zip(&waiting) {
-            if line.message_waiting() == numbers.is_empty() {
-                line.set_message_waiting(now, !numbers.is_empty());
+        for (line, numbers) in waiting.iter().enumerate() {
+            if self.lines.get(line).is_some_and(|port| port.message_waiting() == numbers.is_empty()) {
+                self.set_line_waiting(now, line, !numbers.is_empty());
             }
         }
         self.line_mailboxes = waiting;

@@ -238,10 +238,8 @@ impl Switch {
             numbers.remove(number);
         }
         let any = !numbers.is_empty();
-        if let Some(port) = self.lines.get_mut(line)
-            && port.message_waiting() != any
-        {
-            port.set_message_waiting(now, any);
+        if self.lines.get(line).is_some_and(|port| port.message_waiting() != any) {
+            self.set_line_waiting(now, line, any);
             self.drain_line(now, line);
         }
     }

@@ -27,7 +27,7 @@
 //! assert_eq!(pool.plan(now, 0, Ren::whole(1), &us), Duration::ZERO);
 //! // The second telephone has to take the pause of the first.
 //! assert_eq!(pool.plan(now, 1, Ren::whole(1), &us), Duration::from_secs(2));
-//! pool.ring(now, 0, true);
+//! pool.ring(0, true);
 //! assert_eq!(pool.poll_output(), Some(PoolOutput::Ring { port: 0, on: true }));
 //! assert_eq!(pool.counters().in_use, Ren::whole(1));
 //! ```
@@ -212,7 +212,7 @@ impl RenPool {
     }
 
     /// The line wants ringing voltage on, or no more. A burst for which nobody planned is let through if there is room.
-    pub fn ring(&mut self, _now: Instant, port: u16, on: bool) {
+    pub fn ring(&mut self, port: u16, on: bool) {
         let place = self.ports.entry(port).or_default();
         if place.load == Ren::ZERO {
             place.load = Ren::whole(1).min(self.budget);
@@ -234,7 +234,7 @@ impl RenPool {
     }
 
     /// The line wants lamp voltage on, or no more.
-    pub fn lamp(&mut self, _now: Instant, port: u16, on: bool) {
+    pub fn lamp(&mut self, port: u16, on: bool) {
         let place = self.ports.entry(port).or_default();
         match (place.lamp, on) {
             (Lamp::Off, true) => place.lamp = Lamp::Dark,
@@ -249,8 +249,8 @@ impl RenPool {
     }
 
     /// The call on `port` rings no more: its phase is free.
-    pub fn end(&mut self, now: Instant, port: u16) {
-        self.ring(now, port, false);
+    pub fn end(&mut self, port: u16) {
+        self.ring(port, false);
         if let Some(place) = self.ports.get_mut(&port) {
             place.plan = None;
         }

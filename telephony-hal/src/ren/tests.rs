@@ -43,7 +43,7 @@ impl Board {
         self.first_ring[port] = None;
         if self.lines[port].ring(self.now, pattern.clone().delayed(delay), Caller::default()).is_err() {
             // The handset is being lifted at this moment.
-            self.pool.end(self.now, port as u16);
+            self.pool.end(port as u16);
         }
         self.drain(port);
         delay
@@ -57,12 +57,12 @@ impl Board {
     fn drain(&mut self, port: usize) {
         while let Some(output) = self.lines[port].poll_output() {
             match output {
-                Output::Ring(on) => self.pool.ring(self.now, port as u16, on),
-                Output::Lamp(on) => self.pool.lamp(self.now, port as u16, on),
+                Output::Ring(on) => self.pool.ring(port as u16, on),
+                Output::Lamp(on) => self.pool.lamp(port as u16, on),
                 Output::Event(
                     LineEventOut::Answered | LineEventOut::RingTimeout | LineEventOut::Released,
                 ) => {
-                    self.pool.end(self.now, port as u16);
+                    self.pool.end(port as u16);
                 }
                 _ => {}
             }
@@ -194,8 +194,7 @@ fn an_end_frees_the_phase() {
     let mut board = Board::new(2, Ren::whole(1), |_| Ren::whole(1));
     assert_eq!(board.call(0, &us()), Duration::ZERO);
     board.act(0, |line, now| line.stop_ring(now));
-    let now = board.now;
-    board.pool.end(now, 0);
+    board.pool.end(0);
     assert_eq!(board.call(1, &us()), Duration::ZERO);
 }
 
@@ -232,8 +231,7 @@ proptest! {
                 6 => board.act(port, |line, now| line.handle_hook(now, false)),
                 _ => {
                     board.act(port, |line, now| line.stop_ring(now));
-                    let now = board.now;
-                    board.pool.end(now, port as u16);
+                    board.pool.end(port as u16);
                 }
             }
             board.wait(Duration::from_millis(ms));
@@ -242,8 +240,7 @@ proptest! {
         for port in 0..24 {
             board.act(port, |line, now| line.handle_hook(now, false));
             board.act(port, |line, now| line.stop_ring(now));
-            let now = board.now;
-            board.pool.end(now, port as u16);
+            board.pool.end(port as u16);
         }
         board.wait(Duration::from_secs(400));
         prop_assert!(board.ringing.iter().all(|ringing| !ringing));
@@ -255,23 +252,22 @@ proptest! {
 
 #[test]
 fn a_port_with_lit_lamp_goes_dark_before_its_own_bell() {
-    let now = Instant::now();
     let mut pool = RenPool::new(Ren::whole(2));
     let outputs = |pool: &mut RenPool| std::iter::from_fn(|| pool.poll_output()).collect::<Vec<_>>();
-    pool.lamp(now, 7, true);
+    pool.lamp(7, true);
     assert_eq!(outputs(&mut pool), [PoolOutput::Lamp { port: 7, on: true }]);
-    pool.ring(now, 7, true);
+    pool.ring(7, true);
     assert_eq!(
         outputs(&mut pool),
         [PoolOutput::Lamp { port: 7, on: false }, PoolOutput::Ring { port: 7, on: true }]
     );
-    pool.end(now, 7);
+    pool.end(7);
     assert_eq!(
         outputs(&mut pool),
         [PoolOutput::Ring { port: 7, on: false }, PoolOutput::Lamp { port: 7, on: true }]
     );
-    pool.lamp(now, 7, false);
-    pool.lamp(now, 7, false);
+    pool.lamp(7, false);
+    pool.lamp(7, false);
     assert_eq!(outputs(&mut pool), [PoolOutput::Lamp { port: 7, on: false }]);
     assert_eq!(pool.counters().in_use, Ren::ZERO);
 }

@@ -4,4 +4,5 @@
 
 mod adsi;
 mod channel;
+mod lamp;
 mod tones;

@@ -24,16 +24,19 @@ pub(crate) enum Name {
     Qsig,
     /// Tone generation
     Tones,
+    /// Idle lines, lines that play tone and detect digits, time to dial tone
+    Lines,
     /// All of them, as one table
     All,
 }
 
 /// Examples that print their own figures: package, example.
-const EXAMPLES: [(Name, &str, &str); 4] = [
+const EXAMPLES: [(Name, &str, &str); 5] = [
     (Name::Lookup, "dialpeer", "lookup_cost"),
     (Name::Sip, "sip", "notify_cost"),
     (Name::Qsig, "qsig", "setup_cost"),
     (Name::Tones, "media", "tone_cost"),
+    (Name::Lines, "telephony-hal", "line_bench"),
 ];
 
 /// Longest run of one benchmark, builds apart.

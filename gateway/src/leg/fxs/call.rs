@@ -1,8 +1,10 @@
 //! The calls of one telephone: the one in front of the user, one on hold, one that waits.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use telephony_hal::line::{Caller, LineEventOut, RingError, RingOutcome, RingPattern, State};
+use telephony_hal::line::{
+    Caller, CallerIdAlerting, LineEventOut, RingError, RingOutcome, RingPattern, State,
+};
 
 use super::FxsPort;
 use crate::leg::{
@@ -82,6 +84,22 @@ impl FxsPort {
         }
     }
 
+    /// How a call will ring, and how long after its offer the first burst comes at the earliest (caller ID before ringing).
+    #[must_use]
+    pub fn ring_pattern(&self, setup: &Setup) -> (RingPattern, Duration) {
+        let wanted = setup.alert_info.as_deref().and_then(RingPattern::for_alert_info);
+        let lead = match self.line.config().caller_id {
+            CallerIdAlerting::BeforeRing(lead) => lead,
+            _ => Duration::ZERO,
+        };
+        (wanted.unwrap_or_else(|| self.cadence()), lead)
+    }
+
+    /// The place of the next call in the ringer budget: its first burst waits so long.
+    pub fn delay_ring(&mut self, delay: Duration) {
+        self.ring_delay = delay;
+    }
+
     /// What the line has to tell.
     pub(super) fn line_event(&mut self, now: Instant, event: LineEventOut, ids: &mut LegIds) {
         match event {
@@ -154,8 +172,8 @@ impl FxsPort {
             name: setup.calling.shown_name().map(str::to_owned),
             private: setup.calling.presentation == Presentation::Restricted,
         };
-        let wanted = setup.alert_info.as_deref().and_then(RingPattern::for_alert_info);
-        let pattern = wanted.unwrap_or_else(|| self.cadence());
+        let (pattern, _) = self.ring_pattern(setup);
+        let pattern = pattern.delayed(std::mem::take(&mut self.ring_delay));
         let slot = Slot::new(leg, true, setup.calling.clone());
         match self.line.ring(now, pattern, caller) {
             Ok(RingOutcome::Ringing) => self.slots.active = Some(slot),

@@ -212,8 +212,12 @@ impl Switch {
         let Some(port) = self.calls.legs.get(&leg).map(|leg| leg.port) else { return };
         match port {
             LegPort::Line(line) => {
-                if let Some(line) = self.lines.get_mut(line) {
-                    line.command(now, leg, command);
+                if let Some(port) = self.lines.get_mut(line) {
+                    if let LegCommand::Offer(setup) = &command {
+                        let (pattern, lead) = port.ring_pattern(setup);
+                        port.delay_ring(self.ringing.plan(now, line, lead, &pattern));
+                    }
+                    port.command(now, leg, command);
                 }
             }
             LegPort::Trunk(trunk) => {
