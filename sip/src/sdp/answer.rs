@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::{Direction, Format, Line, Media, Origin, Sdp};
+use super::{Direction, Format, Line, Media, Origin, Sdp, T38};
 
 /// What we can do for one medium.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -143,7 +143,15 @@ pub fn answer(offer: &Sdp, local: &Local) -> Result<(Sdp, Vec<Agreed>), OfferAns
                 Format { parameters: own.and_then(|own| own.parameters.clone()), ..format.clone() }
             })
             .collect();
-        let described = describe(medium, &own_parameters, direction);
+        let mut described = describe(medium, &own_parameters, direction);
+        if let (Some(own), Some(theirs)) = (T38::of(&described), T38::of(offered)) {
+            let t38 = |line: &Line| {
+                line.kind == 'a' && line.value.get(..3).is_some_and(|start| start.eq_ignore_ascii_case("T38"))
+            };
+            described.lines.retain(|line| !t38(line));
+            let answered = own.answer(&theirs).attributes();
+            described.lines.splice(0..0, answered.iter().map(|attribute| Line::new('a', attribute)));
+        }
         // The offer's spelling: some peers compare it case by case.
         sdp.media.push(Media { kind: offered.kind.clone(), protocol: offered.protocol.clone(), ..described });
         agreed.push(Agreed {
@@ -195,7 +203,13 @@ impl OfferAnswer {
         if self.state != State::Idle {
             return Err(OfferAnswerError::OfferPending);
         }
-        let sdp = self.versioned(offer(local));
+        let mut sdp = offer(local);
+        // RFC 3264 8: the new SDP has at least as many lines as the one before. A stream that is gone keeps its
+        // place with port 0.
+        if let Some(last) = &self.last {
+            sdp.media.extend(last.media.iter().skip(sdp.media.len()).map(refused));
+        }
+        let sdp = self.versioned(sdp);
         self.state = State::Offered(Box::new((sdp.clone(), local.clone())));
         Ok(sdp)
     }

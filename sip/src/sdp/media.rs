@@ -132,6 +132,14 @@ impl Format {
         Format { payload: None, encoding: name.to_owned(), clock_rate: 0, channels: 1, parameters: None }
     }
 
+    /// One of the `fmtp` parameters, names case blind: `annexb` of `annexb=no; x=1`.
+    pub fn parameter(&self, name: &str) -> Option<&str> {
+        self.parameters.as_deref()?.split(';').find_map(|parameter| {
+            let (key, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+            key.trim().eq_ignore_ascii_case(name).then_some(value.trim())
+        })
+    }
+
     /// `telephone-event` (RFC 4733).
     pub fn is_telephone_event(&self) -> bool {
         self.encoding.eq_ignore_ascii_case("telephone-event")
@@ -218,6 +226,16 @@ impl Media {
     /// `a=ptime`, in ms; the first counts where there is one per format.
     pub fn ptime(&self) -> Option<u32> {
         attribute(&self.lines, "ptime")?.trim().parse().ok()
+    }
+
+    /// `a=maxptime`, the longest packet the describing side takes, in ms (RFC 8866 6.5).
+    pub fn maxptime(&self) -> Option<u32> {
+        attribute(&self.lines, "maxptime")?.trim().parse().ok()
+    }
+
+    /// The values of every `a=name` in order, such as `crypto` or `candidate`.
+    pub fn attributes<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
+        attributes(&self.lines, name)
     }
 
     /// The value of the first `a=name`; `""` for one without value.

@@ -19,6 +19,7 @@
 
 mod answer;
 mod media;
+mod t38;
 
 #[cfg(test)]
 mod tests;
@@ -28,6 +29,7 @@ use std::net::IpAddr;
 
 pub use answer::{Agreed, Local, LocalMedia, OfferAnswer, OfferAnswerError, answer, offer};
 pub use media::{Direction, Format, Media};
+pub use t38::{ErrorCorrection, RateManagement, T38};
 
 /// Most lines read.
 pub const MAX_LINES: usize = 1000;
@@ -227,6 +229,18 @@ impl Sdp {
             Some(connection) if connection.is_hold() => written.without_receiving(),
             _ => written,
         }
+    }
+
+    /// A bandwidth limit that counts for `media`, such as `AS` (kbit/s) or `TIAS` (bit/s): its own `b=`, else the
+    /// session's (RFC 8866 5.8, RFC 3890).
+    pub fn bandwidth(&self, media: &Media, kind: &str) -> Option<u64> {
+        let find = |lines: &[Line]| {
+            lines.iter().filter(|line| line.kind == 'b').find_map(|line| {
+                let (own, value) = line.value.split_once(':')?;
+                own.trim().eq_ignore_ascii_case(kind).then(|| value.trim().parse().ok())?
+            })
+        };
+        find(&media.lines).or_else(|| find(&self.session))
     }
 
     /// Whether this describes the same session as `before` with nothing changed: same `o=` line (RFC 3264

@@ -262,22 +262,134 @@ proptest! {
         }
     }
 
-    /// Whatever is offered: the answer has as many lines, and no format that was not offered.
+    /// Whatever is offered: the answer has as many lines in the same places, no kind, format, direction or fax
+    /// option that was not offered, nothing for what was refused, and the agreement says the same.
     #[test]
-    fn answers_stay_within_the_offer(payloads in proptest::collection::vec(proptest::collection::vec(0u8..110, 1..6), 1..4)) {
-        let mut text = String::from("v=0\r\nc=IN IP4 192.0.2.9\r\n");
-        for list in &payloads {
-            let tokens: Vec<_> = list.iter().map(ToString::to_string).collect();
-            text.push_str(&format!("m=audio 4000 RTP/AVP {}\r\na=rtpmap:101 telephone-event/8000\r\n", tokens.join(" ")));
+    fn answers_stay_within_the_offer(
+        lines in proptest::collection::vec(
+            (
+                prop::sample::select(&["audio", "AUDIO", "video", "image"][..]),
+                prop::sample::select(&["RTP/AVP", "rtp/avp", "RTP/SAVP", "udptl"][..]),
+                prop::sample::select(&[0u16, 4000, 65535][..]),
+                proptest::collection::vec(prop::sample::select(&["0", "8", "9", "18", "96", "101", "127", "t38", "x"][..]), 0..6),
+                prop::sample::select(&["", "a=sendonly\r\n", "a=recvonly\r\n", "a=inactive\r\n", "c=IN IP4 0.0.0.0\r\n"][..]),
+                prop::sample::select(&["", "a=T38FaxVersion:1\r\na=T38MaxBitRate:7200\r\n", "a=T38FaxUdpEC:t38UDPFEC\r\n"][..]),
+            ),
+            1..6,
+        ),
+        ours in prop::sample::select(&[Direction::SendRecv, Direction::SendOnly, Direction::RecvOnly, Direction::Inactive][..]),
+        own_order in any::<bool>(),
+    ) {
+        let mut text = String::from("v=0\r\no=- 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\n");
+        for (kind, protocol, port, formats, direction, fax) in &lines {
+            text.push_str(&format!("m={kind} {port} {protocol} {}\r\n{direction}{fax}", formats.join(" ")));
+            text.push_str("a=rtpmap:101 telephone-event/8000\r\na=rtpmap:96 PCMA/8000\r\na=rtpmap:127 unknown/1\r\n");
         }
         let offer = Sdp::parse(text.as_bytes()).unwrap();
-        if let Ok((answer, _)) = answer(&offer, &local(vec![audio(&g711()), audio(&g711())])) {
-            prop_assert_eq!(answer.media.len(), offer.media.len());
-            for (answered, offered) in answer.media.iter().zip(&offer.media) {
-                prop_assert!(answered.format_tokens.iter().all(|token| offered.format_tokens.contains(token)));
+        let mut both = audio(&g711());
+        both.direction = ours;
+        let mut us = local(vec![both.clone(), both, t38()]);
+        us.prefer_own_order = own_order;
+        let Ok((answer, agreed)) = answer(&offer, &us) else {
+            prop_assert!(offer.media.iter().any(|media| media.port != 0));
+            return Ok(());
+        };
+        prop_assert_eq!(answer.media.len(), offer.media.len());
+        prop_assert_eq!(answer.media.iter().filter(|media| media.port != 0).count(), agreed.len());
+        for (answered, offered) in answer.media.iter().zip(&offer.media) {
+            prop_assert_eq!((&answered.kind, &answered.protocol), (&offered.kind, &offered.protocol));
+            prop_assert!(answered.format_tokens.iter().all(|token| offered.format_tokens.contains(token)));
+            if answered.port == 0 { continue; }
+            prop_assert!(offered.port != 0 && !answered.format_tokens.is_empty());
+            let (theirs, mine) = (offer.direction(offered), answer.direction(answered));
+            prop_assert!(!mine.sends() || theirs.receives() && ours.sends() || answered.kind == "image");
+            prop_assert!(!mine.receives() || theirs.sends());
+            if let (Some(fax), Some(asked)) = (T38::of(answered), T38::of(offered)) {
+                prop_assert!(fax.version <= asked.version);
+                prop_assert!(asked.max_bit_rate.is_none_or(|most| fax.max_bit_rate.is_some_and(|rate| rate <= most)));
+                prop_assert!(fax.error_correction != ErrorCorrection::Fec || asked.error_correction == ErrorCorrection::Fec);
             }
         }
+        for one in &agreed {
+            let described = &answer.media[one.index];
+            let tokens: Vec<_> = one.formats.iter().map(Format::token).collect();
+            prop_assert_eq!(&described.format_tokens, &tokens);
+            prop_assert_eq!(one.direction, answer.direction(described));
+        }
     }
+}
+
+#[test]
+fn fax_is_read_answered_and_never_more_than_offered() {
+    let text = "v=0\r\nc=IN IP4 192.0.2.9\r\nm=image 16400 UDPTL T38\r\na=T38FaxVersion:2\r\na=T38MaxBitRate:9600\r\n\
+                a=T38FaxFillBitRemoval\r\na=T38FaxTranscodingMMR:0\r\na=T38FaxTranscodingJBIG:1\r\na=T38FaxRateManagement:localTCF\r\n\
+                a=T38FaxMaxBuffer:1800\r\na=T38FaxMaxDatagram:400\r\na=T38FaxUdpEC:t38UDPFEC\r\n";
+    let offer = parse(text);
+    let offered = T38::of(&offer.media[0]).unwrap();
+    let expected = T38 {
+        version: 2,
+        max_bit_rate: Some(9600),
+        fill_bit_removal: true,
+        transcoding_mmr: false,
+        transcoding_jbig: true,
+        rate_management: RateManagement::LocalTcf,
+        max_buffer: Some(1800),
+        max_datagram: Some(400),
+        error_correction: ErrorCorrection::Fec,
+    };
+    assert_eq!(offered, expected);
+    // What is written is read again the same.
+    let mut written = Media::new("image", 1, "udptl", &[Format::named("t38")]);
+    offered.attributes().iter().for_each(|attribute| written.add_attribute(attribute));
+    assert_eq!(T38::of(&written), Some(offered));
+    let medium = LocalMedia { attributes: T38 { version: 3, ..T38::default() }.attributes(), ..t38() };
+    let (answer, _) = answer(&offer, &local(vec![medium])).unwrap();
+    let answered = T38::of(&answer.media[0]).unwrap();
+    assert_eq!((answered.version, answered.max_bit_rate), (2, Some(9600)));
+    assert_eq!(answered.rate_management, RateManagement::LocalTcf);
+    assert!(!answered.fill_bit_removal && !answered.transcoding_jbig);
+    assert_eq!(answered.error_correction, ErrorCorrection::Redundancy);
+    assert_eq!(
+        answer.media[0].lines.iter().filter(|line| line.value.starts_with("T38FaxVersion")).count(),
+        1
+    );
+    // Audio and other images are no fax.
+    assert_eq!(T38::of(&parse("v=0\r\nm=audio 1 RTP/AVP 0\r\n").media[0]), None);
+    assert_eq!(T38::of(&parse("v=0\r\nm=image 1 udptl x\r\n").media[0]), None);
+}
+
+#[test]
+fn what_is_not_understood_is_kept_and_can_be_looked_at() {
+    let text = "v=0\r\no=- 1 1 IN IP4 gw.example.net\r\ns=-\r\nb=AS:200\r\nt=0 0\r\na=ice-lite\r\nm=audio 4000 RTP/SAVP 18 97\r\n\
+                a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:abc|2^20\r\na=crypto:2 AES_CM_128_HMAC_SHA1_32 inline:def\r\n\
+                a=candidate:1 1 UDP 2130706431 192.0.2.9 4000 typ host\r\na=fmtp:18 annexb=no; x=\"y\"\r\nb=TIAS:64000\r\n\
+                a=ptime:20\r\na=maxptime:60\r\na=rtpmap:97 opus/48000/2\r\nc=IN IP4 media.example.net\r\n";
+    let sdp = parse(text);
+    assert_eq!(sdp.to_string(), text);
+    let audio = &sdp.media[0];
+    assert_eq!(audio.attributes("crypto").count(), 2);
+    assert_eq!(audio.attributes("candidate").count(), 1);
+    assert_eq!((audio.ptime(), audio.maxptime()), (Some(20), Some(60)));
+    assert_eq!((sdp.bandwidth(audio, "AS"), sdp.bandwidth(audio, "tias")), (Some(200), Some(64_000)));
+    assert_eq!(sdp.bandwidth(audio, "CT"), None);
+    assert_eq!(sdp.destination(audio), Some(("media.example.net".into(), 4000)));
+    let formats = audio.formats();
+    assert_eq!((formats[0].parameter("AnnexB"), formats[0].parameter("mode")), (Some("no"), None));
+    assert_eq!((formats[1].clock_rate, formats[1].channels), (48_000, 2));
+}
+
+#[test]
+fn a_stream_that_is_gone_keeps_its_place() {
+    let mut exchange = OfferAnswer::new(7);
+    let both = exchange.make_offer(&local(vec![audio(&g711()), t38()])).unwrap();
+    assert_eq!(both.media.len(), 2);
+    exchange.cancel();
+    let one = exchange.make_offer(&local(vec![audio(&g711())])).unwrap();
+    assert_eq!(one.media.iter().map(|media| media.port).collect::<Vec<_>>(), [20_000, 0]);
+    assert_eq!(one.media[1].kind, "image");
+    assert_ne!(one.origin().unwrap().version, both.origin().unwrap().version);
+    let reply = parse("v=0\r\nc=IN IP4 192.0.2.9\r\nm=audio 3000 RTP/AVP 8\r\nm=image 0 udptl t38\r\n");
+    assert_eq!(exchange.handle_answer(&reply).unwrap().len(), 1);
 }
 
 /// An extra for machines that have the shared corpus: every complete SDP body of the trunk's flows is read
