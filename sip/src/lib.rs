@@ -58,7 +58,7 @@
 //! * [`Dialog`] keeps a dialog's books; [`subscriber`] and [`registration`] keep a subscription and a
 //!   binding up for good; [`digest`] answers and makes challenges; [`sdp`] describes media and negotiates;
 //!   [`locate`] finds servers. All are machines or data without IO.
-//! * [`stream`] cuts TCP streams into messages.
+//! * [`stream`] cuts TCP and TLS streams into messages; [`admission`] keeps out what is too much.
 //! * `compat` (feature `rsip`) converts to and from the types of the `rsip` and `sdp-rs` crates, which are
 //!   not on the wire.
 

@@ -42,8 +42,10 @@ async fn closed(events: &mut mpsc::Receiver<NetEvent>) -> Flow {
 }
 
 fn to(net: &Net, transport: Transport, remote: SocketAddr) -> Flow {
-    let local = if transport == Transport::Udp { net.udp_addrs()[0] } else { net.tcp_addrs()[0] };
-    Flow { transport, local, remote, connection: None }
+    if transport == Transport::Udp {
+        return to_udp(net, remote);
+    }
+    Flow { transport, local: net.tcp_addrs()[0], remote, connection: None }
 }
 
 fn send(net: &Net, flow: &Flow, payload: &[u8]) {
@@ -84,35 +86,51 @@ async fn an_icmp_error_is_told_for_its_peer_and_hurts_nobody_else() {
 
 #[tokio::test]
 async fn datagrams_carry_the_dscp_and_stay_on_their_device() {
-    use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt, sockopt};
-    use std::io::IoSliceMut;
-    use std::os::fd::AsRawFd;
-
     let lo: IpAddr = Ipv4Addr::LOCALHOST.into();
     let (net, _events) =
         net(NetConfig { dscp: 46, devices: vec![(lo, "lo".into())], ..NetConfig::default() }).await;
-    let ear = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
-    ear.set_read_timeout(Some(LONG)).unwrap();
-    setsockopt(&ear, sockopt::IpRecvTos, &true).unwrap();
-    send(&net, &to(&net, Transport::Udp, ear.local_addr().unwrap()), OPTIONS);
-    let mut octets = [0; 2000];
-    let mut slices = [IoSliceMut::new(&mut octets)];
-    let mut control = nix::cmsg_space!(u8);
-    let told =
-        recvmsg::<SockaddrStorage>(ear.as_raw_fd(), &mut slices, Some(&mut control), MsgFlags::empty())
-            .unwrap();
-    let tos = told.cmsgs().unwrap().find_map(|message| match message {
-        ControlMessageOwned::Ipv4Tos(tos) => Some(tos),
-        _ => None,
-    });
-    assert_eq!(tos, Some(46 << 2));
-
+    assert_eq!(tos_of(&net, "127.0.0.1:0"), 46 << 2);
+    let config = NetConfig { udp: vec!["[::1]:0".parse().unwrap()], dscp: 46, ..NetConfig::default() };
+    let (over_ipv6, _events) = Net::bind(config).await.unwrap();
+    assert_eq!(tos_of(&over_ipv6, "[::1]:0"), 46 << 2);
     let nowhere = NetConfig {
         udp: vec![(lo, 0).into()],
         devices: vec![(lo, "nosuchdevice0".into())],
         ..NetConfig::default()
     };
     assert!(Net::bind(nowhere).await.is_err(), "a device that is not there is an error, not ignored");
+}
+
+/// Type of service, or traffic class, of a datagram from `net` to an ear of ours.
+fn tos_of(net: &Net, ear: &str) -> i32 {
+    use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt, sockopt};
+    use std::io::IoSliceMut;
+    use std::os::fd::AsRawFd;
+
+    let ear = std::net::UdpSocket::bind(ear).unwrap();
+    ear.set_read_timeout(Some(LONG)).unwrap();
+    if ear.local_addr().unwrap().is_ipv4() {
+        setsockopt(&ear, sockopt::IpRecvTos, &true).unwrap();
+    } else {
+        setsockopt(&ear, sockopt::Ipv6RecvTClass, &true).unwrap();
+    }
+    send(net, &to_udp(net, ear.local_addr().unwrap()), OPTIONS);
+    let mut octets = [0; 2000];
+    let mut slices = [IoSliceMut::new(&mut octets)];
+    let mut control = nix::cmsg_space!(i32);
+    let told =
+        recvmsg::<SockaddrStorage>(ear.as_raw_fd(), &mut slices, Some(&mut control), MsgFlags::empty())
+            .unwrap();
+    let tos = told.cmsgs().unwrap().find_map(|message| match message {
+        ControlMessageOwned::Ipv4Tos(tos) => Some(i32::from(tos)),
+        ControlMessageOwned::Ipv6TClass(class) => Some(class),
+        _ => None,
+    });
+    tos.expect("the mark is told")
+}
+
+fn to_udp(net: &Net, remote: SocketAddr) -> Flow {
+    Flow { transport: Transport::Udp, local: net.udp_addrs()[0], remote, connection: None }
 }
 
 #[tokio::test]

@@ -5,6 +5,8 @@
 
 use std::time::{Duration, Instant};
 
+use proptest::prelude::*;
+use sip::admission::{Admission, AdmissionConfig};
 use sip::{
     Endpoint, EndpointConfig, Event, Flow, Header, Message, Method, Reply, RequestBuilder,
     ServerTransactionId, Transport,
@@ -232,5 +234,65 @@ fn no_response_goes_to_a_group() {
         let id = id_of(&mut endpoint);
         endpoint.respond(Instant::now(), id, Reply::new(486)).unwrap();
         assert_eq!(endpoint.poll_transmit().unwrap().flow.remote, flow(Transport::Udp).remote, "{maddr}");
+    }
+}
+
+/// Requests to be spoiled.
+fn originals() -> Vec<String> {
+    let mut all = vec![
+        invite(""),
+        invite("Supported: 100rel\r\nSubject: something longer than usual, as people write it\r\n"),
+        "OPTIONS sip:a SIP/2.0\r\nv:SIP/2.0/UDP h;maddr=203.0.113.7\r\nf:<sip:a>\r\nt:<sip:a>\r\ni:1\r\nCSeq:1 OPTIONS\r\n\r\n"
+            .to_owned(),
+        "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 203.0.113.7\r\nCSeq: 1 INVITE\r\n\r\n".to_owned(),
+        "\r\n\r\n".to_owned(),
+    ];
+    for method in ["NOTIFY", "SUBSCRIBE", "CANCEL", "BYE", "REGISTER", "ACK", "FOO"] {
+        all.push(invite("Event: message-summary\r\n").replace("INVITE", method));
+    }
+    all
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    /// Whatever comes in a datagram, with whatever source: what it makes us send goes back there and nowhere
+    /// else, and is at most ten times as much, all repetitions for a minute and a half included.
+    #[test]
+    fn nothing_is_amplified_towards_a_source_that_proves_nothing(
+        which in proptest::collection::vec((0usize..12, any::<prop::sample::Index>(), 0usize..60, any::<u8>()), 1..6),
+        status in prop::sample::select(vec![100u16, 180, 200, 202, 302, 404, 486, 500, 603]),
+    ) {
+        let originals = originals();
+        let config = EndpointConfig { allow: Method::KNOWN.to_vec(), ..EndpointConfig::default() };
+        let mut endpoint = endpoint(config);
+        let mut admission = Admission::new(AdmissionConfig { queue: 4, ..AdmissionConfig::default() }, [3; 32]);
+        let now = Instant::now();
+        let (mut received, mut sent) = (0, Vec::new());
+        for (original, cut, len, octet) in which {
+            let mut octets = originals[original].clone().into_bytes();
+            let from = cut.index(octets.len());
+            let to = (from + len).min(octets.len());
+            octets.splice(from..to, [octet]);
+            received += octets.len();
+            admission.offer(now, flow(Transport::Udp), octets.into());
+        }
+        while let Some(admitted) = admission.poll() {
+            endpoint.handle_message(now, admitted.flow, admitted.message);
+            while let Some(event) = endpoint.poll_event() {
+                if let Event::Request { id, .. } = event {
+                    endpoint.respond(now, id, Reply::new(status)).unwrap();
+                }
+            }
+        }
+        while let Some(transmit) = admission.poll_transmit() {
+            sent.push((transmit.flow.remote.ip(), transmit.payload.len()));
+        }
+        for (_, flow, message) in run(&mut endpoint, now, Duration::from_secs(90)) {
+            sent.push((flow.remote.ip(), message.as_bytes().len()));
+        }
+        prop_assert!(sent.iter().all(|(to, _)| *to == flow(Transport::Udp).remote.ip()));
+        let octets: usize = sent.iter().map(|(_, octets)| octets).sum();
+        prop_assert!(octets <= 10 * received, "{octets} for {received}");
     }
 }
