@@ -17,7 +17,8 @@ const PACKAGES: &[(&str, &str)] = &[
     ("g++", "builds libFuzzer"),
     ("make", "builds PBX and ears"),
     ("openssl", "the other end of TLS"),
-    ("python3", "the PBX's own tests"),
+    ("python3", "the PBX's own tests, netmiko"),
+    ("python3-venv", "where netmiko is installed"),
     ("openssh-client", "comes in by SSH"),
     ("valgrind", "counts instructions in benchmarks"),
 ];
@@ -53,6 +54,7 @@ pub(crate) fn setup(scope: Scope, check: bool) -> Outcome {
     }
     if !check {
         system_tests::build_peers()?;
+        system_tests::python()?;
     }
     Ok(())
 }

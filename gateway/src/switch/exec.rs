@@ -11,7 +11,7 @@ use mwi::show::show_sip_ua_mwi;
 use mwi::subscription::Status;
 
 use super::{PortIndex, Switch};
-use crate::clock::uptime_words;
+
 use crate::leg::pri::{PriTrunk, Service};
 use crate::service::mailbox::Delivery;
 
@@ -77,6 +77,8 @@ impl Switch {
             Show::Mwi => self.show_mwi(now),
             Show::Clock => self.clock.show_clock(now),
             Show::Version => self.show_version(now),
+            Show::Inventory => self.show_inventory(),
+            Show::IpInterfaceBrief => super::show_box::ip_interface_brief(),
             Show::Debugging => self.show_debugging(),
             Show::Logging => self.monitor.show_logging(),
             Show::DialPeerVoice { tag, summary } => self.show_dial_peers(*tag, *summary),
@@ -199,17 +201,6 @@ impl Switch {
             None => None,
         }
         .unwrap_or_else(|| "-".to_owned())
-    }
-
-    fn show_version(&self, now: Instant) -> String {
-        format!(
-            "Tipring voice gateway, Version {}\n{} uptime is {}\n\n{} FXS voice interface(s)\n{} channelized E1/PRI or T1/PRI port(s)\n",
-            env!("CARGO_PKG_VERSION"),
-            self.config.hostname,
-            uptime_words(self.clock.uptime(now)),
-            self.lines.len(),
-            self.trunks.len(),
-        )
     }
 
     fn show_debugging(&self) -> String {

@@ -11,6 +11,7 @@ mod lamp;
 mod notify;
 pub mod plan;
 pub mod ringing;
+mod show_box;
 mod statistics;
 mod subscribe;
 

@@ -1,0 +1,43 @@
+//! Python programs from PyPI that drive routers, in a virtual environment of the target directory.
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::process::Command;
+
+use nix::fcntl::{Flock, FlockArg};
+
+use crate::{target_dir, workspace_root};
+
+/// Makes `target/venv` from `tests/automation/requirements.txt` (at once when it is as that says) and gives its `python`.
+///
+/// # Errors
+/// What Python or pip said.
+pub fn python() -> Result<PathBuf, String> {
+    let venv = target_dir().join("venv");
+    std::fs::create_dir_all(&venv).map_err(|e| format!("{}: {e}", venv.display()))?;
+    let lock = File::create(venv.join(".lock")).map_err(|e| e.to_string())?;
+    // several test programs may come here at once
+    let _held = Flock::lock(lock, FlockArg::LockExclusive).map_err(|(_, e)| e.to_string())?;
+    let wanted = workspace_root().join("tests/automation/requirements.txt");
+    let text = std::fs::read_to_string(&wanted).map_err(|e| format!("{}: {e}", wanted.display()))?;
+    let stamp = venv.join("installed.txt");
+    let program = venv.join("bin/python3");
+    if std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == text) {
+        return Ok(program);
+    }
+    let run = |mut command: Command| {
+        let out = command.output().map_err(|e| format!("{command:?}: {e} (run `cargo xtask setup`)"))?;
+        match out.status.success() {
+            true => Ok(()),
+            false => Err(format!("{command:?}: {}", String::from_utf8_lossy(&out.stderr))),
+        }
+    };
+    let mut make = Command::new("python3");
+    make.args(["-m", "venv"]).arg(&venv);
+    run(make)?;
+    let mut pip = Command::new(&program);
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"]).arg(&wanted);
+    run(pip)?;
+    std::fs::write(&stamp, text).map_err(|e| format!("{}: {e}", stamp.display()))?;
+    Ok(program)
+}
