@@ -14,11 +14,14 @@
 //! `corpus/NAME/` with a few small inputs of our own. `cargo xtask fuzz NAME --seconds 60` runs it, and
 //! `cargo xtask fuzz NAME --minimise` puts what was found, made small, into the folder.
 //!
+//! `FUZZ_TRACE=1 target/fuzz/…/release/NAME FILE` plays one input again with what [`trace`] says.
+//!
 //! A panic, an abort or an input that takes more than its time is a failure, and the input is kept. Time is CPU
 //! time of the thread, so that preemption does not count. The whole input has [`budget`]; a target that
 //! plays many events wraps each in [`timed`] instead, and every one of them has the budget of its own length.
 
 use std::cell::RefCell;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use nix::time::{ClockId, clock_gettime};
@@ -37,6 +40,14 @@ macro_rules! target {
             $crate::run(octets, input);
         });
     };
+}
+
+/// Prints a line when `FUZZ_TRACE` is set: what happened on the way to a failure, when a kept input is run again.
+pub fn trace(line: impl FnOnce() -> String) {
+    static WANTED: OnceLock<bool> = OnceLock::new();
+    if *WANTED.get_or_init(|| std::env::var_os("FUZZ_TRACE").is_some()) {
+        eprintln!("{}", line());
+    }
 }
 
 /// CPU time one input of `len` octets may take: 1 ms up to 1 KiB, and 1 ms for each KiB more.
