@@ -168,6 +168,21 @@ impl Call {
         self.modify_refused(core, now, status, Some(&outgoing), Some(response));
     }
 
+    /// The session ends: nobody waits for what a re-INVITE of ours would change. It is cancelled, because a peer
+    /// that has said 100 may never say more, and nothing else bounds the wait.
+    pub(super) fn drop_modify(&mut self, core: &mut Core, now: Instant) {
+        self.modify = None;
+        if self.outstanding == 0 {
+            return;
+        }
+        let own = |outgoing: &Outgoing| outgoing.call == self.id.index && outgoing.purpose == Purpose::Modify;
+        let waiting: Vec<_> =
+            core.requests.iter().filter(|(_, outgoing)| own(outgoing)).map(|(id, _)| *id).collect();
+        for id in waiting {
+            core.endpoint.cancel(now, id);
+        }
+    }
+
     /// No response came: 408 or 503.
     pub(super) fn modify_unanswered(&mut self, core: &mut Core, now: Instant, status: u16) {
         self.outstanding = self.outstanding.saturating_sub(1);

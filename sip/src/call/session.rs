@@ -363,7 +363,7 @@ impl Call {
         if let Some(waiting) = self.awaiting_ack.take() {
             core.servers.remove(&waiting.transaction);
         }
-        self.modify = None;
+        self.drop_modify(core, now);
         self.timer = None;
         self.refresh_at = None;
         self.bye_wanted = None;
@@ -559,7 +559,7 @@ impl Call {
     /// Sends BYE in `number` and waits for its outcome.
     pub(super) fn send_bye(&mut self, core: &mut Core, now: Instant, number: u32, content: &Content) {
         self.closing = true;
-        self.modify = None;
+        self.drop_modify(core, now);
         self.timer = None;
         self.refresh_at = None;
         if let Some(inbound) = self.inbound.take() {

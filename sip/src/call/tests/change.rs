@@ -152,6 +152,21 @@ fn a_re_invite_that_gets_481_ends_the_call() {
     bench.assert_nothing_left();
 }
 
+/// Found by fuzzing: 100 stops timer B, and a peer that says no more kept the call for ever.
+#[test]
+fn a_re_invite_with_a_100_alone_is_given_up_when_the_call_ends() {
+    let mut bench = Bench::new();
+    let (a, b) = bench.connect();
+    bench.cut = vec!["1 200 INVITE", "1 487 INVITE", "1 200 CANCEL"];
+    bench.ua[A].offer(bench.now, a, Content::sdp("v=0 hold")).unwrap();
+    bench.wait(2_000 * MS);
+    assert_eq!(bench.count("1 100 INVITE"), 1);
+    bench.ua[A].hangup(bench.now, a, Content::new()).unwrap();
+    bench.run();
+    assert!(bench.ua[B].hangup(bench.now, b, Content::new()).is_err());
+    bench.assert_nothing_left();
+}
+
 #[test]
 fn an_update_without_sdp_says_who_we_are() {
     let mut bench = Bench::new();
