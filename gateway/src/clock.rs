@@ -24,6 +24,12 @@ impl Clock {
         Self::new(Instant::now(), SystemTime::now())
     }
 
+    /// When the clock was made.
+    #[must_use]
+    pub fn started(&self) -> Instant {
+        self.started
+    }
+
     /// Time since the start.
     #[must_use]
     pub fn uptime(&self, now: Instant) -> Duration {

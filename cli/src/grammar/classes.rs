@@ -3,7 +3,7 @@
 use super::reasons::{CALLS, MEDIA};
 use super::{Apply, Command, ModeKind, WHOLE};
 use crate::config::{ApplyError, Cx};
-use crate::{command, kept};
+use crate::{acted, command, kept};
 use dialpeer::translation::{Rule, TranslationProfile, TranslationRule};
 
 pub(super) static CODEC: &[Command] = &[
@@ -37,7 +37,6 @@ pub(super) static TRANSLATION_RULE: &[Command] = &[
         "rule <1-100> reject LINE",
         keyed: 2,
         sorted: true,
-        later: Some(CALLS),
         help: &["Translation rule", "Precedence", "Call block rule", "/match/ [type match [plan match]]"],
         apply: Apply::Acted(rule),
         show: Some(shown_rule),
@@ -46,7 +45,6 @@ pub(super) static TRANSLATION_RULE: &[Command] = &[
         "rule <1-100> LINE",
         keyed: 2,
         sorted: true,
-        later: Some(CALLS),
         with_previous: true,
         help: &["Translation rule", "Precedence", "/match/ /replace/ [type match replace [plan match replace]]"],
         apply: Apply::Acted(rule),
@@ -57,7 +55,6 @@ pub(super) static TRANSLATION_RULE: &[Command] = &[
 pub(super) static PROFILE: &[Command] = &[command! {
     "translate (called|calling|redirect-called|redirect-target|callback-number) <1-2147483647>",
     keyed: 2,
-    later: Some(CALLS),
     help: &["Translation rule", "Called number", "Calling number", "Redirect called number", "Redirect target",
         "Callback number", "Tag"],
     apply: Apply::Acted(|cx| {
@@ -129,3 +126,29 @@ fn shown_rule(cx: &Cx<'_>) -> Option<String> {
     let open = cx.config.translation_rules.iter().find(|r| r.tag == tag)?;
     open.iter().find(|r| r.number == number).map(|r| format!("rule {r}"))
 }
+
+pub(super) static COR_CUSTOM: &[Command] =
+    &[acted!("name WORD", ["Name of a class of restriction", "The name"], keyed: WHOLE)];
+
+pub(super) static COR_LIST: &[Command] =
+    &[acted!("member WORD", ["Member of the list", "Name of a class of restriction"], keyed: WHOLE)];
+
+pub(super) static PATTERN_MAP: &[Command] = &[
+    acted!("description LINE", ["Description of the map", "Text"]),
+    command! {
+        "e164 WORD", keyed: WHOLE, help: &["E.164 pattern", "A sequence of digits"],
+        apply: Apply::Acted(|cx| match cx.text(0).map(|text| text.parse::<dialpeer::Pattern>()) {
+            Some(Err(_)) => Err(ApplyError::Text(dialpeer::pattern::PATTERN_ERROR.to_owned())),
+            _ => Ok(()),
+        }),
+    },
+    kept!("url LINE", ["File with patterns", "URL"], CALLS),
+    acted!("shutdown", ["Take the map out of use"]),
+];
+
+pub(super) static PEER_GROUP: &[Command] = &[
+    acted!("description LINE", ["Description of the group", "Text"]),
+    acted!("dial-peer <1-1073741823> [preference <0-10>]",
+        ["Dial peer of the group", "Tag", "Order of preference", "0 is tried first"], keyed: 2),
+    acted!("shutdown", ["Take the group out of use"]),
+];

@@ -15,7 +15,7 @@ pub(super) static COMMON: &[Command] = &[
         apply: Apply::Acted(|cx| { let text = cx.text(0); cx.peer()?.description = text; Ok(()) }),
     },
     command! {
-        "translation-profile (incoming|outgoing) WORD", later: Some(CALLS),
+        "translation-profile (incoming|outgoing) WORD",
         help: &["Translation profile", "Translation profile for incoming calls", "Translation profile for outgoing calls",
             "Translation profile name"],
         keyed: 2,
@@ -30,7 +30,7 @@ pub(super) static COMMON: &[Command] = &[
         ["Translation rule", "Called number", "Calling number", "Translation rule tag"], CALLS, keyed: 2),
     kept!("call-block LINE", ["Configure call blocking feature", "Its settings"], CALLS, keyed: WHOLE),
     command! {
-        "huntstop", later: Some(CALLS), help: &["Stop hunting on Dial-Peers"],
+        "huntstop", help: &["Stop hunting on Dial-Peers"],
         apply: Apply::Acted(|cx| { let on = !cx.no; cx.peer()?.huntstop = on; Ok(()) }),
     },
     kept!(
@@ -48,7 +48,7 @@ pub(super) static COMMON: &[Command] = &[
         }),
     },
     command! {
-        "max-conn <1-2147483647>", later: Some(CALLS),
+        "max-conn <1-2147483647>",
         help: &["Maximum connections allowed to/from this peer", "Number of connections"],
         apply: Apply::Acted(|cx| {
             let value = if cx.no { None } else { cx.args.number(0) };
@@ -67,17 +67,17 @@ pub(super) static COMMON: &[Command] = &[
         }),
     },
     command! {
-        "answer-address WORD", later: Some(CALLS),
+        "answer-address WORD",
         help: &["The Call Destination Number", "A sequence of digits"],
         apply: Apply::Acted(|cx| { let p = pattern(cx)?; cx.peer()?.answer_address = p; Ok(()) }),
     },
     command! {
-        "destination e164-pattern-map <1-10000>", later: Some(CALLS),
+        "destination e164-pattern-map <1-10000>",
         help: &["Destination of the call", "Configure voice class to match destination e164-pattern-map", "Voice class tag"],
         apply: Apply::Acted(|cx| { let n = number(cx); cx.peer()?.destination_map = n; Ok(()) }),
     },
     command! {
-        "destination dpg <1-10000>", later: Some(CALLS), with_previous: true,
+        "destination dpg <1-10000>", with_previous: true,
         help: &["Destination of the call", "Configure destination dial-peer group", "Dial-peer group tag"],
         apply: Apply::Acted(|cx| { let n = number(cx); cx.peer()?.destination_dpg = n; Ok(()) }),
     },
@@ -131,17 +131,17 @@ pub(super) static COMMON: &[Command] = &[
         apply: Apply::Acted(|cx| { let n = number(cx); cx.peer()?.server_group = n; Ok(()) }),
     },
     command! {
-        "incoming called-number WORD [T]", later: Some(CALLS),
+        "incoming called-number WORD [T]",
         help: &["Incoming called number", "Incoming called number", "A sequence of digits", "Variable length"],
         apply: Apply::Acted(|cx| { let p = pattern(cx)?; cx.peer()?.incoming_called = p; Ok(()) }),
     },
     command! {
-        "incoming called e164-pattern-map <1-10000>", later: Some(CALLS), with_previous: true,
+        "incoming called e164-pattern-map <1-10000>", with_previous: true,
         help: &["Incoming called number", "Called number", "E.164 pattern map", "Voice class tag"],
         apply: Apply::Acted(|cx| { let n = number(cx); cx.peer()?.incoming_called_map = n; Ok(()) }),
     },
     command! {
-        "incoming calling e164-pattern-map <1-10000>", later: Some(CALLS), with_previous: true,
+        "incoming calling e164-pattern-map <1-10000>", with_previous: true,
         help: &["Incoming called number", "Calling number", "E.164 pattern map", "Voice class tag"],
         apply: Apply::Acted(|cx| { let n = number(cx); cx.peer()?.incoming_calling_map = n; Ok(()) }),
     },
@@ -210,7 +210,7 @@ pub(super) static COMMON: &[Command] = &[
         apply: Apply::Acted(|cx| { let on = (!cx.default).then_some(!cx.no); cx.peer()?.direct_inward_dial = on; Ok(()) }),
     },
     command! {
-        "corlist (incoming|outgoing) WORD", later: Some(CALLS), keyed: 2,
+        "corlist (incoming|outgoing) WORD", keyed: 2,
         help: &["Class of Restriction on the dial-peer", "COR list for incoming calls", "COR list for outgoing calls", "COR list name"],
         apply: Apply::Acted(|cx| {
             let (incoming, name) = (cx.args.has("incoming"), cx.text(0));

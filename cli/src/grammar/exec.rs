@@ -42,6 +42,8 @@ pub(super) static EXEC: &[Command] = &[
     apply: Apply::Exec(|_| Exec::WriteMemory) },
     command! { "copy startup-config running-config", help: &["Copy from one file to another", "Startup configuration", "Current system configuration"],
     apply: Apply::Exec(|_| Exec::CopyStartRun) },
+    command! { "csim start WORD", help: &["Call simulator", "Start a call", "Number to call"],
+    apply: Apply::Exec(|a| Exec::CsimStart { number: a.argument(0).unwrap_or("").to_owned() }) },
     command! { "debug ccsip messages", help: &[DEBUG, "SPI debugging", "SIP messages"], apply: Apply::Exec(|_| on(DebugTopic::CcsipMessages)) },
     command! { "debug ccsip all", help: &[DEBUG, "SPI debugging", "All SIP debugging"], apply: Apply::Exec(|_| on(DebugTopic::CcsipAll)) },
     command! { "debug isdn q921 [LINE]", help: &[DEBUG, "ISDN information", "Q.921 frames", "Interface"], apply: Apply::Exec(|_| on(DebugTopic::IsdnQ921)) },
@@ -89,6 +91,9 @@ pub(super) static EXEC: &[Command] = &[
         1,
         |a| Exec::Show(Show::CallHistoryVoice { brief: a.has("brief") })
     ),
+    show!("show call resource", [SHOW, "Show Calls", "Calls, thresholds and what was refused"], 1, |_| {
+        Exec::Show(Show::CallResource)
+    }),
     show!("show clock", [SHOW, "Display the system clock"], 1, |_| Exec::Show(Show::Clock)),
     show!(
         "show configuration unsupported",
@@ -221,6 +226,9 @@ pub(super) static EXEC: &[Command] = &[
     ),
     show!("show users", [SHOW, "Display information about terminal lines"], 1, |_| Exec::Show(Show::Users)),
     show!("show version", [SHOW, "System hardware and software status"], 1, |_| Exec::Show(Show::Version)),
+    show!("show voice call status", [SHOW, "Voice", "Calls", "Status of the calls"], 1, |_| Exec::Show(
+        Show::VoiceCallStatus
+    )),
     show!("show voice call summary", [SHOW, "Voice", "Calls", "As a table"], 1, |_| Exec::Show(
         Show::VoiceCallSummary
     )),

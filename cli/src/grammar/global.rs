@@ -6,7 +6,7 @@ use crate::config::{
     ApplyError, Controller, ControllerKind, Interface, PortId, ProtocolEmulate, SerialInterface, TrunkGroup,
     VoicePort, natural,
 };
-use crate::{command, kept};
+use crate::{acted, command, kept};
 use dialpeer::hunt::DialPeerHunt;
 use dialpeer::{DialPeer, PeerKind};
 
@@ -120,8 +120,12 @@ pub(super) static VOICE: &[Command] = &[
     kept!("voice class codec <1-10000>", ["Voice", "Voice class", "Codec preferences", "Tag"], MEDIA, enters: Some(ModeKind::VoiceClassCodec), keyed: 4),
     kept!("voice class uri WORD (sip|tel)", ["Voice", "Voice class", "URI", "Tag", "sip:", "tel:"], CALLS, enters: Some(ModeKind::VoiceClassUri), keyed: 4),
     kept!("voice class uri (sip|tel) LINE", ["Voice", "Voice class", "URI", "sip:", "tel:", "The setting"], CALLS, keyed: WHOLE, with_previous: true),
-    kept!("voice class (aaa|busyout|called-number|cause-code|dpg|dscp-profile|dualtone|dualtone-detect-params|e164-pattern-map|e164-translation|h323|media|permanent|phone-proxy|resource-group|route-string|server-group|sip-copylist|sip-event-list|sip-hdr-passthrulist|sip-options-keepalive|sip-predefined|sip-profiles|srtp-crypto|stun-usage|tenant|tls-cipher|tls-profile|tone-signal|tone|ua-stun|video|codec-profile) LINE",
+    kept!("voice class (aaa|busyout|called-number|cause-code|dscp-profile|dualtone|dualtone-detect-params|e164-translation|h323|media|permanent|phone-proxy|resource-group|route-string|server-group|sip-copylist|sip-event-list|sip-hdr-passthrulist|sip-options-keepalive|sip-predefined|sip-profiles|srtp-crypto|stun-usage|tenant|tls-cipher|tls-profile|tone-signal|tone|ua-stun|video|codec-profile) LINE",
         CLASS_HELP, CALLS, enters: Some(ModeKind::KeptClass), keyed: WHOLE),
+    acted!("voice class e164-pattern-map <1-10000>", ["Voice", "Voice class", "E.164 pattern map", "Tag"],
+        enters: Some(ModeKind::PatternMap), keyed: 4),
+    acted!("voice class dpg <1-10000>", ["Voice", "Voice class", "Dial peer group", "Tag"], enters: Some(ModeKind::PeerGroup),
+        keyed: 4),
     kept!("voice class custom-cptone WORD", ["Voice", "Voice class", "Custom tones", "Name"], MEDIA, enters: Some(ModeKind::CustomCptone), keyed: 4),
     kept!("voice register (global|dn|pool|template|dialplan|session-server|pool-type) [LINE]", ["Voice", "SIP telephones", "Global", "Number", "Telephone", "Template",
         "Dial plan", "Server", "Type", "Tag"], FEATURE, enters: Some(ModeKind::KeptRegister), keyed: WHOLE),
@@ -129,7 +133,6 @@ pub(super) static VOICE: &[Command] = &[
         "voice translation-rule <1-2147483647>",
         enters: Some(ModeKind::TranslationRule),
         keyed: 3,
-        later: Some(CALLS),
         help: &["Voice", "Translation rule", "Tag"],
         apply: Apply::Acted(super::classes::translation_rule),
     },
@@ -137,7 +140,6 @@ pub(super) static VOICE: &[Command] = &[
         "voice translation-profile WORD",
         enters: Some(ModeKind::TranslationProfile),
         keyed: 3,
-        later: Some(CALLS),
         help: &["Voice", "Translation profile", "Name"],
         apply: Apply::Acted(super::classes::translation_profile),
     },
@@ -146,8 +148,15 @@ pub(super) static VOICE: &[Command] = &[
         ["Voice", "Music", "User", "Logout", "Precedence", "Partitioning", "Source group", "Emergency", "ENUM", "Statistics", "DNIS", "VAD", "Echo",
          "Bypass", "VRF", "DSP", "PCM", "Capture", "Error codes", "Hunting", "A-law", "Causes", "The setting"],
         CALLS, keyed: WHOLE, no_shown: true),
-    kept!("voice hunt LINE", ["Voice", "Causes that go on hunting", "Cause"], CALLS, keyed: WHOLE, no_shown: true),
+    acted!("voice hunt (user-busy|unassigned-number|invalid-number|all)", ["Voice", "Causes that go on hunting", "User busy",
+        "Unassigned number", "Invalid number", "All of them"], keyed: WHOLE, no_shown: true),
+    kept!("voice hunt LINE", ["Voice", "Causes that go on hunting", "Cause"], CALLS, keyed: WHOLE, no_shown: true,
+        with_previous: true),
     kept!("translation-rule <1-2147483647>", ["Translation rule of old releases", "Tag"], CALLS, enters: Some(ModeKind::Kept), keyed: 2),
+    acted!("call threshold global total-calls low <1-10000> high <1-10000>",
+        ["Calls", "Thresholds", "Of the whole gateway", "Number of calls", "Low mark", "Calls", "High mark", "Calls"], keyed: 4),
+    acted!("call spike <1-2147483647> [steps <3-10> size <100-2000>]",
+        ["Calls", "Spike", "Calls in the window", "Steps of the window", "Number", "Length of a step", "Milliseconds"], keyed: 2),
     kept!("call LINE", ["Calls", "The setting"], CALLS, keyed: WHOLE),
     kept!("application", ["Applications"], FEATURE, enters: Some(ModeKind::Kept)),
     kept!("license LINE", ["License", "The setting"], INFO, keyed: WHOLE),
@@ -255,8 +264,8 @@ pub(super) static VOICE: &[Command] = &[
     kept!("sccp ccm group <1-50>", ["Skinny", "Call manager", "Group", "Number"], FEATURE, enters: Some(ModeKind::Kept), keyed: 4, with_previous: true),
     kept!("dspfarm profile LINE", ["DSP farm", "Profile", "Number and kind"], FEATURE, enters: Some(ModeKind::Kept), keyed: WHOLE),
     kept!("dspfarm [LINE]", ["DSP farm", "The setting"], FEATURE, keyed: WHOLE, with_previous: true),
-    kept!("dial-peer cor custom", ["Dial map (peer) configuration", "Class of restriction", "Names"], CALLS, enters: Some(ModeKind::KeptCor), keyed: 3),
-    kept!("dial-peer cor list WORD", ["Dial map (peer) configuration", "Class of restriction", "List", "Name"], CALLS, enters: Some(ModeKind::KeptCorList), keyed: 4),
+    acted!("dial-peer cor custom", ["Dial map (peer) configuration", "Class of restriction", "Names"], enters: Some(ModeKind::CorCustom), keyed: 3),
+    acted!("dial-peer cor list WORD", ["Dial map (peer) configuration", "Class of restriction", "List", "Name"], enters: Some(ModeKind::CorList), keyed: 4),
     command! {
         "dial-peer voice <1-2147483647> pots", enters: Some(ModeKind::PotsPeer), keyed: 3,
         help: &["Dial map (peer) configuration", "Voice dial peer", "Voice dial-peer tag", "Telephony"],
@@ -277,7 +286,6 @@ pub(super) static VOICE: &[Command] = &[
     command! {
         "dial-peer hunt <0-7>",
         default: "dial-peer hunt 0",
-        later: Some(CALLS),
         help: &["Dial map (peer) configuration", "Define the dial peer hunting choice",
             "Dial-peer hunting choices, listed in hunting order within each choice"],
         apply: Apply::Acted(|cx| {
@@ -286,11 +294,12 @@ pub(super) static VOICE: &[Command] = &[
             Ok(())
         }),
     },
-    kept!("dial-peer (terminator|search|outbound|data|no-match|inbound|outbound-status) LINE", ["Dial map (peer) configuration", "End of dialling", "Search", "Outbound", "Data", "No match", "Inbound", "Status", "The setting"], CALLS, keyed: 2),
+    acted!("dial-peer terminator WORD", ["Dial map (peer) configuration", "End of dialling", "Digit"], keyed: 2, no_shown: true,
+        default: "dial-peer terminator #"),
+    kept!("dial-peer (search|outbound|data|no-match|inbound|outbound-status) LINE", ["Dial map (peer) configuration", "Search", "Outbound", "Data", "No match", "Inbound", "Status", "The setting"], CALLS, keyed: 2),
     command! {
         "num-exp WORD WORD",
         keyed: 2,
-        later: Some(CALLS),
         help: &["Dial Map Number Expansion", "Digit string", "Substitution pattern"],
         apply: Apply::Acted(|cx| {
             let pattern = cx.args.argument(0).unwrap_or("").to_owned();

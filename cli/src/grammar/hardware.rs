@@ -3,7 +3,7 @@
 use super::reasons::{CALLS, CONSOLE, FEATURE, HARDWARE, HOST, ISDN, LINE as LINE_LATER};
 use super::{Apply, Command, ModeKind, WHOLE, access};
 use crate::config::{ApplyError, Cx, HuntScheme, ProtocolEmulate, SwitchType, Timeslots};
-use crate::{command, kept};
+use crate::{acted, command, kept};
 
 pub(super) static CONTROLLER: &[Command] = &[
     command! {
@@ -293,7 +293,7 @@ pub(super) static TRUNK_GROUP: &[Command] = &[
         "In", "Out"], CALLS, keyed: 2),
     kept!("max-retry <1-5>", ["Maximum attempts", "Number"], CALLS),
     command! {
-        "hunt-scheme (least-idle|least-used|longest-idle|random|round-robin|sequential) [both|even|odd] [up|down]", later: Some(CALLS),
+        "hunt-scheme (least-idle|least-used|longest-idle|random|round-robin|sequential) [both|even|odd] [up|down]",
         default: "hunt-scheme least-used",
         help: &["Configure the trunk hunting method", "Least idle", "Least used", "Longest idle", "Random", "Round robin", "Sequential",
             "Both", "Even", "Odd", "Up", "Down"],
@@ -303,7 +303,7 @@ pub(super) static TRUNK_GROUP: &[Command] = &[
             Ok(())
         }),
     },
-    kept!("translation-profile (incoming|outgoing) WORD", ["Translation profile", "Incoming calls", "Outgoing calls", "Name"], CALLS, keyed: 2),
+    acted!("translation-profile (incoming|outgoing) WORD", ["Translation profile", "Incoming calls", "Outgoing calls", "Name"], keyed: 2),
     kept!("xfer-trunk LINE", ["Transfer", "The setting"], CALLS),
     kept!("default-label LINE", ["Default label", "The setting"], LINE_LATER),
 ];

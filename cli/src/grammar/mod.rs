@@ -132,6 +132,18 @@ macro_rules! kept {
     };
 }
 
+/// Declares a command whose line alone says everything: who acts on it reads [`crate::config::Config::tree`]. Syntax, help texts,
+/// then any field of [`Command`].
+#[macro_export]
+macro_rules! acted {
+    ($syntax:literal, $help:expr $(, $field:ident: $value:expr)* $(,)?) => {
+        $crate::grammar::Command {
+            syntax: $syntax, help: &$help, apply: $crate::grammar::Apply::Acted(|_| Ok(())), $($field: $value,)*
+            ..$crate::grammar::BASE
+        }
+    };
+}
+
 macro_rules! modes {
     ($($name:ident $prompt:literal $title:literal $tables:expr;)+) => {
         /// A mode of the command line.
@@ -201,8 +213,10 @@ modes! {
     KeptRegister "(config-register-global)#" "Configuration of voice register" &[bodies::NONE];
     KeptGateway "(config-gateway)#" "Configuration of the gateway process" &[bodies::NONE];
     KeptVoiceCard "(config-voicecard)#" "Configuration of a voice card" &[bodies::NONE];
-    KeptCor "(config-dp-cor)#" "Configuration of class of restriction" &[bodies::NONE];
-    KeptCorList "(config-dp-corlist)#" "Configuration of a class of restriction list" &[bodies::NONE];
+    CorCustom "(config-dp-cor)#" "Configuration of class of restriction" &[classes::COR_CUSTOM];
+    CorList "(config-dp-corlist)#" "Configuration of a class of restriction list" &[classes::COR_LIST];
+    PatternMap "(config-voice-class-e164-pattern-map)#" "E.164 pattern map configuration" &[classes::PATTERN_MAP];
+    PeerGroup "(config-voice-class-dpg)#" "Dial peer group configuration" &[classes::PEER_GROUP];
     KeptRouter "(config-router)#" "Configuration of a routing protocol" &[bodies::NONE];
 }
 
@@ -222,8 +236,6 @@ impl ModeKind {
                 | ModeKind::KeptRegister
                 | ModeKind::KeptGateway
                 | ModeKind::KeptVoiceCard
-                | ModeKind::KeptCor
-                | ModeKind::KeptCorList
                 | ModeKind::KeptRouter
                 | ModeKind::KeptKey
         )

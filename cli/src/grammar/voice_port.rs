@@ -3,7 +3,7 @@
 use super::reasons::{CALLS, FEATURE, LINE, MEDIA};
 use super::{Apply, Command, WHOLE};
 use crate::config::{ApplyError, Cx, PortTimeouts, Vmwi};
-use crate::{command, kept};
+use crate::{acted, command, kept};
 
 pub(super) static VOICE_PORT: &[Command] = &[
     kept!("signal LINE", ["The signaling type for the interface", "loopStart, groundStart, did, cama, ..."], LINE,
@@ -132,14 +132,14 @@ pub(super) static VOICE_PORT: &[Command] = &[
         apply: Apply::Acted(|cx| { let text = cx.text(0); cx.voice_port()?.station_id_number = text; Ok(()) }),
     },
     command! {
-        "caller-id enable [LINE]", later: Some(LINE),
+        "caller-id enable [LINE]",
         help: &["Configure port caller id parameters", "Enable caller ID", "Type"],
         apply: Apply::Acted(|cx| { let on = !cx.no; cx.voice_port()?.caller_id = on; Ok(()) }),
     },
     kept!("caller-id (alerting|block|mode|format) [LINE]", ["Configure port caller id parameters", "Alerting", "Block", "Mode",
         "Format", "The setting"], LINE, keyed: 2),
-    kept!("translation-profile (incoming|outgoing) WORD", ["Translation profile", "Incoming calls", "Outgoing calls", "Name"],
-        CALLS, keyed: 2),
+    acted!("translation-profile (incoming|outgoing) WORD", ["Translation profile", "Incoming calls", "Outgoing calls", "Name"],
+        keyed: 2),
     kept!("translate (called|calling) <1-2147483647>", ["Translation rule", "Called number", "Calling number", "Tag"], CALLS, keyed: 2),
     command! {
         "trunk-group WORD [<1-64>]", keyed: 2,

@@ -3,7 +3,7 @@
 use super::reasons::{CALLS, FEATURE, MEDIA, SIP as SIP_LATER};
 use super::{Apply, Command, ModeKind, WHOLE};
 use crate::config::{ApplyError, Cx, Network, SipServer};
-use crate::{command, kept};
+use crate::{acted, command, kept};
 use mwi::config::{MwiServer, Transport};
 use mwi::route::NumberSource;
 use std::net::Ipv4Addr;
@@ -323,7 +323,7 @@ pub(super) static SIP: &[Command] = &[
     kept!("sip-profiles LINE", ["SIP profiles", "Tag"], SIP_LATER, keyed: WHOLE),
     kept!("send 180 sdp", ["Send", "180 Ringing", "With SDP"], SIP_LATER),
     kept!("block LINE", ["Block responses", "The setting"], SIP_LATER, keyed: WHOLE),
-    kept!("call service stop [LINE]", ["Call", "Service", "Stop", "Options"], SIP_LATER, no_shown: true),
+    acted!("call service stop [forced]", ["Call", "Service", "Stop", "End calls under way"], no_shown: true),
     kept!("call-route LINE", ["Call routing", "The setting"], CALLS, keyed: WHOLE),
     kept!("error-code-override LINE", ["Error code", "Cause and code"], SIP_LATER, keyed: WHOLE),
     kept!("conn-reuse", ["Reuse TCP connections"], SIP_LATER),

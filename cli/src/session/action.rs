@@ -80,6 +80,11 @@ pub enum Exec {
         /// The number.
         number: String,
     },
+    /// `csim start NUMBER`: a call out of nowhere.
+    CsimStart {
+        /// The number called.
+        number: String,
+    },
     /// `clear sip-ua mwi [NUMBER]`: forgets mailbox states.
     ClearMwi {
         /// One number, or all.
@@ -208,6 +213,10 @@ pub enum Show {
     },
     /// `show voice call summary`.
     VoiceCallSummary,
+    /// `show voice call status`.
+    VoiceCallStatus,
+    /// `show call resource`.
+    CallResource,
     /// `show call active voice [brief]`.
     CallActiveVoice {
         /// Short form.

@@ -160,6 +160,7 @@ impl Host {
                 self.reload = true;
                 Reply { close: true, ..Reply::none() }
             }
+            Exec::CsimStart { number } => switch.csim(now, &number),
             Exec::TestVoicePortMwi { port, on } => switch.test_mwi(now, &port, on),
             Exec::ClearMwi { number } => switch.clear_mwi(now, number.as_deref()),
             Exec::ClearLogging => {

@@ -3,9 +3,8 @@
 use std::fmt::Write as _;
 use std::time::Instant;
 
-use cli::render::{OutStatus, dial_peer_summary};
 use cli::session::{DebugTopic, Reply, Show};
-use dialpeer::{DialPeer, PeerKind};
+use dialpeer::PeerKind;
 use mwi::queue::Place;
 use mwi::show::show_sip_ua_mwi;
 use mwi::subscription::Status;
@@ -84,6 +83,11 @@ impl Switch {
             Show::DialPeerVoice { tag, summary } => self.show_dial_peers(*tag, *summary),
             Show::DialplanNumber { number } => self.show_dialplan(number),
             Show::VoicePort { port, summary } => self.show_voice_port(port.as_deref(), *summary),
+            Show::VoiceCallSummary => self.show_voice_call_summary(),
+            Show::VoiceCallStatus => self.show_voice_call_status(),
+            Show::CallActiveVoice { brief } => self.show_call_active(now, *brief),
+            Show::CallHistoryVoice { brief } => self.show_call_history(now, *brief),
+            Show::CallResource => self.show_call_resource(),
             Show::IsdnStatus => self.show_isdn_status(),
             Show::Controllers { unit } => self.show_controllers(unit.as_deref()),
             Show::TrunkGroup { label } => self.show_trunk_groups(label.as_deref()),
@@ -211,185 +215,6 @@ impl Switch {
         out
     }
 
-    fn peer_is_up(&self, peer: &DialPeer) -> bool {
-        let reachable = |port: &str| match self.ports.get(port) {
-            Some(PortIndex::Line(_)) => !self.config.voice_port(port).is_some_and(|p| p.shutdown),
-            Some(PortIndex::Trunk(trunk)) => self.trunks.get(*trunk).is_some_and(|t| t.span.is_up()),
-            None => false,
-        };
-        match peer.kind {
-            PeerKind::Voip => true,
-            PeerKind::Pots => {
-                peer.port.as_deref().is_some_and(reachable)
-                    || peer
-                        .trunk_groups
-                        .iter()
-                        .any(|(l, _)| self.plan.members(l).iter().any(|p| reachable(p)))
-            }
-        }
-    }
-
-    fn show_dial_peers(&self, tag: Option<u32>, summary: bool) -> String {
-        if summary {
-            return dial_peer_summary(&self.config, |peer| match (peer.kind, self.peer_is_up(peer)) {
-                (PeerKind::Voip, _) => None,
-                (PeerKind::Pots, true) => Some(OutStatus::Up),
-                (PeerKind::Pots, false) => Some(OutStatus::Down),
-            });
-        }
-        let mut out = String::new();
-        for peer in self.config.dial_peers.iter().filter(|p| tag.is_none_or(|t| t == p.tag)) {
-            let number = peer.tag;
-            let kind = match peer.kind {
-                PeerKind::Pots => "VoiceEncapPeer",
-                PeerKind::Voip => "VoiceOverIpPeer",
-            };
-            let pattern = peer.destination_pattern.as_ref().map_or("", |p| p.as_str());
-            let updown = |up: bool| if up { "up" } else { "down" };
-            let _ = writeln!(out, "{kind}{number}");
-            let description = peer.description.as_deref().unwrap_or_default();
-            let _ = writeln!(
-                out,
-                "        peer type = voice, system default peer = FALSE, information type = voice,"
-            );
-            let _ = writeln!(out, "        description = `{description}',");
-            let _ = writeln!(out, "        tag = {number}, destination-pattern = `{pattern}',");
-            let _ = writeln!(out, "        preference={},", peer.preference);
-            let _ = writeln!(
-                out,
-                "        Admin state is {}, Operation state is {},",
-                updown(!peer.shutdown),
-                updown(peer.is_operational())
-            );
-            match peer.kind {
-                PeerKind::Pots => {
-                    let port = peer.port.as_deref().unwrap_or_default();
-                    let _ = writeln!(
-                        out,
-                        "        type = pots, prefix = `{}',",
-                        peer.prefix.as_deref().unwrap_or_default()
-                    );
-                    let _ = writeln!(
-                        out,
-                        "        outbound status = {}, port = `{port}',",
-                        updown(self.peer_is_up(peer))
-                    );
-                }
-                PeerKind::Voip => {
-                    let target = peer.session_target.as_ref().map(ToString::to_string).unwrap_or_default();
-                    let _ = writeln!(out, "        type = voip, session-target = `{target}',");
-                }
-            }
-        }
-        out
-    }
-
-    fn show_dialplan(&self, number: &str) -> String {
-        let mut out = format!("Macro Exp.: {number}\n\n");
-        let targets = self.plan.targets(number);
-        if targets.is_empty() {
-            out.push_str("No match, result=-1(NO_MATCH)\n");
-            return out;
-        }
-        let mut last = None;
-        for target in targets {
-            let peer = self.config.dial_peers.iter().find(|p| p.tag == target.peer);
-            let Some(peer) = peer else { continue };
-            if last != Some(peer.tag) {
-                last = Some(peer.tag);
-                let pattern = peer.destination_pattern.as_ref().map_or("", |p| p.as_str());
-                let _ = writeln!(out, "VoiceEncapPeer{}", peer.tag);
-                let _ = writeln!(out, "        tag = {}, destination-pattern = `{pattern}',", peer.tag);
-                let _ = writeln!(out, "        preference={},", peer.preference);
-                let _ = writeln!(out, "        Matched: {number}   Digits: {}", number.len());
-            }
-            let through = target.group.map_or_else(String::new, |g| format!(" (trunk group {g})"));
-            let _ = writeln!(out, "        Target: {}{through}", target.port);
-        }
-        out
-    }
-
-    fn show_voice_port(&self, port: Option<&str>, summary: bool) -> String {
-        let mut out = String::new();
-        if summary {
-            out.push_str(
-                "                                           IN       OUT\n\
-                 PORT            CH   SIG-TYPE   ADMIN OPER STATUS   STATUS   EC\n\
-                 =============== == ============ ===== ==== ======== ======== ==\n",
-            );
-            for trunk in &self.trunks {
-                for channel in trunk.span.config().line.b_channels() {
-                    let oper = if trunk.span.is_up() { "up" } else { "down" };
-                    let _ = writeln!(
-                        out,
-                        "{:<15} {channel:02}  isdn-voice   {:<5} {oper:<4} none     none     n",
-                        trunk.port,
-                        if trunk.service == Service::In { "up" } else { "down" },
-                    );
-                }
-            }
-            for line in &self.lines {
-                let down = self.config.voice_port(line.name()).is_some_and(|p| p.shutdown);
-                let off = line.line().is_off_hook();
-                let _ = writeln!(
-                    out,
-                    "{:<15} --  fxs-ls       {:<5} {:<4} {:<8} {:<8} n",
-                    line.name(),
-                    if down { "down" } else { "up" },
-                    if off { "up" } else { "dorm" },
-                    if off { "off-hook" } else { "on-hook" },
-                    if line.line().is_ring_burst() { "ring" } else { "idle" },
-                );
-            }
-            return out;
-        }
-        for line in self.lines.iter().filter(|l| port.is_none_or(|p| p == l.name())) {
-            let config = self.config.voice_port(line.name());
-            let onoff = |on: bool| if on { "enabled" } else { "disabled" };
-            let _ = writeln!(out, "Foreign Exchange Station {} Slot is {}", line.name(), line.name());
-            let _ = writeln!(out, " Type of VoicePort is FXS");
-            let down = config.is_some_and(|c| c.shutdown);
-            let _ = writeln!(
-                out,
-                " Operation State is {}",
-                if line.line().is_off_hook() { "UP" } else { "DORMANT" }
-            );
-            let _ = writeln!(out, " Administrative State is {}", if down { "DOWN" } else { "UP" });
-            let _ = writeln!(
-                out,
-                " Description is {}",
-                config.and_then(|c| c.description.as_deref()).unwrap_or("not set")
-            );
-            let _ = writeln!(out, " Line state is {:?}, tone {:?}", line.line().state(), line.line().tone());
-            let _ = writeln!(out, " Region Tone is set for {}", line.locale().code.to_uppercase());
-            let _ = writeln!(out, " Message waiting indication is {}", onoff(line.mwi().enabled));
-            let visual = line.mwi().visual.keyword().unwrap_or("none");
-            let _ = writeln!(out, " Visual message waiting indication is {visual}");
-            let _ = writeln!(out, " Message waiting: {}", if line.message_waiting() { "ON" } else { "OFF" });
-            for timer in line.line().config().timers() {
-                let value =
-                    timer.value.map_or_else(|| "infinity".to_owned(), |v| format!("{} ms", v.as_millis()));
-                let _ = writeln!(out, " {} is {value}", timer.name);
-            }
-            let name = config.and_then(|c| c.station_id_name.as_deref()).unwrap_or_default();
-            let number = config.and_then(|c| c.station_id_number.as_deref()).unwrap_or_default();
-            let _ = writeln!(out, " Station name {name}, Station number {number}\n");
-        }
-        for trunk in self.trunks.iter().filter(|t| port.is_none_or(|p| p == t.port)) {
-            let _ = writeln!(out, "ISDN {} Slot is {}", trunk.port, trunk.controller);
-            let _ = writeln!(out, " Type of VoicePort is ISDN-VOICE");
-            let state = if trunk.span.is_up() { "UP" } else { "DOWN" };
-            let _ = writeln!(out, " Operation State is {state}");
-            let _ = writeln!(out, " Administrative State is {}", service_words(trunk));
-            let _ = writeln!(
-                out,
-                " Message waiting indication is {}\n",
-                if trunk.mwi { "enabled" } else { "disabled" }
-            );
-        }
-        out
-    }
-
     fn show_isdn_status(&self) -> String {
         let global = self.config.isdn_switch_type.as_ref().map_or("none", |s| s.keyword());
         let mut out = format!("Global ISDN Switchtype = {global}\n");
@@ -500,7 +325,7 @@ impl Switch {
     }
 }
 
-fn service_words(trunk: &PriTrunk) -> String {
+pub(super) fn service_words(trunk: &PriTrunk) -> String {
     match trunk.service {
         Service::In => "UP".to_owned(),
         Service::Out(why) => format!("DOWN ({why})"),

@@ -12,6 +12,9 @@ mod notify;
 pub mod plan;
 pub mod ringing;
 mod show_box;
+mod show_call;
+mod show_plan;
+mod show_port;
 mod statistics;
 mod subscribe;
 

@@ -73,12 +73,9 @@ impl Admission {
         self.stopped = stop.map(|rest| if rest.contains("forced") { Stop::Forced } else { Stop::New });
     }
 
-    pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        None
-    }
-
-    pub(super) fn handle_timeout(&mut self, now: Instant) {
-        self.forget(now);
+    /// Whether `call threshold` refuses calls now.
+    pub(crate) fn is_refusing(&self) -> bool {
+        self.refusing
     }
 
     fn forget(&mut self, now: Instant) {
@@ -95,7 +92,7 @@ impl Admission {
             return Err(Cause::TEMPORARY);
         }
         if let Some((low, high)) = self.total_calls {
-            //= IOS: between the two the state stays what it was.
+            // Between the two marks it stays what it was.
             self.refusing = if self.refusing { calls > low } else { calls > high };
             if self.refusing {
                 self.refused.threshold += 1;

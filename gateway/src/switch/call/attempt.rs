@@ -107,7 +107,7 @@ impl Switch {
                 party: call.routed.called.clone(),
                 started: now,
                 answered: None,
-                called: setup.called.number.clone(),
+                called: call.routed.called.number.clone(),
                 asked_for_more: false,
             },
         );

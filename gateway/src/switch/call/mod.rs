@@ -16,7 +16,7 @@ pub(super) mod plan;
 pub mod record;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
@@ -124,12 +124,42 @@ pub(super) struct Call {
     link: Link,
     /// The call on the same telephone it is joined with.
     conference: Option<CallId>,
-    guid: [u32; 4],
+    pub(super) guid: [u32; 4],
     started: Instant,
     connected: Option<Instant>,
+    /// By `csim start`: it has no caller, and ends at the deadline.
+    simulated: bool,
 }
 
+/// How long a call of `csim start` lasts.
+const SIMULATED: Duration = Duration::from_secs(30);
+
 impl Call {
+    fn new(now: Instant, caller: Option<LegId>, setup: Setup, guid: [u32; 4]) -> Self {
+        Self {
+            caller,
+            callee: None,
+            stage: Stage::Collecting,
+            routed: setup.clone(),
+            setup,
+            inbound: None,
+            ways: VecDeque::new(),
+            huntstop: false,
+            cause: Cause::NO_ROUTE,
+            cut_through: false,
+            redirect: None,
+            redirects: 0,
+            two_stage: false,
+            deadline: None,
+            link: Link::None,
+            conference: None,
+            guid,
+            started: now,
+            connected: None,
+            simulated: false,
+        }
+    }
+
     pub(super) fn other(&self, leg: LegId) -> Option<LegId> {
         if self.caller == Some(leg) { self.callee } else { self.caller }
     }
@@ -157,8 +187,7 @@ impl Calls {
 
     /// When the switch must look at calls again.
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        let calls = self.calls.values().filter_map(|call| call.deadline).min();
-        [calls, self.admission.poll_timeout()].into_iter().flatten().min()
+        self.calls.values().filter_map(|call| call.deadline).min()
     }
 
     /// Calls under way on a dial peer.
@@ -305,34 +334,28 @@ impl Switch {
                 asked_for_more: false,
             },
         );
-        self.calls.calls.insert(
-            id,
-            Call {
-                caller: Some(leg),
-                callee: None,
-                stage: Stage::Collecting,
-                routed: setup.clone(),
-                setup,
-                inbound: None,
-                ways: VecDeque::new(),
-                huntstop: false,
-                cause: Cause::NO_ROUTE,
-                cut_through: false,
-                redirect: None,
-                redirects: 0,
-                two_stage: false,
-                deadline: None,
-                link: Link::None,
-                conference: None,
-                guid,
-                started: now,
-                connected: None,
-            },
-        );
+        self.calls.calls.insert(id, Call::new(now, Some(leg), setup, guid));
         match self.admit(now) {
             Ok(()) => self.begin(now, id),
             Err(cause) => self.end_call(now, id, cause),
         }
+    }
+
+    /// A call without a caller, to see where a number leads.
+    pub(super) fn simulate_call(&mut self, now: Instant, number: &str) {
+        self.calls.last_call += 1;
+        let id = CallId(self.calls.last_call);
+        let guid = self.calls.guid();
+        let mut setup = Setup { called: Party::new(number), complete: true, ..Setup::default() };
+        setup.called.number = self.dial_plan.expand(number);
+        let mut call = Call::new(now, None, setup, guid);
+        call.simulated = true;
+        self.calls.calls.insert(id, call);
+        self.route(now, id);
+        if let Some(call) = self.calls.calls.get_mut(&id) {
+            call.deadline = Some(now + SIMULATED);
+        }
+        self.settle_calls(now);
     }
 
     /// A leg is gone.
@@ -391,9 +414,12 @@ impl Switch {
             .map(|(id, _)| *id)
             .collect();
         for id in due {
-            self.dialling_ended(now, id);
+            if self.calls.calls.get(&id).is_some_and(|call| call.simulated) {
+                self.end_call(now, id, Cause::NORMAL);
+            } else {
+                self.dialling_ended(now, id);
+            }
         }
-        self.calls.admission.handle_timeout(now);
         self.settle_calls(now);
     }
 

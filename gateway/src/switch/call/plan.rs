@@ -266,6 +266,20 @@ impl DialPlan {
         ways
     }
 
+    /// The peers a number matches, best first, each with what it leads to: without regard to restriction and chance.
+    pub(in crate::switch) fn matches(&self, number: &str) -> Vec<(&DialPeer, Vec<String>)> {
+        let target = |peer: &DialPeer| -> Vec<String> {
+            let ports = peer.port.iter().cloned();
+            let groups = peer.trunk_groups.iter().flat_map(|(label, _)| {
+                let members = self.group(label).map(|group| group.members.as_slice()).unwrap_or_default();
+                members.iter().map(move |(port, _)| format!("{port} (trunk group {label})"))
+            });
+            let session = peer.session_target.iter().map(ToString::to_string);
+            ports.chain(groups).chain(session).collect()
+        };
+        self.table.outbound(number).into_iter().map(|way| (way.peer, target(way.peer))).collect()
+    }
+
     /// The number after `num-exp`.
     pub(in crate::switch) fn expand(&self, number: &str) -> String {
         self.num_exp.expand(number)

@@ -114,6 +114,14 @@ impl CallRecord {
     }
 }
 
+impl CallRecord {
+    /// The last four digits of the Cisco-Guid's first word, as `show call history voice brief` has it.
+    pub(crate) fn short_guid(&self) -> &str {
+        let first = self.guid.split(' ').next().unwrap_or_default();
+        first.get(first.len().saturating_sub(4)..).unwrap_or(first)
+    }
+}
+
 /// A Cisco-Guid as IOS prints a connection identifier: `3DF1B6A0 8CC711D4 81F7F1F4 C9A41C4B`.
 pub(crate) fn guid_text(guid: [u32; 4]) -> String {
     guid.map(|word| format!("{word:X}")).join(" ")

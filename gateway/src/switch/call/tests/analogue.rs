@@ -330,3 +330,63 @@ fn call_service_stop_drains_and_forced_ends() {
     sim.on_hook(0);
     sim.assert_nothing_left();
 }
+
+#[test]
+fn csim_start_rings_a_telephone_for_half_a_minute() {
+    let mut sim = Sim::new();
+    let said = sim.switch.csim(sim.now, "8001").text;
+    assert_eq!(said, "csim: called number = 8001, loop count = 1 ping count = 0");
+    sim.settle();
+    assert_eq!(sim.state(1), State::Ringing);
+    sim.wait(31_000);
+    assert_eq!(sim.state(1), State::Idle);
+    sim.switch.csim(sim.now, "5");
+    sim.settle();
+    sim.assert_nothing_left();
+}
+
+#[test]
+fn calls_are_shown_as_ios_shows_them() {
+    let mut sim = Sim::new();
+    sim.call(0, "8001");
+    let show = |sim: &Sim, show: cli::session::Show| sim.switch.show(sim.now, &show).unwrap();
+    use cli::session::Show;
+    let brief = show(&sim, Show::CallActiveVoice { brief: true });
+    assert!(brief.contains(" pid:8000 Answer 8000 connecting\n"), "{brief}");
+    assert!(brief.contains(" +-1 pid:8001 Originate 8001 connecting\n"), "{brief}");
+    sim.off_hook(1);
+    sim.wait(67_000);
+    let brief = show(&sim, Show::CallActiveVoice { brief: true });
+    assert!(brief.contains("Telephony call-legs: 2\nSIP call-legs: 0\n"), "{brief}");
+    assert!(brief.contains(" dur 00:01:07 ") && brief.contains(" Tele 2/1 ("), "{brief}");
+    assert!(
+        show(&sim, Show::CallActiveVoice { brief: false })
+            .contains("CallDuration=00:01:07 sec\nCallState=4\n")
+    );
+    let summary = show(&sim, Show::VoiceCallSummary);
+    assert!(
+        summary.contains("\n2/0            None      --  S_CONNECT            FXSLS_CONNECT\n"),
+        "{summary}"
+    );
+    assert!(
+        summary.contains("\n2/2            --        --  --                   FXSLS_ONHOOK\n"),
+        "{summary}"
+    );
+    assert!(summary.contains("\n1/0:15.1       -         -   -\n"), "{summary}");
+    let status = show(&sim, Show::VoiceCallStatus);
+    assert!(status.contains("8000/8001") && status.ends_with("1 active call found\n"), "{status}");
+    sim.on_hook(0);
+    sim.on_hook(1);
+    let history = show(&sim, Show::CallHistoryVoice { brief: true });
+    assert!(history.contains("10  (normal call clearing (16))"), "{history}");
+    assert!(show(&sim, Show::CallHistoryVoice { brief: false }).contains("DisconnectCause=10\n"));
+    assert!(show(&sim, Show::CallResource).contains("Ended: 1 calls, 1 of them answered\n"));
+    let plan = show(&sim, Show::DialplanNumber { number: "4800".into() });
+    assert!(
+        plan.contains("VoiceEncapPeer48\n") && plan.contains("Target: 1/1:15 (trunk group PBX)\n"),
+        "{plan}"
+    );
+    assert!(
+        show(&sim, Show::DialplanNumber { number: "5".into() }).ends_with("No match, result=-1(NO_MATCH)\n")
+    );
+}

@@ -1,0 +1,189 @@
+//! Telephone calls telephone, through the daemon; what they hear is measured by somebody else's programs.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::path::Path;
+use std::time::Duration;
+
+use system_tests::{Lines, Measured, Tipringd, Value, json, tone_measure};
+
+/// Four telephones 8000 to 8003 on 2/0 to 2/3.
+fn gateway(more: &str) -> Tipringd {
+    let mut config = String::new();
+    let mut hardware = String::new();
+    for at in 0..4 {
+        config.push_str(&format!(
+            "voice-port 2/{at}\n caller-id enable\n timeouts ringing 60\n!\n\
+             dial-peer voice 800{at} pots\n destination-pattern 800{at}\n port 2/{at}\n!\n"
+        ));
+        hardware.push_str(&format!("[[fxs]]\nport = \"2/{at}\"\nbackend = \"sim\"\n\n"));
+    }
+    Tipringd::start(&format!("{config}{more}"), &hardware)
+}
+
+fn off_hook(lines: &mut Lines, port: &str) {
+    lines.act(port, "offhook", &json!({}));
+    std::thread::sleep(Duration::from_millis(150));
+}
+
+fn on_hook(lines: &mut Lines, port: &str) {
+    lines.act(port, "onhook", &json!({}));
+}
+
+/// Lifts the handset and dials.
+fn call(lines: &mut Lines, port: &str, digits: &str) {
+    off_hook(lines, port);
+    lines.act(port, "dial", &json!({"digits": digits}));
+    lines.wait(&json!({"port": port, "event": "dialled"}), Duration::from_secs(10));
+    // The last digit takes its time to be heard.
+    std::thread::sleep(Duration::from_millis(300));
+}
+
+/// What the telephone hears from now on.
+fn hear(lines: &mut Lines, dir: &Path, port: &str, seconds: f64) -> Measured {
+    let file = dir.join(format!("{}.wav", port.replace('/', "-")));
+    lines.act(port, "record", &json!({"file": file, "seconds": seconds, "start": "now"}));
+    lines.wait(&json!({"port": port, "event": "recorded", "file": file}), Duration::from_secs(30));
+    tone_measure(&file)
+}
+
+fn rings(lines: &mut Lines, port: &str) -> bool {
+    (0..20).any(|_| {
+        std::thread::sleep(Duration::from_millis(100));
+        lines.status(port).get("ringing") == Some(&Value::Bool(true))
+    })
+}
+
+/// 1004 Hz at -10 dBm0 for so long, as a WAV.
+fn tone(file: &Path, seconds: u32) {
+    let amplitude = 32_124.0 * 10_f64.powf((-10.0 - 3.14) / 20.0);
+    let sample = |at: u32| (std::f64::consts::TAU * 1004.0 * f64::from(at) / 8000.0).sin() * amplitude;
+    #[allow(clippy::cast_possible_truncation)]
+    let samples: Vec<u8> = (0..seconds * 8000).flat_map(|at| (sample(at) as i16).to_le_bytes()).collect();
+    let len = u32::try_from(samples.len()).unwrap();
+    let mut wav = Vec::new();
+    wav.extend(b"RIFF");
+    wav.extend((36 + len).to_le_bytes());
+    wav.extend(b"WAVEfmt \x10\0\0\0\x01\0\x01\0");
+    wav.extend(8000_u32.to_le_bytes());
+    wav.extend(16_000_u32.to_le_bytes());
+    wav.extend(b"\x02\0\x10\0data");
+    wav.extend(len.to_le_bytes());
+    wav.extend(samples);
+    std::fs::write(file, wav).unwrap();
+}
+
+/// `from` says a tone that `to` hears without a gap, at its level.
+fn speaks(lines: &mut Lines, dir: &Path, from: &str, to: &str) {
+    let file = dir.join("said.wav");
+    tone(&file, 3);
+    lines.act(from, "play", &json!({"file": file}));
+    let heard = hear(lines, dir, to, 2.0);
+    lines.wait(&json!({"port": from, "event": "dialled"}), Duration::from_secs(10));
+    let segment = heard.segments.last().unwrap_or_else(|| panic!("{to} hears nothing of {from}"));
+    assert_eq!((heard.segments.len(), segment.f.as_str()), (1, "1004"), "{to} hears {from}: {heard:?}");
+    assert!(segment.on_ms > 1500.0, "{to} hears {from}: {heard:?}");
+    assert!((segment.level() + 10.0).abs() < 1.0, "{to} hears {from} at {} dBm0", segment.level());
+}
+
+#[test]
+fn a_call_is_rung_answered_heard_both_ways_and_ended() {
+    let gateway = gateway("");
+    let dir = gateway.scratch().to_owned();
+    let mut lines = gateway.lines();
+    call(&mut lines, "2/0", "8001");
+    assert!(rings(&mut lines, "2/1"));
+    let heard = hear(&mut lines, &dir, "2/0", 7.0);
+    assert!(heard.segments.iter().any(|s| s.f == "440+480"), "ringback: {heard:?}");
+    off_hook(&mut lines, "2/1");
+    assert_eq!(lines.status("2/1").get("ringing"), Some(&Value::Bool(false)));
+    let active = gateway.show("show call active voice brief");
+    assert!(active.contains("Originate 8001 active"), "{active}");
+    speaks(&mut lines, &dir, "2/0", "2/1");
+    speaks(&mut lines, &dir, "2/1", "2/0");
+    on_hook(&mut lines, "2/1");
+    std::thread::sleep(Duration::from_millis(2500));
+    let heard = hear(&mut lines, &dir, "2/0", 2.0);
+    assert!(heard.segments.iter().all(|s| s.f == "480+620"), "congestion: {heard:?}");
+    on_hook(&mut lines, "2/0");
+    gateway.show_until("show call active voice brief", Duration::from_secs(5), |shown| {
+        shown.contains("Total call-legs: 0")
+    });
+    let history = gateway.show("show call history voice brief");
+    assert!(history.contains("normal call clearing"), "{history}");
+}
+
+#[test]
+fn a_caller_hears_busy_and_unknown_numbers_and_may_hang_up_at_any_time() {
+    let gateway = gateway("");
+    let dir = gateway.scratch().to_owned();
+    let mut lines = gateway.lines();
+    off_hook(&mut lines, "2/1");
+    call(&mut lines, "2/0", "8001");
+    let heard = hear(&mut lines, &dir, "2/0", 4.0);
+    assert!(
+        heard
+            .cadence
+            .iter()
+            .any(|c| c.steps.iter().any(|s| s.f == "480+620" && (s.on_ms - 500.0).abs() < 10.0)),
+        "busy: {heard:?}"
+    );
+    on_hook(&mut lines, "2/0");
+    std::thread::sleep(Duration::from_millis(1300));
+    call(&mut lines, "2/0", "5");
+    let heard = hear(&mut lines, &dir, "2/0", 3.0);
+    assert!(!heard.segments.is_empty(), "number unobtainable: {heard:?}");
+    on_hook(&mut lines, "2/0");
+    on_hook(&mut lines, "2/1");
+    std::thread::sleep(Duration::from_millis(1300));
+    for digits in ["8", "8001"] {
+        call(&mut lines, "2/0", digits);
+        on_hook(&mut lines, "2/0");
+        std::thread::sleep(Duration::from_millis(1500));
+        assert_eq!(lines.status("2/1").get("ringing"), Some(&Value::Bool(false)), "after {digits}");
+    }
+    assert!(gateway.show("show call active voice brief").contains("Total call-legs: 0"));
+}
+
+#[test]
+fn hold_conference_and_transfer_by_flash_are_heard() {
+    let gateway = gateway("");
+    let dir = gateway.scratch().to_owned();
+    let mut lines = gateway.lines();
+    let flash = |lines: &mut Lines| {
+        lines.act("2/0", "flash", &json!({"ms": 400}));
+        std::thread::sleep(Duration::from_millis(300));
+    };
+    call(&mut lines, "2/0", "8001");
+    assert!(rings(&mut lines, "2/1"));
+    off_hook(&mut lines, "2/1");
+    flash(&mut lines);
+    lines.act("2/0", "dial", &json!({"digits": "8002"}));
+    assert!(rings(&mut lines, "2/2"));
+    off_hook(&mut lines, "2/2");
+    speaks(&mut lines, &dir, "2/0", "2/2");
+    let heard = hear(&mut lines, &dir, "2/1", 1.0);
+    assert!(heard.segments.is_empty(), "on hold: {heard:?}");
+    flash(&mut lines);
+    speaks(&mut lines, &dir, "2/1", "2/2");
+    speaks(&mut lines, &dir, "2/2", "2/0");
+    // The second party leaves, is called again, and the first is transferred to it.
+    on_hook(&mut lines, "2/2");
+    std::thread::sleep(Duration::from_millis(1500));
+    flash(&mut lines);
+    lines.act("2/0", "dial", &json!({"digits": "8002"}));
+    assert!(rings(&mut lines, "2/2"));
+    off_hook(&mut lines, "2/2");
+    on_hook(&mut lines, "2/0");
+    std::thread::sleep(Duration::from_millis(1500));
+    speaks(&mut lines, &dir, "2/1", "2/2");
+    speaks(&mut lines, &dir, "2/2", "2/1");
+}
+
+#[test]
+fn the_called_telephone_is_told_who_calls() {
+    let gateway = gateway("voice-port 2/0\n station-id name ADA LOVELACE\n station-id number 5551234\n!\n");
+    let mut lines = gateway.lines();
+    let mut caller = gateway.lines();
+    let decoded = lines.data_on_hook("2/1", || call(&mut caller, "2/0", "8001")).to_string();
+    assert!(decoded.contains("5551234") && decoded.contains("ADA LOVELACE"), "{decoded}");
+}

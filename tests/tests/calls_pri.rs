@@ -1,0 +1,233 @@
+//! Calls between telephones and a PBX on a primary rate trunk. The PBX is libpri.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use system_tests::{Lines, Measured, Pbx, Side, Tipringd, Value, free_port, json, tone_measure};
+
+/// Two telephones 8000 and 8001, two trunks; 47.. is behind the first, 48.. behind the group of both.
+struct Branch {
+    gateway: Tipringd,
+    trunks: Vec<SocketAddr>,
+    side: Side,
+}
+
+impl Branch {
+    fn new(pbx: Side) -> Self {
+        let own = match pbx {
+            Side::Network => "user",
+            Side::User => "network",
+        };
+        let trunks: Vec<SocketAddr> = (0..2).map(|_| ([127, 0, 0, 1], free_port()).into()).collect();
+        let mut config =
+            String::from("isdn switch-type primary-qsig\n!\ntrunk group PBX\n hunt-scheme sequential\n!\n");
+        let mut hardware = String::new();
+        for (at, trunk) in trunks.iter().enumerate() {
+            config.push_str(&format!(
+                "controller E1 1/{at}\n pri-group timeslots 1-31\n!\n\
+                 interface Serial1/{at}:15\n isdn switch-type primary-qsig\n isdn protocol-emulate {own}\n \
+                 trunk-group PBX {}\n!\nvoice-port 2/{at}\n timeouts ringing 4\n station-id name Ada\n!\n\
+                 dial-peer voice 800{at} pots\n destination-pattern 800{at}\n port 2/{at}\n!\n",
+                at + 1
+            ));
+            hardware.push_str(&format!(
+                "[[pri]]\ncontroller = \"E1 1/{at}\"\nbackend = \"socket\"\naddress = \"tcp-listen:{trunk}\"\n\n\
+                 [[fxs]]\nport = \"2/{at}\"\nbackend = \"sim\"\n\n"
+            ));
+        }
+        config.push_str(
+            "dial-peer voice 47 pots\n destination-pattern 47..\n no digit-strip\n port 1/0:15\n!\n\
+             dial-peer voice 48 pots\n trunkgroup PBX\n destination-pattern 48..\n no digit-strip\n!\n",
+        );
+        Self { gateway: Tipringd::start(&config, &hardware), trunks, side: pbx }
+    }
+
+    /// A PBX on the trunk, layer 2 up on both ends.
+    fn pbx(&self, trunk: usize) -> Pbx {
+        let mut pbx = Pbx::connect(*self.trunks.get(trunk).unwrap(), self.side, &[]);
+        pbx.wait_up();
+        let port = format!("Serial1/{trunk}:15");
+        self.gateway.show_until("show isdn status", Duration::from_secs(5), |shown| {
+            let part = shown.split(&port).nth(1).unwrap_or_default();
+            part.find("MULTIPLE_FRAME_ESTABLISHED")
+                .is_some_and(|at| part.find("Serial1/").is_none_or(|next| at < next))
+        });
+        pbx
+    }
+}
+
+fn off_hook(lines: &mut Lines, port: &str) {
+    lines.act(port, "offhook", &json!({}));
+    std::thread::sleep(Duration::from_millis(150));
+}
+
+fn on_hook(lines: &mut Lines, port: &str) {
+    lines.act(port, "onhook", &json!({}));
+    std::thread::sleep(Duration::from_millis(1300));
+}
+
+fn call(lines: &mut Lines, port: &str, digits: &str) {
+    off_hook(lines, port);
+    lines.act(port, "dial", &json!({"digits": digits}));
+    lines.wait(&json!({"port": port, "event": "dialled"}), Duration::from_secs(10));
+    std::thread::sleep(Duration::from_millis(300));
+}
+
+fn hear(lines: &mut Lines, dir: &Path, port: &str, seconds: f64) -> Measured {
+    let file = dir.join(format!("{}.wav", port.replace('/', "-")));
+    lines.act(port, "record", &json!({"file": file, "seconds": seconds, "start": "now"}));
+    lines.wait(&json!({"port": port, "event": "recorded", "file": file}), Duration::from_secs(30));
+    tone_measure(&file)
+}
+
+fn rings(lines: &mut Lines, port: &str) -> bool {
+    (0..20).any(|_| {
+        std::thread::sleep(Duration::from_millis(100));
+        lines.status(port).get("ringing") == Some(&Value::Bool(true))
+    })
+}
+
+fn hears(lines: &mut Lines, dir: &Path, port: &str, tone: &str) {
+    let heard = hear(lines, dir, port, 4.0);
+    assert!(
+        !heard.segments.is_empty() && heard.segments.iter().all(|s| s.f == tone),
+        "{port} hears {heard:?}, expected {tone}"
+    );
+}
+
+fn no_call_is_left(gateway: &Tipringd) {
+    gateway.show_until("show call active voice brief", Duration::from_secs(5), |shown| {
+        shown.contains("Total call-legs: 0")
+    });
+}
+
+fn both_directions(side: Side) {
+    let branch = Branch::new(side);
+    let mut pbx = branch.pbx(0);
+    let dir = branch.gateway.scratch().to_owned();
+    let mut lines = branch.gateway.lines();
+
+    // Out: rings, is answered, and the telephone hangs up.
+    pbx.policy("call=alert");
+    call(&mut lines, "2/0", "4711");
+    let setup = pbx.wait(&json!({"ev": "call", "state": "setup", "called": "4711", "calling": "8000"}));
+    assert_eq!(setup.get("calling_name"), Some(&json!("Ada")), "{setup}");
+    hears(&mut lines, &dir, "2/0", "440+480");
+    pbx.send("answer last");
+    branch.gateway.show_until("show call active voice brief", Duration::from_secs(5), |shown| {
+        shown.contains("Originate 4711 active")
+    });
+    let heard = hear(&mut lines, &dir, "2/0", 1.0);
+    assert!(heard.segments.is_empty(), "no tone in conversation: {heard:?}");
+    on_hook(&mut lines, "2/0");
+    pbx.wait(&json!({"ev": "call", "state": "disconnect", "cause": 16}));
+    no_call_is_left(&branch.gateway);
+
+    // Out, and the PBX hangs up.
+    pbx.policy("call=answer");
+    call(&mut lines, "2/0", "4712");
+    pbx.wait(&json!({"ev": "call", "state": "setup", "called": "4712"}));
+    std::thread::sleep(Duration::from_millis(500));
+    pbx.send("hangup last 16");
+    std::thread::sleep(Duration::from_millis(1000));
+    hears(&mut lines, &dir, "2/0", "480+620");
+    on_hook(&mut lines, "2/0");
+
+    // In: the telephone rings, answers, the PBX hangs up; then again, and the telephone does.
+    for telephone_first in [false, true] {
+        pbx.send("call 8001 from=4711 name=Grace");
+        assert!(rings(&mut lines, "2/1"));
+        pbx.wait(&json!({"ev": "call", "state": "alerting"}));
+        off_hook(&mut lines, "2/1");
+        pbx.wait(&json!({"ev": "call", "state": "connected"}));
+        if telephone_first {
+            on_hook(&mut lines, "2/1");
+            pbx.wait(&json!({"ev": "call", "state": "disconnect", "cause": 16}));
+        } else {
+            pbx.send("hangup last 16");
+            std::thread::sleep(Duration::from_millis(1000));
+            hears(&mut lines, &dir, "2/1", "480+620");
+            on_hook(&mut lines, "2/1");
+        }
+        no_call_is_left(&branch.gateway);
+    }
+}
+
+#[test]
+fn calls_both_ways_to_a_pbx_on_the_user_side() {
+    both_directions(Side::User);
+}
+
+#[test]
+fn calls_both_ways_to_a_pbx_on_the_network_side() {
+    both_directions(Side::Network);
+}
+
+#[test]
+fn failures_are_told_to_either_side() {
+    let branch = Branch::new(Side::User);
+    let mut pbx = branch.pbx(0);
+    let dir = branch.gateway.scratch().to_owned();
+    let mut lines = branch.gateway.lines();
+
+    pbx.policy("call=reject:17");
+    call(&mut lines, "2/0", "4711");
+    hears(&mut lines, &dir, "2/0", "480+620");
+    on_hook(&mut lines, "2/0");
+    let history = branch.gateway.show("show call history voice brief");
+    assert!(history.contains("user busy (17)"), "{history}");
+
+    // Nobody answers there, then here.
+    pbx.policy("call=alert");
+    call(&mut lines, "2/0", "4711");
+    pbx.wait(&json!({"ev": "call", "state": "setup"}));
+    pbx.send("hangup last 19");
+    hears(&mut lines, &dir, "2/0", "480+620");
+    on_hook(&mut lines, "2/0");
+    pbx.events().mark();
+    pbx.send("call 8001 from=4711");
+    assert!(rings(&mut lines, "2/1"));
+    pbx.wait(&json!({"ev": "call", "state": "disconnect", "cause": 19}));
+    assert_eq!(lines.status("2/1").get("ringing"), Some(&Value::Bool(false)));
+
+    // An unknown number, and a busy telephone.
+    pbx.send("call 5999 from=4711");
+    pbx.wait(&json!({"ev": "call", "cause": 1}));
+    off_hook(&mut lines, "2/1");
+    pbx.send("call 8001 from=4711");
+    pbx.wait(&json!({"ev": "call", "cause": 17}));
+    on_hook(&mut lines, "2/1");
+
+    // Each side gives up before the answer.
+    call(&mut lines, "2/0", "4711");
+    pbx.wait(&json!({"ev": "call", "state": "setup"}));
+    on_hook(&mut lines, "2/0");
+    pbx.send("call 8001 from=4711");
+    assert!(rings(&mut lines, "2/1"));
+    pbx.send("hangup last 16");
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(lines.status("2/1").get("ringing"), Some(&Value::Bool(false)));
+    no_call_is_left(&branch.gateway);
+}
+
+#[test]
+fn a_call_goes_to_the_next_trunk_when_the_first_is_down() {
+    let branch = Branch::new(Side::User);
+    let first = branch.pbx(0);
+    let mut second = branch.pbx(1);
+    second.policy("call=answer");
+    let mut lines = branch.gateway.lines();
+    first.kill();
+    branch.gateway.show_until("show isdn status", Duration::from_secs(10), |shown| {
+        shown.matches("MULTIPLE_FRAME_ESTABLISHED").count() == 1
+    });
+    call(&mut lines, "2/0", "4800");
+    second.wait(&json!({"ev": "call", "state": "setup", "called": "4800"}));
+    branch.gateway.show_until("show call active voice brief", Duration::from_secs(5), |shown| {
+        shown.contains("Originate 4800 active")
+    });
+    on_hook(&mut lines, "2/0");
+    no_call_is_left(&branch.gateway);
+}
