@@ -55,7 +55,7 @@ fn rings(lines: &mut Lines, port: &str) -> bool {
 
 /// 1004 Hz at -10 dBm0 for so long, as a WAV.
 fn tone(file: &Path, seconds: u32) {
-    let amplitude = 32_124.0 * 10_f64.powf((-10.0 - 3.14) / 20.0);
+    let amplitude = 32_124.0 * 10_f64.powf((-10.0 - 3.17) / 20.0);
     let sample = |at: u32| (std::f64::consts::TAU * 1004.0 * f64::from(at) / 8000.0).sin() * amplitude;
     #[allow(clippy::cast_possible_truncation)]
     let samples: Vec<u8> = (0..seconds * 8000).flat_map(|at| (sample(at) as i16).to_le_bytes()).collect();
