@@ -267,7 +267,8 @@ impl<'a> Reader<'a> {
 
     fn header_line(&self, line: Span) -> Option<Entry> {
         let bytes = self.get(line);
-        let colon = memchr(b':', bytes)? as u32;
+        // Names are short: memchr's start would cost more than the search.
+        let colon = bytes.iter().position(|octet| *octet == b':')? as u32;
         let mut name = Span { start: line.start, end: line.start + colon };
         // RFC 3261 7.3.1 allows white space before the colon, and none before the name.
         while name.len() > 0 && matches!(self.octets.get(name.end as usize - 1), Some(b' ' | b'\t')) {

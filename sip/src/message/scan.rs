@@ -46,6 +46,26 @@ const TOKEN: [bool; 256] = {
     table
 };
 
+/// Octets that cannot stand in a URI (RFC 3261 25.1): blanks, controls, and what a URI is put between.
+const NO_URI: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut octet = 0;
+    while octet <= b' ' as usize {
+        table[octet] = true;
+        octet += 1;
+    }
+    table[b'<' as usize] = true;
+    table[b'>' as usize] = true;
+    table[b'"' as usize] = true;
+    table[0x7f] = true;
+    table
+};
+
+/// Whether an octet cannot stand in a URI.
+pub(crate) fn is_no_uri_octet(octet: u8) -> bool {
+    NO_URI[octet as usize]
+}
+
 /// A non-empty `token`.
 pub(crate) fn is_token(bytes: &[u8]) -> bool {
     !bytes.is_empty() && bytes.iter().all(|octet| is_token_octet(*octet))

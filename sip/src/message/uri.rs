@@ -52,7 +52,7 @@ impl<'a> Uri<'a> {
     /// # Ok::<(), sip::UriError>(())
     /// ```
     pub fn parse(text: &'a str) -> Result<Uri<'a>, UriError> {
-        if let Some(bad) = text.bytes().find(|o| *o <= b' ' || matches!(o, b'<' | b'>' | b'"' | 0x7f)) {
+        if let Some(bad) = text.bytes().find(|octet| scan::is_no_uri_octet(*octet)) {
             return Err(UriError::BadCharacter(char::from(bad)));
         }
         let no_scheme = || UriError::NoScheme(text.chars().take(40).collect());
