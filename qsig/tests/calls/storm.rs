@@ -199,7 +199,9 @@ impl Storm {
         for _ in 0..1_500 {
             self.carry();
             self.pass(millis(500));
-            if self.pair.spans.iter().all(|span| span.active_calls() == 0) && self.flying.is_empty() {
+            // A SETUP of a call that is long over may still wait for a peer that was busy.
+            let still = |span: &Span| span.active_calls() == 0 && span.memory().messages == 0;
+            if self.pair.spans.iter().all(still) && self.flying.is_empty() {
                 break;
             }
         }
@@ -216,9 +218,11 @@ impl Storm {
 
 #[test]
 fn a_storm_of_calls_leaves_no_channel_and_no_reference_behind() {
-    let wanted = std::env::var("QSIG_EVENTS").ok().and_then(|text| text.parse().ok()).unwrap_or(20_000);
-    let (mut events, mut connected, mut seed) = (0usize, 0usize, 0);
-    while events < wanted || seed < 8 {
+    let setting = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let wanted = setting("QSIG_EVENTS").unwrap_or(20_000) as usize;
+    let first = setting("QSIG_SEED").unwrap_or(0);
+    let (mut events, mut connected, mut seed) = (0usize, 0usize, first);
+    while events < wanted || seed < first + 8 {
         let mut storm = Storm::new(seed);
         for step in 0..1_500 {
             storm.act(step < 1_400);
