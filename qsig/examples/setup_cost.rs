@@ -84,6 +84,120 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         while exchange.poll_event().is_some() || gateway.poll_event().is_some() {}
         usize::from(gateway.active_calls() + exchange.active_calls() == 0)
     });
+    incoming_setup()?;
+    eight_trunks()
+}
+
+const SPANS: usize = 1000;
+
+/// A SETUP with a name in a Facility element: decoded, handled, offered, answered with CALL PROCEEDING, encoded. Target: 3 us.
+fn incoming_setup() -> Result<(), Box<dyn std::error::Error>> {
+    let now = Instant::now();
+    // What a caller puts on the wire for thirty calls, once.
+    let mut caller = Span::new(SpanConfig { side: Side::Network, ..SpanConfig::default() });
+    caller.handle_link(now, true);
+    while caller.poll_frame().is_some() {}
+    caller.handle_frame(now, &[0x02, 0x01, 0x73]);
+    let call = CallRequest { name: Some(Name::Allowed("Alice".into())), ..CallRequest::new("4711") };
+    let mut setups = Vec::new();
+    for number in 0..30u8 {
+        caller.start_call(now, &call)?;
+        while let Some(frame) = caller.poll_frame() {
+            let mut octets = frame.to_vec();
+            // N(R): each SETUP acknowledges the answer to the one before.
+            if let Some(nr) = octets.get_mut(3) {
+                *nr = number << 1;
+            }
+            setups.push(octets);
+        }
+        // RR opens the window for the next.
+        caller.handle_frame(now, &[0x02, 0x01, 0x01, (number + 1) << 1]);
+    }
+    let mut called: Vec<Span> = (0..SPANS)
+        .map(|_| {
+            let mut span = Span::new(SpanConfig { accept_calls: true, ..SpanConfig::default() });
+            span.handle_link(now, true);
+            while span.poll_frame().is_some() {}
+            span.handle_frame(now, &[0x00, 0x01, 0x73]);
+            span
+        })
+        .collect();
+    let detail = CallDetail::default();
+    let mut answers = 0;
+    let start = cpu_nanoseconds();
+    for span in &mut called {
+        for setup in &setups {
+            span.handle_frame(now, setup);
+            while let Some(event) = span.poll_event() {
+                if let Event::Call { id, .. } = event {
+                    span.proceed_call(now, id, &detail)?;
+                }
+            }
+            while let Some(frame) = span.poll_frame() {
+                answers += usize::from(decode::layer3(&frame).is_some());
+            }
+        }
+    }
+    let each = (cpu_nanoseconds() - start) / (SPANS * setups.len()) as u128;
+    let done = SPANS * setups.len();
+    println!("SETUP with facility in, CALL PROCEEDING out, both layers: {each} ns ({answers} of {done})");
+    Ok(())
+}
+
+/// Eight E1 with 30 calls a second each, both ends of every trunk counted. Target: 5 % of a core for one end.
+fn eight_trunks() -> Result<(), Box<dyn std::error::Error>> {
+    const SECONDS: u32 = 60;
+    let mut now = Instant::now();
+    let config = SpanConfig { accept_calls: true, ..SpanConfig::default() };
+    let mut trunks: Vec<[Span; 2]> = (0..8)
+        .map(|_| {
+            let network = SpanConfig { side: Side::Network, ..config.clone() };
+            let mut trunk = [Span::new(network), Span::new(config.clone())];
+            trunk.iter_mut().for_each(|span| span.handle_link(now, true));
+            trunk
+        })
+        .collect();
+    let call = CallRequest { name: Some(Name::Allowed("Alice".into())), ..CallRequest::new("4711") };
+    let detail = CallDetail::default();
+    let mut under_way = std::collections::VecDeque::new();
+    let (mut connected, start) = (0u32, cpu_nanoseconds());
+    for tick in 0..SECONDS * 30 {
+        for (number, [caller, called]) in trunks.iter_mut().enumerate() {
+            caller.handle_timeout(now);
+            called.handle_timeout(now);
+            wire(now, caller, called, |_, _| {});
+            let id = caller.start_call(now, &call)?;
+            wire(now, caller, called, |_, _| {});
+            while let Some(event) = called.poll_event() {
+                if let Event::Call { id, event: qsig::CallEvent::Incoming { .. } } = event {
+                    called.proceed_call(now, id, &detail)?;
+                    called.alert_call(now, id, &detail)?;
+                    called.answer_call(now, id, &detail)?;
+                }
+            }
+            wire(now, caller, called, |_, _| {});
+            while let Some(event) = caller.poll_event() {
+                let answered = matches!(event, Event::Call { event: qsig::CallEvent::Connected(_), .. });
+                connected += u32::from(answered);
+            }
+            under_way.push_back((tick, number, id));
+        }
+        // Each call lasts 25/30 of a second.
+        while let Some((_, number, id)) = under_way.front().copied().filter(|(begun, ..)| begun + 25 <= tick)
+        {
+            under_way.pop_front();
+            if let Some([caller, called]) = trunks.get_mut(number) {
+                caller.clear_call(now, id, Cause::private(16))?;
+                wire(now, caller, called, |_, _| {});
+            }
+        }
+        now += std::time::Duration::from_nanos(1_000_000_000 / 30);
+    }
+    let share = (cpu_nanoseconds() - start) as f64 / f64::from(SECONDS) / 1e9 * 100.0;
+    println!(
+        "30 calls/s on each of 8 E1: {share:.2} % of a core for both ends ({connected} of {} calls)",
+        8 * 30 * SECONDS
+    );
     Ok(())
 }
 

@@ -20,7 +20,7 @@ pub(crate) enum Name {
     Lookup,
     /// SIP messages beside rsip's and rsipstack's; transaction and answer
     Sip,
-    /// QSIG MWI SETUP, both ways
+    /// QSIG: MWI SETUP both ways, a call's SETUP, calls on eight E1
     Qsig,
     /// Tone generation
     Tones,
