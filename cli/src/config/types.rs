@@ -127,6 +127,34 @@ impl Default for PortTimeouts {
     }
 }
 
+/// `ring cadence` of a voice port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RingCadence {
+    /// `pattern01` to `pattern12`.
+    Pattern(u8),
+    /// `define`: bursts and pauses in ms.
+    Define(Vec<(u32, u32)>),
+}
+
+/// What a voice port says about its two wires; `None` is the country's or IOS's default.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LineSettings {
+    /// `signal groundStart`.
+    pub ground_start: bool,
+    /// `ren`, 1 to 5.
+    pub ren: Option<u8>,
+    /// `ring cadence`.
+    pub ring_cadence: Option<RingCadence>,
+    /// `timing hookflash-in MAX [MIN]`, ms.
+    pub hookflash_in: Option<(u32, Option<u32>)>,
+    /// `timeouts power-denial`, ms; 0 is none.
+    pub power_denial: Option<u32>,
+    /// `no battery-reversal`.
+    pub no_battery_reversal: bool,
+    /// `disconnect-ack`.
+    pub disconnect_ack: bool,
+}
+
 /// A `voice-port`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VoicePort {
@@ -152,6 +180,8 @@ pub struct VoicePort {
     pub connection_plar: Option<String>,
     /// Caller identification is sent to the telephone.
     pub caller_id: bool,
+    /// Ringing, timing and supervision.
+    pub line: LineSettings,
     /// Trunk groups that the port belongs to, with their preference.
     pub trunk_groups: Vec<(String, Option<u8>)>,
 }
@@ -171,6 +201,7 @@ impl VoicePort {
             description: None,
             connection_plar: None,
             caller_id: false,
+            line: LineSettings::default(),
             trunk_groups: Vec::new(),
         }
     }

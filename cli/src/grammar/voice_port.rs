@@ -2,12 +2,21 @@
 
 use super::reasons::{CALLS, FEATURE, LINE, MEDIA};
 use super::{Apply, Command, WHOLE};
-use crate::config::{ApplyError, Cx, PortTimeouts, Vmwi};
+use crate::config::{ApplyError, Cx, PortTimeouts, RingCadence, Vmwi};
 use crate::{acted, command, kept};
 
 pub(super) static VOICE_PORT: &[Command] = &[
     kept!("signal LINE", ["The signaling type for the interface", "loopStart, groundStart, did, cama, ..."], LINE,
         default: "signal loopStart"),
+    command! {
+        "signal (loopStart|groundStart)", default: "signal loopStart",
+        help: &["The signaling type for the interface", "Loop start", "Ground start"],
+        apply: Apply::Acted(|cx| {
+            let ground = !cx.no && cx.args.word(1).is_some_and(|word| word.eq_ignore_ascii_case("groundStart"));
+            cx.voice_port()?.line.ground_start = ground;
+            Ok(())
+        }),
+    },
     kept!("input gain LINE", ["Input gain", "Gain", "-6 to 14 dB"], LINE),
     kept!("output attenuation LINE", ["Output attenuation", "Attenuation", "-6 to 14 dB"], LINE),
     kept!("trunk-type LINE", ["Trunk type", "Type"], LINE),
@@ -54,7 +63,33 @@ pub(super) static VOICE_PORT: &[Command] = &[
     kept!("loop-length (long|short)", ["Loop length", "Long", "Short"], LINE),
     kept!("ring (frequency|cadence|number|dc-offset) LINE", ["Ring frequency, cadence, number", "Frequency", "Cadence", "Number",
         "DC offset", "Value"], LINE, keyed: 2),
-    kept!("ren <1-5>", ["Ringer equivalence number", "Number"], LINE),
+    command! {
+        "ring cadence (pattern01|pattern02|pattern03|pattern04|pattern05|pattern06|pattern07|pattern08|pattern09|pattern10|pattern11|pattern12)",
+        keyed: 2,
+        help: &["Ring frequency, cadence, number", "Cadence", "2 s on, 4 s off", "1 s on, 4 s off", "1.5 s on, 3.5 s off",
+            "1 s on, 2 s off", "1 s on, 5 s off", "1 s on, 3 s off", "0.8 s on, 3.2 s off", "1.5 s on, 3 s off",
+            "1.2 s on, 3.7 s off", "1.2 s on, 4.7 s off", "0.4 s on, 0.2 s off, 0.4 s on, 2 s off",
+            "0.4 s on, 0.2 s off, 0.4 s on, 2.6 s off"],
+        apply: Apply::Acted(|cx| {
+            let number = cx.args.word(2).and_then(|word| word.strip_prefix("pattern")?.parse().ok());
+            let cadence = number.filter(|_| !cx.no).map(RingCadence::Pattern);
+            cx.voice_port()?.line.ring_cadence = cadence;
+            Ok(())
+        }),
+    },
+    command! {
+        "ring cadence define <1-50> <1-50> [<1-50> <1-50>] [<1-50> <1-50>] [<1-50> <1-50>] [<1-50> <1-50>] [<1-50> <1-50>]", keyed: 2,
+        help: &["Ring frequency, cadence, number", "Cadence", "A cadence of one's own", "Pulse, in 100 ms", "Interval, in 100 ms", "Pulse, in 100 ms", "Interval, in 100 ms", "Pulse, in 100 ms", "Interval, in 100 ms", "Pulse, in 100 ms", "Interval, in 100 ms", "Pulse, in 100 ms", "Interval, in 100 ms", "Pulse, in 100 ms", "Interval, in 100 ms"],
+        apply: Apply::Acted(ring_cadence),
+    },
+    command! {
+        "ren <1-5>", help: &["Ringer equivalence number", "Number"],
+        apply: Apply::Acted(|cx| {
+            let ren = if cx.no { None } else { cx.args.number(0) };
+            cx.voice_port()?.line.ren = ren;
+            Ok(())
+        }),
+    },
     command! {
         "timeouts (initial|interdigit) <0-120>", keyed: 2,
         help: &["Configure voice timeout parameters", "Initial timeout", "Interdigit timeout", "Seconds"],
@@ -75,8 +110,28 @@ pub(super) static VOICE_PORT: &[Command] = &[
         help: &["Configure voice timeout parameters", "Wait release timeout", "Seconds", "Never"],
         apply: Apply::Acted(timeouts),
     },
-    kept!("timeouts (power-denial|teardown|call-forward|wait-answer) LINE", ["Configure voice timeout parameters", "Power denial", "Teardown",
+    command! {
+        "timeouts power-denial <0-2500>", keyed: 2, with_previous: true,
+        help: &["Configure voice timeout parameters", "Power denial", "Milliseconds"],
+        apply: Apply::Acted(|cx| {
+            let ms = if cx.no { None } else { cx.args.number(0) };
+            cx.voice_port()?.line.power_denial = ms;
+            Ok(())
+        }),
+    },
+    kept!("timeouts (teardown|call-forward|wait-answer) LINE", ["Configure voice timeout parameters", "Teardown",
         "Call forward", "Wait for answer", "Value"], LINE, keyed: 2, with_previous: true),
+    command! {
+        "timing hookflash-in <50-1550> [<0-400>]", keyed: 2,
+        help: &["Configure voice timing parameters", "Flash of the telephone's hook", "Longest flash in milliseconds",
+            "Shortest flash in milliseconds"],
+        apply: Apply::Acted(|cx| {
+            let longest = if cx.no { None } else { cx.args.number(0) };
+            let shortest = cx.args.number(1);
+            cx.voice_port()?.line.hookflash_in = longest.map(|longest| (longest, shortest));
+            Ok(())
+        }),
+    },
     kept!("timing WORD LINE", ["Configure voice timing parameters", "Parameter", "Milliseconds"], LINE, keyed: 2),
     command! {
         "connection plar WORD",
@@ -98,7 +153,18 @@ pub(super) static VOICE_PORT: &[Command] = &[
         ["Bearer capability", "Speech", "3.1 kHz audio", "Unrestricted"],
         CALLS
     ),
-    kept!("battery-reversal [answer]", ["Battery reversal", "On answer"], LINE, no_shown: true),
+    command! {
+        "battery-reversal [answer]", no_shown: true, help: &["Battery reversal", "On answer"],
+        apply: Apply::Acted(|cx| {
+            let off = cx.no && !cx.default;
+            cx.voice_port()?.line.no_battery_reversal = off;
+            Ok(())
+        }),
+    },
+    command! {
+        "disconnect-ack", help: &["Acknowledge the release of the telephone by power denial"],
+        apply: Apply::Acted(|cx| { let on = !cx.no; cx.voice_port()?.line.disconnect_ack = on; Ok(()) }),
+    },
     kept!("supervisory LINE", ["Supervision", "The setting"], LINE, keyed: WHOLE, no_shown: true),
     kept!("disc_pi_off", ["Disconnect without tones"], LINE),
     kept!("disc-pi-off", ["Disconnect without tones"], LINE),
@@ -163,6 +229,15 @@ pub(super) static VOICE_PORT: &[Command] = &[
     kept!("lpcor LINE", ["Logical partitioning", "The setting"], FEATURE, keyed: WHOLE),
     kept!("hook-flash LINE", ["Hook flash", "The setting"], LINE, keyed: WHOLE),
 ];
+
+/// One to six pairs of pulse and interval, each 1 to 50 times 100 ms.
+fn ring_cadence(cx: &mut Cx<'_>) -> Result<(), ApplyError> {
+    let units: Vec<u32> = (0..12).map_while(|n| cx.args.number(n)).collect();
+    let pairs = units.chunks_exact(2).filter_map(|pair| Some((pair.first()? * 100, pair.last()? * 100)));
+    let cadence = Some(RingCadence::Define(pairs.collect())).filter(|_| !cx.no);
+    cx.voice_port()?.line.ring_cadence = cadence;
+    Ok(())
+}
 
 fn timeouts(cx: &mut Cx<'_>) -> Result<(), ApplyError> {
     let name = cx.args.word(1).unwrap_or("").to_owned();

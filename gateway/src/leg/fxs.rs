@@ -5,7 +5,7 @@ mod call;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use cli::config::VoicePort;
+use cli::config::{RingCadence, VoicePort};
 use media::callerid::offhook::OffHookPlayer;
 use media::callerid::{CallSetup, Party as Shown, plan};
 use media::locale::{CidWhen, Locale, ToneKind};
@@ -13,7 +13,7 @@ use media::tone::{ToneGenerator, ToneStep};
 use mwi::indicate::{PortMwi, Visual};
 use telephony_hal::LineEvent;
 use telephony_hal::line::{
-    Caller, CallerIdAlerting, Line, LineConfig, LineEventOut, Output, State, Tone, Vmwi,
+    Caller, CallerIdAlerting, Line, LineConfig, LineEventOut, Output, RingPattern, Signal, State, Tone, Vmwi,
 };
 
 use super::vmwi::Script;
@@ -54,6 +54,10 @@ pub struct FxsPort {
     station: Party,
     /// How long the next call's first burst waits for its place in the ringer budget.
     ring_delay: Duration,
+    /// `ring cadence`, where the country's is not wanted.
+    cadence: Option<RingPattern>,
+    /// `ren`.
+    ren: u8,
 }
 
 /// What an FXS port wants done, or tells.
@@ -85,6 +89,8 @@ impl FxsPort {
             events: VecDeque::new(),
             station: Party::default(),
             ring_delay: Duration::ZERO,
+            cadence: None,
+            ren: 1,
         };
         port.configure(now, config);
         port
@@ -108,6 +114,12 @@ impl FxsPort {
         self.locale
     }
 
+    /// Ringer equivalence of the telephones on the port (`ren`), 1 to 5.
+    #[must_use]
+    pub fn ren(&self) -> u8 {
+        self.ren
+    }
+
     /// Message waiting settings.
     #[must_use]
     pub fn mwi(&self) -> PortMwi {
@@ -128,6 +140,11 @@ impl FxsPort {
             name: config.and_then(|c| c.station_id_name.clone()),
             ..Party::new(config.and_then(|c| c.station_id_number.clone()).unwrap_or_default())
         };
+        self.ren = config.and_then(|c| c.line.ren).unwrap_or(1);
+        self.cadence = config.and_then(|c| c.line.ring_cadence.as_ref()).and_then(|cadence| match cadence {
+            RingCadence::Pattern(number) => RingPattern::ios((*number).into()),
+            RingCadence::Define(pairs) => RingPattern::new(pairs),
+        });
         let wanted = line_config(config);
         if *self.line.config() != wanted {
             self.line.set_config(now, wanted);
@@ -353,6 +370,22 @@ fn line_config(config: Option<&VoicePort>) -> LineConfig {
     if config.caller_id {
         line.caller_id = caller_id_alerting(locale(Some(config)));
     }
+    let wires = &config.line;
+    if wires.ground_start {
+        line.signal = Signal::GroundStart;
+    }
+    if let Some((longest, shortest)) = wires.hookflash_in {
+        line.hookflash_max = Duration::from_millis(longest.into());
+        if let Some(shortest) = shortest {
+            line.hookflash_min = Duration::from_millis(shortest.into());
+        }
+        line.hookflash_min = line.hookflash_min.min(line.hookflash_max);
+    }
+    if let Some(ms) = wires.power_denial {
+        line.power_denial = Some(Duration::from_millis(ms.into())).filter(|length| !length.is_zero());
+    }
+    line.battery_reversal = !wires.no_battery_reversal;
+    line.disconnect_ack = wires.disconnect_ack;
     line.stutter = config.mwi;
     line.vmwi = match config.vmwi {
         None => Vmwi::None,
@@ -379,3 +412,6 @@ fn tone_kind(tone: Tone) -> Option<ToneKind> {
         _ => return None,
     })
 }
+
+#[cfg(test)]
+mod tests;

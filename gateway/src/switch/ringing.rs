@@ -14,9 +14,6 @@ use crate::leg::fxs::{FxsPort, LineAction};
 /// Ports that share a ringing generator.
 pub const BOARD: usize = 24;
 
-/// Load of a telephone, where nobody says otherwise.
-const BELL: Ren = Ren::whole(1);
-
 /// The ringing generators of the box.
 #[derive(Debug, Default)]
 pub struct Ringing {
@@ -35,11 +32,18 @@ impl Ringing {
         }
     }
 
-    /// Finds a place for a call that is to ring `line` with `pattern`, whose first burst comes `lead` after its beginning anyway
+    /// Finds a place for a call that is to ring `line`, bells of `ren`, with `pattern`, whose first burst comes `lead` after its beginning anyway
     /// (caller ID before ringing). Gives how long the first burst must wait besides: at most 200 ms unless the budget is full.
-    pub fn plan(&mut self, now: Instant, line: usize, lead: Duration, pattern: &RingPattern) -> Duration {
+    pub fn plan(
+        &mut self,
+        now: Instant,
+        line: usize,
+        ren: u8,
+        lead: Duration,
+        pattern: &RingPattern,
+    ) -> Duration {
         let Some((pool, port)) = self.place(line) else { return Duration::ZERO };
-        let delay = pool.plan(now + lead, port, BELL, pattern);
+        let delay = pool.plan(now + lead, port, Ren::whole(ren.into()), pattern);
         if !self.planned.contains(&line) {
             self.planned.push(line);
         }

@@ -190,6 +190,9 @@ impl FxsPort {
     }
 
     fn cadence(&self) -> RingPattern {
+        if let Some(cadence) = &self.cadence {
+            return cadence.clone();
+        }
         let steps: Vec<(u32, u32)> = self
             .locale
             .ring

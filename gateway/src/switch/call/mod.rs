@@ -244,7 +244,7 @@ impl Switch {
                 if let Some(port) = self.lines.get_mut(line) {
                     if let LegCommand::Offer(setup) = &command {
                         let (pattern, lead) = port.ring_pattern(setup);
-                        port.delay_ring(self.ringing.plan(now, line, lead, &pattern));
+                        port.delay_ring(self.ringing.plan(now, line, port.ren(), lead, &pattern));
                     }
                     port.command(now, leg, command);
                 }

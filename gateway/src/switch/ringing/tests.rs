@@ -78,7 +78,7 @@ impl Board {
         let leg = self.ids.take();
         let setup = Setup::default();
         let (pattern, lead) = self.ports[line].ring_pattern(&setup);
-        let delay = self.ringing.plan(self.now, line, lead, &pattern);
+        let delay = self.ringing.plan(self.now, line, self.ports[line].ren(), lead, &pattern);
         self.ports[line].delay_ring(delay);
         self.offered.insert(line, self.now);
         self.ports[line].command(self.now, leg, LegCommand::Offer(Box::new(setup)));
