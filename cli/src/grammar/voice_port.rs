@@ -6,8 +6,6 @@ use crate::config::{ApplyError, Cx, PortTimeouts, RingCadence, Vmwi};
 use crate::{acted, command, kept};
 
 pub(super) static VOICE_PORT: &[Command] = &[
-    kept!("signal LINE", ["The signaling type for the interface", "loopStart, groundStart, did, cama, ..."], LINE,
-        default: "signal loopStart"),
     command! {
         "signal (loopStart|groundStart)", default: "signal loopStart",
         help: &["The signaling type for the interface", "Loop start", "Ground start"],
@@ -17,6 +15,8 @@ pub(super) static VOICE_PORT: &[Command] = &[
             Ok(())
         }),
     },
+    kept!("signal LINE", ["The signaling type for the interface", "loopStart, groundStart, did, cama, ..."], LINE,
+        default: "signal loopStart"),
     kept!("input gain LINE", ["Input gain", "Gain", "-6 to 14 dB"], LINE),
     kept!("output attenuation LINE", ["Output attenuation", "Attenuation", "-6 to 14 dB"], LINE),
     kept!("trunk-type LINE", ["Trunk type", "Type"], LINE),
@@ -61,8 +61,6 @@ pub(super) static VOICE_PORT: &[Command] = &[
     ),
     kept!("idle-voltage (high|low)", ["Idle voltage", "High", "Low"], LINE),
     kept!("loop-length (long|short)", ["Loop length", "Long", "Short"], LINE),
-    kept!("ring (frequency|cadence|number|dc-offset) LINE", ["Ring frequency, cadence, number", "Frequency", "Cadence", "Number",
-        "DC offset", "Value"], LINE, keyed: 2),
     command! {
         "ring cadence (pattern01|pattern02|pattern03|pattern04|pattern05|pattern06|pattern07|pattern08|pattern09|pattern10|pattern11|pattern12)",
         keyed: 2,
@@ -82,6 +80,8 @@ pub(super) static VOICE_PORT: &[Command] = &[
         help: &["Ring frequency, cadence, number", "Cadence", "A cadence of one's own", "Pulse, in 100 ms", "Interval, in 100 ms", "Pulse, in 100 ms", "Interval, in 100 ms", "Pulse, in 100 ms", "Interval, in 100 ms", "Pulse, in 100 ms", "Interval, in 100 ms", "Pulse, in 100 ms", "Interval, in 100 ms", "Pulse, in 100 ms", "Interval, in 100 ms"],
         apply: Apply::Acted(ring_cadence),
     },
+    kept!("ring (frequency|cadence|number|dc-offset) LINE", ["Ring frequency, cadence, number", "Frequency", "Cadence", "Number",
+        "DC offset", "Value"], LINE, keyed: 2),
     command! {
         "ren <1-5>", help: &["Ringer equivalence number", "Number"],
         apply: Apply::Acted(|cx| {
