@@ -169,3 +169,77 @@ fn free_channel_mask_follows_the_calls() {
     bench.span.clear_call(bench.now, id, Cause::private(17)).unwrap();
     assert_eq!(bench.span.free_channels(), 0x7FFF_7FFF);
 }
+
+#[test]
+fn a_slot_map_and_a_named_interface_choose_the_channel_as_a_number_does() {
+    for (line, id, slot) in [
+        (LineKind::E1, "1806 a993 00000010", 5),
+        (LineKind::E1, "1806 a993 40000000", 31),
+        (LineKind::T1, "1805 a993 400000", 23),
+        (LineKind::T1, "1803 a98397", 23),
+        (LineKind::E1, "1804 e9808385", 5),
+        (LineKind::E1, "1803 a18385", 5),
+    ] {
+        let mut bench = Bench::new(SpanConfig { line, ..config(Side::Network) });
+        bench.say_hex(&format!("0802000905 04038090a3 {id} 70028034 a1"));
+        let call = bench.span.calls().next().unwrap_or_else(|| panic!("{id}"));
+        assert_eq!(call.channel, Some(slot), "{id}");
+        bench.span.proceed_call(bench.now, call.id, &plain()).unwrap();
+        bench.pump();
+        let answer = bench.heard()[0].get(ie::CHANNEL_ID).map(|body| body.to_vec());
+        assert_eq!(answer, Some(vec![0xA9, 0x83, 0x80 | slot]), "{id}");
+    }
+    // The D channel's timeslot is none, on either line.
+    for (line, id) in
+        [(LineKind::E1, "1803 a98390"), (LineKind::T1, "1803 a98398"), (LineKind::T1, "1803 a9839f")]
+    {
+        let mut bench = Bench::new(SpanConfig { line, ..config(Side::Network) });
+        bench.say_hex(&format!("0802000905 04038090a3 {id} 70028034 a1"));
+        assert_eq!(bench.said(), [(RELEASE_COMPLETE, Some(82))], "{id}");
+    }
+}
+
+#[test]
+fn a_restart_may_name_channels_in_a_list_or_a_slot_map() {
+    for (id, cleared) in [
+        ("1804 a9830182", &[1, 2][..]),
+        ("1806 a993 00000005", &[1, 3]),
+        ("1803 a98382", &[2]),
+        ("1803 a98382 1803 a98383", &[2, 3]),
+    ] {
+        let mut bench = Bench::new(config(Side::Network));
+        for _ in 0..3 {
+            bench.span.start_call(bench.now, &CallRequest::new("1")).unwrap();
+        }
+        bench.pump();
+        bench.heard();
+        bench.say_hex(&format!("0802000046 {id} 790180"));
+        assert_eq!(bench.heard_kinds(), [MessageType::RESTART_ACKNOWLEDGE]);
+        let left: Vec<u8> = bench.span.calls().filter_map(|call| call.channel).collect();
+        let expected: Vec<u8> = (1..=3).filter(|slot| !cleared.contains(slot)).collect();
+        assert_eq!(left, expected, "{id}");
+    }
+    // Indicated channels without any, or an indicator that says nothing: STATUS, and no call is touched.
+    let mut bench = Bench::new(config(Side::Network));
+    bench.span.start_call(bench.now, &CallRequest::new("1")).unwrap();
+    bench.pump();
+    bench.heard();
+    for (elements, cause) in [("790180", 96), ("1803a98381", 96), ("1803a98381 790181", 100)] {
+        bench.say_hex(&format!("0802000046 {elements}"));
+        assert_eq!(bench.said(), [(MessageType::STATUS, Some(cause))], "{elements}");
+    }
+    assert_eq!(bench.span.channels_in_use(), 1);
+}
+
+#[test]
+fn an_acknowledgement_for_another_channel_is_not_the_answer_to_our_restart() {
+    let mut bench = Bench::new(config(Side::Network));
+    bench.span.restart(bench.now, RestartTarget::Channel(3));
+    bench.pump();
+    assert_eq!(bench.heard_kinds(), [MessageType::RESTART]);
+    bench.say_hex("080280004e 1803a98384 790180");
+    assert_eq!(bench.events(), []);
+    bench.say_hex("080280004e 1803a98383 790180");
+    let done = Event::RestartDone { target: RestartTarget::Channel(3), acknowledged: true };
+    assert_eq!(bench.events(), [done]);
+}
