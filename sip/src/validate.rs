@@ -110,7 +110,14 @@ fn mandatory_headers(facts: &Facts<'_>) -> Result<(), Box<Reply>> {
     if let Some(Err(error)) = request.vias().skip(1).find(Result::is_err) {
         return Err(bad_field(&error));
     }
-    request.contacts_are_well_formed().map_err(|error| bad_field(&error))?;
+    // Where Contact makes a dialog or a binding. A voice mail's NOTIFY is not refused for its Contact.
+    let uses_contact = matches!(
+        request.method_ref(),
+        Some(Method::Invite | Method::Register | Method::Subscribe | Method::Refer | Method::Update)
+    );
+    if uses_contact {
+        request.contacts_are_well_formed().map_err(|error| bad_field(&error))?;
+    }
     facts.call_id.as_ref().map_err(bad_field)?;
     for (header, address) in [(Header::From, &facts.from), (Header::To, &facts.to)] {
         let address = address.as_ref().map_err(bad_field)?;
