@@ -50,8 +50,6 @@ const LOOKUP_RETRY: Duration = Duration::from_secs(5);
 const HALF_TICK: Duration = Duration::from_millis(10);
 /// Audio this late is caught up with, later is lost.
 const MAX_LAG: Duration = Duration::from_secs(1);
-/// `rtp-port range` where none is configured, as IOS has it.
-const RTP_PORTS: (u16, u16) = (16_384, 32_767);
 
 /// How the daemon is started.
 #[derive(Debug, Clone)]
@@ -288,6 +286,7 @@ pub async fn start(setup: Setup) -> Result<Gateway, RunError> {
     let (ssh, telnet) = (listeners.ssh(), listeners.telnet());
     let console = serve(&socket, shared).map_err(io_error(socket.display().to_string()))?;
     let (lookup_tx, lookups) = mpsc::channel(16);
+    let range = switch.rtp_range();
     let daemon = Daemon {
         host: Host {
             startup: setup.startup,
@@ -308,13 +307,7 @@ pub async fn start(setup: Setup) -> Result<Gateway, RunError> {
         lookup_tasks: Vec::new(),
         lines,
         trunks,
-        media: Driver::new(
-            clock,
-            seed().map_err(io_error("random seed"))?,
-            setup.sip_address,
-            RTP_PORTS,
-            spans,
-        ),
+        media: Driver::new(clock, seed().map_err(io_error("random seed"))?, setup.sip_address, range, spans),
         half: false,
         ready,
         rebind: false,
@@ -575,7 +568,10 @@ impl Daemon {
         for event in batch.drain(..) {
             let now = Instant::now();
             match event {
-                NetEvent::Received { flow, data } => self.switch.handle_sip(now, flow, data),
+                NetEvent::Received { flow, data } => {
+                    self.prepare();
+                    self.switch.handle_sip(now, flow, data);
+                }
                 NetEvent::Closed { flow } | NetEvent::SendFailed { flow } => {
                     self.switch.handle_sip_failure(now, &flow);
                 }
@@ -587,8 +583,15 @@ impl Daemon {
         }
     }
 
+    /// Opens RTP ports ahead of calls.
+    fn prepare(&mut self) {
+        let range = self.switch.rtp_range();
+        self.media.prepare(self.switch.rtp_ports(), self.sip_address, range);
+    }
+
     /// Does what the switch wants done.
     fn flush(&mut self) {
+        self.prepare();
         while let Some(output) = self.switch.poll_output() {
             match output {
                 Output::Sip(transmit) => self.net.send(transmit),
@@ -698,6 +701,9 @@ impl Daemon {
             }
         }
         self.media.tick(now);
+        while let Some(event) = self.media.poll_event() {
+            self.switch.handle_plane(now, &event);
+        }
         for line in 0..self.lines.len() {
             let Some(device) = self.lines.get_mut(line).filter(|_| self.switch.line_is_active(line)) else {
                 continue;

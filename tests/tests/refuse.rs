@@ -61,12 +61,13 @@ const ROWS: &[Row] = &[
         Some(("Allow", "NOTIFY")),
     ),
     (
-        "INVITE",
-        |n| {
+        "INVITE for a number of nobody",
+        |mut n| {
+            n.uri = n.uri.replace("8000", "9999");
             n.method("INVITE").without("Event").without("Subscription-State").without("Content-Type").body("")
         },
-        405,
-        Some(("Allow", "NOTIFY")),
+        404,
+        Some(("Reason", "cause=1")),
     ),
     (
         "OPTIONS",

@@ -247,6 +247,12 @@ pub(super) static EXEC: &[Command] = &[
         1,
         |a| Exec::Show(Show::VoiceTranslationRule { rule: a.number(0) })
     ),
+    show!(
+        "show voip rtp connections [detail]",
+        [SHOW, "VoIP information", "RTP", "Active connections", "In detail"],
+        1,
+        |_| Exec::Show(Show::VoipRtpConnections)
+    ),
     command! { "terminal length <0-512>", help: &["Set terminal line parameters", "Set number of lines on a screen", "Rows, 0 for no pausing"],
     privilege: 1, apply: Apply::Exec(|a| Exec::Session(SessionCommand::Length(a.number(0).unwrap_or(24)))) },
     command! { "terminal width <0-512>", help: &["Set terminal line parameters", "Set width of the display terminal", "Columns"],

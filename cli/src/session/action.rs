@@ -171,6 +171,8 @@ pub enum Show {
     SipUaMapSipRequestPstn,
     /// `show sip-ua calls`.
     SipUaCalls,
+    /// `show voip rtp connections`.
+    VoipRtpConnections,
     /// `show sip-ua connections`.
     SipUaConnections,
     /// `show mwi`: mailboxes, queues and trunks.

@@ -10,6 +10,7 @@
 
 pub mod fxs;
 pub mod pri;
+pub mod sip;
 pub mod vmwi;
 
 use bytes::Bytes;

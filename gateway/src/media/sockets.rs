@@ -133,7 +133,14 @@ impl Sockets {
     pub fn send(&self, datagram: &Datagram) {
         let Some((_, pair)) = self.open.get(&datagram.stream) else { return };
         let socket = if datagram.rtcp { &pair.rtcp } else { &pair.rtp };
-        if let Err(error) = socket.send_to(&datagram.octets, datagram.to) {
+        let to = match (self.address, datagram.to) {
+            // A socket for both families writes IPv4 addresses as IPv6 ones.
+            (IpAddr::V6(_), SocketAddr::V4(v4)) => {
+                SocketAddr::new(v4.ip().to_ipv6_mapped().into(), v4.port())
+            }
+            (_, to) => to,
+        };
+        if let Err(error) = socket.send_to(&datagram.octets, to) {
             tracing::trace!(%error, to = %datagram.to, "RTP not sent");
         }
     }

@@ -89,6 +89,13 @@ impl Trust {
         self.names.iter().map(|n| n.name.as_str())
     }
 
+    /// Addresses of a name, as far as it has been looked up.
+    #[must_use]
+    pub fn addresses_of(&self, name: &str) -> Vec<IpAddr> {
+        let known = self.names.iter().find(|n| n.name.eq_ignore_ascii_case(name));
+        known.map(|n| n.addresses.clone()).unwrap_or_default()
+    }
+
     /// Takes the answer of a look-up; an empty one counts as a failure and leaves the old addresses.
     pub fn resolved(&mut self, name: &str, addresses: &[IpAddr]) {
         for known in self.names.iter_mut().filter(|n| n.name.eq_ignore_ascii_case(name)) {

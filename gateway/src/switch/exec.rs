@@ -93,6 +93,11 @@ impl Switch {
             Show::TrunkGroup { label } => self.show_trunk_groups(label.as_deref()),
             Show::SipUaStatus => self.show_sip_ua_status(),
             Show::SipUaStatistics => self.show_sip_ua_statistics(),
+            Show::SipUaCalls => self.show_sip_ua_calls(),
+            Show::SipUaMapPstnSip => self.config.cause_map.show_pstn_sip(),
+            Show::SipUaMapSipPstn => self.config.cause_map.show_sip_pstn(),
+            Show::SipUaMapSipRequestPstn => self.config.cause_map.show_sip_request_pstn(),
+            Show::VoipRtpConnections => self.show_voip_rtp(),
             _ => return None,
         })
     }
@@ -321,7 +326,10 @@ impl Switch {
     }
 
     fn show_sip_ua_statistics(&self) -> String {
-        super::statistics::show(self.endpoint.statistics(), self.endpoint.active_transactions())
+        super::statistics::show(
+            self.sip.ua().endpoint().statistics(),
+            self.sip.ua().endpoint().active_transactions(),
+        )
     }
 }
 

@@ -15,6 +15,8 @@ mod show_box;
 mod show_call;
 mod show_plan;
 mod show_port;
+mod show_sip;
+mod sip_calls;
 mod statistics;
 mod subscribe;
 
@@ -30,13 +32,15 @@ use dialpeer::DialPeer;
 use mwi::mailbox::Mailboxes;
 use mwi::subscription::Failure;
 use prometheus::IntGauge;
-use sip::{Endpoint, EndpointConfig, Event, Flow, Method, Transmit};
+use sip::{Event, Flow, Method, Transmit};
 use telephony_hal::LineEvent;
 
 use crate::clock::Clock;
 use crate::hardware::{Hardware, HardwareError};
 use crate::leg::fxs::{FxsOutput, FxsPort, LineAction, TICK};
 use crate::leg::pri::{PriTrunk, Service, TrunkEvent};
+use crate::leg::sip::settings::SipSettings;
+use crate::leg::sip::{SipLegs, SipOutput};
 use crate::leg::{LegEvent, LegPort};
 use crate::media::{MediaCommand, MediaEnd};
 use crate::service::mailbox::{Delivery, Record};
@@ -95,7 +99,7 @@ pub struct Switch {
     terminator: Option<char>,
     calls: Calls,
     trust: Trust,
-    endpoint: Endpoint,
+    sip: SipLegs,
     lines: Vec<FxsPort>,
     ringing: ringing::Ringing,
     trunks: Vec<PriTrunk>,
@@ -217,8 +221,15 @@ impl Switch {
             terminator: call::terminator(&config),
             calls: Calls::new(seed),
             trust: Trust::new(&config, &Trust::default()),
-            endpoint: Endpoint::new(endpoint_config(), seed),
             ringing: ringing::Ringing::new(lines.len()),
+            sip: SipLegs::new(
+                sip_calls::endpoint_config(),
+                sip_calls::call_config(&config),
+                SipSettings::new(&config),
+                config.cause_map.clone(),
+                local_address,
+                seed,
+            ),
             lines,
             trunks,
             ports,
@@ -308,6 +319,12 @@ impl Switch {
         }
         if !self.config.same_lines(&old) {
             self.replan_calls(now);
+            self.sip.configure(
+                sip_calls::endpoint_config(),
+                sip_calls::call_config(&self.config),
+                SipSettings::new(&self.config),
+                self.config.cause_map.clone(),
+            );
         }
         let names = self.names();
         self.trust = Trust::new(&self.config, &self.trust);
@@ -354,13 +371,15 @@ impl Switch {
         if self.monitor.on(DebugTopic::CcsipMessages) {
             self.monitor.sip(now, false, &data);
         }
-        self.endpoint.handle_received(now, flow, data);
+        let flow = self.own_side(flow);
+        self.sip.ua_mut().handle_received(now, flow, data);
         self.drain_sip(now);
     }
 
     /// A connection ended, or a message could not be sent.
     pub fn handle_sip_failure(&mut self, now: Instant, flow: &Flow) {
-        self.endpoint.handle_transport_error(now, flow);
+        let flow = self.own_side(flow.clone());
+        self.sip.ua_mut().handle_transport_error(now, &flow);
         self.drain_sip(now);
     }
 
@@ -465,7 +484,7 @@ impl Switch {
 
     /// Runs what is due.
     pub fn handle_timeout(&mut self, now: Instant) {
-        self.endpoint.handle_timeout(now);
+        self.sip.ua_mut().handle_timeout(now);
         self.subscriptions_timeout(now);
         self.drain_sip(now);
         for trunk in 0..self.trunks.len() {
@@ -495,7 +514,7 @@ impl Switch {
         let trunks = self.trunks.iter().filter_map(PriTrunk::poll_timeout);
         let lines = self.lines.iter().filter_map(FxsPort::poll_timeout);
         let others =
-            [self.endpoint.poll_timeout(), self.subscriptions.poll_timeout(), self.calls.poll_timeout()];
+            [self.sip.ua().poll_timeout(), self.subscriptions.poll_timeout(), self.calls.poll_timeout()];
         trunks.chain(lines).chain(others.into_iter().flatten()).min()
     }
 
@@ -515,26 +534,27 @@ impl Switch {
     }
 
     fn drain_sip(&mut self, now: Instant) {
+        self.collect_sip(now);
+        self.settle_calls(now);
+    }
+
+    /// Takes what SIP has to say; its legs' events wait in the queue.
+    fn collect_sip(&mut self, now: Instant) {
         loop {
             let mut idle = true;
-            while let Some(event) = self.endpoint.poll_event() {
+            loop {
+                let (sip, trust) = (&mut self.sip, &self.trust);
+                let may_call = |address| Self::may_call(trust, address);
+                let Some(output) = sip.poll(now, &mut self.calls.ids, may_call) else { break };
                 idle = false;
-                match event {
-                    Event::Request { id, flow, request } if request.method_ref() == Some(&Method::Notify) => {
-                        self.handle_notify(now, id, &flow, &request);
-                    }
-                    Event::Request { id, .. } => {
-                        // `allow` names only what is handled above or by the endpoint itself.
-                        let _ = self.endpoint.respond(now, id, sip::Reply::new(501));
-                    }
-                    Event::Response { id, response, .. } => self.subscribe_answered(now, id, &response),
-                    Event::ClientTimeout { id } => self.subscribe_failed(now, id, Failure::Timeout),
-                    Event::TransportFailed { id } => self.subscribe_failed(now, id, Failure::Transport),
-                    Event::ServerTimeout { id } => self.waiting.retain(|_, w| !w.is_for(id)),
-                    _ => {}
+                match output {
+                    SipOutput::Leg(leg, event) => self.calls.events.push_back((leg, LegPort::Sip, event)),
+                    SipOutput::Media(command) => self.outputs.push_back(Output::Media(command)),
+                    SipOutput::Refused { from } => self.call_refused(now, from),
+                    SipOutput::Other(event) => self.sip_event(now, event),
                 }
             }
-            while let Some(transmit) = self.endpoint.poll_transmit() {
+            while let Some(transmit) = self.sip.ua_mut().poll_transmit() {
                 idle = false;
                 self.metrics.sip_sent.inc();
                 if self.monitor.on(DebugTopic::CcsipMessages) {
@@ -546,6 +566,34 @@ impl Switch {
                 return;
             }
         }
+    }
+
+    /// What is no call.
+    fn sip_event(&mut self, now: Instant, event: Event) {
+        match event {
+            Event::Request { id, flow, request } if request.method_ref() == Some(&Method::Notify) => {
+                self.handle_notify(now, id, &flow, &request);
+            }
+            Event::Request { id, .. } => {
+                // `allow` names only what is handled above, in calls, or by the endpoint itself.
+                let _ = self.sip.ua_mut().endpoint_mut().respond(now, id, sip::Reply::new(501));
+            }
+            Event::Response { id, response, .. } => self.subscribe_answered(now, id, &response),
+            Event::ClientTimeout { id } => self.subscribe_failed(now, id, Failure::Timeout),
+            Event::TransportFailed { id } => self.subscribe_failed(now, id, Failure::Transport),
+            Event::ServerTimeout { id } => self.waiting.retain(|_, w| !w.is_for(id)),
+            _ => {}
+        }
+    }
+
+    /// A flow with our real address in it, where the socket is bound to all.
+    fn own_side(&self, mut flow: Flow) -> Flow {
+        if flow.local.ip().is_unspecified()
+            && let Some(address) = (self.local_address)(flow.remote.ip())
+        {
+            flow.local.set_ip(address);
+        }
+        flow
     }
 
     fn drain_trunk(&mut self, now: Instant, trunk: usize) {
@@ -687,16 +735,6 @@ fn first8(seed: &[u8; 32]) -> [u8; 8] {
         *to = *from;
     }
     first
-}
-
-fn endpoint_config() -> EndpointConfig {
-    EndpointConfig {
-        server: Some(concat!("Tipring/", env!("CARGO_PKG_VERSION")).to_owned()),
-        allow: vec![Method::Options, Method::Notify],
-        allow_events: vec!["message-summary".to_owned()],
-        accept: vec!["application/simple-message-summary".to_owned()],
-        ..EndpointConfig::default()
-    }
 }
 
 fn settings(config: &Config) -> Settings {

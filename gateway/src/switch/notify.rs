@@ -466,7 +466,7 @@ impl Switch {
             reply = reply.header(Header::Accept, "application/simple-message-summary, text/plain");
         }
         // A transaction that is gone has nobody left to answer.
-        let _ = self.endpoint.respond(now, id, reply);
+        let _ = self.sip.ua_mut().endpoint_mut().respond(now, id, reply);
     }
 }
 

@@ -109,7 +109,7 @@ impl Switch {
         };
         let local = SocketAddr::new(address, self.sip_port);
         let flow = Flow { transport, local, remote, connection: None };
-        let id = self.endpoint.request(now, flow, request(subscribe, local));
+        let id = self.sip.ua_mut().endpoint_mut().request(now, flow, request(subscribe, local));
         self.subscriptions.under_way.insert(id, (subscribe.id, subscribe.cseq));
     }
 

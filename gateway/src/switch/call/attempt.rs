@@ -133,7 +133,7 @@ impl Switch {
                 Ok(Place { port, channel: None, group: None })
             }
             Target::Group(label) => self.hunt(label),
-            Target::Sip => Err(Cause::NETWORK_OUT_OF_ORDER),
+            Target::Sip => Ok(Place { port: LegPort::Sip, channel: None, group: None }),
         }
     }
 

@@ -159,14 +159,14 @@ impl Switch {
         let Some(other) = call.other(leg) else { return };
         let (Some(from), Some(to)) = (self.calls.legs.get(&leg), self.calls.legs.get(&other)) else { return };
         match (from.port, to.port) {
-            (_, LegPort::Sip) => self.command(now, other, LegCommand::Dtmf(digit)),
+            (LegPort::Sip, LegPort::Sip) => self.command(now, other, LegCommand::Dtmf(digit)),
             // The audio does not carry it.
             (LegPort::Sip, _) => {
                 if let Some(end) = to.media {
                     self.media(MediaCommand::Dtmf { end, digits: digit.to_string() });
                 }
             }
-            // The audio carries it.
+            // The media plane carries it, as the far end wants it.
             _ => {}
         }
     }

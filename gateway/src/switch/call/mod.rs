@@ -230,7 +230,7 @@ impl Switch {
             match self.calls.spoken_to.pop() {
                 Some(LegPort::Line(line)) => self.collect_line(now, line),
                 Some(LegPort::Trunk(trunk)) => self.collect_trunk(now, trunk),
-                Some(LegPort::Sip) => self.drain_sip(now),
+                Some(LegPort::Sip) => self.collect_sip(now),
                 None => return,
             }
         }
@@ -254,8 +254,7 @@ impl Switch {
                     trunk.command(now, leg, command);
                 }
             }
-            // No leg is ever made for it: the dial plan's SIP ways are passed over.
-            LegPort::Sip => {}
+            LegPort::Sip => self.command_sip(now, leg, command),
         }
         self.calls.spoken_to.push(port);
     }

@@ -1,0 +1,601 @@
+//! SIP legs: INVITE sessions as ends of calls.
+//!
+//! [`SipLegs`] owns the user agent and everything said over SIP; what is no call (NOTIFY, SUBSCRIBE, …) comes out of
+//! [`SipLegs::poll`] as it is. A leg owns one RTP stream from its first moment to its last.
+
+mod describe;
+mod events;
+pub mod identity;
+pub mod settings;
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::net::IpAddr;
+use std::time::Instant;
+
+use bytes::Bytes;
+use dialpeer::cause::CauseMap;
+use rand::rngs::StdRng;
+use rand::{Rng as _, SeedableRng as _};
+use sip::call::{CallConfig, CallId, Content, Invite, ReferId, UaEvent, UserAgent};
+use sip::sdp::{Direction, OfferAnswer, Sdp};
+use sip::{EndpointConfig, Flow, Header, Method};
+
+use super::{Answer, Cause, LegCommand, LegEvent, LegId, LegIds, Party, Progress, Setup};
+use crate::media::plane::PlaneEvent;
+use crate::media::ports::Ports;
+use crate::media::rtp::{DigitRelay, RtpCommand, RtpSettings};
+use crate::media::{MediaCommand, MediaEnd};
+use describe::{Offerable, octets};
+use settings::SipSettings;
+
+/// Bearer capability not implemented: no codec in common.
+const CODEC_MISMATCH: Cause = Cause(65);
+/// Streams at a time.
+const MAX_STREAMS: usize = 10_000;
+
+/// What the legs want done, or tell.
+#[derive(Debug)]
+pub enum SipOutput {
+    /// Of a leg.
+    Leg(LegId, LegEvent),
+    /// For the media plane.
+    Media(MediaCommand),
+    /// No call: a request or response for others of the gateway.
+    Other(sip::Event),
+    /// A caller who may not call was refused.
+    Refused {
+        /// Where the INVITE came from.
+        from: IpAddr,
+    },
+}
+
+/// Where a call is sent.
+#[derive(Debug, Clone)]
+pub struct Destination {
+    /// Ways there, best first.
+    pub flows: Vec<Flow>,
+    /// Host, and port if another than the default, for Request-URI and To.
+    pub host: String,
+}
+
+/// How far a leg is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Not answered.
+    Early,
+    /// Answered.
+    Answered,
+}
+
+/// One leg.
+#[derive(Debug)]
+struct SipLeg {
+    call: CallId,
+    outgoing: bool,
+    stage: Stage,
+    peer: u32,
+    local: IpAddr,
+    /// `host[:port]` of ours in identities.
+    host: String,
+    stream: u64,
+    port: u16,
+    exchange: OfferAnswer,
+    can: Offerable,
+    /// Our answer to the caller's first offer, once it is made.
+    answer: Option<Bytes>,
+    /// What the peer has described last, for a leg at the other end.
+    described: Option<Bytes>,
+    rtp: Option<RtpSettings>,
+    /// The INVITE brought an offer.
+    offered: bool,
+    /// The user at this end holds.
+    held: bool,
+    /// The other end holds.
+    holding: bool,
+    /// A REFER of the peer under way.
+    refer: Option<ReferId>,
+    remote: Party,
+    /// Number of the party at the other end.
+    other: String,
+    called: String,
+}
+
+/// A leg as `show` commands see it.
+#[derive(Debug, Clone, Copy)]
+pub struct Shown<'a> {
+    /// Which.
+    pub leg: LegId,
+    /// Call-ID of its dialog.
+    pub call_id: &'a str,
+    /// We sent the INVITE.
+    pub outgoing: bool,
+    /// It has been answered.
+    pub answered: bool,
+    /// Number of the caller.
+    pub calling: &'a str,
+    /// Number called.
+    pub called: &'a str,
+    /// Our address in descriptions.
+    pub local: IpAddr,
+    /// Our RTP port.
+    pub port: u16,
+    /// What offer and answer have come to, if they have.
+    pub rtp: Option<&'a RtpSettings>,
+}
+
+/// All SIP legs and the user agent.
+pub struct SipLegs {
+    ua: UserAgent,
+    /// Pairs of RTP ports.
+    pub ports: Ports,
+    settings: SipSettings,
+    causes: CauseMap,
+    legs: BTreeMap<LegId, SipLeg>,
+    by_call: HashMap<CallId, LegId>,
+    events: VecDeque<SipOutput>,
+    last_stream: u64,
+    local_address: fn(IpAddr) -> Option<IpAddr>,
+    rng: StdRng,
+    /// INVITEs refused because of their sender.
+    pub refused: u64,
+}
+
+impl std::fmt::Debug for SipLegs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SipLegs").field("legs", &self.legs).finish_non_exhaustive()
+    }
+}
+
+impl SipLegs {
+    /// No leg yet. `local_address` is our own address toward a peer, as the routing table has it.
+    #[must_use]
+    pub fn new(
+        endpoint: EndpointConfig,
+        calls: CallConfig,
+        settings: SipSettings,
+        causes: CauseMap,
+        local_address: fn(IpAddr) -> Option<IpAddr>,
+        seed: [u8; 32],
+    ) -> Self {
+        Self {
+            ua: UserAgent::new(endpoint, calls, seed),
+            ports: Ports::new(MAX_STREAMS),
+            settings,
+            causes,
+            legs: BTreeMap::new(),
+            by_call: HashMap::new(),
+            events: VecDeque::new(),
+            last_stream: 0,
+            local_address,
+            rng: StdRng::from_seed(seed.map(|octet| octet ^ 0xa5)),
+            refused: 0,
+        }
+    }
+
+    /// Other settings, for calls that begin from now on.
+    pub fn configure(
+        &mut self,
+        endpoint: EndpointConfig,
+        calls: CallConfig,
+        settings: SipSettings,
+        causes: CauseMap,
+    ) {
+        self.ua.set_config(endpoint, calls);
+        (self.settings, self.causes) = (settings, causes);
+    }
+
+    /// The user agent, for what is no call.
+    #[must_use]
+    pub fn ua(&self) -> &UserAgent {
+        &self.ua
+    }
+
+    /// The user agent, for what is no call.
+    pub fn ua_mut(&mut self) -> &mut UserAgent {
+        &mut self.ua
+    }
+
+    /// Settings in force.
+    #[must_use]
+    pub fn settings(&self) -> &SipSettings {
+        &self.settings
+    }
+
+    /// Legs there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.legs.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.legs.is_empty()
+    }
+
+    /// The next thing to do or to know. `trusted` says whose INVITEs are taken; `ids` names legs that come in.
+    pub fn poll(
+        &mut self,
+        now: Instant,
+        ids: &mut LegIds,
+        trusted: impl Fn(IpAddr) -> bool,
+    ) -> Option<SipOutput> {
+        loop {
+            if let Some(output) = self.events.pop_front() {
+                return Some(output);
+            }
+            match self.ua.poll_event()? {
+                UaEvent::Call(call, event) => self.call_event(now, call, event, ids, &trusted),
+                UaEvent::Other(event) => return Some(SipOutput::Other(event)),
+            }
+        }
+    }
+
+    /// Calls a party on a new leg. `local` is our address toward it, as it is written into headers and descriptions.
+    pub fn offer(&mut self, now: Instant, leg: LegId, setup: &Setup, to: &Destination, local: IpAddr) {
+        if let Err(cause) = self.try_offer(now, leg, setup, to, local) {
+            self.tell(leg, LegEvent::Released(cause));
+        }
+    }
+
+    fn try_offer(
+        &mut self,
+        now: Instant,
+        leg: LegId,
+        setup: &Setup,
+        to: &Destination,
+        local: IpAddr,
+    ) -> Result<(), Cause> {
+        let first = to.flows.first().ok_or(Cause::NETWORK_OUT_OF_ORDER)?;
+        let settings = self.settings.peer(setup.peer).clone();
+        let dscp = settings.dscp;
+        let can = match &setup.sdp {
+            Some(sdp) => Offerable::toward(settings, sdp),
+            None => Offerable::audible(settings),
+        };
+        let port = self.ports.take().ok_or(Cause::UNAVAILABLE)?;
+        let Some(description) = can.offer(local, port, Direction::SendRecv) else {
+            self.ports.give_back();
+            return Err(CODEC_MISMATCH);
+        };
+        let host = bracketed(local);
+        let number = &setup.called.number;
+        let uri = format!("sip:{number}@{}", to.host);
+        let mut invite = Invite::new(&uri, &identity::from(&setup.calling, &host), first.clone());
+        invite.destinations.clone_from(&to.flows);
+        let mut exchange = OfferAnswer::new(self.session_id());
+        // The exchange is new: nothing is open.
+        let sdp = exchange.make_offer(&description).map_err(|_| Cause::TEMPORARY)?;
+        let mut content = Content::sdp(octets(&sdp));
+        content.headers.extend(identity::identity(&setup.calling, &host, "calling", &self.settings));
+        if let Some(redirecting) = &setup.redirecting {
+            content.headers.extend(identity::diversion(redirecting, &host));
+        }
+        let [a, b, c, d] = setup.guid;
+        content = content.header(Header::CiscoGuid, format!("{a:010}-{b:010}-{c:010}-{d:010}"));
+        if let Some(alert) = setup.alert_info.as_ref().filter(|alert| !alert.contains(['\r', '\n'])) {
+            content = content.header(Header::AlertInfo, alert);
+        }
+        if let Some(uui) = &setup.user_user {
+            let hex: String = uui.iter().map(|octet| format!("{octet:02x}")).collect();
+            content = content.header(Header::UserToUser, format!("{hex};encoding=hex"));
+        }
+        let call = match self.ua.invite(now, invite.content(content)) {
+            Ok(call) => call,
+            Err(error) => {
+                tracing::warn!(%error, "INVITE");
+                self.ports.give_back();
+                return Err(Cause::CONGESTION);
+            }
+        };
+        let stream = self.open_stream(port, dscp);
+        self.by_call.insert(call, leg);
+        self.legs.insert(
+            leg,
+            SipLeg {
+                call,
+                outgoing: true,
+                stage: Stage::Early,
+                peer: setup.peer,
+                local,
+                host,
+                stream,
+                port,
+                exchange,
+                can,
+                answer: None,
+                described: None,
+                rtp: None,
+                offered: true,
+                held: false,
+                holding: false,
+                refer: None,
+                remote: setup.called.clone(),
+                other: setup.calling.number.clone(),
+                called: number.clone(),
+            },
+        );
+        self.tell(leg, LegEvent::Media(Some(MediaEnd::Rtp(stream))));
+        Ok(())
+    }
+
+    /// Tells a leg something; `peer` is the dial peer it is on by now. Offers go to [`SipLegs::offer`].
+    pub fn command(&mut self, now: Instant, id: LegId, peer: u32, command: LegCommand) {
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        if leg.peer != peer {
+            leg.peer = peer;
+            leg.can.settings = self.settings.peer(peer).clone();
+        }
+        match command {
+            LegCommand::Proceed => self.proceed(now, id),
+            LegCommand::MoreDigits { dial_tone: false } => self.release(now, id, Cause::INVALID_NUMBER),
+            LegCommand::Alert(progress) => self.progress(now, id, 180, &progress),
+            LegCommand::Progress(progress) => self.progress(now, id, 183, &progress),
+            LegCommand::Answer(answer) => self.answer(now, id, &answer),
+            LegCommand::Update(party) => self.update(now, id, &party),
+            LegCommand::Held(held) => self.hold(now, id, held),
+            LegCommand::Dtmf(digit) => self.dtmf(now, id, digit),
+            LegCommand::Release(cause) => self.release(now, id, cause),
+            LegCommand::MoreDigits { .. } | LegCommand::Offer(_) | LegCommand::Digits { .. } => {}
+        }
+    }
+
+    /// What the media plane noticed about a stream of ours.
+    pub fn plane_event(&mut self, now: Instant, event: &PlaneEvent) {
+        let stream = match event {
+            PlaneEvent::Digit { stream, .. } | PlaneEvent::Inactive { stream } => *stream,
+            PlaneEvent::Key { .. } => return,
+        };
+        let Some(id) = self.legs.iter().find(|(_, leg)| leg.stream == stream).map(|(id, _)| *id) else {
+            return;
+        };
+        match event {
+            PlaneEvent::Digit { digit, ms, .. } => self.signal_digit(now, id, *digit, *ms),
+            PlaneEvent::Inactive { .. } => self.release(now, id, Cause(102)),
+            PlaneEvent::Key { .. } => {}
+        }
+    }
+
+    /// Every leg, for `show` commands.
+    pub fn shown(&self) -> impl Iterator<Item = Shown<'_>> {
+        self.legs.iter().map(|(id, leg)| Shown {
+            leg: *id,
+            call_id: self.ua.call_id(leg.call).unwrap_or_default(),
+            outgoing: leg.outgoing,
+            answered: leg.stage == Stage::Answered,
+            calling: if leg.outgoing { &leg.other } else { &leg.remote.number },
+            called: &leg.called,
+            local: leg.local,
+            port: leg.port,
+            rtp: leg.rtp.as_ref(),
+        })
+    }
+
+    fn tell(&mut self, leg: LegId, event: LegEvent) {
+        self.events.push_back(SipOutput::Leg(leg, event));
+    }
+
+    fn media(&mut self, command: MediaCommand) {
+        self.events.push_back(SipOutput::Media(command));
+    }
+
+    fn session_id(&mut self) -> u64 {
+        self.rng.next_u64() >> 4
+    }
+
+    fn open_stream(&mut self, port: u16, dscp: u8) -> u64 {
+        self.last_stream += 1;
+        let stream = self.last_stream;
+        self.media(MediaCommand::Rtp { stream, command: RtpCommand::Open { port, dscp } });
+        stream
+    }
+
+    /// Forgets a leg: its stream is closed and the switch hears of its end.
+    fn finish(&mut self, id: LegId, cause: Cause) {
+        let Some(leg) = self.legs.remove(&id) else { return };
+        self.by_call.remove(&leg.call);
+        self.ports.give_back();
+        self.media(MediaCommand::Rtp { stream: leg.stream, command: RtpCommand::Close });
+        self.tell(id, LegEvent::Released(cause));
+    }
+
+    /// The caller's number leads somewhere: his codecs are looked at.
+    fn proceed(&mut self, now: Instant, id: LegId) {
+        let Some(leg) = self.legs.get(&id) else { return };
+        let call = leg.call;
+        let fits = leg.offer_of_peer().is_none_or(|offer| {
+            let all = Offerable::toward(leg.can.settings.clone(), offer.to_string().as_bytes());
+            sip::sdp::answer(&offer, &all.answer(&offer, leg.local, leg.port, Direction::SendRecv)).is_ok()
+        });
+        if fits {
+            // The transaction says 100 by itself if this comes too late.
+            let _ = self.ua.trying(now, call);
+        } else {
+            self.refuse_codecs(now, id);
+        }
+    }
+
+    /// Ends a leg that is not answered because no codec fits: 488, whatever the cause maps to.
+    fn refuse_codecs(&mut self, now: Instant, id: LegId) {
+        let Some(call) = self.legs.get(&id).map(|leg| leg.call) else { return };
+        // A caller who has gone needs no answer.
+        let _ = self.ua.reject(now, call, 488, Content::new().q850(CODEC_MISMATCH.0));
+        self.finish(id, CODEC_MISMATCH);
+    }
+
+    /// The leg's own description for a caller: the answer to his offer, or an offer where he made none.
+    fn describe(&mut self, id: LegId, other: Option<&Bytes>) -> Result<Bytes, Cause> {
+        let (symmetric, inactivity) = (self.settings.symmetric, self.settings.inactivity);
+        let leg = self.legs.get_mut(&id).ok_or(Cause::TEMPORARY)?;
+        if let Some(answer) = &leg.answer {
+            return Ok(answer.clone());
+        }
+        let settings = leg.can.settings.clone();
+        leg.can = match other {
+            Some(other) => Offerable::toward(settings, other),
+            None => Offerable::audible(settings),
+        };
+        let made = match leg.offer_of_peer() {
+            Some(offer) => {
+                let local = leg.can.answer(&offer, leg.local, leg.port, Direction::SendRecv);
+                let (sdp, agreed) = leg.exchange.make_answer(&local).map_err(|_| CODEC_MISMATCH)?;
+                let rtp = leg.can.settle(&agreed, symmetric, inactivity).ok_or(CODEC_MISMATCH)?;
+                let (stream, settings) = (leg.stream, rtp.clone());
+                leg.rtp = Some(rtp);
+                self.media(MediaCommand::Rtp { stream, command: RtpCommand::Settings(Box::new(settings)) });
+                sdp
+            }
+            None => {
+                let local = leg.can.offer(leg.local, leg.port, Direction::SendRecv).ok_or(CODEC_MISMATCH)?;
+                leg.exchange.make_offer(&local).map_err(|_| Cause::TEMPORARY)?
+            }
+        };
+        let made = octets(&made);
+        if let Some(leg) = self.legs.get_mut(&id) {
+            leg.answer = Some(made.clone());
+        }
+        Ok(made)
+    }
+
+    fn progress(&mut self, now: Instant, id: LegId, status: u16, progress: &Progress) {
+        let Some(leg) = self.legs.get(&id) else { return };
+        if leg.outgoing || leg.stage != Stage::Early {
+            return;
+        }
+        let (call, host, offered) = (leg.call, leg.host.clone(), leg.offered);
+        let mut content = Content::new();
+        if let Some(party) = &progress.party {
+            content.headers = identity::identity(party, &host, "called", &self.settings);
+        }
+        let mut status = status;
+        if progress.inband {
+            match self.describe(id, progress.sdp.as_ref()) {
+                // Without an offer of his the caller gets ours only where it can be sent reliably.
+                Ok(sdp) => content.sdp = Some(sdp),
+                Err(CODEC_MISMATCH) => return self.refuse_codecs(now, id),
+                Err(cause) => return self.release(now, id, cause),
+            }
+            status = 183;
+        }
+        let sent = self.ua.progress(now, call, status, content.clone(), true);
+        if sent.is_err() && !offered {
+            content.sdp = None;
+            // Nothing more can be done for a caller who neither offers nor takes an offer now.
+            let _ = self.ua.progress(now, call, status, content, false);
+        }
+    }
+
+    fn answer(&mut self, now: Instant, id: LegId, answer: &Answer) {
+        let Some(leg) = self.legs.get(&id) else { return };
+        if leg.outgoing || leg.stage != Stage::Early {
+            return;
+        }
+        let (call, host) = (leg.call, leg.host.clone());
+        let sdp = match self.describe(id, answer.sdp.as_ref()) {
+            Ok(sdp) => sdp,
+            Err(CODEC_MISMATCH) => return self.refuse_codecs(now, id),
+            Err(cause) => return self.release(now, id, cause),
+        };
+        let mut content = Content::sdp(sdp);
+        if let Some(party) = &answer.party {
+            content.headers = identity::identity(party, &host, "called", &self.settings);
+        }
+        if let Some(leg) = self.legs.get_mut(&id) {
+            leg.stage = Stage::Answered;
+        }
+        if let Err(error) = self.ua.answer(now, call, content) {
+            tracing::debug!(%error, "answer");
+            self.release(now, id, Cause::TEMPORARY);
+        }
+    }
+
+    fn update(&mut self, now: Instant, id: LegId, party: &Party) {
+        let Some(leg) = self.legs.get(&id).filter(|leg| leg.stage == Stage::Answered) else { return };
+        let role = if leg.outgoing { "calling" } else { "called" };
+        let headers = identity::identity(party, &leg.host, role, &self.settings);
+        if !headers.is_empty() {
+            // A change that collides with another is less important than that one.
+            let _ = self.ua.update(now, leg.call, Content { headers, ..Content::new() });
+        }
+    }
+
+    /// The other end holds, or takes back.
+    fn hold(&mut self, now: Instant, id: LegId, holding: bool) {
+        let Some(leg) = self.legs.get_mut(&id).filter(|leg| leg.stage == Stage::Answered) else { return };
+        if leg.holding == holding {
+            return;
+        }
+        leg.holding = holding;
+        let direction = if holding { Direction::SendOnly } else { Direction::SendRecv };
+        let Some(local) = leg.can.offer(leg.local, leg.port, direction) else { return };
+        let Ok(sdp) = leg.exchange.make_offer(&local) else { return };
+        if let Err(error) = self.ua.offer(now, leg.call, Content::sdp(octets(&sdp))) {
+            tracing::debug!(%error, "hold");
+            leg.exchange.cancel();
+        }
+    }
+
+    /// A digit for the far end.
+    fn dtmf(&mut self, now: Instant, id: LegId, digit: char) {
+        let Some(leg) = self.legs.get(&id) else { return };
+        if leg.rtp.as_ref().is_some_and(|rtp| rtp.digits == DigitRelay::Signalled) {
+            return self.signal_digit(now, id, digit, 100);
+        }
+        let end = MediaEnd::Rtp(leg.stream);
+        self.media(MediaCommand::Dtmf { end, digits: digit.to_string() });
+    }
+
+    fn signal_digit(&mut self, now: Instant, id: LegId, digit: char, ms: u32) {
+        let Some(leg) = self.legs.get(&id) else { return };
+        let (method, content) = if leg.can.by_info() {
+            let body = format!("Signal={digit}\r\nDuration={ms}\r\n");
+            (Method::Info, Content::new().body("application/dtmf-relay", body))
+        } else {
+            let content = Content::new()
+                .header(Header::Event, "telephone-event;rate=1000")
+                .header(Header::SubscriptionState, "active")
+                .body("audio/telephone-event", events::event_body(digit, ms));
+            (Method::Notify, content)
+        };
+        if let Err(error) = self.ua.request(now, leg.call, method, content) {
+            tracing::debug!(%error, %digit, "digit not sent");
+        }
+    }
+
+    /// Ends a leg from our side.
+    fn release(&mut self, now: Instant, id: LegId, cause: Cause) {
+        let Some(leg) = self.legs.get(&id) else { return };
+        let content = Content::new().q850(cause.0);
+        let call = leg.call;
+        if let Some(refer) = leg.refer {
+            let status = if cause == Cause::NORMAL { 200 } else { self.causes.sip_status(cause.0) };
+            // Whoever transferred may have asked not to be told.
+            let _ = self.ua.notify_refer(now, call, refer, status, None);
+        }
+        let leg_is_answered = leg.stage == Stage::Answered;
+        let done = if leg.outgoing || leg_is_answered {
+            self.ua.hangup(now, call, content)
+        } else {
+            self.ua.reject(now, call, self.causes.sip_status(cause.0), content)
+        };
+        if let Err(error) = done {
+            tracing::debug!(%error, "release");
+        }
+        self.finish(id, cause);
+    }
+}
+
+impl SipLeg {
+    /// The offer of the peer that waits for an answer.
+    fn offer_of_peer(&self) -> Option<Sdp> {
+        if self.outgoing { None } else { self.described.as_ref().and_then(|sdp| Sdp::parse(sdp).ok()) }
+    }
+}
+
+/// An address as it stands in a URI.
+pub(crate) fn bracketed(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(v4) => v4.to_string(),
+        IpAddr::V6(v6) => format!("[{v6}]"),
+    }
+}

@@ -1,0 +1,467 @@
+//! What SIP peers do, as events of legs.
+
+use std::net::IpAddr;
+use std::time::Instant;
+
+use bytes::Bytes;
+use media::rtp::event::Event;
+use sip::call::{CallEvent, CallId, Content, EndedBy, ReferId};
+use sip::sdp::{Direction, OfferAnswer, Sdp};
+use sip::{Flow, Header, Message, Method, Reply, ServerTransactionId};
+
+use super::describe::{Offerable, octets};
+use super::{CODEC_MISMATCH, SipLeg, SipLegs, SipOutput, Stage, bracketed, identity};
+use crate::leg::{
+    Answer, Cause, LegEvent, LegId, LegIds, Party, Progress, RedirectReason, Setup, TransferTarget,
+};
+use crate::media::MediaCommand;
+use crate::media::MediaEnd;
+use crate::media::rtp::RtpCommand;
+
+/// Samples in 1 ms.
+const SAMPLES_A_MS: u32 = 8;
+
+impl SipLegs {
+    pub(super) fn call_event(
+        &mut self,
+        now: Instant,
+        call: CallId,
+        event: CallEvent,
+        ids: &mut LegIds,
+        trusted: &impl Fn(IpAddr) -> bool,
+    ) {
+        let (request, flow, offer, replaces) = match event {
+            CallEvent::Incoming { request, flow, offer, replaces } => (request, flow, offer, replaces),
+            event => return self.event_of_leg(now, call, event),
+        };
+        if !trusted(flow.remote.ip()) {
+            self.refused += 1;
+            self.events.push_back(SipOutput::Refused { from: flow.remote.ip() });
+            // The caller has no rights: whether he still listens is of no interest.
+            let _ = self.ua.reject(now, call, 403, Content::new().q850(Cause::REJECTED.0));
+            return;
+        }
+        match replaces.and_then(|old| self.by_call.get(&old).copied()) {
+            Some(leg) => self.replaced(now, leg, call, &request, offer),
+            None => self.incoming(now, call, &request, &flow, offer, ids),
+        }
+    }
+
+    fn event_of_leg(&mut self, now: Instant, call: CallId, event: CallEvent) {
+        let Some(id) = self.by_call.get(&call).copied() else { return };
+        match event {
+            CallEvent::Progress { status, response, .. } => self.progressed(id, status, &response),
+            CallEvent::Answer { sdp, early, .. } => self.answer_came(id, &sdp, early),
+            CallEvent::Answered { response, .. } => self.answered(now, id, &response),
+            CallEvent::Offer { sdp, message, .. } => self.offer_came(now, id, &sdp, &message),
+            CallEvent::OfferRequested { .. } => self.offer_requested(now, id),
+            CallEvent::OfferWithdrawn | CallEvent::OfferRefused { .. } => {
+                if let Some(leg) = self.legs.get_mut(&id) {
+                    leg.exchange.cancel();
+                }
+            }
+            CallEvent::Updated { message } => self.party_changed(id, &message),
+            CallEvent::Referred { refer, to, .. } => self.referred(now, id, refer, &to),
+            CallEvent::Request { transaction, request } => {
+                self.request_in_call(now, id, transaction, &request)
+            }
+            CallEvent::Redirected { contacts, following: false, .. } => self.redirected(now, id, &contacts),
+            CallEvent::Failed { status, response, .. } => {
+                let cause = self.cause_of(status, response.as_ref());
+                self.finish(id, cause);
+            }
+            CallEvent::Ended { by, message } => {
+                let reason = message.as_ref().and_then(identity::q850).map(Cause);
+                let cause = match by {
+                    EndedBy::Timeout | EndedBy::SessionExpired => Cause(102),
+                    EndedBy::Protocol => Cause(111),
+                    EndedBy::Local | EndedBy::Remote | EndedBy::Cancelled | EndedBy::Replaced(_) => {
+                        Cause::NORMAL
+                    }
+                };
+                self.finish(id, reason.unwrap_or(cause));
+            }
+            _ => {}
+        }
+    }
+
+    fn incoming(
+        &mut self,
+        now: Instant,
+        call: CallId,
+        request: &Message,
+        flow: &Flow,
+        offer: Option<Bytes>,
+        ids: &mut LegIds,
+    ) {
+        let refuse = |legs: &mut Self, cause: Cause| {
+            let status = legs.causes.sip_status(cause.0);
+            // A caller who has gone needs no answer.
+            let _ = legs.ua.reject(now, call, status, Content::new().q850(cause.0));
+        };
+        let described = match offer.as_ref().map(|sdp| Sdp::parse(sdp)) {
+            Some(Err(error)) => {
+                tracing::debug!(%error, "offer");
+                return refuse(self, CODEC_MISMATCH);
+            }
+            Some(Ok(sdp)) => Some(sdp),
+            None => None,
+        };
+        let Some(port) = self.ports.take() else { return refuse(self, Cause::UNAVAILABLE) };
+        let mut exchange = OfferAnswer::new(self.session_id());
+        if let Some(sdp) = described {
+            // The exchange is new: nothing is open.
+            let _ = exchange.handle_offer(sdp);
+        }
+        let settings = self.settings.peer(0).clone();
+        let stream = self.open_stream(port, settings.dscp);
+        let user = request.uri().ok().and_then(|uri| {
+            if uri.is_tel() {
+                uri.as_str().split_once(':').map(|(_, rest)| rest.to_owned())
+            } else {
+                uri.user().map(Into::into)
+            }
+        });
+        let called = Party::new(identity::number_of(user.as_deref().unwrap_or_default()));
+        let calling = identity::sender(request).unwrap_or_default();
+        let id = ids.take();
+        self.by_call.insert(call, id);
+        let own = Some(flow.local.ip()).filter(|address| !address.is_unspecified());
+        let local = own.or_else(|| (self.local_address)(flow.remote.ip())).unwrap_or(flow.local.ip());
+        self.legs.insert(
+            id,
+            SipLeg {
+                call,
+                outgoing: false,
+                stage: Stage::Early,
+                peer: 0,
+                local,
+                host: bracketed(local),
+                stream,
+                port,
+                exchange,
+                can: Offerable::audible(settings),
+                answer: None,
+                described: offer.clone(),
+                rtp: None,
+                offered: offer.is_some(),
+                held: false,
+                holding: false,
+                refer: None,
+                remote: calling.clone(),
+                other: String::new(),
+                called: called.number.clone(),
+            },
+        );
+        let text = |header: Header| request.header(header).map(|value| value.to_str().into_owned());
+        let setup = Setup {
+            called,
+            calling,
+            redirecting: identity::redirection(request),
+            complete: true,
+            guid: identity::guid(request),
+            sdp: offer,
+            user_user: text(Header::UserToUser).and_then(|value| user_to_user(&value)),
+            alert_info: text(Header::AlertInfo).filter(|value| value.len() <= 256),
+            ..Setup::default()
+        };
+        self.tell(id, LegEvent::Incoming(Box::new(setup)));
+        self.tell(id, LegEvent::Media(Some(MediaEnd::Rtp(stream))));
+    }
+
+    /// A new INVITE takes the place of a leg's call (RFC 3891): the leg goes on with another party.
+    fn replaced(&mut self, now: Instant, id: LegId, call: CallId, request: &Message, offer: Option<Bytes>) {
+        let (symmetric, inactivity) = (self.settings.symmetric, self.settings.inactivity);
+        let mut exchange = OfferAnswer::new(self.session_id());
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        let local = leg.can.offer(leg.local, leg.port, Direction::SendRecv);
+        let parsed = offer.as_ref().map(|sdp| Sdp::parse(sdp));
+        let made = match (parsed, local) {
+            (Some(Ok(sdp)), _) => {
+                let local = leg.can.answer(&sdp, leg.local, leg.port, Direction::SendRecv);
+                // The exchange is new: nothing is open.
+                let _ = exchange.handle_offer(sdp);
+                exchange.make_answer(&local).ok()
+            }
+            (None, Some(local)) => exchange.make_offer(&local).ok().map(|sdp| (sdp, Vec::new())),
+            _ => None,
+        };
+        let Some((sdp, agreed)) = made else {
+            // The old call goes on.
+            let _ = self.ua.reject(now, call, 488, Content::new());
+            return;
+        };
+        let content = Content::sdp(octets(&sdp));
+        let old = std::mem::replace(&mut leg.call, call);
+        leg.exchange = exchange;
+        leg.stage = Stage::Answered;
+        leg.described = offer;
+        leg.held = false;
+        let party = identity::sender(request).unwrap_or_default();
+        leg.remote = party.clone();
+        let settled = leg.can.settle(&agreed, symmetric, inactivity);
+        let stream = leg.stream;
+        if let Some(rtp) = settled {
+            leg.rtp = Some(rtp.clone());
+            self.media(MediaCommand::Rtp { stream, command: RtpCommand::Settings(Box::new(rtp)) });
+        }
+        self.by_call.remove(&old);
+        self.by_call.insert(call, id);
+        if let Err(error) = self.ua.answer(now, call, content) {
+            tracing::debug!(%error, "Replaces");
+        }
+        self.tell(id, LegEvent::Updated(Box::new(party)));
+    }
+
+    fn progressed(&mut self, id: LegId, status: u16, response: &Message) {
+        let ignores = self.settings.no_early_media_180 && status == 180;
+        let Some(leg) = self.legs.get(&id) else { return };
+        let inband = leg.rtp.is_some() && !ignores;
+        let progress = Progress {
+            inband,
+            party: identity::sender(response),
+            sdp: leg.described.clone().filter(|_| inband),
+        };
+        let event = match status {
+            180 => LegEvent::Alerting(progress),
+            183 => LegEvent::Progress(progress),
+            _ => LegEvent::Proceeding(progress),
+        };
+        self.tell(id, event);
+    }
+
+    /// The peer answered our offer. An early answer may come again.
+    fn answer_came(&mut self, id: LegId, sdp: &Bytes, early: bool) {
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        let Ok(parsed) = Sdp::parse(sdp) else { return };
+        // An early answer leaves the exchange open: it is tried on a copy.
+        let mut copy = leg.exchange.clone();
+        let exchange = if early { &mut copy } else { &mut leg.exchange };
+        match exchange.handle_answer(&parsed) {
+            Ok(agreed) => {
+                leg.described = Some(sdp.clone());
+                self.settle(id, &agreed);
+            }
+            Err(error) => tracing::debug!(%error, "answer"),
+        }
+    }
+
+    /// Gives the media plane what was agreed on.
+    fn settle(&mut self, id: LegId, agreed: &[sip::sdp::Agreed]) -> bool {
+        let (symmetric, inactivity) = (self.settings.symmetric, self.settings.inactivity);
+        let Some(leg) = self.legs.get_mut(&id) else { return false };
+        let Some(rtp) = leg.can.settle(agreed, symmetric, inactivity) else { return false };
+        let stream = leg.stream;
+        leg.rtp = Some(rtp.clone());
+        self.media(MediaCommand::Rtp { stream, command: RtpCommand::Settings(Box::new(rtp)) });
+        true
+    }
+
+    fn answered(&mut self, now: Instant, id: LegId, response: &Message) {
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        leg.stage = Stage::Answered;
+        if leg.rtp.is_none() {
+            // Answered, and nothing to speak with: the codecs did not fit.
+            return self.release(now, id, CODEC_MISMATCH);
+        }
+        let sdp = leg.described.clone();
+        self.tell(id, LegEvent::Answered(Answer { party: identity::sender(response), sdp }));
+    }
+
+    /// A new offer within the call: hold, another address, another codec.
+    fn offer_came(&mut self, now: Instant, id: LegId, sdp: &Bytes, message: &Message) {
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        let call = leg.call;
+        let direction = if leg.holding { Direction::SendOnly } else { Direction::SendRecv };
+        let made = Sdp::parse(sdp).ok().and_then(|offer| {
+            let local = leg.can.answer(&offer, leg.local, leg.port, direction);
+            leg.exchange.handle_offer(offer).ok()?;
+            leg.exchange.make_answer(&local).ok()
+        });
+        let settled = match &made {
+            Some((_, agreed)) => self.settle(id, agreed),
+            None => false,
+        };
+        let done = match made.filter(|_| settled) {
+            Some((answer, _)) => self.ua.answer_offer(now, call, Content::sdp(octets(&answer))),
+            None => self.ua.refuse_offer(now, call, 488, Content::new()),
+        };
+        if let Err(error) = done {
+            tracing::debug!(%error, "offer");
+        }
+        if settled {
+            if let Some(leg) = self.legs.get_mut(&id) {
+                leg.described = Some(sdp.clone());
+            }
+            self.hold_changed(id);
+            self.party_changed(id, message);
+        }
+    }
+
+    fn offer_requested(&mut self, now: Instant, id: LegId) {
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        let call = leg.call;
+        let direction = if leg.holding { Direction::SendOnly } else { Direction::SendRecv };
+        let local = leg.can.offer(leg.local, leg.port, direction);
+        let done = match local.and_then(|local| leg.exchange.make_offer(&local).ok()) {
+            Some(sdp) => self.ua.answer_offer(now, call, Content::sdp(octets(&sdp))),
+            None => self.ua.refuse_offer(now, call, 488, Content::new()),
+        };
+        if let Err(error) = done {
+            tracing::debug!(%error, "offer requested");
+        }
+    }
+
+    /// Tells the switch when the user at this end holds or takes back.
+    fn hold_changed(&mut self, id: LegId) {
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        let Some(rtp) = &leg.rtp else { return };
+        // We may not send: the peer does not want to hear us.
+        let held = !rtp.sends || rtp.remote.is_none();
+        if std::mem::replace(&mut leg.held, held) != held && !leg.holding {
+            self.tell(id, LegEvent::Held(held));
+        }
+    }
+
+    /// Headers say who the peer is now.
+    fn party_changed(&mut self, id: LegId, message: &Message) {
+        let has =
+            [Header::PAssertedIdentity, Header::RemotePartyId].iter().any(|h| message.header(*h).is_some());
+        let Some(party) = identity::sender(message).filter(|_| has) else { return };
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        if leg.remote != party {
+            leg.remote = party.clone();
+            self.tell(id, LegEvent::Updated(Box::new(party)));
+        }
+    }
+
+    /// The peer wants us to call another: blind, or a party it speaks with through us.
+    fn referred(&mut self, now: Instant, id: LegId, refer: ReferId, to: &str) {
+        let Some(leg) = self.legs.get(&id) else { return };
+        let call = leg.call;
+        let uri = sip::Uri::parse(to).ok();
+        let number = uri.as_ref().and_then(|uri| uri.user()).map(|user| identity::number_of(&user));
+        let replaces = uri.as_ref().and_then(|uri| {
+            let mut headers = uri.headers();
+            headers
+                .find(|(name, _)| name.eq_ignore_ascii_case("Replaces"))
+                .map(|(_, value)| value.into_owned())
+        });
+        let other = replaces.as_ref().and_then(|value| {
+            let wanted = value.split(';').next()?.trim();
+            self.legs.iter().find(|(_, leg)| self.ua.call_id(leg.call) == Some(wanted)).map(|(id, _)| *id)
+        });
+        let target = match (replaces, other, number.filter(|n| !n.is_empty())) {
+            (Some(_), Some(other), _) => TransferTarget::Leg(other),
+            (None, _, Some(number)) => TransferTarget::Number(Party::new(number)),
+            // A call of others cannot be taken over from here.
+            _ => {
+                let _ = self.ua.refuse_refer(now, call, refer, 404);
+                return;
+            }
+        };
+        if let Err(error) = self.ua.accept_refer(now, call, refer) {
+            tracing::debug!(%error, "REFER");
+            return;
+        }
+        if let Some(leg) = self.legs.get_mut(&id) {
+            leg.refer = Some(refer);
+        }
+        self.tell(id, LegEvent::Transfer(target));
+    }
+
+    fn redirected(&mut self, now: Instant, id: LegId, contacts: &[String]) {
+        let number = contacts.iter().find_map(|contact| {
+            let uri = sip::Uri::parse(contact).ok()?;
+            Some(identity::number_of(&uri.user()?)).filter(|number| !number.is_empty())
+        });
+        if let Some(number) = number {
+            let to = Box::new(Party::new(number));
+            self.tell(id, LegEvent::Redirect { to, reason: RedirectReason::Unconditional });
+        }
+        self.release(now, id, Cause::CHANGED);
+    }
+
+    /// INFO and NOTIFY with digits; everything else is politely declined.
+    fn request_in_call(
+        &mut self,
+        now: Instant,
+        id: LegId,
+        transaction: ServerTransactionId,
+        request: &Message,
+    ) {
+        let digit = match request.method() {
+            Some(Method::Info) => info_digit(request),
+            Some(Method::Notify) => notify_digit(request),
+            _ => None,
+        };
+        let status = match (&digit, request.method()) {
+            (Some(_), _) => 200,
+            // A heartbeat.
+            (None, Some(Method::Info)) if request.body().is_empty() => 200,
+            (None, Some(Method::Info)) => 415,
+            (None, Some(Method::Notify)) => 489,
+            _ => 405,
+        };
+        // A transaction that is gone has nobody left to answer.
+        let _ = self.ua.respond(now, transaction, Reply::new(status));
+        if let Some(digit) = digit {
+            self.tell(id, LegEvent::Dtmf(digit));
+        }
+    }
+
+    /// The cause of a refusal: its Reason header where that counts, else by the table.
+    fn cause_of(&self, status: u16, response: Option<&Message>) -> Cause {
+        let reason = response.and_then(identity::q850).filter(|_| self.settings.reason_override);
+        Cause(reason.unwrap_or_else(|| self.causes.pstn_cause(status)))
+    }
+}
+
+/// The digit in the body of an INFO: `application/dtmf-relay` (`Signal=5`) or `application/dtmf` (`5`).
+fn info_digit(request: &Message) -> Option<char> {
+    let kind = request.content_type().ok()??;
+    let body = String::from_utf8_lossy(request.body()).into_owned();
+    let value = if kind.is("application/dtmf-relay") {
+        body.lines().find_map(|line| line.trim().strip_prefix("Signal").map(str::to_owned))?
+    } else if kind.is("application/dtmf") {
+        body
+    } else {
+        return None;
+    };
+    let text = value.trim().trim_start_matches('=').trim().to_owned();
+    let digit = match text.as_str() {
+        "10" => '*',
+        "11" => '#',
+        other => other.chars().next()?.to_ascii_uppercase(),
+    };
+    Event::from_digit(digit).and_then(Event::digit)
+}
+
+/// The digit of a NOTIFY `telephone-event`: four octets as in RFC 4733, whose end bit says that the key is up.
+fn notify_digit(request: &Message) -> Option<char> {
+    let event = request.event().ok()??;
+    if !event.package.eq_ignore_ascii_case("telephone-event") {
+        return None;
+    }
+    let [code, flags, ..] = *request.body() else { return None };
+    // The one that begins is followed by the one that ends.
+    if flags & 0x80 == 0 { None } else { Event(code).digit() }
+}
+
+/// Body of a NOTIFY for a digit that is over.
+pub(super) fn event_body(digit: char, ms: u32) -> Vec<u8> {
+    let code = Event::from_digit(digit).map_or(0, |event| event.0);
+    let duration = u16::try_from(ms.saturating_mul(SAMPLES_A_MS)).unwrap_or(u16::MAX).to_be_bytes();
+    vec![code, 0x80 | 10, duration[0], duration[1]]
+}
+
+/// The octets of `User-to-User: 04…;encoding=hex`.
+fn user_to_user(value: &str) -> Option<Bytes> {
+    let hex = value.split(';').next()?.trim();
+    if hex.is_empty() || hex.len() > 262 || !hex.len().is_multiple_of(2) || !hex.is_ascii() {
+        return None;
+    }
+    let octets: Option<Vec<u8>> =
+        (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(hex.get(at..at + 2)?, 16).ok()).collect();
+    octets.map(Bytes::from)
+}

@@ -1,0 +1,306 @@
+//! What the configuration says about SIP calls and their media, beside where they go.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use cli::config::{Body, Config, Node};
+use media::g711::Law;
+use media::rtp::jitter::{PlayoutConfig, PlayoutMode};
+use sip::sdp::Format;
+
+/// `rtp-port range` where none is configured, as IOS has it.
+const RTP_PORTS: (u16, u16) = (16_384, 32_767);
+/// Payload type of telephone events, unless `rtp payload-type nte` says another.
+const NTE: u8 = 101;
+
+/// How digits may travel (`dtmf-relay`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DtmfRelay {
+    /// `rtp-nte`
+    RtpNte,
+    /// `sip-info`
+    SipInfo,
+    /// `sip-notify`
+    SipNotify,
+}
+
+/// One codec a peer may use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CodecChoice {
+    /// As SDP has it.
+    pub format: Format,
+    /// Packet time, ms.
+    pub packet_ms: u32,
+}
+
+/// What a dial peer says about its calls.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PeerSettings {
+    /// In order of preference.
+    pub codecs: Vec<CodecChoice>,
+    /// In order of preference; empty: in band.
+    pub dtmf: Vec<DtmfRelay>,
+    /// Payload type of telephone events that we offer.
+    pub nte: u8,
+    /// Pauses need not be sent.
+    pub vad: bool,
+    /// Jitter buffer.
+    pub playout: PlayoutConfig,
+    /// Code point of media, 0 to 63.
+    pub dscp: u8,
+}
+
+impl Default for PeerSettings {
+    /// Without `codec`, G.711 is spoken, and what passes between two SIP legs is let through.
+    fn default() -> Self {
+        let codecs = ["g711ulaw", "g711alaw", "g729r8", "g722-64", "ilbc", "g726r32"];
+        Self {
+            codecs: codecs.iter().filter_map(|name| codec(name, None)).collect(),
+            dtmf: Vec::new(),
+            nte: NTE,
+            vad: true,
+            playout: PlayoutConfig::default(),
+            dscp: 46,
+        }
+    }
+}
+
+/// Who we say we are beside From (`asserted-id`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AssertedId {
+    /// `pai`: P-Asserted-Identity.
+    Pai,
+    /// `ppi`: P-Preferred-Identity.
+    Ppi,
+}
+
+/// Settings of all SIP calls.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SipSettings {
+    /// `rtp-port range`, both ends included.
+    pub rtp_ports: (u16, u16),
+    /// `nat symmetric role passive`, `check-media-src`: media is sent to where it comes from.
+    pub symmetric: bool,
+    /// `disable-early-media 180`: SDP in 180 is not played.
+    pub no_early_media_180: bool,
+    /// `asserted-id`.
+    pub asserted_id: Option<AssertedId>,
+    /// `remote-party-id`.
+    pub remote_party_id: bool,
+    /// `reason-header override`: the cause in a Reason header counts, not the status.
+    pub reason_override: bool,
+    /// `timer receive-rtp`.
+    pub inactivity: Option<Duration>,
+    /// `early-offer forced`; we always offer early, so this only speaks for a leg whose caller did not.
+    peers: HashMap<u32, PeerSettings>,
+    default: PeerSettings,
+}
+
+impl Default for SipSettings {
+    fn default() -> Self {
+        Self::new(&Config::default())
+    }
+}
+
+impl SipSettings {
+    /// Those of a configuration.
+    #[must_use]
+    pub fn new(config: &Config) -> Self {
+        let tree = config.tree();
+        let sip_ua = section(tree, "sip-ua");
+        let voip = section(tree, "voice service voip");
+        let sip = voip.and_then(|node| node.section.as_ref()).and_then(|(_, body)| section(body, "sip"));
+        let gateway = section(tree, "gateway");
+        let classes = codec_classes(tree);
+        let mut peers = HashMap::new();
+        for node in tree.nodes().iter().filter(|node| node.line.starts_with("dial-peer voice ")) {
+            let mut words = node.line.split_whitespace().skip(2);
+            if let (Some(Ok(tag)), Some("voip")) = (words.next().map(str::parse), words.next()) {
+                peers.insert(tag, peer(node, &classes));
+            }
+        }
+        let range = voip.and_then(|node| child(node, "rtp-port range ")).and_then(two_numbers);
+        Self {
+            rtp_ports: range.filter(|(low, high)| low < high).unwrap_or(RTP_PORTS),
+            symmetric: sip_ua.is_some_and(|node| child(node, "nat symmetric ").is_some()),
+            no_early_media_180: sip_ua.is_some_and(|node| has(node, "disable-early-media 180")),
+            asserted_id: match sip.and_then(|node| child(node, "asserted-id ")) {
+                Some("pai") => Some(AssertedId::Pai),
+                Some("ppi") => Some(AssertedId::Ppi),
+                _ => None,
+            },
+            remote_party_id: !sip_ua.is_some_and(|node| has(node, "no remote-party-id")),
+            reason_override: sip_ua.is_some_and(|node| has(node, "reason-header override")),
+            inactivity: gateway
+                .and_then(|node| child(node, "timer receive-rtp "))
+                .and_then(|seconds| seconds.trim().parse().ok())
+                .map(Duration::from_secs),
+            peers,
+            default: PeerSettings::default(),
+        }
+    }
+
+    /// What counts for calls on this dial peer; defaults for peer 0.
+    #[must_use]
+    pub fn peer(&self, tag: u32) -> &PeerSettings {
+        self.peers.get(&tag).unwrap_or(&self.default)
+    }
+}
+
+fn section<'a>(body: &'a Body, line: &str) -> Option<&'a Node> {
+    body.nodes().iter().map(AsRef::as_ref).find(|node: &&Node| node.line == line)
+}
+
+fn lines(node: &Node) -> impl Iterator<Item = &str> {
+    node.section.iter().flat_map(|(_, body)| body.nodes()).map(|line| line.line.as_str())
+}
+
+fn child<'a>(node: &'a Node, words: &str) -> Option<&'a str> {
+    lines(node).find_map(|line| line.strip_prefix(words))
+}
+
+fn has(node: &Node, line: &str) -> bool {
+    lines(node).any(|known| known == line)
+}
+
+fn two_numbers(text: &str) -> Option<(u16, u16)> {
+    let mut numbers = text.split_whitespace().map(str::parse);
+    Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
+}
+
+fn codec_classes(tree: &Body) -> HashMap<u32, Vec<CodecChoice>> {
+    let mut classes = HashMap::new();
+    for node in tree.nodes() {
+        let Some(Ok(tag)) = node.line.strip_prefix("voice class codec ").map(str::parse) else { continue };
+        let mut choices: Vec<(u32, CodecChoice)> = lines(node)
+            .filter_map(|line| {
+                let (order, rest) = line.strip_prefix("codec preference ")?.split_once(' ')?;
+                Some((order.parse().ok()?, named(rest)?))
+            })
+            .collect();
+        choices.sort_by_key(|(order, _)| *order);
+        classes.insert(tag, choices.into_iter().map(|(_, choice)| choice).collect());
+    }
+    classes
+}
+
+fn peer(node: &Node, classes: &HashMap<u32, Vec<CodecChoice>>) -> PeerSettings {
+    let mut settings = PeerSettings::default();
+    if let Some(choice) = child(node, "codec ").and_then(named) {
+        settings.codecs = vec![choice];
+    }
+    let class =
+        child(node, "voice-class codec ").and_then(|rest| rest.split_whitespace().next()?.parse().ok());
+    if let Some(codecs) = class.and_then(|tag: u32| classes.get(&tag)) {
+        settings.codecs.clone_from(codecs);
+    }
+    for word in child(node, "dtmf-relay ").unwrap_or_default().split_whitespace() {
+        settings.dtmf.extend(match word {
+            "rtp-nte" => Some(DtmfRelay::RtpNte),
+            "sip-info" => Some(DtmfRelay::SipInfo),
+            "sip-notify" => Some(DtmfRelay::SipNotify),
+            _ => None,
+        });
+    }
+    if let Some(number) = child(node, "rtp payload-type nte ").and_then(|text| text.trim().parse().ok()) {
+        settings.nte = number;
+    }
+    settings.vad = !has(node, "no vad");
+    for line in lines(node) {
+        if let Some(rest) = line.strip_prefix("playout-delay ") {
+            playout(&mut settings.playout, rest);
+        }
+        if let Some(point) = line.strip_prefix("ip qos dscp ").and_then(|rest| rest.strip_suffix(" media")) {
+            settings.dscp = dscp(point).unwrap_or(settings.dscp);
+        }
+    }
+    settings
+}
+
+fn playout(config: &mut PlayoutConfig, rest: &str) {
+    let mut words = rest.split_whitespace();
+    match (words.next(), words.next(), words.next()) {
+        (Some("mode"), Some("fixed"), _) => config.mode = PlayoutMode::Fixed,
+        (Some("mode"), Some("adaptive"), _) => config.mode = PlayoutMode::Adaptive,
+        (Some("nominal"), Some(ms), _) => config.nominal_ms = ms.parse().unwrap_or(config.nominal_ms),
+        (Some("maximum"), Some(ms), _) => config.maximum_ms = ms.parse().unwrap_or(config.maximum_ms),
+        (Some("minimum"), Some("low"), _) => config.minimum_ms = 10,
+        (Some("minimum"), Some("default"), _) => config.minimum_ms = 40,
+        (Some("minimum"), Some("high"), _) => config.minimum_ms = 80,
+        _ => {}
+    }
+}
+
+/// `g711alaw bytes 80` and the like.
+fn named(text: &str) -> Option<CodecChoice> {
+    let mut words = text.split_whitespace();
+    let name = words.next()?;
+    let bytes = words.skip_while(|word| *word != "bytes").nth(1).and_then(|word| word.parse().ok());
+    codec(name, bytes)
+}
+
+/// A codec by its name in IOS; `None` for one whose SDP we don't know.
+fn codec(name: &str, bytes: Option<u32>) -> Option<CodecChoice> {
+    let (format, octets_a_ms) = match name {
+        "g711ulaw" => (Format::new(Law::Mu.payload_type(), "PCMU", 8000), 8),
+        "g711alaw" => (Format::new(Law::A.payload_type(), "PCMA", 8000), 8),
+        "g729r8" => (Format::new(18, "G729", 8000).with_parameters("annexb=no"), 1),
+        "g729br8" => (Format::new(18, "G729", 8000).with_parameters("annexb=yes"), 1),
+        "g726r32" => (Format::new(2, "G726-32", 8000), 4),
+        "g722-64" => (Format::new(9, "G722", 8000), 8),
+        "ilbc" => (Format::new(116, "iLBC", 8000).with_parameters("mode=20"), 2),
+        _ => return None,
+    };
+    let packet_ms = bytes.map_or(20, |bytes| bytes / octets_a_ms);
+    Some(CodecChoice { format, packet_ms: packet_ms.clamp(10, 60) })
+}
+
+/// A code point as IOS names it: `ef`, `cs3`, `af41`, `default`, or a number.
+fn dscp(name: &str) -> Option<u8> {
+    let digit =
+        |text: &str, at: usize| text.as_bytes().get(at).filter(|b| b.is_ascii_digit()).map(|b| b - b'0');
+    match name {
+        "ef" => Some(46),
+        "default" => Some(0),
+        cs if cs.starts_with("cs") && cs.len() == 3 => digit(cs, 2).filter(|n| *n < 8).map(|n| n * 8),
+        af if af.starts_with("af") && af.len() == 4 => {
+            let (class, drop) = (digit(af, 2)?, digit(af, 3)?);
+            ((1..=4).contains(&class) && (1..=3).contains(&drop)).then_some(class * 8 + drop * 2)
+        }
+        number => number.parse().ok().filter(|n| *n < 64),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn peers_have_their_codecs_digits_and_buffers() {
+        let config = Config::parse(
+            "voice service voip\n rtp-port range 20000 20100\n!\nvoice class codec 3\n codec preference 2 g711ulaw\n \
+             codec preference 1 g711alaw bytes 240\n!\ndial-peer voice 5 voip\n session protocol sipv2\n \
+             voice-class codec 3\n dtmf-relay rtp-nte sip-info\n no vad\n ip qos dscp af31 media\n \
+             playout-delay mode fixed\n playout-delay nominal 80\n!\nsip-ua\n disable-early-media 180\n!\n",
+        )
+        .config;
+        let settings = SipSettings::new(&config);
+        assert_eq!((settings.rtp_ports, settings.no_early_media_180), ((20_000, 20_100), true));
+        let peer = settings.peer(5);
+        let codecs: Vec<_> = peer.codecs.iter().map(|c| (c.format.encoding.as_str(), c.packet_ms)).collect();
+        assert_eq!(codecs, [("PCMA", 30), ("PCMU", 20)]);
+        assert_eq!(peer.dtmf, [DtmfRelay::RtpNte, DtmfRelay::SipInfo]);
+        assert_eq!((peer.vad, peer.dscp, peer.playout.nominal_ms), (false, 26, 80));
+        assert_eq!(peer.playout.mode, PlayoutMode::Fixed);
+        assert_eq!(settings.peer(6), &PeerSettings::default());
+    }
+
+    #[test]
+    fn code_points_are_named_as_in_ios() {
+        assert_eq!(
+            ["ef", "cs3", "af41", "default", "17", "64", "af45", "xx"].map(dscp),
+            [Some(46), Some(24), Some(34), Some(0), Some(17), None, None, None]
+        );
+    }
+}

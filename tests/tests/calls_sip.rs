@@ -1,0 +1,348 @@
+//! SIP calls telephones and telephones call SIP, through the daemon; audio is measured by somebody else's programs.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use system_tests::{Lines, Measured, SipPhone, Sipp, Tipringd, Transport, Value, json, tone_measure};
+
+const EVENTS: &str = "a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\n";
+
+/// Telephones 8000 and 8001, and a SIP telephone for 5xxx, named by the session target.
+fn gateway(peer: &str) -> (Tipringd, SipPhone) {
+    let mut config = String::new();
+    let mut hardware = String::new();
+    for at in 0..2 {
+        config.push_str(&format!(
+            "dial-peer voice 800{at} pots\n destination-pattern 800{at}\n port 2/{at}\n!\n"
+        ));
+        hardware.push_str(&format!("[[fxs]]\nport = \"2/{at}\"\nbackend = \"sim\"\n\n"));
+    }
+    // The telephone's port is known before the gateway's, not the other way round.
+    let mut phone = SipPhone::new(Ipv4Addr::LOCALHOST, "127.0.0.1:9".parse().unwrap());
+    config.push_str(&format!(
+        "dial-peer voice 5 voip\n destination-pattern 5...\n session protocol sipv2\n incoming called-number .\n \
+         session target ipv4:{}\n{peer}!\n",
+        phone.address()
+    ));
+    let gateway = Tipringd::start(&config, &hardware);
+    phone.set_gateway(gateway.sip());
+    (gateway, phone)
+}
+
+const BOTH: &str = " codec g711ulaw\n dtmf-relay rtp-nte\n";
+
+fn rings(lines: &mut Lines, port: &str) -> bool {
+    (0..40).any(|_| {
+        std::thread::sleep(Duration::from_millis(100));
+        lines.status(port).get("ringing") == Some(&Value::Bool(true))
+    })
+}
+
+fn off_hook(lines: &mut Lines, port: &str) {
+    lines.act(port, "offhook", &json!({}));
+    std::thread::sleep(Duration::from_millis(200));
+}
+
+fn dial(lines: &mut Lines, port: &str, digits: &str) {
+    off_hook(lines, port);
+    lines.act(port, "dial", &json!({"digits": digits}));
+    lines.wait(&json!({"port": port, "event": "dialled"}), Duration::from_secs(10));
+}
+
+/// What the telephone hears for so long.
+fn hear(lines: &mut Lines, gateway: &Tipringd, port: &str, seconds: f64) -> Measured {
+    let file = gateway.scratch().join("line.wav");
+    lines.act(port, "record", &json!({"file": file, "seconds": seconds, "start": "now"}));
+    lines.wait(&json!({"port": port, "event": "recorded", "file": file}), Duration::from_secs(30));
+    tone_measure(&file)
+}
+
+/// What the SIP telephone hears for so long.
+fn hear_sip(phone: &SipPhone, gateway: &Tipringd, seconds: f64) -> Measured {
+    let file = gateway.scratch().join("sip.wav");
+    phone.listen(seconds, &file);
+    tone_measure(&file)
+}
+
+/// One tone at -10 dBm0 without a gap.
+#[track_caller]
+fn is_tone(heard: &Measured, hz: &str) {
+    let [segment] = heard.segments.as_slice() else { panic!("not one tone: {heard:?}") };
+    assert_eq!(segment.f, hz, "{heard:?}");
+    assert!((segment.level() + 10.0).abs() < 1.0, "{} dBm0", segment.level());
+}
+
+fn ended(gateway: &Tipringd) {
+    gateway.show_until("show sip-ua calls", Duration::from_secs(5), |shown| {
+        shown.starts_with("Total SIP call legs:0,")
+    });
+    assert!(gateway.show("show voip rtp connections").contains("Found 0 active RTP connections"));
+}
+
+/// The line says 1004 Hz for `seconds`.
+fn say(lines: &mut Lines, gateway: &Tipringd, port: &str, seconds: u32) {
+    let file = gateway.scratch().join("said.wav");
+    system_tests::write_tone(&file, 1004.0, seconds);
+    lines.act(port, "play", &json!({"file": file}));
+}
+
+#[test]
+fn sip_calls_a_telephone_both_hear_each_other_and_digits_pass() {
+    let (gateway, mut phone) = gateway(BOTH);
+    let mut lines = gateway.lines();
+    let offer = phone.sdp("0 101", EVENTS);
+    phone.invite("8000", "", &offer);
+    phone.response("INVITE", 180);
+    assert!(rings(&mut lines, "2/0"));
+    off_hook(&mut lines, "2/0");
+    let answer = phone.response("INVITE", 200);
+    assert!(answer.body.contains(" RTP/AVP 0 101\r\n"), "{}", answer.body);
+    phone.request("ACK", "", "");
+    phone.speak(answer.rtp(), Some(440.0));
+    std::thread::sleep(Duration::from_millis(500));
+    let calls = gateway.show("show sip-ua calls");
+    assert!(calls.contains("Negotiated Codec         : g711ulaw (160 bytes)"), "{calls}");
+    assert!(gateway.show("show voip rtp connections").contains("Found 1 active"));
+    is_tone(&hear(&mut lines, &gateway, "2/0", 2.0), "440");
+    say(&mut lines, &gateway, "2/0", 4);
+    std::thread::sleep(Duration::from_millis(500));
+    is_tone(&hear_sip(&phone, &gateway, 2.0), "1004");
+    // Keys of the telephone come as events, not as tones.
+    std::thread::sleep(Duration::from_millis(2000));
+    lines.act("2/0", "dial", &json!({"digits": "159#"}));
+    std::thread::sleep(Duration::from_millis(1800));
+    assert_eq!(phone.events_heard(101), [1, 5, 9, 11]);
+    // And events of ours are keys to the telephone.
+    phone.speak(answer.rtp(), None);
+    std::thread::sleep(Duration::from_millis(300));
+    phone.event(101, 8);
+    phone.request("BYE", "", "");
+    phone.response("BYE", 200);
+    std::thread::sleep(Duration::from_millis(300));
+    lines.act("2/0", "onhook", &json!({}));
+    ended(&gateway);
+}
+
+#[test]
+fn a_telephone_calls_sip_hears_early_media_and_holds_nothing_up() {
+    let (gateway, mut phone) = gateway(BOTH);
+    let mut lines = gateway.lines();
+    dial(&mut lines, "2/0", "5123");
+    let invite = phone.asked("INVITE");
+    assert!(invite.start.starts_with("INVITE sip:5123@"), "{}", invite.start);
+    assert!(invite.header("From").contains("<sip:8000@"), "{invite:?}");
+    assert!(invite.header("Remote-Party-ID").contains("party=calling"), "{invite:?}");
+    let answer = phone.sdp("0 101", EVENTS);
+    phone.reply(&invite, 183, "", &answer);
+    phone.speak(invite.rtp(), Some(480.0));
+    std::thread::sleep(Duration::from_millis(700));
+    is_tone(&hear(&mut lines, &gateway, "2/0", 1.5), "480");
+    phone.reply(&invite, 200, "", &answer);
+    phone.asked("ACK");
+    say(&mut lines, &gateway, "2/0", 4);
+    std::thread::sleep(Duration::from_millis(700));
+    is_tone(&hear_sip(&phone, &gateway, 2.0), "1004");
+    // Hold: we send, the gateway may not.
+    let hold = phone.sdp("0 101", &format!("{EVENTS}a=sendonly\r\n"));
+    phone.request("INVITE", "", &hold);
+    let held = phone.response("INVITE", 200);
+    assert!(held.body.contains("a=recvonly"), "{}", held.body);
+    phone.request("ACK", "", "");
+    std::thread::sleep(Duration::from_millis(200));
+    let before = phone.packets_heard();
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(phone.packets_heard(), before, "nothing is sent on hold");
+    let resume = phone.sdp("0 101", EVENTS);
+    phone.request("INVITE", "", &resume);
+    let resumed = phone.response("INVITE", 200);
+    phone.request("ACK", "", "");
+    phone.speak(resumed.rtp(), Some(620.0));
+    std::thread::sleep(Duration::from_millis(700));
+    is_tone(&hear(&mut lines, &gateway, "2/0", 1.5), "620");
+    // The telephone hangs up.
+    lines.act("2/0", "onhook", &json!({}));
+    let bye = phone.asked("BYE");
+    assert!(bye.header("Reason").contains("cause=16"), "{bye:?}");
+    phone.reply(&bye, 200, "", "");
+    ended(&gateway);
+}
+
+#[test]
+fn refusals_have_the_status_of_their_cause() {
+    let (gateway, mut phone) = gateway(BOTH);
+    let mut lines = gateway.lines();
+    let offer = phone.sdp("0", "");
+    phone.invite("9999", "", &offer);
+    let unknown = phone.response("INVITE", 404);
+    assert!(unknown.header("Reason").contains("cause=1"), "{unknown:?}");
+    phone.acknowledge_refusal();
+    off_hook(&mut lines, "2/0");
+    phone.invite("8000", "", &offer);
+    phone.response("INVITE", 486);
+    phone.acknowledge_refusal();
+    let g729 = phone.sdp("18", "a=rtpmap:18 G729/8000\r\n");
+    phone.invite("8001", "", &g729);
+    phone.response("INVITE", 488);
+    phone.acknowledge_refusal();
+    // CANCEL while it rings.
+    phone.invite("8001", "", &offer);
+    phone.response("INVITE", 180);
+    assert!(rings(&mut lines, "2/1"));
+    phone.request("CANCEL", "", "");
+    phone.response("INVITE", 487);
+    phone.acknowledge_refusal();
+    std::thread::sleep(Duration::from_millis(200));
+    assert_eq!(lines.status("2/1").get("ringing"), Some(&Value::Bool(false)));
+    // Somebody else may not call at all.
+    let mut stranger = SipPhone::new(Ipv4Addr::new(127, 0, 0, 2), gateway.sip());
+    stranger.invite("8001", "", &offer);
+    let refused = stranger.response("INVITE", 403);
+    assert!(refused.header("Reason").contains("cause=21"), "{refused:?}");
+    assert!(!rings(&mut lines, "2/1"));
+    ended(&gateway);
+}
+
+#[test]
+fn a_refused_or_cancelled_call_of_a_telephone_ends_in_its_tone() {
+    let (gateway, mut phone) = gateway(BOTH);
+    let mut lines = gateway.lines();
+    dial(&mut lines, "2/0", "5123");
+    let invite = phone.asked("INVITE");
+    phone.reply(&invite, 486, "", "");
+    phone.asked("ACK");
+    let heard = hear(&mut lines, &gateway, "2/0", 2.0);
+    assert!(heard.segments.iter().all(|s| s.f == "480+620"), "busy: {heard:?}");
+    lines.act("2/0", "onhook", &json!({}));
+    std::thread::sleep(Duration::from_millis(1500));
+    // Given up while it rings there.
+    dial(&mut lines, "2/0", "5123");
+    let invite = phone.asked("INVITE");
+    phone.reply(&invite, 180, "", "");
+    let heard = hear(&mut lines, &gateway, "2/0", 7.0);
+    assert!(heard.segments.iter().any(|s| s.f == "440+480"), "ringback: {heard:?}");
+    lines.act("2/0", "onhook", &json!({}));
+    let cancel = phone.asked("CANCEL");
+    phone.reply(&cancel, 200, "", "");
+    phone.reply(&invite, 487, "", "");
+    phone.asked("ACK");
+    ended(&gateway);
+}
+
+#[test]
+fn a_redirected_call_goes_on_to_the_new_address() {
+    let (gateway, mut phone) = gateway(BOTH);
+    let mut lines = gateway.lines();
+    let mut other = SipPhone::new(Ipv4Addr::LOCALHOST, gateway.sip());
+    dial(&mut lines, "2/0", "5123");
+    let invite = phone.asked("INVITE");
+    phone.reply(&invite, 302, &format!("Contact: <sip:5999@{}>\r\n", other.address()), "");
+    let again = other.asked("INVITE");
+    assert!(again.start.starts_with("INVITE sip:5999@"), "{}", again.start);
+    let answer = other.sdp("0", "");
+    other.reply(&again, 200, "", &answer);
+    other.asked("ACK");
+    other.request("BYE", "", "");
+    other.response("BYE", 200);
+    lines.act("2/0", "onhook", &json!({}));
+    ended(&gateway);
+}
+
+#[test]
+fn digits_go_by_info_where_the_peer_wants_it() {
+    let (gateway, mut phone) = gateway(" codec g711ulaw\n dtmf-relay sip-info\n");
+    let mut lines = gateway.lines();
+    let offer = phone.sdp("0", "");
+    phone.invite("8000", "", &offer);
+    phone.response("INVITE", 180);
+    off_hook(&mut lines, "2/0");
+    let answer = phone.response("INVITE", 200);
+    phone.request("ACK", "", "");
+    phone.speak(answer.rtp(), None);
+    std::thread::sleep(Duration::from_millis(500));
+    lines.act("2/0", "dial", &json!({"digits": "7"}));
+    let info = phone.asked("INFO");
+    assert!(info.body.contains("Signal=7\r\n"), "{info:?}");
+    phone.reply(&info, 200, "", "");
+    let body = "Signal=4\r\nDuration=160\r\n";
+    phone.request("INFO", "Content-Type: application/dtmf-relay\r\n", body);
+    phone.response("INFO", 200);
+    let heard = hear(&mut lines, &gateway, "2/0", 1.0);
+    assert!(heard.segments.iter().any(|s| s.f == "770+1209") || heard.segments.is_empty(), "{heard:?}");
+    phone.request("BYE", "", "");
+    phone.response("BYE", 200);
+    lines.act("2/0", "onhook", &json!({}));
+    ended(&gateway);
+}
+
+#[test]
+fn sip_calls_sip_through_the_gateway_and_any_codec_passes() {
+    let (gateway, mut called) = gateway(
+        " voice-class codec 1\n dtmf-relay rtp-nte\n!\nvoice class codec 1\n \
+        codec preference 1 g711ulaw\n codec preference 2 g729r8\n",
+    );
+    let mut caller = SipPhone::new(Ipv4Addr::LOCALHOST, gateway.sip());
+    let offer = caller.sdp("0 101", EVENTS);
+    caller.invite("5777", "", &offer);
+    let invite = called.asked("INVITE");
+    let answer = called.sdp("0 101", EVENTS);
+    called.reply(&invite, 180, "", "");
+    caller.response("INVITE", 180);
+    called.reply(&invite, 200, "", &answer);
+    called.asked("ACK");
+    let ok = caller.response("INVITE", 200);
+    caller.request("ACK", "", "");
+    caller.speak(ok.rtp(), Some(440.0));
+    called.speak(invite.rtp(), Some(620.0));
+    std::thread::sleep(Duration::from_millis(500));
+    is_tone(&hear_sip(&called, &gateway, 1.5), "440");
+    is_tone(&hear_sip(&caller, &gateway, 1.5), "620");
+    caller.event(101, 6);
+    assert_eq!(called.events_heard(101), [6]);
+    called.request("BYE", "", "");
+    called.response("BYE", 200);
+    let bye = caller.asked("BYE");
+    caller.reply(&bye, 200, "", "");
+    ended(&gateway);
+    // G.729 passes, though nobody here can hear it.
+    let offer = caller.sdp("18", "a=rtpmap:18 G729/8000\r\n");
+    caller.invite("5777", "", &offer);
+    let invite = called.asked("INVITE");
+    assert!(invite.body.contains("G729"), "{}", invite.body);
+    assert!(!invite.body.contains("PCMU"), "{}", invite.body);
+    let answer = called.sdp("18", "a=rtpmap:18 G729/8000\r\n");
+    called.reply(&invite, 200, "", &answer);
+    called.asked("ACK");
+    let ok = caller.response("INVITE", 200);
+    assert!(ok.body.contains(" RTP/AVP 18\r\n"), "{}", ok.body);
+    caller.request("ACK", "", "");
+    caller.request("BYE", "", "");
+    caller.response("BYE", 200);
+    called.asked("BYE");
+    ended(&gateway);
+}
+
+#[test]
+fn sipp_calls_telephones_with_reliable_ringing_over_udp_and_tcp() {
+    let (gateway, _phone) = gateway(
+        " voice-class codec 1\n!\nvoice class codec 1\n codec preference 1 g711alaw\n \
+        codec preference 2 g711ulaw\n",
+    );
+    let mut lines = gateway.lines();
+    for (transport, port, number) in [(Transport::Udp, "2/0", "8000"), (Transport::Tcp, "2/1", "8001")] {
+        let sipp = Sipp {
+            scenario: "calls/caller.xml".into(),
+            target: gateway.sip(),
+            transport,
+            rows: vec![number.to_owned()],
+            rate: 1,
+        };
+        let caller = std::thread::spawn(move || sipp.run());
+        assert!(rings(&mut lines, port));
+        off_hook(&mut lines, port);
+        let run = caller.join().unwrap();
+        assert_eq!(run.code, Some(0), "SIPp: {}\n{}", run.stderr, run.stdout);
+        lines.act(port, "onhook", &json!({}));
+        ended(&gateway);
+    }
+}
