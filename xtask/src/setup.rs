@@ -7,6 +7,8 @@ use crate::shell::{Outcome, cargo, read, run, say};
 /// Debian packages the tests need, and what for.
 const PACKAGES: &[(&str, &str)] = &[
     ("sip-tester", "SIPp, the voice mail of the tests"),
+    ("baresip-core", "a telephone"),
+    ("kamailio", "a proxy between user agents"),
     ("tshark", "reads the D channel"),
     ("libpri-dev", "the PBX of the tests"),
     ("libspandsp-dev", "the ears of the tests"),

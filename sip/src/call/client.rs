@@ -350,7 +350,12 @@ impl Call {
         };
         let dialog = Dialog::from_response(response, &target).ok()?;
         let exchange = if offered.is_some() { Exchange::Offered } else { Exchange::AwaitOffer };
-        let mut leg = Leg::new(0, dialog, flow.clone(), exchange);
+        let local = match (&self.out, self.legs.first()) {
+            (Some(out), _) => out.flow.local,
+            (None, Some(leg)) => leg.flow.local,
+            (None, None) => flow.local,
+        };
+        let mut leg = Leg::new(0, dialog, Flow { local, ..flow.clone() }, exchange);
         leg.local_sdp = offered;
         self.add_leg(core, leg, flow)
     }

@@ -269,15 +269,17 @@ impl Leg {
     pub(super) fn locate(&mut self, base: Option<&Flow>) -> Option<String> {
         let hop = self.dialog.next_hop().to_owned();
         let base = base.unwrap_or(&self.flow);
+        // What a connection we opened calls its own end is nobody's address: Via keeps the call's.
+        let local = self.flow.local;
         if let Some(flow) = flow_towards(&hop, base) {
-            self.flow = flow;
+            self.flow = Flow { local, ..flow };
             self.hop = hop;
             return None;
         }
         if hop == self.hop {
             return None;
         }
-        self.flow = base.clone();
+        self.flow = Flow { local, ..base.clone() };
         self.hop.clone_from(&hop);
         Some(hop)
     }
