@@ -443,6 +443,14 @@ pub struct SerialInterface {
     pub switch_type: Option<SwitchType>,
     /// Timers by name (`T303`), in ms.
     pub timers: Vec<(String, u32)>,
+    /// `isdn bchan-number-order`, true for ascending; `None`: neither.
+    pub bchan_ascending: Option<bool>,
+    /// `isdn contiguous-bchan`.
+    pub contiguous_bchan: bool,
+    /// `isdn negotiate-bchan`.
+    pub negotiate_bchan: bool,
+    /// `isdn overlap-receiving`.
+    pub overlap_receiving: bool,
     /// Out of service by configuration.
     pub shutdown: bool,
     /// Trunk groups that the trunk belongs to, with their preference.

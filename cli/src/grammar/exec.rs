@@ -139,6 +139,12 @@ pub(super) static EXEC: &[Command] = &[
     show!("show isdn active", [SHOW, "ISDN information", "Active calls"], 1, |_| Exec::Show(
         Show::IsdnActive
     )),
+    show!("show isdn history", [SHOW, "ISDN information", "Call history"], 1, |_| Exec::Show(
+        Show::IsdnHistory
+    )),
+    show!("show isdn memory", [SHOW, "ISDN information", "Memory in use"], 1, |_| Exec::Show(
+        Show::IsdnMemory
+    )),
     show!("show isdn service", [SHOW, "ISDN information", "Service state of channels"], 1, |_| Exec::Show(
         Show::IsdnService
     )),

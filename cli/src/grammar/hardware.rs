@@ -178,6 +178,50 @@ pub(super) static INTERFACE: &[Command] = &[
             Ok(())
         }),
     },
+    command! {
+        "isdn bchan-number-order (ascending|descending)",
+        help: &["ISDN interface subcommands", "Specify the order of allocating B channels", "From channel 1 up", "From the highest channel down"],
+        apply: Apply::Acted(|cx| {
+            let order = if cx.no { None } else { Some(cx.args.has("ascending")) };
+            if let Some(serial) = cx.serial() {
+                serial.bchan_ascending = order;
+            }
+            Ok(())
+        }),
+    },
+    command! {
+        "isdn contiguous-bchan",
+        help: &["ISDN interface subcommands", "Number the B channels of an E1 from 1 to 30 without a gap"],
+        apply: Apply::Acted(|cx| {
+            let on = !cx.no;
+            if let Some(serial) = cx.serial() {
+                serial.contiguous_bchan = on;
+            }
+            Ok(())
+        }),
+    },
+    command! {
+        "isdn negotiate-bchan",
+        help: &["ISDN interface subcommands", "The B channel of an outgoing call is preferred, not exclusive"],
+        apply: Apply::Acted(|cx| {
+            let on = !cx.no;
+            if let Some(serial) = cx.serial() {
+                serial.negotiate_bchan = on;
+            }
+            Ok(())
+        }),
+    },
+    command! {
+        "isdn overlap-receiving",
+        help: &["ISDN interface subcommands", "The number of an incoming call may come in pieces"],
+        apply: Apply::Acted(|cx| {
+            let on = !cx.no;
+            if let Some(serial) = cx.serial() {
+                serial.overlap_receiving = on;
+            }
+            Ok(())
+        }),
+    },
     kept!("isdn LINE", ["ISDN interface subcommands", "The setting"], ISDN, keyed: WHOLE, no_shown: true),
     command! {
         "trunk-group WORD [<1-64>]", keyed: 2,

@@ -233,6 +233,10 @@ pub enum Show {
     IsdnStatus,
     /// `show isdn active`.
     IsdnActive,
+    /// `show isdn history`.
+    IsdnHistory,
+    /// `show isdn memory`.
+    IsdnMemory,
     /// `show isdn service`.
     IsdnService,
     /// `show controllers e1|t1 [UNIT]`.

@@ -1,5 +1,6 @@
 //! A primary rate trunk: its D channel machine, the legs of its calls, and the queue of message waiting operations.
 
+mod availability;
 mod call;
 mod convert;
 
@@ -17,6 +18,7 @@ use qsig::{
 
 use super::{LegEvent, LegId, LegIds};
 use crate::hardware::LineKind;
+pub use availability::Availability;
 use call::Legs;
 
 /// How a trunk stands in the configuration.
@@ -48,6 +50,7 @@ pub struct PriTrunk {
     kind: LineKind,
     link: bool,
     operations: HashMap<OperationId, Running>,
+    availability: Availability,
     /// `isdn overlap-receiving`: the number of an incoming call may be incomplete.
     overlap: bool,
     /// Its place among the trunks.
@@ -94,6 +97,7 @@ impl PriTrunk {
             kind,
             link: false,
             operations: HashMap::new(),
+            availability: Availability::default(),
             overlap: false,
             index,
             legs: Legs::default(),
@@ -103,6 +107,8 @@ impl PriTrunk {
     /// Takes the configuration that concerns this trunk; what did not change is not touched.
     pub fn configure(&mut self, now: Instant, config: &Config) {
         self.mwi = config.voice_port(&self.port).is_some_and(|p| p.mwi);
+        self.overlap = config.serial_interface(&self.port).is_some_and(|s| s.overlap_receiving);
+        self.availability.note(now, self.link);
         let (service, span) = self.wanted(config);
         if self.span.config() != &span {
             self.span.set_config(now, span);
@@ -149,7 +155,19 @@ impl PriTrunk {
         };
         span.l2.t200 = timer("T200").unwrap_or(span.l2.t200);
         span.l2.t203 = timer("T203").unwrap_or(span.l2.t203);
-        span.l3.t303 = timer("T303").unwrap_or(span.l3.t303);
+        for (name, ms) in interface.map(|s| s.timers.as_slice()).unwrap_or_default() {
+            // Those of layer 2 are not in the table, nor are the ones no machine here has.
+            let _ = span.l3.set(name, std::time::Duration::from_millis(u64::from(*ms)));
+        }
+        if let Some(serial) = interface {
+            span.bchan_order = match serial.bchan_ascending {
+                None => qsig::BchanOrder::BySide,
+                Some(true) => qsig::BchanOrder::Ascending,
+                Some(false) => qsig::BchanOrder::Descending,
+            };
+            span.contiguous_bchan = serial.contiguous_bchan;
+            span.negotiate_bchan = serial.negotiate_bchan;
+        }
         match switch_type {
             Some(SwitchType::Qsig) => (Service::In, span),
             Some(_) => (Service::Out("switch type is not primary-qsig"), span),
@@ -167,6 +185,7 @@ impl PriTrunk {
     /// Layer 1 came or went.
     pub fn handle_link(&mut self, now: Instant, up: bool) {
         self.link = up;
+        self.availability.note(now, up);
         if self.service == Service::In {
             self.span.handle_link(now, up);
         }
@@ -176,6 +195,12 @@ impl PriTrunk {
     #[must_use]
     pub fn link(&self) -> bool {
         self.link
+    }
+
+    /// When the line was down.
+    #[must_use]
+    pub fn availability(&self) -> &Availability {
+        &self.availability
     }
 
     /// A frame from the PBX.

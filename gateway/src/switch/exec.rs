@@ -89,7 +89,11 @@ impl Switch {
             Show::CallHistoryVoice { brief } => self.show_call_history(now, *brief),
             Show::CallResource => self.show_call_resource(),
             Show::IsdnStatus => self.show_isdn_status(),
-            Show::Controllers { unit } => self.show_controllers(unit.as_deref()),
+            Show::IsdnActive => self.show_isdn_active(now),
+            Show::IsdnHistory => self.show_isdn_history(now),
+            Show::IsdnMemory => self.show_isdn_memory(),
+            Show::IsdnService => self.show_isdn_service(),
+            Show::Controllers { unit } => self.show_controllers(now, unit.as_deref()),
             Show::TrunkGroup { label } => self.show_trunk_groups(label.as_deref()),
             Show::SipUaStatus => self.show_sip_ua_status(),
             Show::SipUaStatistics => self.show_sip_ua_statistics(),
@@ -216,81 +220,6 @@ impl Switch {
         let mut out = String::new();
         for topic in self.monitor.topics() {
             let _ = writeln!(out, "{} is on", topic.title());
-        }
-        out
-    }
-
-    fn show_isdn_status(&self) -> String {
-        let global = self.config.isdn_switch_type.as_ref().map_or("none", |s| s.keyword());
-        let mut out = format!("Global ISDN Switchtype = {global}\n");
-        for (dsl, trunk) in self.trunks.iter().enumerate() {
-            let network = trunk.span.config().side == qsig::Side::Network;
-            let switch_type = self
-                .config
-                .serial_interface(&trunk.port)
-                .and_then(|s| self.config.switch_type(s))
-                .or_else(|| self.config.isdn_switch_type.clone());
-            let keyword = switch_type.as_ref().map_or("none", |s| s.keyword());
-            let _ = writeln!(out, "ISDN Serial{} interface", trunk.port);
-            if network {
-                let _ = writeln!(out, "        ******* Network side configuration ******* ");
-            }
-            let _ = writeln!(out, "        dsl {dsl}, interface ISDN Switchtype = {keyword}");
-            if network {
-                let _ = writeln!(out, "         **** Network side configuration ****");
-            } else {
-                let _ = writeln!(out, "         **** User side configuration ****");
-            }
-            let layer1 = match (&trunk.service, trunk.link()) {
-                (Service::Out(_), _) => "SHUTDOWN",
-                (Service::In, true) => "ACTIVE",
-                (Service::In, false) => "DEACTIVATED",
-            };
-            let _ = writeln!(out, "    Layer 1 Status:\n        {layer1}");
-            let _ = writeln!(
-                out,
-                "    Layer 2 Status:\n        TEI = 0, Ces = 1, SAPI = 0, State = {}",
-                trunk.span.data_link_state()
-            );
-            let calls = trunk.span.active_calls();
-            let _ = writeln!(out, "    Layer 3 Status:\n        {calls} Active Layer 3 Call(s)");
-            let _ = writeln!(out, "    Active dsl {dsl} CCBs = {}", trunk.span.pending_mwi());
-            let mask = if trunk.span.is_up() { trunk.span.free_channels() } else { 0 };
-            let _ = writeln!(out, "    The Free Channel Mask:  0x{mask:08X}");
-            let _ = writeln!(
-                out,
-                "    Number of L2 Discards = {}, L2 Session ID = 0",
-                trunk.span.statistics().messages_ignored
-            );
-        }
-        let _ = writeln!(
-            out,
-            "    Total Allocated ISDN CCBs = {}",
-            self.trunks.iter().map(|t| t.span.pending_mwi()).sum::<usize>()
-        );
-        out
-    }
-
-    fn show_controllers(&self, unit: Option<&str>) -> String {
-        let mut out = String::new();
-        for trunk in &self.trunks {
-            let wanted = unit.is_none_or(|u| trunk.controller.split_whitespace().nth(1) == Some(u));
-            if !wanted {
-                continue;
-            }
-            let state = if trunk.link() { "up" } else { "down" };
-            let _ = writeln!(out, "{} is {state}.", trunk.controller);
-            let alarms = if trunk.link() { "No alarms detected." } else { "Receiver has loss of signal." };
-            let _ = writeln!(out, "  {alarms}");
-            if let Service::Out(why) = trunk.service {
-                let _ = writeln!(out, "  Not in use: {why}.");
-            }
-            let s = trunk.span.statistics();
-            let _ = writeln!(
-                out,
-                "  D channel: {} messages sent, {} received, {} ignored",
-                s.messages_sent, s.messages_received, s.messages_ignored
-            );
         }
         out
     }

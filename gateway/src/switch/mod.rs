@@ -13,6 +13,7 @@ pub mod plan;
 pub mod ringing;
 mod show_box;
 mod show_call;
+mod show_isdn;
 mod show_plan;
 mod show_port;
 mod show_sip;

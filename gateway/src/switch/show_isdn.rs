@@ -1,0 +1,235 @@
+//! `show isdn …` and `show controllers`, in the words and columns of IOS.
+//!
+//! Layouts: `show isdn status`, `show isdn active` and `show controllers` after captures; `show isdn history` and
+//! `show isdn service` from memory; `show isdn memory` is Tipring's own, since what IOS counts there does not exist here.
+
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+
+use qsig::{CallRecord, ChannelState, LineKind, ServiceState, Side};
+
+use super::Switch;
+use crate::leg::pri::{PriTrunk, Service};
+
+const RULE: &str = "--------------------------------------------------------------------------------\n";
+
+impl Switch {
+    pub(super) fn show_isdn_status(&self) -> String {
+        let global = self.config.isdn_switch_type.as_ref().map_or("none", |s| s.keyword());
+        let mut out = format!("Global ISDN Switchtype = {global}\n");
+        for (dsl, trunk) in self.trunks.iter().enumerate() {
+            let network = trunk.span.config().side == Side::Network;
+            let switch_type = self
+                .config
+                .serial_interface(&trunk.port)
+                .and_then(|s| self.config.switch_type(s))
+                .or_else(|| self.config.isdn_switch_type.clone());
+            let keyword = switch_type.as_ref().map_or("none", |s| s.keyword());
+            let _ = writeln!(out, "ISDN Serial{} interface", trunk.port);
+            if network {
+                let _ = writeln!(out, "        ******* Network side configuration ******* ");
+            }
+            let _ = writeln!(out, "        dsl {dsl}, interface ISDN Switchtype = {keyword}");
+            let side = if network { "Network" } else { "User" };
+            let _ = writeln!(out, "         **** {side} side configuration ****");
+            let layer1 = match (&trunk.service, trunk.link()) {
+                (Service::Out(_), _) => "SHUTDOWN",
+                (Service::In, true) => "ACTIVE",
+                (Service::In, false) => "DEACTIVATED",
+            };
+            let _ = writeln!(out, "    Layer 1 Status:\n        {layer1}");
+            let _ = writeln!(
+                out,
+                "    Layer 2 Status:\n        TEI = 0, Ces = 1, SAPI = 0, State = {}",
+                trunk.span.data_link_state()
+            );
+            let calls = trunk.span.active_calls();
+            let _ = writeln!(out, "    Layer 3 Status:\n        {calls} Active Layer 3 Call(s)");
+            for call in trunk.span.call_records() {
+                let reference = call.call_reference.value | u16::from(call.call_reference.flag) << 15;
+                let channel = call.channel.unwrap_or(0);
+                let kind = match call.bearer.transfer_capability() {
+                    Some(8 | 9) => "DATA",
+                    _ => "VOICE",
+                };
+                let _ = writeln!(
+                    out,
+                    "        CCB:callid={reference:X}, sapi=0, ces=0, B-chan={channel}, calltype={kind}"
+                );
+            }
+            let _ = writeln!(out, "    Active dsl {dsl} CCBs = {calls}");
+            // The highest bit stands for no channel, and is set in every capture of an interface in service.
+            let mask = if trunk.span.is_up() { trunk.span.free_channels() | 1 << 31 } else { 0 };
+            let _ = writeln!(out, "    The Free Channel Mask:  0x{mask:08X}");
+            let _ = writeln!(
+                out,
+                "    Number of L2 Discards = {}, L2 Session ID = {}",
+                trunk.span.statistics().link.discarded,
+                trunk.span.statistics().link.established
+            );
+        }
+        let all: usize = self.trunks.iter().map(|trunk| trunk.span.active_calls()).sum();
+        let _ = writeln!(out, "    Total Allocated ISDN CCBs = {all}");
+        out
+    }
+
+    pub(super) fn show_isdn_active(&self, now: Instant) -> String {
+        let mut out = format!("{RULE}{:>49}\n{RULE}", "ISDN ACTIVE CALLS");
+        out.push_str(HEADINGS);
+        let calls = self.trunks.iter().flat_map(|trunk| trunk.span.call_records());
+        calls.for_each(|call| row(&mut out, now, call));
+        out + RULE
+    }
+
+    pub(super) fn show_isdn_history(&self, now: Instant) -> String {
+        let mut out = format!("{RULE}{:>48}\n{RULE}", "ISDN CALL HISTORY");
+        let _ = writeln!(
+            out,
+            "Call History contains all active calls, and a maximum of {} inactive calls.\n{RULE}{HEADINGS}",
+            qsig::HISTORY
+        );
+        // One blank line too many would part headings and rows.
+        out.pop();
+        for trunk in &self.trunks {
+            let calls = trunk.span.history().chain(trunk.span.call_records());
+            calls.for_each(|call| row(&mut out, now, call));
+        }
+        out + RULE
+    }
+
+    pub(super) fn show_isdn_memory(&self) -> String {
+        let mut out = String::from("ISDN memory in use\n");
+        for trunk in &self.trunks {
+            let memory = trunk.span.memory();
+            let _ = writeln!(out, "ISDN Serial{} interface", trunk.port);
+            for (count, what) in [
+                (memory.calls, "CCBs of calls"),
+                (memory.connections, "CCBs of call independent connections"),
+                (memory.timers, "timers running"),
+                (memory.messages, "messages queued"),
+                (memory.events, "events queued"),
+                (memory.history, "calls in the history"),
+            ] {
+                let _ = writeln!(out, "{count:>8} {what}");
+            }
+        }
+        out
+    }
+
+    pub(super) fn show_isdn_service(&self) -> String {
+        let mut out = String::from("PRI Channel Statistics:\n");
+        for (dsl, trunk) in self.trunks.iter().enumerate() {
+            let last: u8 = match trunk.span.config().line {
+                LineKind::E1 => 31,
+                LineKind::T1 => 24,
+            };
+            let channel = |slot: u8| trunk.span.channels().find(|status| status.slot == slot);
+            // The D channel, and what is not in the pri-group, is reserved and out of service.
+            let state = |slot| channel(slot).map_or(ChannelState::Reserved, |status| status.state) as u8;
+            let service =
+                |slot| channel(slot).map_or(ServiceState::OutOfService, |status| status.service) as u8;
+            let numbers: Vec<u8> = (1..=last).map(|slot| slot % 10).collect();
+            let _ = writeln!(out, "ISDN Se{}, Channel [1-{last}]", trunk.port);
+            let _ = writeln!(out, "  Configured Isdn Interface (dsl) {dsl}");
+            let rows: [(&str, Vec<u8>); 2] = [
+                (
+                    "   Channel State (0=Idle 1=Proposed 2=Busy 3=Reserved 4=Restart 5=Maint_Pend)",
+                    (1..=last).map(state).collect(),
+                ),
+                (
+                    "   Service State (0=Inservice 1=Maint 2=Outofservice 8=MaintPend 9=OOSPend)",
+                    (1..=last).map(service).collect(),
+                ),
+            ];
+            for (title, values) in rows {
+                let _ = writeln!(
+                    out,
+                    "{title}\n    Channel : {}\n    State   : {}",
+                    spaced(&numbers),
+                    spaced(&values)
+                );
+            }
+        }
+        out
+    }
+
+    pub(super) fn show_controllers(&self, now: Instant, unit: Option<&str>) -> String {
+        let mut out = String::new();
+        for trunk in &self.trunks {
+            if unit.is_none_or(|unit| trunk.controller.split_whitespace().nth(1) == Some(unit)) {
+                controller(&mut out, now, trunk);
+            }
+        }
+        out
+    }
+}
+
+const HEADINGS: &str = "\
+Call    Calling      Called       Remote  Seconds Seconds Seconds Charges
+Type    Number       Number       Name    Used    Left    Idle    Units/Currency
+--------------------------------------------------------------------------------
+";
+
+/// One call: type, numbers, name, seconds used, left and idle; charges only for calls that went out.
+fn row(out: &mut String, now: Instant, call: &CallRecord) {
+    let kind = if call.outgoing { "Out" } else { "In" };
+    let calling = call.calling.as_ref().map_or("", |number| number.digits.as_str());
+    let name: String = call.name().unwrap_or_default().chars().take(14).collect();
+    let _ = write!(
+        out,
+        "{kind:<3}{calling:>12}{:>12}{name:>14} {:>7}       0       0",
+        call.called.digits,
+        call.seconds(now)
+    );
+    out.push_str(if call.outgoing { "      0\n" } else { "\n" });
+}
+
+fn spaced(digits: &[u8]) -> String {
+    digits.iter().map(u8::to_string).collect::<Vec<_>>().join(" ")
+}
+
+const INTERVAL: Duration = Duration::from_secs(15 * 60);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+fn controller(out: &mut String, now: Instant, trunk: &PriTrunk) {
+    let up = trunk.link();
+    let (kind, line) = match trunk.span.config().line {
+        LineKind::E1 => {
+            ("Channelized E1 - balanced", "Framing is CRC4, Line Code is HDB3, Clock Source is Line.")
+        }
+        LineKind::T1 => ("Channelized T1", "Framing is ESF, Line Code is B8ZS, Clock Source is Line."),
+    };
+    let down = trunk.service == Service::Out("controller is shut down");
+    let state = match (down, up) {
+        (true, _) => "administratively down",
+        (false, true) => "up",
+        (false, false) => "down",
+    };
+    let _ = writeln!(out, "{} is {state}.", trunk.controller);
+    let _ = writeln!(out, "  Applique type is {kind}\n  Cablelength is Unknown");
+    if up {
+        let _ = writeln!(out, "  No alarms detected.");
+    } else {
+        let _ = writeln!(out, "  Transmitter is sending remote alarm.\n  Receiver has loss of signal.");
+    }
+    let _ = writeln!(out, "  alarm-trigger is not set\n  {line}");
+    let known = trunk.availability().known(now);
+    let whole = known.as_secs() / INTERVAL.as_secs();
+    let elapsed = known.saturating_sub(Duration::from_secs(whole * INTERVAL.as_secs()));
+    let unavailable = |within| trunk.availability().unavailable(now, within).as_secs();
+    let _ = writeln!(out, "  Data in current interval ({} seconds elapsed):", elapsed.as_secs());
+    counters(out, unavailable(elapsed), "");
+    let total = if whole >= 96 { "24 hours)".to_owned() } else { format!("{whole} 15 minute intervals):") };
+    let _ = writeln!(out, "  Total Data (last {total}");
+    counters(out, unavailable(known.min(DAY)).saturating_sub(unavailable(elapsed)), ",");
+}
+
+/// Only loss of the line is known here: the errors of a line are the hardware driver's.
+fn counters(out: &mut String, unavailable: u64, comma: &str) {
+    let _ = writeln!(
+        out,
+        "     0 Line Code Violations, 0 Path Code Violations{comma}\n     \
+         0 Slip Secs, 0 Fr Loss Secs, 0 Line Err Secs, 0 Degraded Mins{comma}\n     \
+         0 Errored Secs, 0 Bursty Err Secs, 0 Severely Err Secs, {unavailable} Unavail Secs"
+    );
+}
