@@ -8,7 +8,7 @@
 //! assert!(!telnet.greeting().is_empty());
 //! let mut got = Vec::new();
 //! telnet.feed(b"sh\xff\xfb\x1fow\xff\xfa\x1f\0\x84\0\x2b\xff\xf0", |r| got.push(r));
-//! assert_eq!(got, [Received::Octets(b"sh".to_vec()), Received::Octets(b"ow".to_vec()), Received::Size(132, 43)]);
+//! assert_eq!(got, [Received::Octets(b"show".to_vec()), Received::Size(132, 43)]);
 //! ```
 
 const IAC: u8 = 255;

@@ -78,6 +78,7 @@ const WORDS: &[(&str, &str)] = &[
     ("session target", "ipv4:192.0.2.1"),
     ("destination-pattern", "80.."),
     ("answer-address", "80.."),
+    ("e164", "80.."),
     ("incoming called-number", "80.."),
     ("prefix", "9"),
     ("num-exp", "80.."),
