@@ -406,9 +406,9 @@ impl Config {
             _ => None,
         };
         // A setting without a model cannot show its password otherwise than it was typed, so it is turned here.
-        let hide = |text: String| match command.apply {
-            Apply::Kept(_) => crate::secret::conceal(&text).unwrap_or(text),
-            _ => text,
+        let hide = |text: String| match command.show {
+            None => crate::secret::conceal(&text).unwrap_or(text),
+            Some(_) => text,
         };
         let canonical = hide(found.args.canonical());
         let identity = matcher::identity(command, syntax).min(found.args.words.len());

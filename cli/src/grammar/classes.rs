@@ -7,7 +7,7 @@ use crate::{acted, command, kept};
 use dialpeer::translation::{Rule, TranslationProfile, TranslationRule};
 
 pub(super) static CODEC: &[Command] = &[
-    kept!("codec preference <1-24> LINE", ["Codec type", "Codec preference", "Preference order", "Codec name and payload size"], MEDIA, keyed: 3,
+    acted!("codec preference <1-24> LINE", ["Codec type", "Codec preference", "Preference order", "Codec name and payload size"], keyed: 3,
         sorted: true),
     kept!("video codec LINE", ["Video", "Codec", "Name"], MEDIA, keyed: WHOLE),
     kept!("description LINE", ["Description", "Text"], MEDIA),

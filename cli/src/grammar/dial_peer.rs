@@ -3,7 +3,7 @@
 use super::reasons::{CALLS, FEATURE, MEDIA, SIP};
 use super::{Apply, Command, WHOLE};
 use crate::config::{ApplyError, Cx};
-use crate::{command, kept};
+use crate::{acted, command, kept};
 use dialpeer::pattern::{PATTERN_ERROR, T_ALONE_WARNING};
 use dialpeer::{ForwardDigits, Pattern, Permission, SessionProtocol, SessionTransport};
 
@@ -85,7 +85,7 @@ pub(super) static COMMON: &[Command] = &[
         ["Destination of the call", "URI", "From URI", "To URI", "Via URI", "Diversion URI", "Referred-by URI",
          "Provision policy", "Calling number", "Voice class"], CALLS, keyed: 2, with_previous: true),
     command! {
-        "session protocol (cisco|sipv2|multicast)", later: Some(CALLS), default: "session protocol cisco",
+        "session protocol (cisco|sipv2|multicast)", default: "session protocol cisco",
         help: &["Session", "Session protocol", "Cisco Session Protocol", "IETF Session Initiation Protocol",
             "Multicast protocol"],
         apply: Apply::Acted(|cx| {
@@ -112,7 +112,7 @@ pub(super) static COMMON: &[Command] = &[
         }),
     },
     command! {
-        "session transport (udp|tcp [tls]|system)", later: Some(CALLS), default: "session transport system",
+        "session transport (udp|tcp [tls]|system)", default: "session transport system",
         help: &["Session", "Transport protocol", "UDP", "TCP", "TLS over TCP", "As voice service voip says"],
         apply: Apply::Acted(|cx| {
             let value = match (cx.no, cx.args.has("udp"), cx.args.has("tls"), cx.args.has("tcp")) {
@@ -148,22 +148,21 @@ pub(super) static COMMON: &[Command] = &[
     kept!("incoming uri (called|calling|from|request|to|via) WORD",
         ["Incoming", "URI", "Called", "Calling", "From header", "Request-URI", "To header", "Via header", "Voice class uri tag"],
         CALLS, keyed: 3, with_previous: true),
-    kept!(
+    acted!(
         "voice-class codec <1-10000> [offer-all]",
         [
             "Set dial-peer voice class control parameters",
             "Set codec preference list",
             "Voice class codec tag",
             "Offer all codecs"
-        ],
-        MEDIA
+        ]
     ),
     kept!("voice-class sip LINE", ["Set dial-peer voice class control parameters", "Set SIP parameters", "The setting"],
         SIP, keyed: WHOLE, no_shown: true),
     kept!("voice-class (h323|stun-usage|called-number|aaa|permanent|busyout|tone-signal) LINE",
         ["Set dial-peer voice class control parameters", "H.323 parameters", "STUN usage", "Called number", "AAA",
          "Permanent trunks", "Busyout", "Tone signal", "Voice class tag"], FEATURE, keyed: 2),
-    kept!(
+    acted!(
         "dtmf-relay (cisco-rtp|h245-alphanumeric|h245-signal|rtp-nte [digit-drop]|sip-info|sip-kpml|sip-notify)...",
         [
             "Transport DTMF digits across IP link",
@@ -175,10 +174,9 @@ pub(super) static COMMON: &[Command] = &[
             "DTMF Relay via SIP INFO",
             "DTMF Relay via KPML over SIP SUBSCRIBE/NOTIFY",
             "DTMF Relay via SIP NOTIFY messages"
-        ],
-        MEDIA
+        ]
     ),
-    kept!(
+    acted!(
         "codec WORD [bytes <10-240>|mode WORD|fixed-bytes]",
         [
             "Specify codec to be used for the coder",
@@ -188,10 +186,9 @@ pub(super) static COMMON: &[Command] = &[
             "Mode",
             "Mode name",
             "Fixed size"
-        ],
-        MEDIA
+        ]
     ),
-    kept!("rtp payload-type LINE", ["RTP", "Payload type", "Kind of event and its number"], MEDIA, keyed: WHOLE),
+    acted!("rtp payload-type LINE", ["RTP", "Payload type", "Kind of event and its number"], keyed: WHOLE),
     kept!("rtp payload-type comfort-noise <13-19>", ["RTP", "Payload type", "Comfort noise", "Number"], MEDIA, with_previous: true),
     kept!("ip (qos|circuit|precedence) LINE", ["IP", "Quality of service", "Circuit", "Precedence", "The setting"], MEDIA, keyed: WHOLE, no_shown: true),
     kept!("fax rate LINE", ["Set fax options", "Fax rate", "Bit rate, disable or voice"], MEDIA),
@@ -203,7 +200,7 @@ pub(super) static COMMON: &[Command] = &[
     kept!("fax (nsf|interface-type) LINE", ["Set fax options", "Non-standard facilities", "Interface type", "Value"], MEDIA, keyed: 2),
     kept!("fax-relay (ecm|sg3-to-g3|ans-disable) [LINE]", ["Fax relay", "Error correction mode", "Super group 3 fallback",
         "Answer tone", "The setting"], MEDIA, keyed: 2, no_shown: true),
-    kept!("vad [aggressive]", ["Use VoiceActivityDetection as necessary option", "Aggressive"], MEDIA, no_shown: true, default: "vad"),
+    acted!("vad [aggressive]", ["Use VoiceActivityDetection as necessary option", "Aggressive"], no_shown: true, default: "vad"),
     command! {
         "direct-inward-dial", no_shown: true,
         help: &["Perform Digit Translation on called number"],
@@ -249,7 +246,7 @@ pub(super) static COMMON: &[Command] = &[
     kept!("param LINE", ["Application parameter", "Name and value"], FEATURE, keyed: WHOLE),
     kept!("req-qos LINE", ["Requested quality of service", "The setting"], FEATURE, keyed: WHOLE),
     kept!("acc-qos LINE", ["Acceptable quality of service", "The setting"], FEATURE, keyed: WHOLE),
-    kept!("playout-delay LINE", ["Configure voice playout delay", "The setting"], MEDIA, keyed: WHOLE),
+    acted!("playout-delay LINE", ["Configure voice playout delay", "The setting"], keyed: WHOLE),
     kept!("icpif <0-55>", ["Calculated planning impairment factor", "Value"], FEATURE),
     kept!("snmp enable peer-trap LINE", ["Modify SNMP voice peer parameters", "Enable", "Trap", "Kind"], FEATURE, keyed: WHOLE),
     kept!("tech-prefix WORD", ["H.323 gateway technology prefix", "Prefix"], FEATURE),

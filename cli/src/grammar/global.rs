@@ -117,7 +117,7 @@ pub(super) static VOICE: &[Command] = &[
     },
     kept!("voice service (saf|voatm|vofr) [LINE]", ["Voice", "Voice service", "Service advertisement", "ATM", "Frame relay", "Options"], FEATURE,
         enters: Some(ModeKind::Kept), keyed: 3, with_previous: true),
-    kept!("voice class codec <1-10000>", ["Voice", "Voice class", "Codec preferences", "Tag"], MEDIA, enters: Some(ModeKind::VoiceClassCodec), keyed: 4),
+    acted!("voice class codec <1-10000>", ["Voice", "Voice class", "Codec preferences", "Tag"], enters: Some(ModeKind::VoiceClassCodec), keyed: 4),
     kept!("voice class uri WORD (sip|tel)", ["Voice", "Voice class", "URI", "Tag", "sip:", "tel:"], CALLS, enters: Some(ModeKind::VoiceClassUri), keyed: 4),
     kept!("voice class uri (sip|tel) LINE", ["Voice", "Voice class", "URI", "sip:", "tel:", "The setting"], CALLS, keyed: WHOLE, with_previous: true),
     kept!("voice class (aaa|busyout|called-number|cause-code|dscp-profile|dualtone|dualtone-detect-params|e164-translation|h323|media|permanent|phone-proxy|resource-group|route-string|server-group|sip-copylist|sip-event-list|sip-hdr-passthrulist|sip-options-keepalive|sip-predefined|sip-profiles|srtp-crypto|stun-usage|tenant|tls-cipher|tls-profile|tone-signal|tone|ua-stun|video|codec-profile) LINE",

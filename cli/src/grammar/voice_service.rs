@@ -9,24 +9,22 @@ use mwi::route::NumberSource;
 use std::net::Ipv4Addr;
 
 pub(super) static SIP_UA: &[Command] = &[
-    kept!(
+    acted!(
         "credentials [number WORD] username WORD password [0|6|7] WORD realm WORD",
         ["User credentials", "Number to register", "Number", "User name", "4 to 70 characters", "Password", "Unencrypted", "AES", "Hidden",
-         "The password", "Realm", "Name of the realm"],
-        SIP_LATER, keyed: WHOLE
+         "The password", "Realm", "Name of the realm"], keyed: WHOLE
     ),
     kept!("credentials dhcp password [0|6|7] WORD realm WORD",
         ["User credentials", "User name by DHCP", "Password", "Unencrypted", "AES", "Hidden", "The password", "Realm", "Name of the realm"],
         SIP_LATER, keyed: WHOLE, with_previous: true),
-    kept!(
+    acted!(
         "authentication username WORD password [0|6|7] WORD [realm WORD] [challenge (all|any)]",
         ["Digest authentication", "User name", "4 to 70 characters", "Password", "Unencrypted", "AES", "Hidden", "The password", "Realm",
-         "Name of the realm", "Challenges", "All", "Any"],
-        SIP_LATER, keyed: WHOLE
+         "Name of the realm", "Challenges", "All", "Any"], keyed: WHOLE
     ),
     kept!("calling-info LINE", ["Calling information", "The setting"], SIP_LATER, keyed: WHOLE),
     kept!("max-forwards <1-70>", ["Change number of max-forwards for SIP Methods", "Number"], SIP_LATER),
-    kept!("nat (symmetric|force-on|auto) [LINE]", ["NAT traversal", "Symmetric", "Always", "Detected", "The setting"], SIP_LATER, keyed: WHOLE),
+    acted!("nat (symmetric|force-on|auto) [LINE]", ["NAT traversal", "Symmetric", "Always", "Detected", "The setting"], keyed: WHOLE),
     kept!("retry (bye|cancel|notify|prack|refer|invite|info|keepalive|options|register|rel1xx|response|subscribe|update|comet|publish) <1-10>",
         ["Change default retries for each SIP Method", "BYE", "CANCEL", "NOTIFY", "PRACK", "REFER", "INVITE", "INFO", "KEEPALIVE",
          "OPTIONS", "REGISTER", "Reliable 1xx", "Response", "SUBSCRIBE", "UPDATE", "COMET", "PUBLISH", "Retries"], SIP_LATER, keyed: 2),
@@ -74,8 +72,7 @@ pub(super) static SIP_UA: &[Command] = &[
          "Wait before COMET retransmission", "Wait before PUBLISH retransmission", "Milliseconds"],
         SIP_LATER, keyed: 2
     ),
-    kept!("timers expires <60000-1800000>", ["SIP signaling timers configuration", "Wait for the expiration of an INVITE request", "Milliseconds"],
-        SIP_LATER, default: "timers expires 180000", with_previous: true),
+    acted!("timers expires <60000-1800000>", ["SIP signaling timers configuration", "Wait for the expiration of an INVITE request", "Milliseconds"], default: "timers expires 180000", with_previous: true),
     kept!("timers hold <15-2880>", ["SIP signaling timers configuration", "Wait during hold before disconnecting", "Minutes"],
         SIP_LATER, default: "timers hold 2880", with_previous: true),
     kept!("timers buffer-invite <50-5000>", ["SIP signaling timers configuration", "Buffer the INVITE while waiting for display information",
@@ -115,13 +112,12 @@ pub(super) static SIP_UA: &[Command] = &[
     kept!("transport (udp|tcp [tls LINE]|switch LINE)", ["Enable SIP User Agent transport for TCP/UDP", "UDP", "TCP", "TLS", "Versions",
         "Switch", "The setting"], SIP_LATER, keyed: WHOLE, no_shown: true),
     kept!("connection-reuse [via-port]", ["Use listener port for sending requests", "Via port"], SIP_LATER),
-    kept!("reason-header override", ["Reason header", "Overrides the SIP to Q.850 mapping"], SIP_LATER),
+    acted!("reason-header override", ["Reason header", "Overrides the SIP to Q.850 mapping"]),
     kept!("g729-annexb override", ["G.729 annex B", "Default without the attribute"], MEDIA),
     kept!("protocol mode LINE", ["Protocol", "Mode", "ipv4, ipv6 or dual-stack"], SIP_LATER),
     command! {
         "set pstn-cause <1-127> sip-status <400-699>",
         keyed: 3,
-        later: Some(CALLS),
         help: &["Set cause mapping", "PSTN cause", "Cause", "SIP status", "Status"],
         apply: Apply::Acted(|cx| {
             let cause = cx.args.number(0).ok_or(ApplyError::Argument(0))?;
@@ -132,7 +128,6 @@ pub(super) static SIP_UA: &[Command] = &[
     command! {
         "set sip-status <400-699> pstn-cause <1-127>",
         keyed: 3,
-        later: Some(CALLS),
         help: &["Set cause mapping", "SIP status", "Status", "PSTN cause", "Cause"],
         apply: Apply::Acted(|cx| {
             let status = cx.args.number(0).ok_or(ApplyError::Argument(0))?;
@@ -145,7 +140,7 @@ pub(super) static SIP_UA: &[Command] = &[
     kept!("offer call-hold LINE", ["Offer", "Call hold", "conn-addr or direction-attr"], SIP_LATER),
     kept!("permit hostname dns:WORD", ["Permit", "Host name in requests", "Name"], SIP_LATER, keyed: WHOLE),
     kept!("privacy LINE", ["Privacy", "Kind"], SIP_LATER, keyed: WHOLE),
-    kept!("disable-early-media 180", ["Disable early media", "For 180 Ringing"], SIP_LATER),
+    acted!("disable-early-media 180", ["Disable early media", "For 180 Ringing"]),
     kept!("notify telephone-event LINE", ["NOTIFY", "Telephone event", "The setting"], SIP_LATER, keyed: WHOLE),
     kept!("refer-ood LINE", ["Out of dialog REFER", "The setting"], SIP_LATER, keyed: WHOLE),
     kept!("suspend-resume", ["Suspend and resume"], SIP_LATER, no_shown: true),
@@ -179,7 +174,7 @@ pub(super) static VOIP: &[Command] = &[
     kept!("mode border-element [LINE]", ["Mode", "Border element", "License"], FEATURE),
     kept!("gcid", ["Global call identifier"], CALLS),
     kept!("clid LINE", ["Caller ID option", "The option"], CALLS, keyed: WHOLE),
-    kept!("rtp-port range <1024-65535> <1024-65535>", ["RTP ports", "Range", "Lowest", "Highest"], MEDIA),
+    acted!("rtp-port range <1024-65535> <1024-65535>", ["RTP ports", "Range", "Lowest", "Highest"]),
     kept!("rtp-media-loop count LINE", ["RTP loops", "Count", "Number"], MEDIA),
     kept!("media LINE", ["Media handling", "The setting"], MEDIA, keyed: WHOLE, no_shown: true),
     kept!("media-address voice-vrf WORD", ["Media addresses", "VRF", "Name"], MEDIA, keyed: WHOLE),
@@ -290,19 +285,18 @@ pub(super) static SIP: &[Command] = &[
             Ok(())
         }),
     },
-    kept!("session refresh", ["SIP session", "Session timers"], SIP_LATER),
-    kept!("session transport (udp|tcp [tls])", ["SIP session", "Transport", "UDP", "TCP", "TLS"], SIP_LATER),
-    kept!(
+    acted!("session refresh", ["SIP session", "Session timers"]),
+    acted!("session transport (udp|tcp [tls])", ["SIP session", "Transport", "UDP", "TCP", "TLS"]),
+    acted!(
         "min-se <90-86400> [session-expires <90-86400>]",
-        ["Minimum session timer", "Seconds", "Session timer", "Seconds"],
-        SIP_LATER
+        ["Minimum session timer", "Seconds", "Session timer", "Seconds"]
     ),
     kept!("header-passing [LINE]", ["Pass headers", "The setting"], SIP_LATER, keyed: WHOLE),
     kept!("error-passthru", ["Pass errors through"], SIP_LATER),
     kept!("registrar server [LINE]", ["Registrar", "Local registrar", "Expiry"], SIP_LATER),
     kept!("options-ping <60-1200>", ["OPTIONS ping", "Seconds"], SIP_LATER),
     kept!("e911", ["E911 features"], SIP_LATER),
-    kept!("asserted-id LINE", ["Asserted identity", "pai or ppi"], SIP_LATER),
+    acted!("asserted-id LINE", ["Asserted identity", "pai or ppi"]),
     kept!(
         "asymmetric payload LINE",
         ["Asymmetric payload", "Payload", "dtmf, dynamic-codecs, full or system"],
@@ -319,7 +313,7 @@ pub(super) static SIP: &[Command] = &[
     kept!("privacy LINE", ["Privacy", "Kind"], SIP_LATER, keyed: WHOLE),
     kept!("localhost LINE", ["Name of this host", "dns:NAME"], SIP_LATER),
     kept!("g729 annexb-all", ["G.729", "Treat annex A and B as equal"], MEDIA),
-    kept!("rel1xx LINE", ["Reliable provisional responses", "supported, require or disable"], SIP_LATER),
+    acted!("rel1xx LINE", ["Reliable provisional responses", "supported, require or disable"]),
     kept!("sip-profiles LINE", ["SIP profiles", "Tag"], SIP_LATER, keyed: WHOLE),
     kept!("send 180 sdp", ["Send", "180 Ringing", "With SDP"], SIP_LATER),
     kept!("block LINE", ["Block responses", "The setting"], SIP_LATER, keyed: WHOLE),
