@@ -12,22 +12,28 @@ struct Branch {
     gateway: Tipringd,
     trunks: Vec<SocketAddr>,
     side: Side,
+    /// What libpri calls the switch type.
+    libpri: &'static str,
 }
 
 impl Branch {
     fn new(pbx: Side) -> Self {
+        Self::with_switch_type(pbx, "primary-qsig", "qsig")
+    }
+
+    fn with_switch_type(pbx: Side, switch_type: &str, libpri: &'static str) -> Self {
         let own = match pbx {
             Side::Network => "user",
             Side::User => "network",
         };
         let trunks: Vec<SocketAddr> = (0..2).map(|_| ([127, 0, 0, 1], free_port()).into()).collect();
         let mut config =
-            String::from("isdn switch-type primary-qsig\n!\ntrunk group PBX\n hunt-scheme sequential\n!\n");
+            format!("isdn switch-type {switch_type}\n!\ntrunk group PBX\n hunt-scheme sequential\n!\n");
         let mut hardware = String::new();
         for (at, trunk) in trunks.iter().enumerate() {
             config.push_str(&format!(
                 "controller E1 1/{at}\n pri-group timeslots 1-31\n!\n\
-                 interface Serial1/{at}:15\n isdn switch-type primary-qsig\n isdn protocol-emulate {own}\n \
+                 interface Serial1/{at}:15\n isdn switch-type {switch_type}\n isdn protocol-emulate {own}\n \
                  trunk-group PBX {}\n!\nvoice-port 2/{at}\n timeouts ringing 4\n station-id name Ada\n!\n\
                  dial-peer voice 800{at} pots\n destination-pattern 800{at}\n port 2/{at}\n!\n",
                 at + 1
@@ -41,12 +47,12 @@ impl Branch {
             "dial-peer voice 47 pots\n destination-pattern 47..\n no digit-strip\n port 1/0:15\n!\n\
              dial-peer voice 48 pots\n trunkgroup PBX\n destination-pattern 48..\n no digit-strip\n!\n",
         );
-        Self { gateway: Tipringd::start(&config, &hardware), trunks, side: pbx }
+        Self { gateway: Tipringd::start(&config, &hardware), trunks, side: pbx, libpri }
     }
 
     /// A PBX on the trunk, layer 2 up on both ends.
     fn pbx(&self, trunk: usize) -> Pbx {
-        let mut pbx = Pbx::connect(*self.trunks.get(trunk).unwrap(), self.side, &[]);
+        let mut pbx = Pbx::connect(*self.trunks.get(trunk).unwrap(), self.side, &["-w", self.libpri]);
         pbx.wait_up();
         let port = format!("Serial1/{trunk}:15");
         self.gateway.show_until("show isdn status", Duration::from_secs(5), |shown| {
@@ -163,6 +169,35 @@ fn calls_both_ways_to_a_pbx_on_the_user_side() {
 #[test]
 fn calls_both_ways_to_a_pbx_on_the_network_side() {
     both_directions(Side::Network);
+}
+
+#[test]
+fn every_switch_type_carries_calls_both_ways() {
+    for (switch_type, libpri) in [
+        ("primary-net5", "euroisdn"),
+        ("primary-ni", "ni2"),
+        ("primary-5ess", "5ess"),
+        ("primary-dms100", "dms100"),
+        ("primary-4ess", "4ess"),
+    ] {
+        let branch = Branch::with_switch_type(Side::Network, switch_type, libpri);
+        let mut pbx = branch.pbx(0);
+        let mut lines = branch.gateway.lines();
+        pbx.policy("call=answer");
+        call(&mut lines, "2/0", "4711");
+        pbx.wait(&json!({"ev": "call", "state": "setup", "called": "4711", "calling": "8000"}));
+        branch.gateway.show_until("show call active voice brief", Duration::from_secs(5), |shown| {
+            shown.contains("Originate 4711 active")
+        });
+        on_hook(&mut lines, "2/0");
+        no_call_is_left(&branch.gateway);
+        pbx.send("call 8001 from=4711");
+        assert!(rings(&mut lines, "2/1"), "{switch_type}");
+        off_hook(&mut lines, "2/1");
+        pbx.wait(&json!({"ev": "call", "state": "connected"}));
+        pbx.send("hangup last 16");
+        no_call_is_left(&branch.gateway);
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::time::Instant;
 
 use bytes::Bytes;
-use cli::config::{Config, ProtocolEmulate, SwitchType};
+use cli::config::{Config, ProtocolEmulate};
 use mwi::queue::{Job, Settings, TrunkQueue};
 use mwi::translate::Activation;
 use mwi::verdict::Outcome;
@@ -168,10 +168,13 @@ impl PriTrunk {
             span.contiguous_bchan = serial.contiguous_bchan;
             span.negotiate_bchan = serial.negotiate_bchan;
         }
-        match switch_type {
-            Some(SwitchType::Qsig) => (Service::In, span),
-            Some(_) => (Service::Out("switch type is not primary-qsig"), span),
-            None => (Service::Out("no isdn switch-type"), span),
+        let Some(switch_type) = switch_type else { return (Service::Out("no isdn switch-type"), span) };
+        match qsig::SwitchType::ALL.iter().find(|known| known.to_string() == switch_type.keyword()) {
+            Some(known) => {
+                span.switch_type = *known;
+                (Service::In, span)
+            }
+            None => (Service::Out("no primary rate switch type of this gateway"), span),
         }
     }
 

@@ -786,7 +786,8 @@ fn plain_number(peer: &DialPeer) -> Option<&str> {
 
 /// Whether a trunk can take an operation now.
 fn usable(trunk: &PriTrunk) -> bool {
-    trunk.service == Service::In && trunk.mwi && trunk.span.is_up()
+    let operations = trunk.span.config().switch_type == qsig::SwitchType::PrimaryQsig;
+    trunk.service == Service::In && trunk.mwi && operations && trunk.span.is_up()
 }
 
 #[cfg(test)]
