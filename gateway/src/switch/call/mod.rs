@@ -1,8 +1,8 @@
 //! Calls: an incoming leg, one outgoing attempt after the other, and what connects them.
 //!
-//! A call begins with a leg that comes in. Its number is collected ([`collect`]), the dial plan gives the ways it can
-//! go ([`plan`]), they are tried in order ([`attempt`]), the one that answers is connected ([`bridge`]). Users then
-//! hold, transfer and join ([`feature`]). Everything ends with a record ([`record`]).
+//! A call begins with a leg that comes in. Its number is collected (`collect`), the dial plan gives the ways it can
+//! go (`plan`), they are tried in order (`attempt`), the one that answers is connected (`bridge`). Users then
+//! hold, transfer and join (`feature`). Everything ends with a record (`record`).
 //!
 //! Legs' events wait in a queue until whoever caused them has finished, so that no port is ever spoken to while it
 //! speaks.
