@@ -199,7 +199,7 @@ impl Call {
             _ => {}
         }
         if let Some(rack) = prack {
-            self.send_prack(core, now, number, &rack, &Content::new());
+            self.acknowledge(core, now, number, rack);
         }
         if let Some(event) = event {
             self.tell(core, event);
@@ -253,6 +253,7 @@ impl Call {
             return;
         }
         self.confirmed = Some(number);
+        self.prack_offer = None;
         let auth = self.auth.as_mut();
         if let Some(auth) = auth {
             auth.handle_success(&response);

@@ -67,8 +67,7 @@
 //!
 //! It looks up no names: [`Invite::destinations`] says where an INVITE goes, in order of preference (see
 //! [`crate::locate`]); [`CallEvent::NextHop`] says when a dialog's next hop is a name. It makes no SDP
-//! (see [`crate::sdp`]): descriptions are octets. It sends no offer of its own in a PRACK (UPDATE does that), though
-//! it answers those of a peer.
+//! (see [`crate::sdp`]): descriptions are octets.
 
 mod client;
 mod config;
@@ -443,6 +442,26 @@ impl UserAgent {
             return Err(CallError::SdpNeeded);
         }
         self.with(now, id, |call, core| call.start_modify(core, now, content, false))
+    }
+
+    /// Keeps an offer for the next PRACK of a call we make: it goes when a reliable provisional response has
+    /// brought the answer to the first one (RFC 3262 5), and its own answer or refusal comes as with
+    /// [`UserAgent::offer`]. An offer that no PRACK took is dropped when the call is answered.
+    ///
+    /// # Errors
+    /// [`CallError::Gone`], [`CallError::State`] once the call is answered or for one we did not make,
+    /// [`CallError::SdpNeeded`].
+    pub fn offer_with_prack(&mut self, now: Instant, id: CallId, content: Content) -> Result<(), CallError> {
+        if content.sdp.is_none() {
+            return Err(CallError::SdpNeeded);
+        }
+        self.with(now, id, |call, _| {
+            if call.out.is_none() || call.confirmed.is_some() {
+                return Err(CallError::State("no INVITE of ours waits for its answer"));
+            }
+            call.prack_offer = Some(content);
+            Ok(())
+        })
     }
 
     /// Sends headers of the session without a new description, such as who we are now: UPDATE, or a

@@ -29,6 +29,8 @@ pub(super) struct Modify {
     intervals: u8,
     /// Our description before, which counts again when the new one is refused.
     before: Option<Bytes>,
+    /// RAck of the PRACK that carries it.
+    rack: Option<String>,
 }
 
 impl Call {
@@ -87,11 +89,42 @@ impl Call {
             tries: 0,
             intervals: 0,
             before,
+            rack: None,
         });
         if !waits {
             self.send_modify(core, now);
         }
         Ok(())
+    }
+
+    /// Sends the PRACK of a reliable response, with the offer that waits for one if the dialog has agreed on a
+    /// session and no other change is under way.
+    //= RFC 3262 5: "If the UAC receives a reliable provisional response with an answer, it MAY generate an
+    //= additional offer in the PRACK."
+    pub(super) fn acknowledge(&mut self, core: &mut Core, now: Instant, number: u32, rack: String) {
+        let free = self.modify.is_none() && !self.closing && self.confirmed.is_none();
+        let before = match self.leg(number) {
+            Some(leg) if free && leg.exchange == Exchange::Idle && leg.remote_sdp.is_some() => {
+                leg.local_sdp.clone()
+            }
+            _ => return self.send_prack(core, now, number, &rack, &Content::new()),
+        };
+        let Some(content) = self.prack_offer.take() else {
+            return self.send_prack(core, now, number, &rack, &Content::new());
+        };
+        self.modify = Some(Modify {
+            leg: number,
+            method: Method::Prack,
+            content: content.header(Header::RAck, rack.as_str()),
+            refresh: false,
+            again_at: None,
+            waits: false,
+            tries: 0,
+            intervals: 0,
+            before,
+            rack: Some(rack),
+        });
+        self.send_modify(core, now);
     }
 
     /// The ACK that a change waited for is there.
@@ -282,7 +315,7 @@ impl Call {
         let Some(modify) = &mut self.modify else { return };
         let number = modify.leg;
         let offered = modify.content.sdp.is_some();
-        let before = modify.before.clone();
+        let (before, rack) = (modify.before.clone(), modify.rack.clone());
         if let (Some(outgoing), Some(response)) = (outgoing, &response) {
             if self.answer_challenge(core, now, outgoing, response).is_some() {
                 return;
@@ -301,6 +334,8 @@ impl Call {
         let retry_after =
             response.as_ref().and_then(|response| response.seconds(Header::RetryAfter).ok().flatten());
         let wait = match (status, retry_after) {
+            // A PRACK belongs to its response; the offer does not come again by itself.
+            _ if rack.is_some() => None,
             //= RFC 3261 14.1: "If the UAC is the owner of the Call-ID of the dialog ID (meaning it generated
             //= the value), T has a randomly chosen value between 2.1 and 4 seconds in units of 10 ms."
             (491, _) if caller => Some(core.back_off(2100, 4000)),
@@ -320,6 +355,12 @@ impl Call {
             return;
         }
         let refresh = self.modify.take().is_some_and(|modify| modify.refresh);
+        if let Some(rack) = rack
+            && !matches!(status, 408 | 481)
+        {
+            // A peer that refuses the PRACK with the offer may still wait for one.
+            self.send_prack(core, now, number, &rack, &Content::new());
+        }
         //= RFC 3261 12.2.1.2: "If the response for a request within a dialog is a 481 (Call/Transaction Does
         //= Not Exist) or a 408 (Request Timeout), the UAC SHOULD terminate the dialog."
         if matches!(status, 408 | 481) {

@@ -130,6 +130,8 @@ pub(super) struct Call {
     pub(super) legs: Vec<Leg>,
     pub(super) confirmed: Option<u32>,
     pub(super) modify: Option<Modify>,
+    /// An offer that waits for a PRACK to go in.
+    pub(super) prack_offer: Option<Content>,
     pub(super) refers: Vec<ReferUsage>,
     pub(super) timer_config: SessionTimerConfig,
     pub(super) timer: Option<SessionTimer>,
@@ -297,6 +299,7 @@ impl Call {
             legs: Vec::new(),
             confirmed: None,
             modify: None,
+            prack_offer: None,
             refers: Vec::new(),
             timer_config,
             timer: None,

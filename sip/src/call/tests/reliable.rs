@@ -149,6 +149,51 @@ fn an_offer_in_a_prack_is_answered_in_its_200() {
     assert_eq!(bench.sent(B, "200 PRACK").body(), b"v=0 second answer");
 }
 
+//= RFC 3262 5: "If the UAC receives a reliable provisional response with an answer, it MAY generate an additional
+//= offer in the PRACK."
+#[test]
+fn an_offer_of_ours_goes_in_the_prack_and_is_answered_in_its_200() {
+    let mut bench = Bench::new();
+    let a = bench.call();
+    bench.ua[A].offer_with_prack(bench.now, a, Content::sdp("v=0 second")).unwrap();
+    let b = bench.incoming();
+    bench.ua[B].progress(bench.now, b, 183, Content::sdp("v=0 answer"), true).unwrap();
+    bench.run();
+    assert_eq!(bench.sent(A, "PRACK").body(), b"v=0 second");
+    assert_eq!(bench.count("0 PRACK"), 1);
+    assert_eq!(bench.names(B), ["Incoming", "Offer v=0 second"]);
+    bench.ua[B].answer_offer(bench.now, b, Content::sdp("v=0 second answer")).unwrap();
+    bench.run();
+    assert_eq!(
+        bench.names(A),
+        ["Answer v=0 answer", "Progress 183 reliable", "Answer v=0 second answer", "Updated"]
+    );
+    bench.ua[B].answer(bench.now, b, Content::new()).unwrap();
+    bench.run();
+    assert_eq!(bench.names(A), ["Answered"]);
+    assert!(bench.ua[A].offer_with_prack(bench.now, a, Content::sdp("v=0 late")).is_err());
+    bench.ua[A].hangup(bench.now, a, Content::new()).unwrap();
+    bench.assert_nothing_left();
+}
+
+#[test]
+fn a_peer_that_refuses_the_offer_in_a_prack_gets_a_plain_one() {
+    let mut bench = Bench::new();
+    let a = bench.call();
+    bench.ua[A].offer_with_prack(bench.now, a, Content::sdp("v=0 second")).unwrap();
+    let b = bench.incoming();
+    bench.ua[B].progress(bench.now, b, 183, Content::sdp("v=0 answer"), true).unwrap();
+    bench.run();
+    bench.ua[B].refuse_offer(bench.now, b, 488, Content::new()).unwrap();
+    bench.run();
+    assert!(bench.names(A).contains(&"OfferRefused 488".to_owned()));
+    assert!(bench.sent(A, "PRACK").body().is_empty());
+    bench.ua[B].answer(bench.now, b, Content::new()).unwrap();
+    bench.run();
+    bench.ua[A].hangup(bench.now, a, Content::new()).unwrap();
+    bench.assert_nothing_left();
+}
+
 #[test]
 fn a_caller_without_100rel_gets_421_where_it_is_required() {
     let disabled = CallConfig { rel1xx: Rel1xx::Disabled, ..CallConfig::default() };
