@@ -56,7 +56,7 @@
 //!   [`Event`]s.
 //! * [`call`] is INVITE sessions, both sides, on top of an endpoint.
 //! * [`Dialog`] keeps a dialog's books; [`subscriber`] and [`registration`] keep a subscription and a
-//!   binding up for good; [`digest`] answers and makes challenges; [`sdp`] describes media and negotiates;
+//!   binding up for good; [`notifier`] holds others' subscriptions to ours; [`digest`] answers and makes challenges; [`sdp`] describes media and negotiates;
 //!   [`locate`] finds servers. All are machines or data without IO.
 //! * [`stream`] cuts TCP and TLS streams into messages; [`admission`] keeps out what is too much.
 //! * `compat` (feature `rsip`) converts to and from the types of the `rsip` and `sdp-rs` crates, which are
@@ -73,6 +73,7 @@ pub mod locate;
 pub mod message;
 #[cfg(feature = "net")]
 pub mod net;
+pub mod notifier;
 pub mod registration;
 pub mod sdp;
 pub mod session_timer;
