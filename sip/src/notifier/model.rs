@@ -70,7 +70,7 @@ impl News {
 pub enum Permission {
     /// Yes: the subscription is active.
     Granted,
-    /// Not decided: the subscription is pending until [`Notifier::permit`] or [`Notifier::reject`], and is
+    /// Not decided: the subscription is pending until [`super::Notifier::permit`] or [`super::Notifier::reject`], and is
     /// told nothing until then. A refresh does not take back what was granted.
     Undecided,
 }
