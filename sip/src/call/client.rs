@@ -530,8 +530,13 @@ impl Call {
     }
 
     /// The Outgoing of an INVITE that had a 2xx is not needed any more.
-    pub(super) fn end_linger(&mut self, core: &mut Core) {
+    pub(super) fn end_linger(&mut self, core: &mut Core, now: Instant) {
         self.linger = None;
+        if !self.ended && self.confirmed.is_none() && !self.accepted.is_empty() {
+            // Answered, but no copy of the answer made a dialog: without a tag or a Contact nothing can follow.
+            let by = if self.closing { self.end_by } else { EndedBy::Protocol };
+            self.finish(core, now, by, None);
+        }
         for id in self.accepted.drain(..) {
             core.requests.remove(&id);
         }

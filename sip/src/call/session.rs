@@ -687,7 +687,7 @@ impl Call {
     /// Timers of the call.
     pub(super) fn handle_timeout(&mut self, core: &mut Core, now: Instant) {
         if self.linger.is_some_and(|at| at <= now) {
-            self.end_linger(core);
+            self.end_linger(core, now);
         }
         self.outbound_timeout(core, now);
         self.inbound_timeout(core, now);

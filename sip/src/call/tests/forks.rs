@@ -36,6 +36,22 @@ fn alone() -> (Bench, CallId) {
     (bench, a)
 }
 
+#[test]
+fn a_200_that_makes_no_dialog_ends_the_call_when_no_better_copy_comes() {
+    for hang_up in [false, true] {
+        let (mut bench, a) = alone();
+        // No To tag and no Contact: nothing can be sent to whoever said this.
+        answer(&mut bench, "200 OK", "", "Contact: <:>\n");
+        assert!(bench.names(A).is_empty());
+        if hang_up {
+            bench.ua[A].hangup(bench.now, a, Content::new()).unwrap();
+        }
+        bench.wait(Duration::from_secs(3600));
+        assert_eq!(bench.names(A), [if hang_up { "Ended Local" } else { "Ended Protocol" }]);
+        bench.assert_nothing_left();
+    }
+}
+
 //= RFC 3261 13.2.2.4: "The UAC core MUST generate an ACK request for each 2xx received from the transaction
 //= layer."
 //= RFC 3261 13.2.2.4: "If, after acknowledging any 2xx response to an INVITE, the UAC does not want to continue
