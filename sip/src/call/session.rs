@@ -602,6 +602,8 @@ impl Call {
         let content = Content::new().header(Header::Reason, reason);
         match self.confirmed {
             Some(number) => self.send_bye(core, now, number, &content),
+            // An INVITE on its way is cancelled; the end is told when its final response is there.
+            None if self.out.is_some() => self.cancel_invite(core, now, content),
             None => self.finish(core, now, by, None),
         }
     }

@@ -195,6 +195,26 @@ fn a_peer_that_refuses_the_offer_in_a_prack_gets_a_plain_one() {
 }
 
 #[test]
+fn an_update_answered_without_sdp_cancels_the_invite_that_still_rings() {
+    let mut bench = Bench::new();
+    let (a, _) = rings(&mut bench, Some("v=0 answer"));
+    bench.names(A);
+    bench.cut = vec!["0 UPDATE"];
+    bench.ua[A].offer(bench.now, a, Content::sdp("v=0 second")).unwrap();
+    bench.run();
+    let update = bench.sent(A, "UPDATE");
+    let mut text = String::from("SIP/2.0 200 OK\n");
+    for header in ["Via", "From", "To", "Call-ID", "CSeq"] {
+        text += &format!("{header}: {}\n", update.header(header).unwrap());
+    }
+    bench.cut.clear();
+    bench.inject(A, &format!("{text}Contact: <sip:b@192.0.2.2:5060>\nContent-Length: 0\n\n"));
+    assert_eq!(bench.names(A), ["Ended Protocol"]);
+    assert_eq!(bench.count("0 CANCEL"), 1);
+    bench.assert_nothing_left();
+}
+
+#[test]
 fn a_caller_without_100rel_gets_421_where_it_is_required() {
     let disabled = CallConfig { rel1xx: Rel1xx::Disabled, ..CallConfig::default() };
     let required = CallConfig { rel1xx: Rel1xx::Require, ..CallConfig::default() };
