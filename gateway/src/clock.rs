@@ -86,6 +86,13 @@ pub fn show_clock(unix_ms: u64) -> String {
     )
 }
 
+/// A time as hours, minutes and seconds, `00:01:07`.
+#[must_use]
+pub fn clock_face(time: Duration) -> String {
+    let seconds = time.as_secs();
+    format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
+}
+
 /// `1 day, 2 hours, 3 minutes`, as `show version` prints an uptime.
 #[must_use]
 pub fn uptime_words(uptime: Duration) -> String {

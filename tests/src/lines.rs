@@ -149,6 +149,53 @@ impl Lines {
         adsi_decode(&file)
     }
 
+    /// Lifts the handset and gives the gateway time to notice.
+    #[track_caller]
+    pub fn off_hook(&mut self, port: &str) {
+        self.act(port, "offhook", &json!({}));
+        std::thread::sleep(Duration::from_millis(200));
+    }
+
+    /// Lifts the handset and dials.
+    ///
+    /// # Panics
+    /// When the digits are not out within 10 s.
+    #[track_caller]
+    pub fn dial(&mut self, port: &str, digits: &str) {
+        self.off_hook(port);
+        self.act(port, "dial", &json!({"digits": digits}));
+        self.wait(&json!({"port": port, "event": "dialled"}), Duration::from_secs(10));
+        // The last digit takes its time to be heard.
+        std::thread::sleep(Duration::from_millis(300));
+    }
+
+    /// Whether the telephone rings within `limit`.
+    #[track_caller]
+    pub fn rings(&mut self, port: &str, limit: Duration) -> bool {
+        let end = Instant::now() + limit;
+        while Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(100));
+            if self.status(port).get("ringing") == Some(&Value::Bool(true)) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// What the telephone hears from now on, for so long.
+    ///
+    /// # Panics
+    /// When nothing of that length was recorded.
+    #[must_use]
+    #[track_caller]
+    pub fn hear(&mut self, port: &str, seconds: f64) -> Measured {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let file = dir.path().join("heard.wav");
+        self.act(port, "record", &json!({"file": file, "seconds": seconds, "start": "now"}));
+        self.wait(&json!({"port": port, "event": "recorded", "file": file}), Duration::from_secs(30));
+        tone_measure(&file)
+    }
+
     /// Waits for an event with these fields.
     #[track_caller]
     pub fn wait(&mut self, pattern: &Value, limit: Duration) -> Value {

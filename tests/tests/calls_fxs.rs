@@ -4,7 +4,10 @@
 use std::path::Path;
 use std::time::Duration;
 
-use system_tests::{Lines, Measured, Tipringd, Value, json, tone_measure};
+use system_tests::{Lines, Tipringd, Value, json};
+
+/// A telephone that rings does so within this.
+const RING: Duration = Duration::from_secs(2);
 
 /// Four telephones 8000 to 8003 on 2/0 to 2/3.
 fn gateway(more: &str) -> Tipringd {
@@ -20,37 +23,8 @@ fn gateway(more: &str) -> Tipringd {
     Tipringd::start(&format!("{config}{more}"), &hardware)
 }
 
-fn off_hook(lines: &mut Lines, port: &str) {
-    lines.act(port, "offhook", &json!({}));
-    std::thread::sleep(Duration::from_millis(150));
-}
-
 fn on_hook(lines: &mut Lines, port: &str) {
     lines.act(port, "onhook", &json!({}));
-}
-
-/// Lifts the handset and dials.
-fn call(lines: &mut Lines, port: &str, digits: &str) {
-    off_hook(lines, port);
-    lines.act(port, "dial", &json!({"digits": digits}));
-    lines.wait(&json!({"port": port, "event": "dialled"}), Duration::from_secs(10));
-    // The last digit takes its time to be heard.
-    std::thread::sleep(Duration::from_millis(300));
-}
-
-/// What the telephone hears from now on.
-fn hear(lines: &mut Lines, dir: &Path, port: &str, seconds: f64) -> Measured {
-    let file = dir.join(format!("{}.wav", port.replace('/', "-")));
-    lines.act(port, "record", &json!({"file": file, "seconds": seconds, "start": "now"}));
-    lines.wait(&json!({"port": port, "event": "recorded", "file": file}), Duration::from_secs(30));
-    tone_measure(&file)
-}
-
-fn rings(lines: &mut Lines, port: &str) -> bool {
-    (0..20).any(|_| {
-        std::thread::sleep(Duration::from_millis(100));
-        lines.status(port).get("ringing") == Some(&Value::Bool(true))
-    })
 }
 
 /// 1004 Hz at -10 dBm0 for so long, as a WAV.
@@ -77,7 +51,7 @@ fn speaks(lines: &mut Lines, dir: &Path, from: &str, to: &str) {
     let file = dir.join("said.wav");
     tone(&file, 3);
     lines.act(from, "play", &json!({"file": file}));
-    let heard = hear(lines, dir, to, 2.0);
+    let heard = lines.hear(to, 2.0);
     lines.wait(&json!({"port": from, "event": "dialled"}), Duration::from_secs(10));
     let segment = heard.segments.last().unwrap_or_else(|| panic!("{to} hears nothing of {from}"));
     assert_eq!((heard.segments.len(), segment.f.as_str()), (1, "1004"), "{to} hears {from}: {heard:?}");
@@ -90,11 +64,11 @@ fn a_call_is_rung_answered_heard_both_ways_and_ended() {
     let gateway = gateway("");
     let dir = gateway.scratch().to_owned();
     let mut lines = gateway.lines();
-    call(&mut lines, "2/0", "8001");
-    assert!(rings(&mut lines, "2/1"));
-    let heard = hear(&mut lines, &dir, "2/0", 7.0);
+    lines.dial("2/0", "8001");
+    assert!(lines.rings("2/1", RING));
+    let heard = lines.hear("2/0", 7.0);
     assert!(heard.segments.iter().any(|s| s.f == "440+480"), "ringback: {heard:?}");
-    off_hook(&mut lines, "2/1");
+    lines.off_hook("2/1");
     assert_eq!(lines.status("2/1").get("ringing"), Some(&Value::Bool(false)));
     let active = gateway.show("show call active voice brief");
     assert!(active.contains("Originate 8001 active"), "{active}");
@@ -102,7 +76,7 @@ fn a_call_is_rung_answered_heard_both_ways_and_ended() {
     speaks(&mut lines, &dir, "2/1", "2/0");
     on_hook(&mut lines, "2/1");
     std::thread::sleep(Duration::from_millis(2500));
-    let heard = hear(&mut lines, &dir, "2/0", 2.0);
+    let heard = lines.hear("2/0", 2.0);
     assert!(heard.segments.iter().all(|s| s.f == "480+620"), "congestion: {heard:?}");
     on_hook(&mut lines, "2/0");
     gateway.show_until("show call active voice brief", Duration::from_secs(5), |shown| {
@@ -115,11 +89,10 @@ fn a_call_is_rung_answered_heard_both_ways_and_ended() {
 #[test]
 fn a_caller_hears_busy_and_unknown_numbers_and_may_hang_up_at_any_time() {
     let gateway = gateway("");
-    let dir = gateway.scratch().to_owned();
     let mut lines = gateway.lines();
-    off_hook(&mut lines, "2/1");
-    call(&mut lines, "2/0", "8001");
-    let heard = hear(&mut lines, &dir, "2/0", 4.0);
+    lines.off_hook("2/1");
+    lines.dial("2/0", "8001");
+    let heard = lines.hear("2/0", 4.0);
     assert!(
         heard
             .cadence
@@ -129,14 +102,14 @@ fn a_caller_hears_busy_and_unknown_numbers_and_may_hang_up_at_any_time() {
     );
     on_hook(&mut lines, "2/0");
     std::thread::sleep(Duration::from_millis(1300));
-    call(&mut lines, "2/0", "5");
-    let heard = hear(&mut lines, &dir, "2/0", 3.0);
+    lines.dial("2/0", "5");
+    let heard = lines.hear("2/0", 3.0);
     assert!(!heard.segments.is_empty(), "number unobtainable: {heard:?}");
     on_hook(&mut lines, "2/0");
     on_hook(&mut lines, "2/1");
     std::thread::sleep(Duration::from_millis(1300));
     for digits in ["8", "8001"] {
-        call(&mut lines, "2/0", digits);
+        lines.dial("2/0", digits);
         on_hook(&mut lines, "2/0");
         std::thread::sleep(Duration::from_millis(1500));
         assert_eq!(lines.status("2/1").get("ringing"), Some(&Value::Bool(false)), "after {digits}");
@@ -153,15 +126,15 @@ fn hold_conference_and_transfer_by_flash_are_heard() {
         lines.act("2/0", "flash", &json!({"ms": 400}));
         std::thread::sleep(Duration::from_millis(300));
     };
-    call(&mut lines, "2/0", "8001");
-    assert!(rings(&mut lines, "2/1"));
-    off_hook(&mut lines, "2/1");
+    lines.dial("2/0", "8001");
+    assert!(lines.rings("2/1", RING));
+    lines.off_hook("2/1");
     flash(&mut lines);
     lines.act("2/0", "dial", &json!({"digits": "8002"}));
-    assert!(rings(&mut lines, "2/2"));
-    off_hook(&mut lines, "2/2");
+    assert!(lines.rings("2/2", RING));
+    lines.off_hook("2/2");
     speaks(&mut lines, &dir, "2/0", "2/2");
-    let heard = hear(&mut lines, &dir, "2/1", 1.0);
+    let heard = lines.hear("2/1", 1.0);
     assert!(heard.segments.is_empty(), "on hold: {heard:?}");
     flash(&mut lines);
     speaks(&mut lines, &dir, "2/1", "2/2");
@@ -171,8 +144,8 @@ fn hold_conference_and_transfer_by_flash_are_heard() {
     std::thread::sleep(Duration::from_millis(1500));
     flash(&mut lines);
     lines.act("2/0", "dial", &json!({"digits": "8002"}));
-    assert!(rings(&mut lines, "2/2"));
-    off_hook(&mut lines, "2/2");
+    assert!(lines.rings("2/2", RING));
+    lines.off_hook("2/2");
     on_hook(&mut lines, "2/0");
     std::thread::sleep(Duration::from_millis(1500));
     speaks(&mut lines, &dir, "2/1", "2/2");
@@ -184,6 +157,6 @@ fn the_called_telephone_is_told_who_calls() {
     let gateway = gateway("voice-port 2/0\n station-id name ADA LOVELACE\n station-id number 5551234\n!\n");
     let mut lines = gateway.lines();
     let mut caller = gateway.lines();
-    let decoded = lines.data_on_hook("2/1", || call(&mut caller, "2/0", "8001")).to_string();
+    let decoded = lines.data_on_hook("2/1", || caller.dial("2/0", "8001")).to_string();
     assert!(decoded.contains("5551234") && decoded.contains("ADA LOVELACE"), "{decoded}");
 }

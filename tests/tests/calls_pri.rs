@@ -2,10 +2,12 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::time::Duration;
 
-use system_tests::{Lines, Measured, Pbx, Side, Tipringd, Value, free_port, json, tone_measure};
+use system_tests::{Lines, Pbx, Side, Tipringd, Value, free_port, json};
+
+/// A telephone that rings does so within this.
+const RING: Duration = Duration::from_secs(2);
 
 /// Two telephones 8000 and 8001, two trunks; 47.. is behind the first, 48.. behind the group of both.
 struct Branch {
@@ -64,39 +66,13 @@ impl Branch {
     }
 }
 
-fn off_hook(lines: &mut Lines, port: &str) {
-    lines.act(port, "offhook", &json!({}));
-    std::thread::sleep(Duration::from_millis(150));
-}
-
 fn on_hook(lines: &mut Lines, port: &str) {
     lines.act(port, "onhook", &json!({}));
     std::thread::sleep(Duration::from_millis(1300));
 }
 
-fn call(lines: &mut Lines, port: &str, digits: &str) {
-    off_hook(lines, port);
-    lines.act(port, "dial", &json!({"digits": digits}));
-    lines.wait(&json!({"port": port, "event": "dialled"}), Duration::from_secs(10));
-    std::thread::sleep(Duration::from_millis(300));
-}
-
-fn hear(lines: &mut Lines, dir: &Path, port: &str, seconds: f64) -> Measured {
-    let file = dir.join(format!("{}.wav", port.replace('/', "-")));
-    lines.act(port, "record", &json!({"file": file, "seconds": seconds, "start": "now"}));
-    lines.wait(&json!({"port": port, "event": "recorded", "file": file}), Duration::from_secs(30));
-    tone_measure(&file)
-}
-
-fn rings(lines: &mut Lines, port: &str) -> bool {
-    (0..20).any(|_| {
-        std::thread::sleep(Duration::from_millis(100));
-        lines.status(port).get("ringing") == Some(&Value::Bool(true))
-    })
-}
-
-fn hears(lines: &mut Lines, dir: &Path, port: &str, tone: &str) {
-    let heard = hear(lines, dir, port, 4.0);
+fn hears(lines: &mut Lines, port: &str, tone: &str) {
+    let heard = lines.hear(port, 4.0);
     assert!(
         !heard.segments.is_empty() && heard.segments.iter().all(|s| s.f == tone),
         "{port} hears {heard:?}, expected {tone}"
@@ -112,20 +88,19 @@ fn no_call_is_left(gateway: &Tipringd) {
 fn both_directions(side: Side) {
     let branch = Branch::new(side);
     let mut pbx = branch.pbx(0);
-    let dir = branch.gateway.scratch().to_owned();
     let mut lines = branch.gateway.lines();
 
     // Out: rings, is answered, and the telephone hangs up.
     pbx.policy("call=alert");
-    call(&mut lines, "2/0", "4711");
+    lines.dial("2/0", "4711");
     let setup = pbx.wait(&json!({"ev": "call", "state": "setup", "called": "4711", "calling": "8000"}));
     assert_eq!(setup.get("calling_name"), Some(&json!("Ada")), "{setup}");
-    hears(&mut lines, &dir, "2/0", "440+480");
+    hears(&mut lines, "2/0", "440+480");
     pbx.send("answer last");
     branch.gateway.show_until("show call active voice brief", Duration::from_secs(5), |shown| {
         shown.contains("Originate 4711 active")
     });
-    let heard = hear(&mut lines, &dir, "2/0", 1.0);
+    let heard = lines.hear("2/0", 1.0);
     assert!(heard.segments.is_empty(), "no tone in conversation: {heard:?}");
     on_hook(&mut lines, "2/0");
     pbx.wait(&json!({"ev": "call", "state": "disconnect", "cause": 16}));
@@ -133,20 +108,20 @@ fn both_directions(side: Side) {
 
     // Out, and the PBX hangs up.
     pbx.policy("call=answer");
-    call(&mut lines, "2/0", "4712");
+    lines.dial("2/0", "4712");
     pbx.wait(&json!({"ev": "call", "state": "setup", "called": "4712"}));
     std::thread::sleep(Duration::from_millis(500));
     pbx.send("hangup last 16");
     std::thread::sleep(Duration::from_millis(1000));
-    hears(&mut lines, &dir, "2/0", "480+620");
+    hears(&mut lines, "2/0", "480+620");
     on_hook(&mut lines, "2/0");
 
     // In: the telephone rings, answers, the PBX hangs up; then again, and the telephone does.
     for telephone_first in [false, true] {
         pbx.send("call 8001 from=4711 name=Grace");
-        assert!(rings(&mut lines, "2/1"));
+        assert!(lines.rings("2/1", RING));
         pbx.wait(&json!({"ev": "call", "state": "alerting"}));
-        off_hook(&mut lines, "2/1");
+        lines.off_hook("2/1");
         pbx.wait(&json!({"ev": "call", "state": "connected"}));
         if telephone_first {
             on_hook(&mut lines, "2/1");
@@ -154,7 +129,7 @@ fn both_directions(side: Side) {
         } else {
             pbx.send("hangup last 16");
             std::thread::sleep(Duration::from_millis(1000));
-            hears(&mut lines, &dir, "2/1", "480+620");
+            hears(&mut lines, "2/1", "480+620");
             on_hook(&mut lines, "2/1");
         }
         no_call_is_left(&branch.gateway);
@@ -184,7 +159,7 @@ fn every_switch_type_carries_calls_both_ways() {
         let mut pbx = branch.pbx(0);
         let mut lines = branch.gateway.lines();
         pbx.policy("call=answer");
-        call(&mut lines, "2/0", "4711");
+        lines.dial("2/0", "4711");
         pbx.wait(&json!({"ev": "call", "state": "setup", "called": "4711", "calling": "8000"}));
         branch.gateway.show_until("show call active voice brief", Duration::from_secs(5), |shown| {
             shown.contains("Originate 4711 active")
@@ -192,8 +167,8 @@ fn every_switch_type_carries_calls_both_ways() {
         on_hook(&mut lines, "2/0");
         no_call_is_left(&branch.gateway);
         pbx.send("call 8001 from=4711");
-        assert!(rings(&mut lines, "2/1"), "{switch_type}");
-        off_hook(&mut lines, "2/1");
+        assert!(lines.rings("2/1", RING), "{switch_type}");
+        lines.off_hook("2/1");
         pbx.wait(&json!({"ev": "call", "state": "connected"}));
         pbx.send("hangup last 16");
         no_call_is_left(&branch.gateway);
@@ -204,43 +179,42 @@ fn every_switch_type_carries_calls_both_ways() {
 fn failures_are_told_to_either_side() {
     let branch = Branch::new(Side::User);
     let mut pbx = branch.pbx(0);
-    let dir = branch.gateway.scratch().to_owned();
     let mut lines = branch.gateway.lines();
 
     pbx.policy("call=reject:17");
-    call(&mut lines, "2/0", "4711");
-    hears(&mut lines, &dir, "2/0", "480+620");
+    lines.dial("2/0", "4711");
+    hears(&mut lines, "2/0", "480+620");
     on_hook(&mut lines, "2/0");
     let history = branch.gateway.show("show call history voice brief");
     assert!(history.contains("user busy (17)"), "{history}");
 
     // Nobody answers there, then here.
     pbx.policy("call=alert");
-    call(&mut lines, "2/0", "4711");
+    lines.dial("2/0", "4711");
     pbx.wait(&json!({"ev": "call", "state": "setup"}));
     pbx.send("hangup last 19");
-    hears(&mut lines, &dir, "2/0", "480+620");
+    hears(&mut lines, "2/0", "480+620");
     on_hook(&mut lines, "2/0");
     pbx.events().mark();
     pbx.send("call 8001 from=4711");
-    assert!(rings(&mut lines, "2/1"));
+    assert!(lines.rings("2/1", RING));
     pbx.wait(&json!({"ev": "call", "state": "disconnect", "cause": 19}));
     assert_eq!(lines.status("2/1").get("ringing"), Some(&Value::Bool(false)));
 
     // An unknown number, and a busy telephone.
     pbx.send("call 5999 from=4711");
     pbx.wait(&json!({"ev": "call", "cause": 1}));
-    off_hook(&mut lines, "2/1");
+    lines.off_hook("2/1");
     pbx.send("call 8001 from=4711");
     pbx.wait(&json!({"ev": "call", "cause": 17}));
     on_hook(&mut lines, "2/1");
 
     // Each side gives up before the answer.
-    call(&mut lines, "2/0", "4711");
+    lines.dial("2/0", "4711");
     pbx.wait(&json!({"ev": "call", "state": "setup"}));
     on_hook(&mut lines, "2/0");
     pbx.send("call 8001 from=4711");
-    assert!(rings(&mut lines, "2/1"));
+    assert!(lines.rings("2/1", RING));
     pbx.send("hangup last 16");
     std::thread::sleep(Duration::from_millis(500));
     assert_eq!(lines.status("2/1").get("ringing"), Some(&Value::Bool(false)));
@@ -258,7 +232,7 @@ fn a_call_goes_to_the_next_trunk_when_the_first_is_down() {
     branch.gateway.show_until("show isdn status", Duration::from_secs(10), |shown| {
         shown.matches("MULTIPLE_FRAME_ESTABLISHED").count() == 1
     });
-    call(&mut lines, "2/0", "4800");
+    lines.dial("2/0", "4800");
     second.wait(&json!({"ev": "call", "state": "setup", "called": "4800"}));
     branch.gateway.show_until("show call active voice brief", Duration::from_secs(5), |shown| {
         shown.contains("Originate 4800 active")

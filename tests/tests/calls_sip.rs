@@ -6,6 +6,9 @@ use std::time::Duration;
 
 use system_tests::{Lines, Measured, SipPhone, Sipp, Tipringd, Transport, Value, json, tone_measure};
 
+/// A telephone that rings does so within this.
+const RING: Duration = Duration::from_secs(4);
+
 const EVENTS: &str = "a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\n";
 
 /// Telephones 8000 and 8001, and a SIP telephone for 5xxx, named by the session target.
@@ -31,32 +34,6 @@ fn gateway(peer: &str) -> (Tipringd, SipPhone) {
 }
 
 const BOTH: &str = " codec g711ulaw\n dtmf-relay rtp-nte\n";
-
-fn rings(lines: &mut Lines, port: &str) -> bool {
-    (0..40).any(|_| {
-        std::thread::sleep(Duration::from_millis(100));
-        lines.status(port).get("ringing") == Some(&Value::Bool(true))
-    })
-}
-
-fn off_hook(lines: &mut Lines, port: &str) {
-    lines.act(port, "offhook", &json!({}));
-    std::thread::sleep(Duration::from_millis(200));
-}
-
-fn dial(lines: &mut Lines, port: &str, digits: &str) {
-    off_hook(lines, port);
-    lines.act(port, "dial", &json!({"digits": digits}));
-    lines.wait(&json!({"port": port, "event": "dialled"}), Duration::from_secs(10));
-}
-
-/// What the telephone hears for so long.
-fn hear(lines: &mut Lines, gateway: &Tipringd, port: &str, seconds: f64) -> Measured {
-    let file = gateway.scratch().join("line.wav");
-    lines.act(port, "record", &json!({"file": file, "seconds": seconds, "start": "now"}));
-    lines.wait(&json!({"port": port, "event": "recorded", "file": file}), Duration::from_secs(30));
-    tone_measure(&file)
-}
 
 /// What the SIP telephone hears for so long.
 fn hear_sip(phone: &SipPhone, gateway: &Tipringd, seconds: f64) -> Measured {
@@ -94,8 +71,8 @@ fn sip_calls_a_telephone_both_hear_each_other_and_digits_pass() {
     let offer = phone.sdp("0 101", EVENTS);
     phone.invite("8000", "", &offer);
     phone.response("INVITE", 180);
-    assert!(rings(&mut lines, "2/0"));
-    off_hook(&mut lines, "2/0");
+    assert!(lines.rings("2/0", RING));
+    lines.off_hook("2/0");
     let answer = phone.response("INVITE", 200);
     assert!(answer.body.contains(" RTP/AVP 0 101\r\n"), "{}", answer.body);
     phone.request("ACK", "", "");
@@ -104,7 +81,7 @@ fn sip_calls_a_telephone_both_hear_each_other_and_digits_pass() {
     let calls = gateway.show("show sip-ua calls");
     assert!(calls.contains("Negotiated Codec         : g711ulaw (160 bytes)"), "{calls}");
     assert!(gateway.show("show voip rtp connections").contains("Found 1 active"));
-    is_tone(&hear(&mut lines, &gateway, "2/0", 2.0), "440");
+    is_tone(&lines.hear("2/0", 2.0), "440");
     say(&mut lines, &gateway, "2/0", 4);
     std::thread::sleep(Duration::from_millis(500));
     is_tone(&hear_sip(&phone, &gateway, 2.0), "1004");
@@ -128,7 +105,7 @@ fn sip_calls_a_telephone_both_hear_each_other_and_digits_pass() {
 fn a_telephone_calls_sip_hears_early_media_and_holds_nothing_up() {
     let (gateway, mut phone) = gateway(BOTH);
     let mut lines = gateway.lines();
-    dial(&mut lines, "2/0", "5123");
+    lines.dial("2/0", "5123");
     let invite = phone.asked("INVITE");
     assert!(invite.start.starts_with("INVITE sip:5123@"), "{}", invite.start);
     assert!(invite.header("From").contains("<sip:8000@"), "{invite:?}");
@@ -137,7 +114,7 @@ fn a_telephone_calls_sip_hears_early_media_and_holds_nothing_up() {
     phone.reply(&invite, 183, "", &answer);
     phone.speak(invite.rtp(), Some(480.0));
     std::thread::sleep(Duration::from_millis(700));
-    is_tone(&hear(&mut lines, &gateway, "2/0", 1.5), "480");
+    is_tone(&lines.hear("2/0", 1.5), "480");
     phone.reply(&invite, 200, "", &answer);
     phone.asked("ACK");
     say(&mut lines, &gateway, "2/0", 4);
@@ -159,7 +136,7 @@ fn a_telephone_calls_sip_hears_early_media_and_holds_nothing_up() {
     phone.request("ACK", "", "");
     phone.speak(resumed.rtp(), Some(620.0));
     std::thread::sleep(Duration::from_millis(700));
-    is_tone(&hear(&mut lines, &gateway, "2/0", 1.5), "620");
+    is_tone(&lines.hear("2/0", 1.5), "620");
     // The telephone hangs up.
     lines.act("2/0", "onhook", &json!({}));
     let bye = phone.asked("BYE");
@@ -177,7 +154,7 @@ fn refusals_have_the_status_of_their_cause() {
     let unknown = phone.response("INVITE", 404);
     assert!(unknown.header("Reason").contains("cause=1"), "{unknown:?}");
     phone.acknowledge_refusal();
-    off_hook(&mut lines, "2/0");
+    lines.off_hook("2/0");
     phone.invite("8000", "", &offer);
     phone.response("INVITE", 486);
     phone.acknowledge_refusal();
@@ -188,7 +165,7 @@ fn refusals_have_the_status_of_their_cause() {
     // CANCEL while it rings.
     phone.invite("8001", "", &offer);
     phone.response("INVITE", 180);
-    assert!(rings(&mut lines, "2/1"));
+    assert!(lines.rings("2/1", RING));
     phone.request("CANCEL", "", "");
     phone.response("INVITE", 487);
     phone.acknowledge_refusal();
@@ -199,7 +176,7 @@ fn refusals_have_the_status_of_their_cause() {
     stranger.invite("8001", "", &offer);
     let refused = stranger.response("INVITE", 403);
     assert!(refused.header("Reason").contains("cause=21"), "{refused:?}");
-    assert!(!rings(&mut lines, "2/1"));
+    assert!(!lines.rings("2/1", RING));
     ended(&gateway);
 }
 
@@ -207,19 +184,19 @@ fn refusals_have_the_status_of_their_cause() {
 fn a_refused_or_cancelled_call_of_a_telephone_ends_in_its_tone() {
     let (gateway, mut phone) = gateway(BOTH);
     let mut lines = gateway.lines();
-    dial(&mut lines, "2/0", "5123");
+    lines.dial("2/0", "5123");
     let invite = phone.asked("INVITE");
     phone.reply(&invite, 486, "", "");
     phone.asked("ACK");
-    let heard = hear(&mut lines, &gateway, "2/0", 2.0);
+    let heard = lines.hear("2/0", 2.0);
     assert!(heard.segments.iter().all(|s| s.f == "480+620"), "busy: {heard:?}");
     lines.act("2/0", "onhook", &json!({}));
     std::thread::sleep(Duration::from_millis(1500));
     // Given up while it rings there.
-    dial(&mut lines, "2/0", "5123");
+    lines.dial("2/0", "5123");
     let invite = phone.asked("INVITE");
     phone.reply(&invite, 180, "", "");
-    let heard = hear(&mut lines, &gateway, "2/0", 7.0);
+    let heard = lines.hear("2/0", 7.0);
     assert!(heard.segments.iter().any(|s| s.f == "440+480"), "ringback: {heard:?}");
     lines.act("2/0", "onhook", &json!({}));
     let cancel = phone.asked("CANCEL");
@@ -234,7 +211,7 @@ fn a_redirected_call_goes_on_to_the_new_address() {
     let (gateway, mut phone) = gateway(BOTH);
     let mut lines = gateway.lines();
     let mut other = SipPhone::new(Ipv4Addr::LOCALHOST, gateway.sip());
-    dial(&mut lines, "2/0", "5123");
+    lines.dial("2/0", "5123");
     let invite = phone.asked("INVITE");
     phone.reply(&invite, 302, &format!("Contact: <sip:5999@{}>\r\n", other.address()), "");
     let again = other.asked("INVITE");
@@ -255,7 +232,7 @@ fn digits_go_by_info_where_the_peer_wants_it() {
     let offer = phone.sdp("0", "");
     phone.invite("8000", "", &offer);
     phone.response("INVITE", 180);
-    off_hook(&mut lines, "2/0");
+    lines.off_hook("2/0");
     let answer = phone.response("INVITE", 200);
     phone.request("ACK", "", "");
     phone.speak(answer.rtp(), None);
@@ -267,7 +244,7 @@ fn digits_go_by_info_where_the_peer_wants_it() {
     let body = "Signal=4\r\nDuration=160\r\n";
     phone.request("INFO", "Content-Type: application/dtmf-relay\r\n", body);
     phone.response("INFO", 200);
-    let heard = hear(&mut lines, &gateway, "2/0", 1.0);
+    let heard = lines.hear("2/0", 1.0);
     assert!(heard.segments.iter().any(|s| s.f == "770+1209") || heard.segments.is_empty(), "{heard:?}");
     phone.request("BYE", "", "");
     phone.response("BYE", 200);
@@ -338,8 +315,8 @@ fn sipp_calls_telephones_with_reliable_ringing_over_udp_and_tcp() {
             rate: 1,
         };
         let caller = std::thread::spawn(move || sipp.run());
-        assert!(rings(&mut lines, port));
-        off_hook(&mut lines, port);
+        assert!(lines.rings(port, RING));
+        lines.off_hook(port);
         let run = caller.join().unwrap();
         assert_eq!(run.code, Some(0), "SIPp: {}\n{}", run.stderr, run.stdout);
         lines.act(port, "onhook", &json!({}));

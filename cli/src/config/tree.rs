@@ -46,6 +46,26 @@ impl Node {
         Node { order, key, line, section: section.map(|kind| (kind, Body::default())), hash }
     }
 
+    /// The lines of its section, without those of sections within.
+    pub fn lines(&self) -> impl Iterator<Item = &str> {
+        self.section.iter().flat_map(|(_, body)| body.nodes()).map(|node| node.line.as_str())
+    }
+
+    /// What stands behind `words` in the first line of its section that begins with them.
+    pub fn value(&self, words: &str) -> Option<&str> {
+        self.lines().find_map(|line| line.strip_prefix(words))
+    }
+
+    /// True if its section has exactly this line.
+    pub fn has(&self, line: &str) -> bool {
+        self.lines().any(|known| known == line)
+    }
+
+    /// The section within its section that this line opens.
+    pub fn subsection(&self, line: &str) -> Option<&Node> {
+        self.section.as_ref().and_then(|(_, body)| body.section(line))
+    }
+
     /// True if the line's words begin with the given words.
     pub(crate) fn begins_with(&self, words: &str) -> bool {
         self.line.strip_prefix(words).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
@@ -61,6 +81,16 @@ impl Body {
     /// The lines in the order of `show running-config`.
     pub fn nodes(&self) -> &[Arc<Node>] {
         &self.nodes
+    }
+
+    /// The section that exactly this line opens.
+    pub fn section(&self, line: &str) -> Option<&Node> {
+        self.nodes.iter().map(AsRef::as_ref).find(|node: &&Node| node.line == line)
+    }
+
+    /// The lines that begin with `words`, sections or not.
+    pub fn beginning<'a>(&'a self, words: &'a str) -> impl Iterator<Item = &'a Node> + 'a {
+        self.nodes.iter().map(AsRef::as_ref).filter(move |node: &&Node| node.line.starts_with(words))
     }
 
     /// Adds a line in its place and tells where that is.

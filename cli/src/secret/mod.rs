@@ -18,6 +18,8 @@
 
 mod md5crypt;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::{GeneralPurpose, NO_PAD};
 use sha2::{Digest as _, Sha256};
 use std::fmt;
 use std::str::FromStr;
@@ -32,6 +34,8 @@ const KEY: usize = 32;
 /// Rounds of type 8.
 const ROUNDS: u32 = 20_000;
 /// Router's base 64: the alphabet of crypt(3) with the bit order of RFC 4648.
+const ROUTER64: GeneralPurpose = GeneralPurpose::new(&base64::alphabet::CRYPT, NO_PAD);
+/// The alphabet of crypt(3).
 const ALPHABET: &[u8; 64] = b"./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 /// The key that type 7 is combined with; public knowledge since 1995.
 const KEY7: &[u8] = b"dsfd;kfoA,.iyewrkldJKDHSUBsgvca69834ncxv9873254k;fg87";
@@ -253,13 +257,13 @@ fn salt(password: &Password) -> String {
     static SEED: OnceLock<[u8; 32]> = OnceLock::new();
     let seed = SEED.get_or_init(rand::random);
     let digest = Sha256::new().chain_update(seed).chain_update(password.expose()).finalize();
-    base64(&digest).chars().take(SALT).collect()
+    ROUTER64.encode(digest).chars().take(SALT).collect()
 }
 
 fn pbkdf2_hash(salt: &str, password: &Password) -> String {
     let mut key = [0; KEY];
     pbkdf2::pbkdf2_hmac::<Sha256>(password.expose().as_bytes(), salt.as_bytes(), ROUNDS, &mut key);
-    base64(&key)
+    ROUTER64.encode(key)
 }
 
 fn scrypt_hash(salt: &str, password: &Password) -> String {
@@ -268,23 +272,10 @@ fn scrypt_hash(salt: &str, password: &Password) -> String {
     let done = scrypt::Params::new(14, 1, 1)
         .map(|params| scrypt::scrypt(password.expose().as_bytes(), salt.as_bytes(), &params, &mut key));
     match done {
-        Ok(Ok(())) => base64(&key),
+        Ok(Ok(())) => ROUTER64.encode(key),
         // Matches no hash.
         _ => String::new(),
     }
-}
-
-fn base64(octets: &[u8]) -> String {
-    let mut text = String::with_capacity(octets.len().div_ceil(3) * 4);
-    for group in octets.chunks(3) {
-        let bits =
-            group.iter().fold(0_u32, |bits, octet| bits << 8 | u32::from(*octet)) << (8 * (3 - group.len()));
-        for at in 0..=group.len() {
-            let six = bits >> (18 - 6 * at) & 0x3f;
-            text.extend(ALPHABET.get(six as usize).map(|c| char::from(*c)));
-        }
-    }
-    text
 }
 
 fn key7(at: usize) -> u8 {

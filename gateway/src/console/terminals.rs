@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use cli::config::{Access, AccessList, Config, LineKind, SshKeys, TerminalLine};
 use tokio::sync::Notify;
@@ -238,7 +238,7 @@ impl Terminals {
                 Some(vty) => format!("vty {vty}"),
                 None => "con 0".to_owned(),
             };
-            let idle = clock(seat.last.elapsed());
+            let idle = crate::clock::clock_face(seat.last.elapsed());
             text.push_str(&format!(
                 "{star}{number:>3} {name:<9}  {:<10} {:<20} {idle:<10} {}\n",
                 seat.user, "idle", seat.location
@@ -247,11 +247,6 @@ impl Terminals {
         text.push_str("\n  Interface    User               Mode         Idle     Peer Address\n");
         text
     }
-}
-
-fn clock(time: Duration) -> String {
-    let seconds = time.as_secs();
-    format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
 }
 
 #[cfg(test)]

@@ -60,7 +60,7 @@ impl Switch {
                         if leg.outgoing { "Originate" } else { "Answer" },
                         if leg.answered.is_some() { "active" } else { "connecting" },
                     );
-                    let _ = writeln!(out, " dur {}{}", clock(lasts), packets(leg.port));
+                    let _ = writeln!(out, " dur {}{}", crate::clock::clock_face(lasts), packets(leg.port));
                     let _ = writeln!(out, " {place}\n");
                 } else {
                     let _ = writeln!(out, " GENERIC:");
@@ -74,7 +74,7 @@ impl Switch {
                         leg.peer,
                         connect.map_or(0, |ms| setup + ms)
                     );
-                    let _ = writeln!(out, "CallDuration={} sec", clock(lasts));
+                    let _ = writeln!(out, "CallDuration={} sec", crate::clock::clock_face(lasts));
                     let state = if leg.answered.is_some() { 4 } else { 2 };
                     let _ =
                         writeln!(out, "CallState={state}\nCallOrigin={}", if leg.outgoing { 1 } else { 2 });
@@ -111,7 +111,7 @@ impl Switch {
     fn show_past_leg(&self, out: &mut String, call: &CallRecord, leg: &LegRecord, index: u32, brief: bool) {
         let text = Cause(leg.cause).text();
         let lasts = leg.connect.map_or(0, |at| leg.disconnect.saturating_sub(at));
-        let lasts = clock(Duration::from_millis(lasts));
+        let lasts = crate::clock::clock_face(Duration::from_millis(lasts));
         let started = self.clock.unix_ms(self.clock.started());
         let since = |at: u64| at.saturating_sub(started);
         let port = match leg.kind {
@@ -302,10 +302,4 @@ fn counts(out: &mut String, telephony: usize, sip: usize) {
     let _ = writeln!(out, "Telephony call-legs: {telephony}\nSIP call-legs: {sip}\nH323 call-legs: 0");
     let _ = writeln!(out, "Call agent controlled call-legs: 0\nSCCP call-legs: 0\nMulticast call-legs: 0");
     let _ = writeln!(out, "Total call-legs: {}", telephony + sip);
-}
-
-/// `00:01:07`
-fn clock(time: Duration) -> String {
-    let seconds = time.as_secs();
-    format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
 }

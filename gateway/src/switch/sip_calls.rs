@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use cli::config::{Body, Config, Node};
+use cli::config::{Config, Node};
 use cli::secret::Secret;
 use dialpeer::{DialPeer, SessionTarget, SessionTransport};
 use mwi::config::ServerHost;
@@ -146,9 +146,9 @@ pub(super) fn endpoint_config() -> EndpointConfig {
 /// How INVITE sessions behave.
 pub(super) fn call_config(config: &Config) -> CallConfig {
     let tree = config.tree();
-    let voip = section(tree, "voice service voip");
-    let sip = voip.and_then(|node| node.section.as_ref()).and_then(|(_, body)| section(body, "sip"));
-    let child = |words: &str| sip.and_then(|node| child(node, words));
+    let voip = tree.section("voice service voip");
+    let sip = voip.and_then(|node| node.subsection("sip"));
+    let child = |words: &str| sip.and_then(|node| node.value(words));
     let number =
         |words: &str| child(words).and_then(|rest| rest.split_whitespace().next()?.parse::<u32>().ok());
     let rel1xx = match child("rel1xx ").and_then(|rest| rest.split_whitespace().next()) {
@@ -157,10 +157,9 @@ pub(super) fn call_config(config: &Config) -> CallConfig {
         _ => Rel1xx::Supported,
     };
     let min_se = number("min-se ").unwrap_or(MIN_SE).max(90);
-    let refreshes = sip.is_some_and(|node| lines(node).any(|line| line == "session refresh"));
-    let ua = section(tree, "sip-ua");
-    let expires =
-        ua.and_then(|node| self::child(node, "timers expires ")).and_then(|ms| ms.trim().parse().ok());
+    let refreshes = sip.is_some_and(|node| node.has("session refresh"));
+    let ua = tree.section("sip-ua");
+    let expires = ua.and_then(|node| node.value("timers expires ")).and_then(|ms| ms.trim().parse().ok());
     CallConfig {
         credentials: credentials(ua),
         rel1xx,
@@ -177,7 +176,7 @@ pub(super) fn call_config(config: &Config) -> CallConfig {
 /// `authentication` and `credentials` of `sip-ua`: those of the challenge's realm, else those without realm.
 fn credentials(sip_ua: Option<&Node>) -> Option<CredentialsProvider> {
     let known: Vec<(Option<String>, Credentials)> =
-        sip_ua.into_iter().flat_map(lines).filter_map(login).collect();
+        sip_ua.into_iter().flat_map(Node::lines).filter_map(login).collect();
     if known.is_empty() {
         return None;
     }
@@ -205,25 +204,13 @@ fn login(line: &str) -> Option<(Option<String>, Credentials)> {
 
 /// `session transport` of `voice service voip`; UDP where it says nothing.
 fn system_transport(config: &Config) -> Transport {
-    let voip = section(config.tree(), "voice service voip");
-    let sip = voip.and_then(|node| node.section.as_ref()).and_then(|(_, body)| section(body, "sip"));
-    match sip.and_then(|node| child(node, "session transport ")) {
+    let voip = config.tree().section("voice service voip");
+    let sip = voip.and_then(|node| node.subsection("sip"));
+    match sip.and_then(|node| node.value("session transport ")) {
         Some("tcp tls") => Transport::Tls,
         Some(tcp) if tcp.starts_with("tcp") => Transport::Tcp,
         _ => Transport::Udp,
     }
-}
-
-fn section<'a>(body: &'a Body, line: &str) -> Option<&'a Node> {
-    body.nodes().iter().map(AsRef::as_ref).find(|node: &&Node| node.line == line)
-}
-
-fn lines(node: &Node) -> impl Iterator<Item = &str> {
-    node.section.iter().flat_map(|(_, body)| body.nodes()).map(|line| line.line.as_str())
-}
-
-fn child<'a>(node: &'a Node, words: &str) -> Option<&'a str> {
-    lines(node).find_map(|line| line.strip_prefix(words))
 }
 
 #[cfg(test)]

@@ -107,32 +107,32 @@ impl SipSettings {
     #[must_use]
     pub fn new(config: &Config) -> Self {
         let tree = config.tree();
-        let sip_ua = section(tree, "sip-ua");
-        let voip = section(tree, "voice service voip");
-        let sip = voip.and_then(|node| node.section.as_ref()).and_then(|(_, body)| section(body, "sip"));
-        let gateway = section(tree, "gateway");
+        let sip_ua = tree.section("sip-ua");
+        let voip = tree.section("voice service voip");
+        let sip = voip.and_then(|node| node.subsection("sip"));
+        let gateway = tree.section("gateway");
         let classes = codec_classes(tree);
         let mut peers = HashMap::new();
-        for node in tree.nodes().iter().filter(|node| node.line.starts_with("dial-peer voice ")) {
+        for node in tree.beginning("dial-peer voice ") {
             let mut words = node.line.split_whitespace().skip(2);
             if let (Some(Ok(tag)), Some("voip")) = (words.next().map(str::parse), words.next()) {
                 peers.insert(tag, peer(node, &classes));
             }
         }
-        let range = voip.and_then(|node| child(node, "rtp-port range ")).and_then(two_numbers);
+        let range = voip.and_then(|node| node.value("rtp-port range ")).and_then(two_numbers);
         Self {
             rtp_ports: range.filter(|(low, high)| low < high).unwrap_or(RTP_PORTS),
-            symmetric: sip_ua.is_some_and(|node| child(node, "nat symmetric ").is_some()),
-            no_early_media_180: sip_ua.is_some_and(|node| has(node, "disable-early-media 180")),
-            asserted_id: match sip.and_then(|node| child(node, "asserted-id ")) {
+            symmetric: sip_ua.is_some_and(|node| node.value("nat symmetric ").is_some()),
+            no_early_media_180: sip_ua.is_some_and(|node| node.has("disable-early-media 180")),
+            asserted_id: match sip.and_then(|node| node.value("asserted-id ")) {
                 Some("pai") => Some(AssertedId::Pai),
                 Some("ppi") => Some(AssertedId::Ppi),
                 _ => None,
             },
-            remote_party_id: !sip_ua.is_some_and(|node| has(node, "no remote-party-id")),
-            reason_override: sip_ua.is_some_and(|node| has(node, "reason-header override")),
+            remote_party_id: !sip_ua.is_some_and(|node| node.has("no remote-party-id")),
+            reason_override: sip_ua.is_some_and(|node| node.has("reason-header override")),
             inactivity: gateway
-                .and_then(|node| child(node, "timer receive-rtp "))
+                .and_then(|node| node.value("timer receive-rtp "))
                 .and_then(|seconds| seconds.trim().parse().ok())
                 .map(Duration::from_secs),
             peers,
@@ -147,22 +147,6 @@ impl SipSettings {
     }
 }
 
-fn section<'a>(body: &'a Body, line: &str) -> Option<&'a Node> {
-    body.nodes().iter().map(AsRef::as_ref).find(|node: &&Node| node.line == line)
-}
-
-fn lines(node: &Node) -> impl Iterator<Item = &str> {
-    node.section.iter().flat_map(|(_, body)| body.nodes()).map(|line| line.line.as_str())
-}
-
-fn child<'a>(node: &'a Node, words: &str) -> Option<&'a str> {
-    lines(node).find_map(|line| line.strip_prefix(words))
-}
-
-fn has(node: &Node, line: &str) -> bool {
-    lines(node).any(|known| known == line)
-}
-
 fn two_numbers(text: &str) -> Option<(u16, u16)> {
     let mut numbers = text.split_whitespace().map(str::parse);
     Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
@@ -172,7 +156,8 @@ fn codec_classes(tree: &Body) -> HashMap<u32, Vec<CodecChoice>> {
     let mut classes = HashMap::new();
     for node in tree.nodes() {
         let Some(Ok(tag)) = node.line.strip_prefix("voice class codec ").map(str::parse) else { continue };
-        let mut choices: Vec<(u32, CodecChoice)> = lines(node)
+        let mut choices: Vec<(u32, CodecChoice)> = node
+            .lines()
             .filter_map(|line| {
                 let (order, rest) = line.strip_prefix("codec preference ")?.split_once(' ')?;
                 Some((order.parse().ok()?, named(rest)?))
@@ -186,15 +171,15 @@ fn codec_classes(tree: &Body) -> HashMap<u32, Vec<CodecChoice>> {
 
 fn peer(node: &Node, classes: &HashMap<u32, Vec<CodecChoice>>) -> PeerSettings {
     let mut settings = PeerSettings::default();
-    if let Some(choice) = child(node, "codec ").and_then(named) {
+    if let Some(choice) = node.value("codec ").and_then(named) {
         settings.codecs = vec![choice];
     }
     let class =
-        child(node, "voice-class codec ").and_then(|rest| rest.split_whitespace().next()?.parse().ok());
+        node.value("voice-class codec ").and_then(|rest| rest.split_whitespace().next()?.parse().ok());
     if let Some(codecs) = class.and_then(|tag: u32| classes.get(&tag)) {
         settings.codecs.clone_from(codecs);
     }
-    for word in child(node, "dtmf-relay ").unwrap_or_default().split_whitespace() {
+    for word in node.value("dtmf-relay ").unwrap_or_default().split_whitespace() {
         settings.dtmf.extend(match word {
             "rtp-nte" => Some(DtmfRelay::RtpNte),
             "sip-info" => Some(DtmfRelay::SipInfo),
@@ -202,11 +187,11 @@ fn peer(node: &Node, classes: &HashMap<u32, Vec<CodecChoice>>) -> PeerSettings {
             _ => None,
         });
     }
-    if let Some(number) = child(node, "rtp payload-type nte ").and_then(|text| text.trim().parse().ok()) {
+    if let Some(number) = node.value("rtp payload-type nte ").and_then(|text| text.trim().parse().ok()) {
         settings.nte = number;
     }
-    settings.vad = !has(node, "no vad");
-    for line in lines(node) {
+    settings.vad = !node.has("no vad");
+    for line in node.lines() {
         if let Some(rest) = line.strip_prefix("playout-delay ") {
             playout(&mut settings.playout, rest);
         }

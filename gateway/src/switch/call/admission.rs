@@ -63,13 +63,9 @@ impl Admission {
         if self.total_calls.is_none() {
             self.refusing = false;
         }
-        let service = super::plan::sections(config.tree(), "voice service voip").next();
-        let sip = service
-            .and_then(|node| node.section.as_ref())
-            .and_then(|(_, body)| body.nodes().iter().find(|node| node.line == "sip"));
-        let stop = service
-            .and_then(|node| super::plan::child(node, "call service stop"))
-            .or_else(|| sip.and_then(|node| super::plan::child(node, "call service stop")));
+        let service = config.tree().section("voice service voip");
+        let sip = service.and_then(|node| node.subsection("sip"));
+        let stop = [service, sip].into_iter().flatten().find_map(|node| node.value("call service stop"));
         self.stopped = stop.map(|rest| if rest.contains("forced") { Stop::Forced } else { Stop::New });
     }
 

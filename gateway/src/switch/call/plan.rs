@@ -79,7 +79,7 @@ impl DialPlan {
         let mut table = Table::new(config.dial_peers.iter().cloned());
         let tree = config.tree();
         let mut groups = HashMap::new();
-        for node in sections(tree, "voice class ") {
+        for node in tree.beginning("voice class ") {
             let mut words = node.line.split_whitespace().skip(2);
             let (kind, tag) = (words.next().unwrap_or_default(), words.next().and_then(|t| t.parse().ok()));
             match (kind, tag) {
@@ -101,10 +101,10 @@ impl DialPlan {
             for (port, _) in &members {
                 port_groups.entry(port.clone()).or_default().push(group.label.clone());
             }
-            let section = sections(tree, "trunk group ").find(|node| {
+            let section = tree.beginning("trunk group ").find(|node| {
                 node.line.split_whitespace().nth(2).is_some_and(|l| l.eq_ignore_ascii_case(&group.label))
             });
-            let hunt = section.and_then(|node| child(node, "hunt-scheme ")?.parse().ok());
+            let hunt = section.and_then(|node| node.value("hunt-scheme ")?.parse().ok());
             trunk_groups.push(TrunkGroup {
                 label: group.label.clone(),
                 members,
@@ -112,7 +112,8 @@ impl DialPlan {
                 profiles: section.map(profiles).unwrap_or_default(),
             });
         }
-        let port_profiles = sections(tree, "voice-port ")
+        let port_profiles = tree
+            .beginning("voice-port ")
             .filter_map(|node| Some((node.line.split_whitespace().nth(1)?.to_owned(), profiles(node))))
             .collect();
         Self {
@@ -286,23 +287,8 @@ impl DialPlan {
     }
 }
 
-/// Sections of the configuration whose line begins so.
-pub(super) fn sections<'a>(tree: &'a Body, words: &'a str) -> impl Iterator<Item = &'a Node> + 'a {
-    tree.nodes().iter().map(AsRef::as_ref).filter(move |node: &&Node| node.line.starts_with(words))
-}
-
-/// The rest of the line of a section that begins so.
-pub(super) fn child<'a>(node: &'a Node, words: &str) -> Option<&'a str> {
-    let (_, body) = node.section.as_ref()?;
-    body.nodes().iter().find_map(|line| line.line.strip_prefix(words))
-}
-
-fn children(node: &Node) -> impl Iterator<Item = &str> {
-    node.section.iter().flat_map(|(_, body)| body.nodes()).map(|line| line.line.as_str())
-}
-
 fn profiles(node: &Node) -> Profiles {
-    let name = |words: &str| child(node, words).map(str::to_owned);
+    let name = |words: &str| node.value(words).map(str::to_owned);
     Profiles {
         incoming: name("translation-profile incoming "),
         outgoing: name("translation-profile outgoing "),
@@ -311,10 +297,10 @@ fn profiles(node: &Node) -> Profiles {
 
 fn pattern_map(tag: u32, node: &Node) -> Vec<dialpeer::Pattern> {
     let mut map = PatternMap::new(tag);
-    if children(node).any(|line| line == "shutdown") {
+    if node.has("shutdown") {
         return Vec::new();
     }
-    for line in children(node) {
+    for line in node.lines() {
         if let Some(Ok(pattern)) = line.strip_prefix("e164 ").map(str::parse)
             && map.add(pattern).is_err()
         {
@@ -326,7 +312,7 @@ fn pattern_map(tag: u32, node: &Node) -> Vec<dialpeer::Pattern> {
 
 fn dial_peer_group(tag: u32, node: &Node) -> DialPeerGroup {
     let mut group = DialPeerGroup::new(tag);
-    for line in children(node) {
+    for line in node.lines() {
         let mut words = line.split_whitespace();
         match (words.next(), words.next().and_then(|t| t.parse().ok()), words.next(), words.next()) {
             (Some("shutdown"), ..) => group.shutdown = true,
@@ -345,10 +331,10 @@ fn dial_peer_group(tag: u32, node: &Node) -> DialPeerGroup {
 
 fn cor(tree: &Body) -> Cor {
     let mut cor = Cor::default();
-    for node in sections(tree, "dial-peer cor list ") {
+    for node in tree.beginning("dial-peer cor list ") {
         let Some(list) = node.line.split_whitespace().nth(3) else { continue };
         cor.add_list(list);
-        for member in children(node).filter_map(|line| line.strip_prefix("member ")) {
+        for member in node.lines().filter_map(|line| line.strip_prefix("member ")) {
             cor.add_member(list, member);
         }
     }
