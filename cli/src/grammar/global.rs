@@ -168,8 +168,8 @@ pub(super) static VOICE: &[Command] = &[
             "Specify the password for the user", "Type (0, 7) and password"],
         apply: Apply::Acted(access::username), show: Some(access::show_username),
     },
-    kept!("username WORD (autocommand|noescape|nohangup|view|access-class|callback-dialstring|mac|secret-attributes|one-time) [LINE]",
-        ["Establish User Name Authentication", "User name", "Command run after the login", "No escape", "No hang-up", "View", "Filter",
+    kept!("username WORD (aaa|autocommand|noescape|nohangup|view|access-class|callback-dialstring|mac|secret-attributes|one-time) [LINE]",
+        ["Establish User Name Authentication", "User name", "AAA directive", "Command run after the login", "No escape", "No hang-up", "View", "Filter",
          "Callback", "MAC", "Attributes", "Once", "The setting"], FEATURE, keyed: 3, with_previous: true),
     kept!("redundancy", ["Redundancy"], HOST, enters: Some(ModeKind::Kept)),
     command! {
@@ -367,7 +367,11 @@ pub(super) static LAST: &[Command] = &[
             "Terminal controller", "First line number", "First line number", "Last line number"],
         apply: Apply::Acted(access::enter_line),
     },
-    kept!("line (<0-2000>|WORD) [WORD]", ["Configure a terminal line", "Number", "slot/port", "slot/port"], CONSOLE, enters: Some(ModeKind::Line), keyed: WHOLE, with_previous: true),
+    command! {
+        "line (<0-2000>|WORD) [WORD]", enters: Some(ModeKind::Line), keyed: WHOLE, with_previous: true,
+        help: &["Configure a terminal line", "Number", "slot/port", "slot/port"],
+        apply: Apply::Acted(access::enter_line),
+    },
     kept!("exception LINE", ["Exception handling", "The setting"], HOST, keyed: WHOLE),
     kept!("process cpu LINE", ["Process", "CPU", "The setting"], HOST, keyed: WHOLE),
     kept!("scheduler LINE", ["Scheduler parameters", "The setting"], HOST, keyed: WHOLE, no_shown: true),

@@ -103,12 +103,13 @@ impl StreamFramer {
                 if let Some(error) = self.not_sip() {
                     return Some(Err(self.end(error)));
                 }
-                let Some(head) = self.find_head_end() else {
-                    return (self.buffer.len() > self.limits.message).then(|| {
-                        let limit = self.limits.message;
-                        Err(self.end(FramingError::HeadTooLarge { limit }))
-                    });
-                };
+                let limit = self.limits.message;
+                let end = self.find_head_end();
+                // One long segment may bring the end of a head that is too large; small ones never get there.
+                if end.unwrap_or(self.buffer.len()) > limit {
+                    return Some(Err(self.end(FramingError::HeadTooLarge { limit })));
+                }
+                let head = end?;
                 match self.body_length(head) {
                     Ok(body) => {
                         self.expected = Some(head + body);

@@ -88,6 +88,17 @@ fn a_head_without_end_is_bounded() {
 }
 
 #[test]
+fn a_head_too_large_is_refused_though_it_comes_in_one_segment() {
+    let mut framer = StreamFramer::new(&Limits { message: 1000, ..Limits::default() });
+    let fits = b"BYE sip:b SIP/2.0\r\n\r\n".as_slice();
+    let large = format!("BYE sip:b SIP/2.0\r\nX: {}\r\n\r\n", "y".repeat(1000));
+    framer.feed(&[fits, large.as_bytes()].concat());
+    assert_eq!(framer.next().unwrap().unwrap(), fits);
+    assert_eq!(framer.next().unwrap().unwrap_err(), FramingError::HeadTooLarge { limit: 1000 });
+    assert_eq!(framer.next(), None);
+}
+
+#[test]
 fn another_protocol_is_told_at_once() {
     for (octets, found) in [
         (&b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"[..], "\x16"),
