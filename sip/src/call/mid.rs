@@ -152,10 +152,9 @@ impl Call {
         let exchange = self.leg(number).map(|leg| leg.exchange.clone()).unwrap_or(Exchange::Idle);
         let offer = sdp_of(&request);
         if self.update_agreed.is_some() {
-            //= RFC 3311 5.2: "If an UPDATE is received before the UAS has generated a final response to a
-            //= previous UPDATE on the same dialog, the UAS MUST return a 500 response to the new UPDATE, and
-            //= MUST include a Retry-After header field with a randomly chosen value between 0 and 10
-            //= seconds."
+            //= RFC 3311 5.2: "A UAS that receives an UPDATE before it has generated a final response to a
+            //= previous UPDATE on the same dialog MUST return a 500 response to the new UPDATE, and MUST
+            //= include a Retry-After header field with a randomly chosen value between 0 and 10 seconds."
             return self.refuse_for_now(core, now, transaction);
         }
         if offer.is_some() {
@@ -239,9 +238,8 @@ impl Call {
                 let reply = Reply::new(400).reason("Bad Request - No answer in PRACK");
                 return self.send_refusal(core, now, reply, EndedBy::Protocol, Some(request));
             }
-            //= RFC 3262 5: "If the UAC receives a reliable provisional response with an answer (this would
-            //= occur if the UAC sent an offer in the INVITE), it MAY generate an additional offer in the
-            //= PRACK."
+            //= RFC 3262 5: "If the UAC receives a reliable provisional response with an answer, it MAY
+            //= generate an additional offer in the PRACK."
             (Exchange::Idle, Some(sdp)) => {
                 leg.exchange = Exchange::MustAnswer(Vehicle::Success(transaction));
                 leg.offered = Some(sdp.clone());

@@ -370,7 +370,7 @@ impl Endpoint {
     fn find_client(&self, response: &Message) -> Option<usize> {
         //= RFC 3261 17.1.3: "If the response has the same value of the branch parameter in the top Via
         //= header field as the branch parameter in the top Via header field of the request that created the
-        //= transaction" and "if the method parameter in the CSeq header field matches the method of the
+        //= transaction." and "If the method parameter in the CSeq header field matches the method of the
         //= request"
         let via = response.top_via().ok()?;
         let cseq = response.cseq().ok()?;

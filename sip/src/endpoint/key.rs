@@ -129,8 +129,8 @@ impl Keys {
             return self.hash(Domain::Rfc3261, &[branch, host.as_bytes(), &port, method, call_id, &number]);
         }
         //= RFC 3261 17.2.3: "The INVITE request matches a transaction if the Request-URI, To tag, From tag,
-        //= Call-ID, CSeq, and top Via header field are equal to those of the INVITE request which created
-        //= the transaction."
+        //= Call-ID, CSeq, and top Via header field match those of the INVITE request which created the
+        //= transaction."
         let from_tag = facts.from_tag.unwrap_or_default();
         let raw_via = request.top_via_octets();
         // Without any Via the sender's address stands for it.

@@ -184,7 +184,7 @@ impl ReliableResponses {
         }
         match self.last {
             Some(last) if rseq <= last => return Received::Repeated,
-            //= RFC 3262 4: "If the UAC receives another reliable provisional response to the same request,
+            //= RFC 3262 4: "… if the UAC receives another reliable provisional response to the same request,
             //= and its RSeq value is not one higher than the value of the sequence number, that response
             //= MUST NOT be acknowledged with a PRACK, and MUST NOT be processed further by the UAC."
             Some(last) if rseq - last > 1 => return Received::Gap,

@@ -246,7 +246,7 @@ pub(crate) fn parse_ip(host: &str) -> Option<std::net::IpAddr> {
 
 /// `2001:db8:::192.0.2.1`, which RFC 3261's grammar made of `2001:db8::192.0.2.1` by mistake.
 fn three_colons(text: &str) -> Option<std::net::Ipv6Addr> {
-    //= RFC 5118 4.10: "Following the Robustness Principle [RFC1122], an implementation must tolerate both of
+    //= RFC 5118 4.10: "… following the Robustness Principle [RFC1122], an implementation must tolerate both of
     //= the above constructs."
     let (head, tail) = text.split_once(":::")?;
     tail.parse::<std::net::Ipv4Addr>().ok()?;

@@ -107,7 +107,7 @@ pub fn offer(local: &Local) -> Sdp {
 pub fn answer(offer: &Sdp, local: &Local) -> Result<(Sdp, Vec<Agreed>), OfferAnswerError> {
     let mut sdp = Sdp::new(&local.origin, local.address);
     if let Some(times) = offer.line('t') {
-        //= RFC 3264 6: "The "t=" line in the answer MUST be equal to the one in the offer."
+        //= RFC 3264 6: "The "t=" line in the answer MUST equal that of the offer."
         if let Some(own) = sdp.session.iter_mut().find(|line| line.kind == 't') {
             *own = Line::new('t', times);
         }
@@ -246,8 +246,7 @@ impl OfferAnswer {
     pub fn handle_answer(&mut self, answer: &Sdp) -> Result<Vec<Agreed>, OfferAnswerError> {
         let State::Offered(open) = &self.state else { return Err(OfferAnswerError::NoOffer) };
         let (offer, local) = open.as_ref();
-        //= RFC 3264 6: "The answer to an offered session description MUST contain exactly the same number
-        //= of "m=" lines as the offer."
+        //= RFC 3264 6: "The answer MUST contain exactly the same number of "m=" lines as the offer."
         let (expected, found) = (offer.media.len(), answer.media.len());
         if expected != found {
             return Err(OfferAnswerError::MediaCount { expected, found });

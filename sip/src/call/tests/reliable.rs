@@ -12,7 +12,7 @@ fn rings(bench: &mut Bench, sdp: Option<&'static str>) -> (CallId, CallId) {
     (a, b)
 }
 
-//= RFC 3262 4: "the UAC MUST acknowledge the receipt of the provisional response with a PRACK"
+//= RFC 3262 4: "Assuming the response is to be transmitted reliably, the UAC MUST create a new request with method PRACK."
 #[test]
 fn the_answer_in_a_reliable_183_needs_no_other_in_the_200() {
     let mut bench = Bench::new();
