@@ -9,6 +9,9 @@ mod exec;
 mod from_pbx;
 mod lamp;
 mod notify;
+mod on_line;
+mod on_sip;
+mod on_trunk;
 pub mod plan;
 pub mod ringing;
 mod show_box;
@@ -28,22 +31,18 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use cli::config::Config;
-use cli::session::DebugTopic;
 use dialpeer::DialPeer;
 use mwi::mailbox::Mailboxes;
-use mwi::subscription::Failure;
 use prometheus::IntGauge;
-use sip::{Event, Flow, Method, Transmit};
-use telephony_hal::LineEvent;
+use sip::Transmit;
 
 use crate::clock::Clock;
 use crate::hardware::{Hardware, HardwareError};
-use crate::leg::fxs::{FxsOutput, FxsPort, LineAction, TICK};
-use crate::leg::pri::{PriTrunk, Service, TrunkEvent};
+use crate::leg::fxs::{FxsPort, LineAction};
+use crate::leg::pri::{PriTrunk, Service};
+use crate::leg::sip::SipLegs;
 use crate::leg::sip::settings::SipSettings;
-use crate::leg::sip::{SipLegs, SipOutput};
-use crate::leg::{LegEvent, LegPort};
-use crate::media::{MediaCommand, MediaEnd};
+use crate::media::MediaCommand;
 use crate::service::mailbox::{Delivery, Record};
 use crate::service::metrics::Metrics;
 use crate::service::monitor::Monitor;
@@ -366,112 +365,6 @@ impl Switch {
         self.monitor.syslog(now, severity, message);
     }
 
-    /// A datagram, or one message of a stream.
-    pub fn handle_sip(&mut self, now: Instant, flow: Flow, data: Bytes) {
-        self.metrics.sip_received.inc();
-        if self.monitor.on(DebugTopic::CcsipMessages) {
-            self.monitor.sip(now, false, &data);
-        }
-        let flow = self.own_side(flow);
-        self.sip.ua_mut().handle_received(now, flow, data);
-        self.drain_sip(now);
-    }
-
-    /// A connection ended, or a message could not be sent.
-    pub fn handle_sip_failure(&mut self, now: Instant, flow: &Flow) {
-        let flow = self.own_side(flow.clone());
-        self.sip.ua_mut().handle_transport_error(now, &flow);
-        self.drain_sip(now);
-    }
-
-    /// Layer 1 of a trunk came or went.
-    pub fn handle_trunk_link(&mut self, now: Instant, trunk: usize, up: bool) {
-        let Some(pri) = self.trunks.get_mut(trunk) else { return };
-        if pri.link() != up {
-            let state = if up { "up" } else { "down" };
-            let message =
-                format!("%CONTROLLER-5-UPDOWN: Controller {}, changed state to {state}", pri.controller);
-            pri.handle_link(now, up);
-            self.monitor.syslog(now, 5, &message);
-        }
-        self.drain_trunk(now, trunk);
-    }
-
-    /// A frame of a trunk's D channel.
-    pub fn handle_trunk_frame(&mut self, now: Instant, trunk: usize, frame: &[u8]) {
-        let Some(pri) = self.trunks.get_mut(trunk) else { return };
-        trace_frame(&mut self.monitor, now, pri, frame, false);
-        pri.handle_frame(now, frame);
-        self.drain_trunk(now, trunk);
-    }
-
-    /// An event of a line's hardware.
-    pub fn handle_line(&mut self, now: Instant, line: usize, event: LineEvent) {
-        let Some(port) = self.lines.get_mut(line) else { return };
-        if self.monitor.on(DebugTopic::VpmSignal) || self.monitor.on(DebugTopic::VpmAll) {
-            let word = match event {
-                LineEvent::OffHook => "FXSLS_OFFHOOK",
-                LineEvent::OnHook => "FXSLS_ONHOOK",
-                LineEvent::Flash => "FXSLS_HOOKFLASH",
-                LineEvent::Pulse(_) => "FXSLS_DIALPULSE",
-                _ => "FXSLS_OTHER",
-            };
-            let text = format!("htsp_process_event: [{}, {word}, {event:?}]", port.name());
-            let topic =
-                if self.monitor.on(DebugTopic::VpmAll) { DebugTopic::VpmAll } else { DebugTopic::VpmSignal };
-            self.monitor.print(now, topic, &text);
-        }
-        port.handle_event(now, event);
-        self.drain_line(now, line);
-    }
-
-    /// A digit heard on a line.
-    pub fn handle_digit(&mut self, now: Instant, line: usize, digit: char) {
-        if let Some(port) = self.lines.get_mut(line) {
-            port.handle_digit(now, digit);
-            self.drain_line(now, line);
-        }
-    }
-
-    /// Whether a line wants audio every 20 ms.
-    #[must_use]
-    pub fn line_is_active(&self, line: usize) -> bool {
-        self.lines.get(line).is_some_and(FxsPort::is_active)
-    }
-
-    /// Whether the telephone of a line hears a call's far end now.
-    #[must_use]
-    pub fn line_is_talking(&self, line: usize) -> bool {
-        self.lines.get(line).is_some_and(FxsPort::is_talking)
-    }
-
-    /// A digit heard on an end that is no line: a B channel or an RTP stream.
-    pub fn handle_media_digit(&mut self, now: Instant, end: MediaEnd, digit: char) {
-        let leg = self.calls.legs.values().find(|leg| leg.media == Some(end));
-        if let Some((leg, port)) = leg.map(|leg| (leg.id, leg.port)) {
-            self.calls.events.push_back((leg, port, LegEvent::Dtmf(digit)));
-            self.settle_calls(now);
-        }
-    }
-
-    /// Whether a tone plays toward a line's telephone, which the digit detector hears as echo.
-    #[must_use]
-    pub fn line_has_tone(&self, line: usize) -> bool {
-        self.lines.get(line).is_some_and(|port| port.line().tone() != telephony_hal::line::Tone::None)
-    }
-
-    /// The next 20 ms toward a line's telephone; `out` comes with what the far end of its call says.
-    pub fn line_audio(&mut self, line: usize, out: &mut [i16; TICK]) {
-        if let Some(port) = self.lines.get_mut(line) {
-            port.audio(out);
-            while let Some(action) = port.poll_action() {
-                let outputs = &mut self.outputs;
-                let then = |line, action| outputs.push_back(Output::Line { line, action });
-                self.ringing.act(line, action, then);
-            }
-        }
-    }
-
     /// A group of records is on disk, or could not be written.
     pub fn handle_committed(&mut self, now: Instant, committed: &Committed) {
         for ticket in &committed.tickets {
@@ -532,160 +425,6 @@ impl Switch {
     /// The next line for consoles that watch.
     pub fn poll_monitor(&mut self) -> Option<String> {
         self.monitor.poll_line()
-    }
-
-    fn drain_sip(&mut self, now: Instant) {
-        self.collect_sip(now);
-        self.settle_calls(now);
-    }
-
-    /// Takes what SIP has to say; its legs' events wait in the queue.
-    fn collect_sip(&mut self, now: Instant) {
-        loop {
-            let mut idle = true;
-            loop {
-                let (sip, trust) = (&mut self.sip, &self.trust);
-                let may_call = |address| Self::may_call(trust, address);
-                let Some(output) = sip.poll(now, &mut self.calls.ids, may_call) else { break };
-                idle = false;
-                match output {
-                    SipOutput::Leg(leg, event) => self.calls.events.push_back((leg, LegPort::Sip, event)),
-                    SipOutput::Media(command) => self.outputs.push_back(Output::Media(command)),
-                    SipOutput::Refused { from } => self.call_refused(now, from),
-                    SipOutput::Other(event) => self.sip_event(now, event),
-                }
-            }
-            while let Some(transmit) = self.sip.ua_mut().poll_transmit() {
-                idle = false;
-                self.metrics.sip_sent.inc();
-                if self.monitor.on(DebugTopic::CcsipMessages) {
-                    self.monitor.sip(now, true, &transmit.payload);
-                }
-                self.outputs.push_back(Output::Sip(transmit));
-            }
-            if idle {
-                return;
-            }
-        }
-    }
-
-    /// What is no call.
-    fn sip_event(&mut self, now: Instant, event: Event) {
-        match event {
-            Event::Request { id, flow, request } if request.method_ref() == Some(&Method::Notify) => {
-                self.handle_notify(now, id, &flow, &request);
-            }
-            Event::Request { id, .. } => {
-                // `allow` names only what is handled above, in calls, or by the endpoint itself.
-                let _ = self.sip.ua_mut().endpoint_mut().respond(now, id, sip::Reply::new(501));
-            }
-            Event::Response { id, response, .. } => self.subscribe_answered(now, id, &response),
-            Event::ClientTimeout { id } => self.subscribe_failed(now, id, Failure::Timeout),
-            Event::TransportFailed { id } => self.subscribe_failed(now, id, Failure::Transport),
-            Event::ServerTimeout { id } => self.waiting.retain(|_, w| !w.is_for(id)),
-            _ => {}
-        }
-    }
-
-    /// A flow with our real address in it, where the socket is bound to all.
-    fn own_side(&self, mut flow: Flow) -> Flow {
-        if flow.local.ip().is_unspecified()
-            && let Some(address) = (self.local_address)(flow.remote.ip())
-        {
-            flow.local.set_ip(address);
-        }
-        flow
-    }
-
-    fn drain_trunk(&mut self, now: Instant, trunk: usize) {
-        self.collect_trunk(now, trunk);
-        self.settle_calls(now);
-        self.drain_sip(now);
-    }
-
-    /// Takes what a trunk has to say; its legs' events wait in the queue.
-    fn collect_trunk(&mut self, now: Instant, trunk: usize) {
-        loop {
-            let mut idle = true;
-            while let Some(pri) = self.trunks.get_mut(trunk)
-                && let Some(event) = pri.poll_event(now, &mut self.calls.ids)
-            {
-                idle = false;
-                self.handle_trunk_event(now, trunk, event);
-            }
-            let ended = self.trunks.get_mut(trunk).map(|t| t.start(now)).unwrap_or_default();
-            for ended in ended {
-                idle = false;
-                self.operation_ended(now, trunk, ended);
-            }
-            while let Some(pri) = self.trunks.get_mut(trunk)
-                && let Some(frame) = pri.poll_frame()
-            {
-                idle = false;
-                trace_frame(&mut self.monitor, now, pri, &frame, true);
-                self.outputs.push_back(Output::Frame { trunk, frame });
-            }
-            if idle {
-                break;
-            }
-        }
-        if let (Some(pri), Some((depth, up))) = (self.trunks.get(trunk), self.trunk_gauges.get(trunk)) {
-            depth.set(i64::try_from(pri.queue.waiting()).unwrap_or(i64::MAX));
-            up.set(i64::from(pri.span.is_up()));
-        }
-    }
-
-    fn handle_trunk_event(&mut self, now: Instant, trunk: usize, event: TrunkEvent) {
-        let Some(pri) = self.trunks.get_mut(trunk) else { return };
-        match event {
-            TrunkEvent::Up => {
-                let message =
-                    format!("%ISDN-6-LAYER2UP: Layer 2 for Interface Se{}, TEI 0 changed to up", pri.port);
-                self.monitor.syslog(now, 6, &message);
-            }
-            TrunkEvent::Down => {
-                let message = format!(
-                    "%ISDN-6-LAYER2DOWN: Layer 2 for Interface Se{}, TEI 0 changed to down",
-                    pri.port
-                );
-                self.monitor.syslog(now, 4, &message);
-            }
-            TrunkEvent::Leg(leg, event) => self.calls.events.push_back((leg, LegPort::Trunk(trunk), event)),
-            TrunkEvent::Ended(ended) => self.operation_ended(now, trunk, ended),
-            TrunkEvent::Indication(id, request) => self.handle_indication(now, trunk, id, &request),
-        }
-    }
-
-    fn drain_line(&mut self, now: Instant, line: usize) {
-        self.collect_line(now, line);
-        self.settle_calls(now);
-    }
-
-    /// Takes what a line has to say; its legs' events wait in the queue.
-    fn collect_line(&mut self, now: Instant, line: usize) {
-        while let Some(port) = self.lines.get_mut(line)
-            && let Some(output) = port.poll(now, &mut self.calls.ids)
-        {
-            match output {
-                FxsOutput::Action(action) => {
-                    if let LineAction::Lamp(on) = action {
-                        self.lamp_wanted(now, line, on);
-                    }
-                    let outputs = &mut self.outputs;
-                    let then = |line, action| outputs.push_back(Output::Line { line, action });
-                    self.ringing.act(line, action, then);
-                }
-                FxsOutput::Leg(leg, event) => {
-                    self.calls.events.push_back((leg, LegPort::Line(line), event));
-                }
-                FxsOutput::MessageWaiting(on) => self.send_vmwi(line, on),
-            }
-        }
-        if let Some(port) = self.lines.get(line) {
-            let outputs = &mut self.outputs;
-            let then = |line, action| outputs.push_back(Output::Line { line, action });
-            self.ringing.settle(line, port, then);
-        }
     }
 
     /// Targets of a number that exist on this box.
@@ -754,26 +493,6 @@ fn listen(config: &Config) -> Listen {
     Listen {
         address: bound.map(|(address, _)| address.into()),
         port: sip.listen_port_non_secure.unwrap_or(5060),
-    }
-}
-
-fn trace_frame(monitor: &mut Monitor, now: Instant, trunk: &PriTrunk, frame: &[u8], sent: bool) {
-    if monitor.on(DebugTopic::IsdnQ921) {
-        let ours = trunk.span.config().side;
-        let theirs = if ours == qsig::Side::User { qsig::Side::Network } else { qsig::Side::User };
-        let line = qsig::decode::q921_from(frame, sent, Some(if sent { ours } else { theirs }));
-        monitor.print(now, DebugTopic::IsdnQ921, &format!("ISDN Se{} Q921: {line}", trunk.port));
-    }
-    if monitor.on(DebugTopic::IsdnQ931)
-        && let Some(layer3) = qsig::decode::layer3(frame)
-    {
-        let mut lines = qsig::decode::q931(layer3, sent).into_iter();
-        if let Some(first) = lines.next() {
-            monitor.print(now, DebugTopic::IsdnQ931, &format!("ISDN Se{} Q931: {first}", trunk.port));
-        }
-        for line in lines {
-            monitor.print_bare(DebugTopic::IsdnQ931, &line);
-        }
     }
 }
 

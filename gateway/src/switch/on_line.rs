@@ -1,0 +1,112 @@
+//! What telephones bring, and what they hear: hooks, digits, audio.
+
+use std::time::Instant;
+
+use cli::session::DebugTopic;
+use telephony_hal::LineEvent;
+
+use super::{Output, Switch};
+use crate::leg::fxs::{FxsOutput, FxsPort, LineAction, TICK};
+use crate::leg::{LegEvent, LegPort};
+use crate::media::MediaEnd;
+
+impl Switch {
+    /// An event of a line's hardware.
+    pub fn handle_line(&mut self, now: Instant, line: usize, event: LineEvent) {
+        let Some(port) = self.lines.get_mut(line) else { return };
+        if self.monitor.on(DebugTopic::VpmSignal) || self.monitor.on(DebugTopic::VpmAll) {
+            let word = match event {
+                LineEvent::OffHook => "FXSLS_OFFHOOK",
+                LineEvent::OnHook => "FXSLS_ONHOOK",
+                LineEvent::Flash => "FXSLS_HOOKFLASH",
+                LineEvent::Pulse(_) => "FXSLS_DIALPULSE",
+                _ => "FXSLS_OTHER",
+            };
+            let text = format!("htsp_process_event: [{}, {word}, {event:?}]", port.name());
+            let topic =
+                if self.monitor.on(DebugTopic::VpmAll) { DebugTopic::VpmAll } else { DebugTopic::VpmSignal };
+            self.monitor.print(now, topic, &text);
+        }
+        port.handle_event(now, event);
+        self.drain_line(now, line);
+    }
+
+    /// A digit heard on a line.
+    pub fn handle_digit(&mut self, now: Instant, line: usize, digit: char) {
+        if let Some(port) = self.lines.get_mut(line) {
+            port.handle_digit(now, digit);
+            self.drain_line(now, line);
+        }
+    }
+
+    /// Whether a line wants audio every 20 ms.
+    #[must_use]
+    pub fn line_is_active(&self, line: usize) -> bool {
+        self.lines.get(line).is_some_and(FxsPort::is_active)
+    }
+
+    /// Whether the telephone of a line hears a call's far end now.
+    #[must_use]
+    pub fn line_is_talking(&self, line: usize) -> bool {
+        self.lines.get(line).is_some_and(FxsPort::is_talking)
+    }
+
+    /// A digit heard on an end that is no line: a B channel or an RTP stream.
+    pub fn handle_media_digit(&mut self, now: Instant, end: MediaEnd, digit: char) {
+        let leg = self.calls.legs.values().find(|leg| leg.media == Some(end));
+        if let Some((leg, port)) = leg.map(|leg| (leg.id, leg.port)) {
+            self.calls.events.push_back((leg, port, LegEvent::Dtmf(digit)));
+            self.settle_calls(now);
+        }
+    }
+
+    /// Whether a tone plays toward a line's telephone, which the digit detector hears as echo.
+    #[must_use]
+    pub fn line_has_tone(&self, line: usize) -> bool {
+        self.lines.get(line).is_some_and(|port| port.line().tone() != telephony_hal::line::Tone::None)
+    }
+
+    /// The next 20 ms toward a line's telephone; `out` comes with what the far end of its call says.
+    pub fn line_audio(&mut self, line: usize, out: &mut [i16; TICK]) {
+        if let Some(port) = self.lines.get_mut(line) {
+            port.audio(out);
+            while let Some(action) = port.poll_action() {
+                let outputs = &mut self.outputs;
+                let then = |line, action| outputs.push_back(Output::Line { line, action });
+                self.ringing.act(line, action, then);
+            }
+        }
+    }
+
+    pub(super) fn drain_line(&mut self, now: Instant, line: usize) {
+        self.collect_line(now, line);
+        self.settle_calls(now);
+    }
+
+    /// Takes what a line has to say; its legs' events wait in the queue.
+    pub(super) fn collect_line(&mut self, now: Instant, line: usize) {
+        while let Some(port) = self.lines.get_mut(line)
+            && let Some(output) = port.poll(now, &mut self.calls.ids)
+        {
+            match output {
+                FxsOutput::Action(action) => {
+                    if let LineAction::Lamp(on) = action {
+                        self.lamp_wanted(now, line, on);
+                    }
+                    let outputs = &mut self.outputs;
+                    let then = |line, action| outputs.push_back(Output::Line { line, action });
+                    self.ringing.act(line, action, then);
+                }
+                FxsOutput::Leg(leg, event) => {
+                    self.calls.events.push_back((leg, LegPort::Line(line), event));
+                }
+                FxsOutput::MessageWaiting(on) => self.send_vmwi(line, on),
+            }
+        }
+        if let Some(port) = self.lines.get(line) {
+            let outputs = &mut self.outputs;
+            let then = |line, action| outputs.push_back(Output::Line { line, action });
+            self.ringing.settle(line, port, then);
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! What SIP brings: to calls, to message waiting, and to what we subscribe to.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use cli::session::DebugTopic;
+use mwi::subscription::Failure;
+use sip::{Event, Flow, Method};
+
+use super::{Output, Switch};
+use crate::leg::LegPort;
+use crate::leg::sip::SipOutput;
+
+impl Switch {
+    /// A datagram, or one message of a stream.
+    pub fn handle_sip(&mut self, now: Instant, flow: Flow, data: Bytes) {
+        self.metrics.sip_received.inc();
+        if self.monitor.on(DebugTopic::CcsipMessages) {
+            self.monitor.sip(now, false, &data);
+        }
+        let flow = self.own_side(flow);
+        self.sip.ua_mut().handle_received(now, flow, data);
+        self.drain_sip(now);
+    }
+
+    /// A connection ended, or a message could not be sent.
+    pub fn handle_sip_failure(&mut self, now: Instant, flow: &Flow) {
+        let flow = self.own_side(flow.clone());
+        self.sip.ua_mut().handle_transport_error(now, &flow);
+        self.drain_sip(now);
+    }
+
+    pub(super) fn drain_sip(&mut self, now: Instant) {
+        self.collect_sip(now);
+        self.settle_calls(now);
+    }
+
+    /// Takes what SIP has to say; its legs' events wait in the queue.
+    pub(super) fn collect_sip(&mut self, now: Instant) {
+        loop {
+            let mut idle = true;
+            loop {
+                let (sip, trust) = (&mut self.sip, &self.trust);
+                let may_call = |address| Self::may_call(trust, address);
+                let Some(output) = sip.poll(now, &mut self.calls.ids, may_call) else { break };
+                idle = false;
+                match output {
+                    SipOutput::Leg(leg, event) => self.calls.events.push_back((leg, LegPort::Sip, event)),
+                    SipOutput::Media(command) => self.outputs.push_back(Output::Media(command)),
+                    SipOutput::Refused { from } => self.call_refused(now, from),
+                    SipOutput::Other(event) => self.sip_event(now, event),
+                }
+            }
+            while let Some(transmit) = self.sip.ua_mut().poll_transmit() {
+                idle = false;
+                self.metrics.sip_sent.inc();
+                if self.monitor.on(DebugTopic::CcsipMessages) {
+                    self.monitor.sip(now, true, &transmit.payload);
+                }
+                self.outputs.push_back(Output::Sip(transmit));
+            }
+            if idle {
+                return;
+            }
+        }
+    }
+
+    /// What is no call.
+    pub(super) fn sip_event(&mut self, now: Instant, event: Event) {
+        match event {
+            Event::Request { id, flow, request } if request.method_ref() == Some(&Method::Notify) => {
+                self.handle_notify(now, id, &flow, &request);
+            }
+            Event::Request { id, .. } => {
+                // `allow` names only what is handled above, in calls, or by the endpoint itself.
+                let _ = self.sip.ua_mut().endpoint_mut().respond(now, id, sip::Reply::new(501));
+            }
+            Event::Response { id, response, .. } => self.subscribe_answered(now, id, &response),
+            Event::ClientTimeout { id } => self.subscribe_failed(now, id, Failure::Timeout),
+            Event::TransportFailed { id } => self.subscribe_failed(now, id, Failure::Transport),
+            Event::ServerTimeout { id } => self.waiting.retain(|_, w| !w.is_for(id)),
+            _ => {}
+        }
+    }
+
+    /// A flow with our real address in it, where the socket is bound to all.
+    pub(super) fn own_side(&self, mut flow: Flow) -> Flow {
+        if flow.local.ip().is_unspecified()
+            && let Some(address) = (self.local_address)(flow.remote.ip())
+        {
+            flow.local.set_ip(address);
+        }
+        flow
+    }
+}
