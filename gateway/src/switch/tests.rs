@@ -7,7 +7,8 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, SystemTime};
 
 use qsig::{MwiAction, MwiAnswer, Span, SpanConfig};
-use sip::{Message, Transport};
+use sip::{Flow, Message, Method, Transport};
+use telephony_hal::LineEvent;
 use telephony_hal::line::Tone;
 
 use super::*;
