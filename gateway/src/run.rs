@@ -34,7 +34,7 @@ use crate::media::MediaEnd;
 use crate::media::driver::Driver;
 use crate::ready::{Port, ReadySet};
 use crate::service::metrics::{self, Metrics};
-use crate::simpbx::{self, Lamps};
+use crate::simpbx::{self, SimPbx};
 use crate::store::{Committed, Store};
 use crate::switch::{Output, Parts, Switch};
 
@@ -132,8 +132,8 @@ pub struct Gateway {
     pub telnet: Option<SocketAddr>,
     /// The telephones of the simulated lines.
     pub plant: Plant,
-    /// The lamps of the simulated PBX, one a simulated trunk.
-    pub lamps: Vec<Lamps>,
+    /// The simulated PBXs, one a simulated trunk.
+    pub pbxs: Vec<SimPbx>,
     /// To the switch, as consoles do.
     pub commands: mpsc::Sender<Command>,
     /// Debug and log lines.
@@ -242,7 +242,7 @@ pub async fn start(setup: Setup) -> Result<Gateway, RunError> {
     let ready = ReadySet::default();
     let plant = Plant::new();
     let lines = open_lines(&setup.hardware, &plant);
-    let OpenTrunks { trunks, lamps, spans } = open_trunks(&setup.hardware, &config, &mut helpers)?;
+    let OpenTrunks { trunks, pbxs, spans } = open_trunks(&setup.hardware, &config, &mut helpers)?;
     let socket = setup.state_dir.join("lines.sock");
     let plant_server = telephony_hal::sim::Server::bind(plant.clone(), &socket)
         .map_err(io_error(socket.display().to_string()))?;
@@ -316,7 +316,7 @@ pub async fn start(setup: Setup) -> Result<Gateway, RunError> {
         sip_port: setup.sip_port,
     };
     let task = tokio::spawn(daemon.run());
-    Ok(Gateway { udp, tcp, ssh, telnet, plant, lamps, commands, monitor, task, _console: console, helpers })
+    Ok(Gateway { udp, tcp, ssh, telnet, plant, pbxs, commands, monitor, task, _console: console, helpers })
 }
 
 /// Reads the configuration text; refused lines are logged, the rest is used, as a router does at boot.
@@ -376,7 +376,7 @@ fn open_lines(hardware: &Hardware, plant: &Plant) -> Vec<LineDevice> {
 
 struct OpenTrunks {
     trunks: Vec<TrunkDevice>,
-    lamps: Vec<Lamps>,
+    pbxs: Vec<SimPbx>,
     /// Spans whose B channels carry audio, by trunk.
     spans: HashMap<usize, SimSpan>,
 }
@@ -387,7 +387,7 @@ fn open_trunks(
     helpers: &mut Vec<AbortHandle>,
 ) -> Result<OpenTrunks, RunError> {
     let mut trunks = Vec::new();
-    let mut lamps = Vec::new();
+    let mut pbxs = Vec::new();
     let mut spans = HashMap::new();
     for pri in &hardware.pri {
         let network = is_network(config, pri)?;
@@ -403,11 +403,12 @@ fn open_trunks(
                 };
                 let (ours, theirs) = (d(&mut our_span)?, d(&mut their_span)?);
                 spans.insert(trunks.len(), our_span);
-                let side = if network { qsig::Side::User } else { qsig::Side::Network };
-                let of_pbx = Lamps::default();
-                let span = qsig::SpanConfig { side, ..qsig::SpanConfig::default() };
-                helpers.push(tokio::spawn(simpbx::run(span, theirs, of_pbx.clone())).abort_handle());
-                lamps.push(of_pbx);
+                let (pbx, runs) = simpbx::new(
+                    pbx_config(config, pri, network)?,
+                    simpbx::Line { d: theirs, span: their_span },
+                );
+                helpers.push(tokio::spawn(runs).abort_handle());
+                pbxs.push(pbx);
                 record(Erased(ours), pri, network)?
             }
             PriBackend::Socket => {
@@ -418,7 +419,24 @@ fn open_trunks(
         };
         trunks.push(TrunkDevice { channel, closed: false });
     }
-    Ok(OpenTrunks { trunks, lamps, spans })
+    Ok(OpenTrunks { trunks, pbxs, spans })
+}
+
+/// What the simulated PBX speaks: the trunk's switch type from the other side.
+fn pbx_config(config: &Config, pri: &Pri, network: bool) -> Result<qsig::SpanConfig, RunError> {
+    let own = config.serial_interface(&pri.voice_port()?);
+    let wanted = own.map_or(config.isdn_switch_type.clone(), |serial| config.switch_type(serial));
+    let known = wanted.and_then(|wanted| {
+        qsig::SwitchType::ALL.iter().copied().find(|known| known.to_string() == wanted.keyword())
+    });
+    let line = match pri.split()?.0 {
+        LineKind::E1 => qsig::LineKind::E1,
+        LineKind::T1 => qsig::LineKind::T1,
+    };
+    let side = if network { qsig::Side::User } else { qsig::Side::Network };
+    let default = qsig::SpanConfig::default();
+    let switch_type = known.unwrap_or(default.switch_type);
+    Ok(qsig::SpanConfig { side, line, switch_type, accept_calls: true, ..default })
 }
 
 fn is_network(config: &Config, pri: &Pri) -> Result<bool, RunError> {

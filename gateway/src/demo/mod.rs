@@ -185,7 +185,7 @@ impl Stage {
             return Err(DemoError::Step { step, why });
         }
         let end = Instant::now() + PATIENCE;
-        while self.gateway.lamps.first().and_then(|l| l.state(number)) != Some(waiting) {
+        while self.gateway.pbxs.first().and_then(|pbx| pbx.lamp(number)) != Some(waiting) {
             if Instant::now() > end {
                 let why = format!("the PBX's lamp of {number} is not {}", on_off(waiting));
                 return Err(DemoError::Step { step, why });
