@@ -29,7 +29,7 @@ use describe::{Offerable, octets};
 use settings::SipSettings;
 
 /// Bearer capability not implemented: no codec in common.
-const CODEC_MISMATCH: Cause = Cause(65);
+pub const CODEC_MISMATCH: Cause = Cause(65);
 /// Streams at a time.
 const MAX_STREAMS: usize = 10_000;
 
@@ -88,6 +88,8 @@ struct SipLeg {
     rtp: Option<RtpSettings>,
     /// The INVITE brought an offer.
     offered: bool,
+    /// No codec of the caller's fits the way that was tried last.
+    mismatch: bool,
     /// The user at this end holds.
     held: bool,
     /// The other end holds.
@@ -232,10 +234,39 @@ impl SipLegs {
     }
 
     /// Calls a party on a new leg. `local` is our address toward it, as it is written into headers and descriptions.
-    pub fn offer(&mut self, now: Instant, leg: LegId, setup: &Setup, to: &Destination, local: IpAddr) {
+    /// `caller` is the leg that wants it, which is told if no codec fits.
+    pub fn offer(
+        &mut self,
+        now: Instant,
+        leg: LegId,
+        caller: Option<LegId>,
+        setup: &Setup,
+        to: &Destination,
+        local: IpAddr,
+    ) {
         if let Err(cause) = self.try_offer(now, leg, setup, to, local) {
+            if let Some(caller) = caller.and_then(|caller| self.legs.get_mut(&caller)) {
+                caller.mismatch = cause == CODEC_MISMATCH;
+            }
             self.tell(leg, LegEvent::Released(cause));
         }
+    }
+
+    /// Whether a caller's offer has a codec for the other end: one that is heard here (`audible`: a telephone or trunk), or
+    /// any that his dial peer allows. If not, and the call ends with cause 65, he is told 488.
+    pub fn fits(&mut self, id: LegId, audible: bool) -> bool {
+        let Some(leg) = self.legs.get_mut(&id) else { return true };
+        let fits = leg.offer_of_peer().is_none_or(|offer| {
+            let settings = leg.can.settings.clone();
+            let can = if audible {
+                Offerable::audible(settings)
+            } else {
+                Offerable::toward(settings, offer.to_string().as_bytes())
+            };
+            sip::sdp::answer(&offer, &can.answer(&offer, leg.local, leg.port, Direction::SendRecv)).is_ok()
+        });
+        leg.mismatch = !fits;
+        fits
     }
 
     fn try_offer(
@@ -307,6 +338,7 @@ impl SipLegs {
                 described: None,
                 rtp: None,
                 offered: true,
+                mismatch: false,
                 held: false,
                 holding: false,
                 refer: None,
@@ -399,19 +431,11 @@ impl SipLegs {
         self.tell(id, LegEvent::Released(cause));
     }
 
-    /// The caller's number leads somewhere: his codecs are looked at.
+    /// The caller's number leads somewhere.
     fn proceed(&mut self, now: Instant, id: LegId) {
-        let Some(leg) = self.legs.get(&id) else { return };
-        let call = leg.call;
-        let fits = leg.offer_of_peer().is_none_or(|offer| {
-            let all = Offerable::toward(leg.can.settings.clone(), offer.to_string().as_bytes());
-            sip::sdp::answer(&offer, &all.answer(&offer, leg.local, leg.port, Direction::SendRecv)).is_ok()
-        });
-        if fits {
+        if let Some(leg) = self.legs.get(&id) {
             // The transaction says 100 by itself if this comes too late.
-            let _ = self.ua.trying(now, call);
-        } else {
-            self.refuse_codecs(now, id);
+            let _ = self.ua.trying(now, leg.call);
         }
     }
 
@@ -576,7 +600,9 @@ impl SipLegs {
         let done = if leg.outgoing || leg_is_answered {
             self.ua.hangup(now, call, content)
         } else {
-            self.ua.reject(now, call, self.causes.sip_status(cause.0), content)
+            let mismatch = leg.mismatch && cause == CODEC_MISMATCH;
+            let status = if mismatch { 488 } else { self.causes.sip_status(cause.0) };
+            self.ua.reject(now, call, status, content)
         };
         if let Err(error) = done {
             tracing::debug!(%error, "release");

@@ -64,7 +64,10 @@ impl Switch {
             return self.sip.command(now, leg, peer, command);
         };
         match self.destination(setup.peer) {
-            Some((to, local)) => self.sip.offer(now, leg, &setup, &to, local),
+            Some((to, local)) => {
+                let caller = self.other_leg(leg);
+                self.sip.offer(now, leg, caller, &setup, &to, local);
+            }
             None => {
                 let event = LegEvent::Released(crate::leg::Cause::NETWORK_OUT_OF_ORDER);
                 self.calls.events.push_back((leg, LegPort::Sip, event));

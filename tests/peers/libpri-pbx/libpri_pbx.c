@@ -1612,6 +1612,7 @@ static void on_ring(pri_event *e)
 	if (e->ring.callingname[0]) {
 		j_str("calling_name", e->ring.callingname);
 	}
+	j_int("calling_pres", e->ring.callingpres);
 	j_int("bearer", e->ring.ctype);
 	j_bool("complete", e->ring.complete);
 	if (e->ring.redirectingnum[0]) {
@@ -2202,7 +2203,7 @@ static void cmd_call(int argc, char **argv)
 	char called[64];
 
 	if (argc < 2) {
-		warn("call NUMBER [from=N] [name=TEXT] [chan=N] [preferred=1] [plan=N] "
+		warn("call NUMBER [from=N] [name=TEXT] [hidden=1] [chan=N] [preferred=1] [plan=N] "
 			"[bearer=speech|audio|digital] [overlap=1] [redir=N] [redir-name=TEXT] [reason=N] "
 			"[orig=N]");
 		return;
@@ -2261,6 +2262,10 @@ static void cmd_call(int argc, char **argv)
 			id.name.presentation = PRI_PRES_ALLOWED;
 			id.name.char_set = PRI_CHAR_SET_ISO8859_1;
 			cpy(id.name.str, v, sizeof(id.name.str));
+		}
+		if (opt(argv, argc, "hidden")) {
+			id.number.presentation = PRES_PROHIB_USER_NUMBER_PASSED_SCREEN;
+			id.name.presentation = PRI_PRES_RESTRICTED;
 		}
 		pri_sr_set_caller_party(sr, &id);
 	}

@@ -145,6 +145,7 @@ impl SipLegs {
                 described: offer.clone(),
                 rtp: None,
                 offered: offer.is_some(),
+                mismatch: false,
                 held: false,
                 holding: false,
                 refer: None,

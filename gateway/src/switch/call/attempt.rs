@@ -8,6 +8,7 @@ use rand::Rng as _;
 
 use super::plan::{Blocked, Target, Way};
 use super::{CallId, Leg, Stage, Switch};
+use crate::leg::sip::CODEC_MISMATCH;
 use crate::leg::{Cause, LegCommand, LegPort, Redirection};
 use crate::media::MediaEnd;
 
@@ -75,6 +76,10 @@ impl Switch {
             return Err(Cause::NO_CIRCUIT);
         }
         let kind = peer.kind;
+        let caller = self.calls.calls.get(&id).and_then(|call| call.caller);
+        if caller.is_some_and(|caller| !self.sip.fits(caller, kind == PeerKind::Pots)) {
+            return Err(CODEC_MISMATCH);
+        }
         let place = self.place(&way.target)?;
         let call = self.calls.calls.get(&id).ok_or(Cause::TEMPORARY)?;
         let mut setup = call.routed.clone();
