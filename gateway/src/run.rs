@@ -639,6 +639,7 @@ impl Daemon {
             LineAction::Lamp(on) => device.line.set_lamp(if on { Lamp::HighVoltage } else { Lamp::Off }),
             LineAction::Polarity(reversed) => device.line.set_polarity(reversed),
             LineAction::Battery(on) => device.line.set_battery(on),
+            LineAction::Impedance(impedance) => device.line.set_impedance(impedance),
         };
         if let Err(error) = done {
             tracing::warn!(%error, line, ?action, "line");
@@ -702,11 +703,11 @@ impl Daemon {
             let Some(device) = self.lines.get_mut(line).filter(|_| self.switch.line_is_active(line)) else {
                 continue;
             };
-            let heard = match device.line.read_audio(&mut samples) {
-                Ok(n) => samples.get(..n).unwrap_or_default(),
-                Err(_) => &[],
-            };
-            self.media.plane.put(MediaEnd::Line(line), heard);
+            let read = device.line.read_audio(&mut samples).unwrap_or(0);
+            let heard = samples.get_mut(..read).unwrap_or_default();
+            self.switch.line_said(line, heard);
+            let muted = self.switch.line_is_muted(line);
+            self.media.plane.put(MediaEnd::Line(line), if muted { &[] } else { heard });
             let mut digits = Vec::new();
             device.detector.set_dial_tone(self.switch.line_has_tone(line));
             device.detector.feed(heard, |event| {

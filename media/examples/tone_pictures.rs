@@ -229,6 +229,7 @@ fn caller_id(locale: &Locale) -> String {
         CidAlert::None => "",
         CidAlert::LineReversal => ", line reversal",
         CidAlert::LineReversalCar => ", line reversal and alerting ring",
+        CidAlert::RingPulse => ", ring pulse",
         CidAlert::DtAs => ", DT-AS",
         CidAlert::LineReversalDtAs => ", line reversal and DT-AS",
     };

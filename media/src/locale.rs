@@ -159,6 +159,8 @@ pub enum CidAlert {
     LineReversal,
     /// Line reversal, then NTT's calling-party alerting ring.
     LineReversalCar,
+    /// A ring pulse: the bell pings (`caller-id alerting pre-ring`).
+    RingPulse,
     /// The dual tone alerting signal, 2130 + 2750 Hz.
     DtAs,
     /// Line reversal, then DT-AS (BT).

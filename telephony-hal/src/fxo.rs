@@ -2,7 +2,7 @@
 
 use std::task::{Context, Poll};
 
-use crate::HalError;
+use crate::{HalError, Impedance};
 
 /// Something the exchange did to the line.
 ///
@@ -47,6 +47,12 @@ pub trait FxoLine {
     /// `Unsupported` on loop-start hardware, `Closed`, `Io`.
     fn set_ring_ground(&mut self, on: bool) -> Result<(), Self::Error>;
 
+    /// Chooses the termination of the pair. Allowed in every state of the line.
+    ///
+    /// # Errors
+    /// `Unsupported` on hardware with another, fixed one; `Closed`, `Io`.
+    fn set_impedance(&mut self, impedance: Impedance) -> Result<(), Self::Error>;
+
     /// Sends linear 16-bit samples at 8 kHz toward the exchange; returns how many were taken. Meaningful off hook only.
     ///
     /// # Errors
@@ -73,6 +79,9 @@ macro_rules! through {
             }
             fn set_ring_ground(&mut self, on: bool) -> Result<(), Self::Error> {
                 (**self).set_ring_ground(on)
+            }
+            fn set_impedance(&mut self, impedance: Impedance) -> Result<(), Self::Error> {
+                (**self).set_impedance(impedance)
             }
             fn write_audio(&mut self, samples: &[i16]) -> Result<usize, Self::Error> {
                 (**self).write_audio(samples)

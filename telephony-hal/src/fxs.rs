@@ -43,6 +43,65 @@ pub enum Lamp {
     Reversal,
 }
 
+/// What terminates the pair on the port's side, so that the hybrid's echo is least (`impedance`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Impedance {
+    /// 600 Ω real.
+    #[default]
+    R600,
+    /// 600 Ω + 2.16 µF.
+    C600,
+    /// 900 Ω real.
+    R900,
+    /// 900 Ω + 2.16 µF.
+    C900,
+    /// The platform's complex network 1.
+    Complex1,
+    /// The platform's complex network 2.
+    Complex2,
+    /// The platform's complex network 3.
+    Complex3,
+    /// The platform's complex network 4.
+    Complex4,
+    /// The platform's complex network 5.
+    Complex5,
+    /// The platform's complex network 6.
+    Complex6,
+}
+
+impl Impedance {
+    /// All of them with the words of `impedance`. Which network a `complexN` is differs among line cards: the backend says.
+    pub const NAMES: [(Self, &'static str); 10] = [
+        (Self::R600, "600r"),
+        (Self::C600, "600c"),
+        (Self::R900, "900r"),
+        (Self::C900, "900c"),
+        (Self::Complex1, "complex1"),
+        (Self::Complex2, "complex2"),
+        (Self::Complex3, "complex3"),
+        (Self::Complex4, "complex4"),
+        (Self::Complex5, "complex5"),
+        (Self::Complex6, "complex6"),
+    ];
+
+    /// The word of `impedance`.
+    pub fn name(self) -> &'static str {
+        Self::NAMES.iter().find(|(impedance, _)| *impedance == self).map_or("600r", |(_, name)| name)
+    }
+
+    /// The impedance of a word, in either case.
+    ///
+    /// ```
+    /// use telephony_hal::Impedance;
+    /// assert_eq!(Impedance::named("Complex2"), Some(Impedance::Complex2));
+    /// assert_eq!(Impedance::named("600"), None);
+    /// ```
+    pub fn named(word: &str) -> Option<Self> {
+        Self::NAMES.iter().find(|(_, name)| name.eq_ignore_ascii_case(word)).map(|(impedance, _)| *impedance)
+    }
+}
+
 /// What a port's hardware can do. What is `false` answers `ErrorKind::Unsupported`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -142,6 +201,12 @@ pub trait FxsLine {
     /// `Unsupported`, `Closed`, `Io`.
     fn set_battery(&mut self, on: bool) -> Result<(), Self::Error>;
 
+    /// Chooses the termination of the pair. Allowed in every state of the line.
+    ///
+    /// # Errors
+    /// `Unsupported` on hardware with another, fixed one: the line works, its echo is louder. `Closed`, `Io`.
+    fn set_impedance(&mut self, impedance: Impedance) -> Result<(), Self::Error>;
+
     /// What the hardware can do. Constant for the life of the port.
     fn capabilities(&self) -> FxsCapabilities;
 }
@@ -171,6 +236,9 @@ macro_rules! through {
             }
             fn set_battery(&mut self, on: bool) -> Result<(), Self::Error> {
                 (**self).set_battery(on)
+            }
+            fn set_impedance(&mut self, impedance: Impedance) -> Result<(), Self::Error> {
+                (**self).set_impedance(impedance)
             }
             fn capabilities(&self) -> FxsCapabilities {
                 (**self).capabilities()

@@ -51,5 +51,5 @@ pub mod wrap;
 pub use dchannel::{DChannel, DChannelEvent, MAX_FRAME};
 pub use error::{AnyError, ErrorKind, HalError};
 pub use fxo::{FxoEvent, FxoLine};
-pub use fxs::{FxsCapabilities, FxsLine, Lamp, LineEvent, SAMPLE_RATE};
+pub use fxs::{FxsCapabilities, FxsLine, Impedance, Lamp, LineEvent, SAMPLE_RATE};
 pub use span::{Alarms, BChannel, Span, SpanKind};

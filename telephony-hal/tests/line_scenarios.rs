@@ -231,6 +231,7 @@ fn set(config: &mut LineConfig, option: &[&str]) -> Result<(), String> {
         ["pulse-rule", "plus-one"] => config.pulse_rule = PulseRule::PlusOne,
         ["vmwi", "dc-voltage"] => config.vmwi = Vmwi::DcVoltage,
         ["vmwi", "fsk"] => config.vmwi = Vmwi::Fsk,
+        ["vmwi-repeat", ref t @ ..] => config.vmwi_repeat = limit(t)?,
         ["caller-id", "ring", n] => config.caller_id = CallerIdAlerting::AfterRing(number(n)? as u8),
         ["caller-id", "before", ref t @ ..] => config.caller_id = CallerIdAlerting::BeforeRing(time(t)?),
         ["terminator", c] => config.terminator = c.chars().next(),

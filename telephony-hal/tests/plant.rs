@@ -104,7 +104,7 @@ async fn a_session_plays_a_telephone() {
         status,
         json!({
             "port": "2/0", "event": "status", "do": "status", "hook": "off", "present": true, "ringing": false,
-            "ring_volts": 0, "rings": 0, "lamp": "off", "polarity": "normal", "battery": true, "heard": 8000, "heard_on_hook": 160,
+            "ring_volts": 0, "rings": 0, "lamp": "off", "polarity": "normal", "battery": true, "impedance": "600r", "heard": 8000, "heard_on_hook": 160,
             "audio": true, "speaking": 0, "recording": file,
         })
     );

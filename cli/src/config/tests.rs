@@ -31,7 +31,7 @@ fn generate(syntax: &Syntax, pick: &mut dyn FnMut(usize) -> usize, out: &mut Vec
                     }
                 }
                 Some(Kind::Range(low, high)) => {
-                    (low + pick(((high - low).min(40) + 1) as usize) as u64).to_string()
+                    (low + pick(((high - low).min(40) + 1) as usize) as i64).to_string()
                 }
                 Some(Kind::Number) => pick(10_000).to_string(),
                 Some(Kind::Interface) => ["Serial1/0:15", "GigabitEthernet0/0", "Loopback0"][pick(3)].into(),

@@ -136,6 +136,95 @@ pub enum RingCadence {
     Define(Vec<(u32, u32)>),
 }
 
+/// `caller-id alerting` of a voice port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallerIdAlert {
+    /// `line-reversal`: before ringing, after a reversal.
+    LineReversal,
+    /// `pre-ring`: before ringing, after a touch of the bell.
+    PreRing,
+    /// `ring`: in the pause after so many bursts, 1 to 4.
+    Ring(u8),
+}
+
+/// `caller-id mode` of a voice port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallerIdMode {
+    /// `BT`: V.23 data before ringing, after a reversal and the alerting signal.
+    Bt,
+    /// `FSK`: data in the country's modem.
+    Fsk,
+    /// `DTMF`: digits between these.
+    Dtmf {
+        /// `start`, one of `# * A B C D`.
+        start: char,
+        /// `end`, one of `# * A B C D`.
+        end: char,
+    },
+}
+
+/// What ends a call on an exchange line by tone: `supervisory disconnect`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ToneDisconnect {
+    /// `dualtone mid-call`: the disconnect tones of the country or of `supervisory custom-cptone`, in conversation.
+    MidCall,
+    /// `dualtone pre-connect`: those, also before the answer.
+    PreConnect,
+    /// `anytone`: any steady or repeated tone.
+    AnyTone,
+}
+
+/// `connection` of a voice port, with its number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Connection {
+    /// `plar NUMBER`: called at off hook; an exchange line answers its call at once.
+    Plar(String),
+    /// `plar opx NUMBER`: an exchange line answers when the called party has; without `immediate` it waits for the caller's number.
+    PlarOpx {
+        /// Number called.
+        number: String,
+        /// `immediate`: the call is set up with the first ringing, without waiting for caller ID.
+        immediate: bool,
+    },
+    /// `tie-line DIGITS`: these come before the number dialled.
+    TieLine(String),
+}
+
+/// Times of `timing`, ms where nothing else is said; `None` is IOS's default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PortTiming {
+    /// `digit`: length of a DTMF digit sent, 50 to 100.
+    pub digit: Option<u32>,
+    /// `inter-digit`: pause after it, 50 to 500.
+    pub inter_digit: Option<u32>,
+    /// `pulse`: dial pulses a second, 10 to 20.
+    pub pulse: Option<u32>,
+    /// `percentbreak`: part of a dial pulse in which the loop is open, 20 to 80 %.
+    pub percent_break: Option<u32>,
+    /// `pulse-inter-digit`: pause after a pulsed digit, 100 to 1000.
+    pub pulse_inter_digit: Option<u32>,
+    /// `hookflash-out`: flash toward the exchange, 50 to 1550.
+    pub hookflash_out: Option<u32>,
+    /// `guard-out`: rest of an exchange line after a call, 300 to 3000.
+    pub guard_out: Option<u32>,
+    /// `sup-disconnect`: open loop that ends a call, 50 to 1500.
+    pub sup_disconnect: Option<u32>,
+    /// `dialout-delay`: off hook to the first digit, 100 to 5000.
+    pub dialout_delay: Option<u32>,
+}
+
+/// `busyout` of a voice port.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Busyout {
+    /// `forced`.
+    pub forced: bool,
+    /// `seize repeat`: an exchange line that is busied out is off hook, so that its exchange finds it busy; `ignore`, the default,
+    /// leaves it on hook.
+    pub seize: bool,
+    /// `monitor`: serial interfaces of trunks. While all are down the port is busied out.
+    pub monitor: Vec<String>,
+}
+
 /// What a voice port says about its two wires; `None` is the country's or IOS's default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LineSettings {
@@ -153,6 +242,52 @@ pub struct LineSettings {
     pub no_battery_reversal: bool,
     /// `disconnect-ack`.
     pub disconnect_ack: bool,
+    /// `battery-reversal answer`: a reversal by the exchange is the answer.
+    pub reversal_answers: bool,
+    /// `input gain`, dB, -6 to 14.
+    pub input_gain: Option<i8>,
+    /// `output attenuation`, dB, -6 to 14.
+    pub output_attenuation: Option<i8>,
+    /// `impedance`: its word.
+    pub impedance: Option<String>,
+    /// `no echo-cancel enable`.
+    pub no_echo_cancel: bool,
+    /// `echo-cancel coverage`, ms.
+    pub echo_coverage: Option<u32>,
+    /// `no non-linear`.
+    pub no_non_linear: bool,
+    /// `no comfort-noise`.
+    pub no_comfort_noise: bool,
+    /// `timing`.
+    pub timing: PortTiming,
+    /// `ring number`: bursts before an exchange line's call is taken, 1 to 10.
+    pub ring_number: Option<u8>,
+    /// `dial-type pulse`.
+    pub dial_pulse: bool,
+    /// `pre-dial-delay`, s.
+    pub pre_dial_delay: Option<u32>,
+    /// `caller-id block`: numbers of calls from here are withheld.
+    pub caller_id_block: bool,
+    /// `caller-id alerting`.
+    pub caller_id_alerting: Option<CallerIdAlert>,
+    /// `caller-id mode`.
+    pub caller_id_mode: Option<CallerIdMode>,
+    /// `caller-id attenuation`: level of the data, dB below 0 dBm0, 0 to 64.
+    pub caller_id_attenuation: Option<u32>,
+    /// `tipring vmwi-repeat`, minutes.
+    pub vmwi_repeat: Option<u32>,
+    /// `busyout`.
+    pub busyout: Busyout,
+    /// `no supervisory disconnect`: an open loop or a reversal of the exchange does not end a call.
+    pub no_supervisory_disconnect: bool,
+    /// `supervisory disconnect dualtone | anytone`.
+    pub tone_disconnect: Option<ToneDisconnect>,
+    /// `supervisory answer dualtone`: the end of ringback is the answer.
+    pub tone_answer: bool,
+    /// `supervisory custom-cptone`: class whose tones are listened for.
+    pub custom_cptone: Option<String>,
+    /// `supervisory dualtone-detect-params`: tag of the class.
+    pub detect_params: Option<u32>,
 }
 
 /// A `voice-port`.
@@ -176,8 +311,8 @@ pub struct VoicePort {
     pub timeouts: PortTimeouts,
     /// Free text.
     pub description: Option<String>,
-    /// Number called as soon as the telephone goes off hook (`connection plar`).
-    pub connection_plar: Option<String>,
+    /// `connection`.
+    pub connection: Option<Connection>,
     /// Caller identification is sent to the telephone.
     pub caller_id: bool,
     /// Ringing, timing and supervision.
@@ -199,7 +334,7 @@ impl VoicePort {
             shutdown: false,
             timeouts: PortTimeouts::default(),
             description: None,
-            connection_plar: None,
+            connection: None,
             caller_id: false,
             line: LineSettings::default(),
             trunk_groups: Vec::new(),

@@ -454,7 +454,10 @@ impl<'a> Walk<'a> {
                 done(whole(&address.to_string()), prefix, 1)
             }
             Kind::Range(low, high) => {
-                let value = decimal(text)?;
+                let value = match text.strip_prefix('-') {
+                    Some(digits) if low < 0 => -i64::try_from(decimal(digits)?).ok()?,
+                    _ => i64::try_from(decimal(text)?).ok()?,
+                };
                 if (low..=high).contains(&value) { done(whole(&value.to_string()), prefix, 1) } else { None }
             }
             Kind::Number => done(whole(&decimal(text)?.to_string()), prefix, 1),

@@ -3,7 +3,7 @@
 //! | written | meaning |
 //! |---|---|
 //! | `preference` | a keyword; any unique prefix is accepted, in any case |
-//! | `<0-10>` | a decimal number in a range |
+//! | `<0-10>`, `<-6-14>` | a decimal number in a range |
 //! | `WORD`, `LINE`, `A.B.C.D`, `NUMBER`, `INTERFACE` | arguments, see [`Kind`] |
 //! | `ipv4:WORD` | a keyword and an argument without a blank between |
 //! | `(a\|b)` | one of several |
@@ -20,7 +20,7 @@ pub enum Kind {
     /// A dotted IPv4 address or mask.
     Address,
     /// Decimal number within the bounds, both included.
-    Range(u64, u64),
+    Range(i64, i64),
     /// Any decimal number.
     Number,
     /// An interface name: `Gi0/0`, `GigabitEthernet 0/0`, `Serial1/0:15`; one or two words.
@@ -206,7 +206,10 @@ fn kind_of(word: &str) -> Option<Kind> {
         "NUMBER" => Some(Kind::Number),
         "INTERFACE" => Some(Kind::Interface),
         _ => {
-            let (low, high) = word.strip_prefix('<')?.strip_suffix('>')?.split_once('-')?;
+            let range = word.strip_prefix('<')?.strip_suffix('>')?;
+            // A minus at the beginning is a sign.
+            let (dash, _) = range.char_indices().skip(1).find(|(_, sign)| *sign == '-')?;
+            let (low, high) = (range.get(..dash)?, range.get(dash + 1..)?);
             Some(Kind::Range(low.parse().ok()?, high.parse().ok()?))
         }
     }

@@ -1,9 +1,51 @@
 //! `voice-port`.
 
-use super::reasons::{CALLS, FEATURE, LINE, MEDIA};
+use super::reasons::{CALLS, FEATURE, LINE};
 use super::{Apply, Command, WHOLE};
-use crate::config::{ApplyError, Cx, PortTimeouts, RingCadence, Vmwi};
+use crate::config::{
+    ApplyError, CallerIdAlert, CallerIdMode, Connection, Cx, PortTimeouts, RingCadence, ToneDisconnect, Vmwi,
+};
 use crate::{acted, command, kept};
+
+/// Why lines are kept that mean nothing on the ports there are.
+const E_AND_M: &str = "there are no E&M ports";
+const CARD: &str = "the line card has its own, which nothing changes";
+const LEARNT: &str = "the echo canceller learns it by itself";
+const SILENCE: &str = "what counts as silence follows the noise on the line by itself";
+
+/// A setting that is a number, or none where it is the default.
+macro_rules! number {
+    ($($field:ident).+ $(, $default:literal)?) => {
+        Apply::Acted(|cx| {
+            let value = if cx.no { None } else { cx.args.number(0) };
+            $( let value = value.filter(|value| *value != $default); )?
+            cx.voice_port()?.line.$($field).+ = value;
+            Ok(())
+        })
+    };
+}
+
+/// A setting that is there or not.
+macro_rules! flag {
+    ($($field:ident).+) => {
+        Apply::Acted(|cx| {
+            let on = !cx.no;
+            cx.voice_port()?.line.$($field).+ = on;
+            Ok(())
+        })
+    };
+}
+
+/// A setting that is on unless a `no` form says otherwise.
+macro_rules! unless_no {
+    ($($field:ident).+) => {
+        Apply::Acted(|cx| {
+            let off = cx.no && !cx.default;
+            cx.voice_port()?.line.$($field).+ = off;
+            Ok(())
+        })
+    };
+}
 
 pub(super) static VOICE_PORT: &[Command] = &[
     command! {
@@ -17,23 +59,81 @@ pub(super) static VOICE_PORT: &[Command] = &[
     },
     kept!("signal LINE", ["The signaling type for the interface", "loopStart, groundStart, did, cama, ..."], LINE,
         default: "signal loopStart"),
-    kept!("input gain LINE", ["Input gain", "Gain", "-6 to 14 dB"], LINE),
-    kept!("output attenuation LINE", ["Output attenuation", "Attenuation", "-6 to 14 dB"], LINE),
+    command! {
+        "input gain <-6-14>", keyed: 2, help: &["Input gain", "Gain", "dB"], apply: number!(input_gain),
+    },
+    command! {
+        "output attenuation <-6-14>", keyed: 2, help: &["Output attenuation", "Attenuation", "dB"],
+        apply: number!(output_attenuation),
+    },
     kept!("trunk-type LINE", ["Trunk type", "Type"], LINE),
-    kept!("echo-cancel enable", ["Echo-cancellation option", "Enable"], MEDIA, no_shown: true, default: "echo-cancel enable"),
-    kept!("echo-cancel (coverage|erl|suppressor|mode|loudness|comfort-noise) LINE", ["Echo-cancellation option", "Coverage", "Echo return loss",
-        "Suppressor", "Mode", "Loudness", "Comfort noise", "Value"], MEDIA, keyed: 2),
-    kept!("non-linear", ["Use non-linear processing during echo cancellation"], MEDIA, no_shown: true, default: "non-linear"),
-    kept!("vad", ["Use voice activity detection"], MEDIA, no_shown: true, default: "vad"),
-    kept!("comfort-noise", ["Use fill-silence option"], MEDIA, no_shown: true, default: "comfort-noise"),
-    kept!("music-threshold LINE", ["Threshold of music on hold", "dB"], MEDIA),
-    kept!("playout-delay LINE", ["Configure voice playout delay", "The setting"], MEDIA, keyed: WHOLE),
+    command! {
+        "echo-cancel enable", no_shown: true, default: "echo-cancel enable",
+        help: &["Echo-cancellation option", "Enable"], apply: unless_no!(no_echo_cancel),
+    },
+    command! {
+        "echo-cancel coverage (8|16|24|32|48|64|80|96|112|128)", keyed: 2, default: "echo-cancel coverage 64",
+        help: &["Echo-cancellation option", "Longest echo", "8 ms", "16 ms", "24 ms", "32 ms", "48 ms", "64 ms", "80 ms", "96 ms",
+            "112 ms", "128 ms"],
+        apply: Apply::Acted(|cx| {
+            let ms = cx.args.word(2).and_then(|word| word.parse().ok()).filter(|ms| !cx.no && *ms != 64);
+            cx.voice_port()?.line.echo_coverage = ms;
+            Ok(())
+        }),
+    },
+    kept!("echo-cancel (erl|suppressor|mode|loudness|comfort-noise) LINE", ["Echo-cancellation option", "Echo return loss",
+        "Suppressor", "Mode", "Loudness", "Comfort noise", "Value"], LEARNT, keyed: 2),
+    command! {
+        "non-linear", no_shown: true, default: "non-linear", help: &["Use non-linear processing during echo cancellation"],
+        apply: unless_no!(no_non_linear),
+    },
+    kept!("vad", ["Use voice activity detection"], "the dial peer's vad acts", no_shown: true, default: "vad"),
+    command! {
+        "comfort-noise", no_shown: true, default: "comfort-noise", help: &["Use fill-silence option"],
+        apply: unless_no!(no_comfort_noise),
+    },
+    kept!("music-threshold LINE", ["Threshold of music on hold", "dB"], SILENCE),
+    kept!("playout-delay LINE", ["Configure voice playout delay", "The setting"], "the dial peer's playout-delay acts", keyed: WHOLE),
     command! {
         "shutdown", help: &["Take voice-port offline"],
         apply: Apply::Acted(|cx| { let on = !cx.no; cx.voice_port()?.shutdown = on; Ok(()) }),
     },
-    kept!("busyout LINE", ["Configure busyout trigger event & procedure", "The setting"], LINE, keyed: WHOLE),
-    kept!("compand-type (a-law|u-law)", ["Companding type", "A-law", "mu-law"], MEDIA),
+    command! {
+        "busyout forced", help: &["Configure busyout trigger event & procedure", "Force the port into busyout"],
+        apply: flag!(busyout.forced),
+    },
+    command! {
+        "busyout seize (ignore|repeat)", keyed: 2, default: "busyout seize ignore",
+        help: &["Configure busyout trigger event & procedure", "What an exchange line does", "Stay on hook", "Be off hook"],
+        apply: Apply::Acted(|cx| {
+            let seize = !cx.no && cx.args.word(2) == Some("repeat");
+            cx.voice_port()?.line.busyout.seize = seize;
+            Ok(())
+        }),
+    },
+    command! {
+        "busyout monitor serial WORD", keyed: WHOLE,
+        help: &["Configure busyout trigger event & procedure", "While what is watched is down", "Serial interface of a trunk",
+            "Number of the interface"],
+        apply: Apply::Acted(|cx| {
+            let name = cx.args.argument(0).unwrap_or_default().to_owned();
+            let no = cx.no;
+            let monitor = &mut cx.voice_port()?.line.busyout.monitor;
+            monitor.retain(|other| *other != name);
+            if !no {
+                monitor.push(name);
+            }
+            Ok(())
+        }),
+    },
+    kept!("busyout monitor (action|ethernet|FastEthernet|GigabitEthernet|gatekeeper|interface|probe) [LINE]", [
+        "Configure busyout trigger event & procedure", "While what is watched is down", "Action", "Ethernet", "Ethernet", "Ethernet",
+        "Gatekeeper", "Interface", "Probe", "The setting"], "the Linux host owns its interfaces", keyed: WHOLE),
+    kept!(
+        "compand-type (a-law|u-law)",
+        ["Companding type", "A-law", "mu-law"],
+        "a port speaks linear samples"
+    ),
     command! {
         "cptone (AR|AU|AT|BE|BR|CA|CL|CN|CO|C1|C2|CY|CZ|DK|EG|FI|FR|DE|GH|GR|HK|HU|IS|IN|ID|IE|IL|IT|JP|JO|KE|KR|KW|LB|LU|MY|MT|MX|NP|NL|NZ|NG|NO|OM|PK|PA|PE|PH|PL|PT|RU|SA|SG|SK|SI|ZA|ES|SE|CH|TW|TH|TR|AE|GB|US|VE|ZW)",
         default: "cptone US",
@@ -54,13 +154,19 @@ pub(super) static VOICE_PORT: &[Command] = &[
             Ok(())
         }),
     },
-    kept!(
-        "impedance WORD",
-        ["Specifies the terminating impedance of the interface", "600r, 900c, complex1, ..."],
-        LINE
-    ),
-    kept!("idle-voltage (high|low)", ["Idle voltage", "High", "Low"], LINE),
-    kept!("loop-length (long|short)", ["Loop length", "Long", "Short"], LINE),
+    command! {
+        "impedance (600c|600r|900c|900r|complex1|complex2|complex3|complex4|complex5|complex6)", keyed: 1,
+        default: "impedance 600r",
+        help: &["Specifies the terminating impedance of the interface", "600 ohms complex", "600 ohms real", "900 ohms complex",
+            "900 ohms real", "Complex 1", "Complex 2", "Complex 3", "Complex 4", "Complex 5", "Complex 6"],
+        apply: Apply::Acted(|cx| {
+            let word = cx.args.word(1).map(str::to_ascii_lowercase).filter(|word| !cx.no && word != "600r");
+            cx.voice_port()?.line.impedance = word;
+            Ok(())
+        }),
+    },
+    kept!("idle-voltage (high|low)", ["Idle voltage", "High", "Low"], CARD),
+    kept!("loop-length (long|short)", ["Loop length", "Long", "Short"], CARD),
     command! {
         "ring cadence (pattern01|pattern02|pattern03|pattern04|pattern05|pattern06|pattern07|pattern08|pattern09|pattern10|pattern11|pattern12)",
         keyed: 2,
@@ -80,8 +186,13 @@ pub(super) static VOICE_PORT: &[Command] = &[
         help: &["Ring frequency, cadence, number", "Cadence", "A cadence of one's own", "Pulse, in 100 ms", "Interval, in 100 ms", "Pulse, in 100 ms", "Interval, in 100 ms", "Pulse, in 100 ms", "Interval, in 100 ms", "Pulse, in 100 ms", "Interval, in 100 ms", "Pulse, in 100 ms", "Interval, in 100 ms", "Pulse, in 100 ms", "Interval, in 100 ms"],
         apply: Apply::Acted(ring_cadence),
     },
-    kept!("ring (frequency|cadence|number|dc-offset) LINE", ["Ring frequency, cadence, number", "Frequency", "Cadence", "Number",
-        "DC offset", "Value"], LINE, keyed: 2),
+    command! {
+        "ring number <1-10>", keyed: 2, default: "ring number 1",
+        help: &["Ring frequency, cadence, number", "Rings before an exchange line's call is answered", "Number"],
+        apply: number!(ring_number, 1),
+    },
+    kept!("ring (frequency|cadence|dc-offset) LINE", ["Ring frequency, cadence, number", "Frequency", "Cadence",
+        "DC offset", "Value"], CARD, keyed: 2),
     command! {
         "ren <1-5>", help: &["Ringer equivalence number", "Number"],
         apply: Apply::Acted(|cx| {
@@ -132,18 +243,75 @@ pub(super) static VOICE_PORT: &[Command] = &[
             Ok(())
         }),
     },
-    kept!("timing WORD LINE", ["Configure voice timing parameters", "Parameter", "Milliseconds"], LINE, keyed: 2),
     command! {
-        "connection plar WORD",
+        "timing digit <50-100>", keyed: 2, default: "timing digit 100",
+        help: &["Configure voice timing parameters", "Length of a DTMF digit sent", "Milliseconds"], apply: number!(timing.digit, 100),
+    },
+    command! {
+        "timing inter-digit <50-500>", keyed: 2, default: "timing inter-digit 100",
+        help: &["Configure voice timing parameters", "Pause after a DTMF digit", "Milliseconds"], apply: number!(timing.inter_digit, 100),
+    },
+    command! {
+        "timing pulse <10-20>", keyed: 2, default: "timing pulse 10",
+        help: &["Configure voice timing parameters", "Dial pulses", "Pulses a second"], apply: number!(timing.pulse, 10),
+    },
+    command! {
+        "timing percentbreak <20-80>", keyed: 2, default: "timing percentbreak 60",
+        help: &["Configure voice timing parameters", "Open part of a dial pulse", "Percent"], apply: number!(timing.percent_break, 60),
+    },
+    command! {
+        "timing pulse-inter-digit <100-1000>", keyed: 2, default: "timing pulse-inter-digit 500",
+        help: &["Configure voice timing parameters", "Pause after a pulsed digit", "Milliseconds"], apply: number!(timing.pulse_inter_digit, 500),
+    },
+    command! {
+        "timing hookflash-out <50-1550>", keyed: 2, default: "timing hookflash-out 400",
+        help: &["Configure voice timing parameters", "Flash sent to the exchange", "Milliseconds"], apply: number!(timing.hookflash_out, 400),
+    },
+    command! {
+        "timing guard-out <300-3000>", keyed: 2, default: "timing guard-out 2000",
+        help: &["Configure voice timing parameters", "Rest of an exchange line after a call", "Milliseconds"], apply: number!(timing.guard_out, 2000),
+    },
+    command! {
+        "timing sup-disconnect <50-1500>", keyed: 2, default: "timing sup-disconnect 350",
+        help: &["Configure voice timing parameters", "Open loop that ends a call", "Milliseconds"], apply: number!(timing.sup_disconnect, 350),
+    },
+    command! {
+        "timing dialout-delay <100-5000>", keyed: 2, default: "timing dialout-delay 300",
+        help: &["Configure voice timing parameters", "Off hook to the first digit", "Milliseconds"], apply: number!(timing.dialout_delay, 300),
+    },
+    kept!("timing (clear-wait|delay-duration|delay-start|delay-with-integrity|dial-pulse|dialout-delay|opx-ringwait|wait-wink|wink-duration|wink-wait) LINE", ["Configure voice timing parameters", "Clear wait",
+        "Delay signal", "Delay start", "Delay with integrity", "Dial pulse", "Dialout delay", "Ring wait", "Wait for wink", "Wink", "Wink wait", "Milliseconds"], E_AND_M, keyed: 2),
+    command! {
+        "connection plar WORD", keyed: 1,
         help: &["Specify trunking parameters", "Private line automatic ringdown", "Number to call"],
         apply: Apply::Acted(|cx| {
             let number = cx.text(0);
-            cx.voice_port()?.connection_plar = number;
+            cx.voice_port()?.connection = number.map(Connection::Plar);
             Ok(())
         }),
     },
-    kept!("connection (plar opx|tie-line|trunk) LINE", ["Specify trunking parameters", "Private line automatic ringdown",
-        "Off-premises extension", "Tie line", "Trunk", "Number"], CALLS, keyed: 2, with_previous: true),
+    command! {
+        "connection plar opx [cut-through-wait|immediate] WORD", keyed: 1, with_previous: true,
+        help: &["Specify trunking parameters", "Private line automatic ringdown", "Off-premises extension",
+            "No audio before the answer", "Do not wait for the caller's number", "Number to call"],
+        apply: Apply::Acted(|cx| {
+            let immediate = cx.args.has("immediate");
+            let number = cx.text(0);
+            cx.voice_port()?.connection = number.map(|number| Connection::PlarOpx { number, immediate });
+            Ok(())
+        }),
+    },
+    command! {
+        "connection tie-line WORD", keyed: 1, with_previous: true,
+        help: &["Specify trunking parameters", "A tie line", "Digits before those dialled"],
+        apply: Apply::Acted(|cx| {
+            let digits = cx.text(0);
+            cx.voice_port()?.connection = digits.map(Connection::TieLine);
+            Ok(())
+        }),
+    },
+    kept!("connection trunk LINE", ["Specify trunking parameters", "Trunk", "Number"],
+        "a permanent call would need the hook's state carried in RTP, which nothing here does", keyed: 1, with_previous: true),
     command! {
         "description LINE", help: &["Description of what this port is connected to", "Up to 64 characters"],
         apply: Apply::Acted(|cx| { let text = cx.text(0); cx.voice_port()?.description = text; Ok(()) }),
@@ -157,7 +325,9 @@ pub(super) static VOICE_PORT: &[Command] = &[
         "battery-reversal [answer]", no_shown: true, help: &["Battery reversal", "On answer"],
         apply: Apply::Acted(|cx| {
             let off = cx.no && !cx.default;
-            cx.voice_port()?.line.no_battery_reversal = off;
+            let answers = !cx.no && cx.args.has("answer");
+            let line = &mut cx.voice_port()?.line;
+            (line.no_battery_reversal, line.reversal_answers) = (off, answers);
             Ok(())
         }),
     },
@@ -165,11 +335,54 @@ pub(super) static VOICE_PORT: &[Command] = &[
         "disconnect-ack", help: &["Acknowledge the release of the telephone by power denial"],
         apply: Apply::Acted(|cx| { let on = !cx.no; cx.voice_port()?.line.disconnect_ack = on; Ok(()) }),
     },
+    command! {
+        "supervisory disconnect", no_shown: true, default: "supervisory disconnect",
+        help: &["Supervision", "End of a call told by the exchange"], apply: unless_no!(no_supervisory_disconnect),
+    },
+    command! {
+        "supervisory disconnect lcfo", keyed: WHOLE, no_shown: true, default: "supervisory disconnect lcfo",
+        help: &["Supervision", "End of a call told by the exchange", "By opening the loop"],
+        apply: unless_no!(no_supervisory_disconnect),
+    },
+    command! {
+        "supervisory disconnect (anytone|dualtone (mid-call|pre-connect))", keyed: 3,
+        help: &["Supervision", "End of a call told by the exchange", "By any tone", "By tones that are known", "In conversation",
+            "Also before the answer"],
+        apply: Apply::Acted(|cx| {
+            let tone = match (cx.no, cx.args.word(2), cx.args.word(3)) {
+                (true, ..) => None,
+                (_, Some("anytone"), _) => Some(ToneDisconnect::AnyTone),
+                (_, _, Some("pre-connect")) => Some(ToneDisconnect::PreConnect),
+                _ => Some(ToneDisconnect::MidCall),
+            };
+            cx.voice_port()?.line.tone_disconnect = tone;
+            Ok(())
+        }),
+    },
+    command! {
+        "supervisory answer dualtone", help: &["Supervision", "Answer", "By the end of ringback"], apply: flag!(tone_answer),
+    },
+    command! {
+        "supervisory custom-cptone WORD", keyed: 2, help: &["Supervision", "Tones to listen for", "Name of the class"],
+        apply: Apply::Acted(|cx| { let name = cx.text(0); cx.voice_port()?.line.custom_cptone = name; Ok(()) }),
+    },
+    command! {
+        "supervisory dualtone-detect-params <1-10000>", keyed: 2,
+        help: &["Supervision", "How exact a tone must be", "Tag of the class"], apply: number!(detect_params),
+    },
     kept!("supervisory LINE", ["Supervision", "The setting"], LINE, keyed: WHOLE, no_shown: true),
     kept!("disc_pi_off", ["Disconnect without tones"], LINE),
     kept!("disc-pi-off", ["Disconnect without tones"], LINE),
-    kept!("threshold noise LINE", ["Threshold", "Noise", "dB"], LINE),
-    kept!("dial-type (dtmf|mf|pulse)", ["The type of dialing", "DTMF", "MF", "Pulse"], LINE),
+    kept!("threshold noise LINE", ["Threshold", "Noise", "dB"], SILENCE),
+    command! {
+        "dial-type (dtmf|pulse)", keyed: 1, default: "dial-type dtmf", help: &["The type of dialing", "DTMF", "Pulse"],
+        apply: Apply::Acted(|cx| {
+            let pulse = !cx.no && cx.args.word(1) == Some("pulse");
+            cx.voice_port()?.line.dial_pulse = pulse;
+            Ok(())
+        }),
+    },
+    kept!("dial-type mf", ["The type of dialing", "MF"], E_AND_M, keyed: 1, with_previous: true),
     command! {
         "mwi", help: &["Message waiting indication on this port"],
         apply: Apply::Acted(|cx| { let on = !cx.no; cx.voice_port()?.mwi = on; Ok(()) }),
@@ -188,6 +401,11 @@ pub(super) static VOICE_PORT: &[Command] = &[
         }),
     },
     command! {
+        "tipring vmwi-repeat <1-1440>", keyed: 2,
+        help: &["Settings that IOS does not have", "Send message waiting data again while messages wait", "Minutes"],
+        apply: number!(vmwi_repeat),
+    },
+    command! {
         "station-id name LINE",
         help: &["Configure station ID", "Name", "Up to 50 characters"],
         apply: Apply::Acted(|cx| { let text = cx.text(0); cx.voice_port()?.station_id_name = text; Ok(()) }),
@@ -202,8 +420,39 @@ pub(super) static VOICE_PORT: &[Command] = &[
         help: &["Configure port caller id parameters", "Enable caller ID", "Type"],
         apply: Apply::Acted(|cx| { let on = !cx.no; cx.voice_port()?.caller_id = on; Ok(()) }),
     },
-    kept!("caller-id (alerting|block|mode|format) [LINE]", ["Configure port caller id parameters", "Alerting", "Block", "Mode",
-        "Format", "The setting"], LINE, keyed: 2),
+    command! {
+        "caller-id block", help: &["Configure port caller id parameters", "Withhold the number of calls from here"],
+        apply: flag!(caller_id_block),
+    },
+    command! {
+        "caller-id alerting (line-reversal|pre-ring|ring <1-4>)", keyed: 2,
+        help: &["Configure port caller id parameters", "When the number is sent", "After a reversal, before ringing",
+            "After a touch of the bell", "In the pause of ringing", "Bursts before it"],
+        apply: Apply::Acted(|cx| {
+            let alerting = match (cx.no, cx.args.word(2)) {
+                (true, _) => None,
+                (_, Some("line-reversal")) => Some(CallerIdAlert::LineReversal),
+                (_, Some("pre-ring")) => Some(CallerIdAlert::PreRing),
+                _ => cx.args.number(0).map(CallerIdAlert::Ring),
+            };
+            cx.voice_port()?.line.caller_id_alerting = alerting;
+            Ok(())
+        }),
+    },
+    kept!("caller-id alerting dsp-pre-allocate", ["Configure port caller id parameters", "When the number is sent",
+        "Keep a DSP for it"], "there are no DSPs to keep", keyed: WHOLE),
+    command! {
+        "caller-id attenuation <0-64>", keyed: 2, help: &["Configure port caller id parameters", "Level of the data", "dB below 0 dBm0"],
+        apply: number!(caller_id_attenuation),
+    },
+    command! {
+        "caller-id mode (BT|FSK|DTMF [start (#|*|A|B|C|D)] [end (#|*|A|B|C|D)])", keyed: 2,
+        help: &["Configure port caller id parameters", "How the number is sent", "British Telecom", "Data", "Digits",
+            "First digit", "#", "*", "A", "B", "C", "D", "Last digit", "#", "*", "A", "B", "C", "D"],
+        apply: Apply::Acted(caller_id_mode),
+    },
+    kept!("caller-id format LINE", ["Configure port caller id parameters", "Format", "The setting"],
+        "no message form besides the country's is known", keyed: 2),
     acted!("translation-profile (incoming|outgoing) WORD", ["Translation profile", "Incoming calls", "Outgoing calls", "Name"],
         keyed: 2),
     kept!("translate (called|calling) <1-2147483647>", ["Translation rule", "Called number", "Calling number", "Tag"], CALLS, keyed: 2),
@@ -218,14 +467,16 @@ pub(super) static VOICE_PORT: &[Command] = &[
     },
     kept!("snmp-server LINE", ["SNMP", "The setting"], FEATURE, keyed: WHOLE),
     kept!("local-alerting", ["Local alerting"], LINE),
-    kept!("local-bypass", ["Local bypass"], LINE, no_shown: true),
-    kept!("pre-dial-delay <0-10>", ["Delay before dialling", "Seconds"], LINE),
-    kept!("operation (2-wire|4-wire)", ["Operation", "Two wires", "Four wires"], LINE),
-    kept!("type <1-5>", ["E&M type", "Type"], LINE),
+    kept!("local-bypass", ["Local bypass"], "there are no DSPs that local calls could go around", no_shown: true),
+    command! {
+        "pre-dial-delay <0-10>", help: &["Delay before dialling", "Seconds"], apply: number!(pre_dial_delay),
+    },
+    kept!("operation (2-wire|4-wire)", ["Operation", "Two wires", "Four wires"], E_AND_M),
+    kept!("type <1-5>", ["E&M type", "Type"], E_AND_M),
     kept!("ani LINE", ["Automatic number identification", "The setting"], LINE, keyed: WHOLE),
     kept!("groundstart LINE", ["Ground start", "The setting"], LINE, keyed: WHOLE),
-    kept!("auto-cut-through", ["Auto cut-through"], LINE, no_shown: true),
-    kept!("define LINE", ["Define signalling bits", "Bits"], LINE, keyed: WHOLE),
+    kept!("auto-cut-through", ["Auto cut-through"], E_AND_M, no_shown: true),
+    kept!("define LINE", ["Define signalling bits", "Bits"], E_AND_M, keyed: WHOLE),
     kept!("lpcor LINE", ["Logical partitioning", "The setting"], FEATURE, keyed: WHOLE),
     kept!("hook-flash LINE", ["Hook flash", "The setting"], LINE, keyed: WHOLE),
 ];
@@ -236,6 +487,25 @@ fn ring_cadence(cx: &mut Cx<'_>) -> Result<(), ApplyError> {
     let pairs = units.chunks_exact(2).filter_map(|pair| Some((pair.first()? * 100, pair.last()? * 100)));
     let cadence = Some(RingCadence::Define(pairs.collect())).filter(|_| !cx.no);
     cx.voice_port()?.line.ring_cadence = cadence;
+    Ok(())
+}
+
+/// `BT`, `FSK`, or `DTMF` with its first and last digit, which are `A` and `C` where nothing is said.
+fn caller_id_mode(cx: &mut Cx<'_>) -> Result<(), ApplyError> {
+    let after = |word: &str| {
+        let at = (3..6).find(|at| cx.args.word(*at) == Some(word))?;
+        cx.args.word(at + 1)?.chars().next()
+    };
+    let mode = match (cx.no, cx.args.word(2)) {
+        (true, _) => None,
+        (_, Some("BT")) => Some(CallerIdMode::Bt),
+        (_, Some("FSK")) => Some(CallerIdMode::Fsk),
+        _ => Some(CallerIdMode::Dtmf {
+            start: after("start").unwrap_or('A'),
+            end: after("end").unwrap_or('C'),
+        }),
+    };
+    cx.voice_port()?.line.caller_id_mode = mode;
     Ok(())
 }
 

@@ -1,24 +1,26 @@
 //! An FXS port: line discipline, national tones, the telephone's message waiting indication, and the legs of its calls.
 
 mod call;
+mod settings;
+
+pub use settings::port_mwi;
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use cli::config::{RingCadence, VoicePort};
+use cli::config::{Connection, RingCadence, VoicePort};
 use media::callerid::offhook::OffHookPlayer;
-use media::callerid::{CallSetup, Party as Shown, plan};
-use media::locale::{CidWhen, Locale, ToneKind};
+use media::locale::{Locale, ToneKind};
 use media::tone::{ToneGenerator, ToneStep};
-use mwi::indicate::{PortMwi, Visual};
-use telephony_hal::LineEvent;
-use telephony_hal::line::{
-    Caller, CallerIdAlerting, Line, LineConfig, LineEventOut, Output, RingPattern, Signal, State, Tone, Vmwi,
-};
+use mwi::indicate::PortMwi;
+use telephony_hal::line::{Line, LineEventOut, Output, RingPattern, State, Tone};
+use telephony_hal::{Impedance, LineEvent};
 
+use super::audio::{AudioSettings, PortAudio};
 use super::vmwi::Script;
-use super::{LegEvent, LegId, LegIds, Party};
+use super::{LegEvent, LegId, LegIds, Party, Presentation};
 use call::Slots;
+use settings::{CallerIdForm, call_setup, line_config, locale};
 
 /// Samples in one tick of 20 ms.
 pub const TICK: usize = 160;
@@ -34,6 +36,8 @@ pub enum LineAction {
     Polarity(bool),
     /// Loop fed or open.
     Battery(bool),
+    /// What terminates the pair.
+    Impedance(Impedance),
 }
 
 /// One FXS port.
@@ -58,6 +62,17 @@ pub struct FxsPort {
     cadence: Option<RingPattern>,
     /// `ren`.
     ren: u8,
+    /// How the country, or `caller-id`, tells who calls.
+    caller_id: CallerIdForm,
+    audio: PortAudio,
+    impedance: Impedance,
+    /// `connection tie-line`: digits before those dialled.
+    prefix: String,
+    shutdown: bool,
+    /// Everything that `busyout monitor` watches is down.
+    busied_out: bool,
+    /// `timing digit` and `inter-digit`, ms.
+    digit_ms: (u32, u32),
 }
 
 /// What an FXS port wants done, or tells.
@@ -91,6 +106,13 @@ impl FxsPort {
             ring_delay: Duration::ZERO,
             cadence: None,
             ren: 1,
+            caller_id: CallerIdForm::new(config),
+            audio: PortAudio::new(AudioSettings::new(config)),
+            impedance: Impedance::default(),
+            prefix: String::new(),
+            shutdown: false,
+            busied_out: false,
+            digit_ms: (100, 100),
         };
         port.configure(now, config);
         port
@@ -136,8 +158,10 @@ impl FxsPort {
     pub fn configure(&mut self, now: Instant, config: Option<&VoicePort>) {
         self.locale = locale(config);
         self.mwi = port_mwi(config);
+        let block = config.is_some_and(|c| c.line.caller_id_block);
         self.station = Party {
             name: config.and_then(|c| c.station_id_name.clone()),
+            presentation: if block { Presentation::Restricted } else { Presentation::Allowed },
             ..Party::new(config.and_then(|c| c.station_id_number.clone()).unwrap_or_default())
         };
         self.ren = config.and_then(|c| c.line.ren).unwrap_or(1);
@@ -149,8 +173,57 @@ impl FxsPort {
         if *self.line.config() != wanted {
             self.line.set_config(now, wanted);
         }
-        self.line.shutdown(now, config.is_some_and(|c| c.shutdown));
+        self.caller_id = CallerIdForm::new(config);
+        self.audio.configure(AudioSettings::new(config));
+        let word = config.and_then(|c| c.line.impedance.as_deref());
+        let impedance = word.and_then(Impedance::named).unwrap_or_default();
+        if std::mem::replace(&mut self.impedance, impedance) != impedance {
+            self.actions.push_back(LineAction::Impedance(impedance));
+        }
+        self.prefix = match config.and_then(|c| c.connection.as_ref()) {
+            Some(Connection::TieLine(digits)) => digits.clone(),
+            _ => String::new(),
+        };
+        let timing = config.map(|c| c.line.timing).unwrap_or_default();
+        self.digit_ms = (timing.digit.unwrap_or(100), timing.inter_digit.unwrap_or(100));
+        self.shutdown = config.is_some_and(|c| c.shutdown || c.line.busyout.forced);
+        self.line.shutdown(now, self.shutdown || self.busied_out);
         self.indicate(now);
+    }
+
+    /// Takes the port out of service while what `busyout monitor` watches is down.
+    pub fn set_busied_out(&mut self, now: Instant, busied_out: bool) {
+        self.busied_out = busied_out;
+        self.line.shutdown(now, self.shutdown || busied_out);
+    }
+
+    /// Whether `busyout monitor` keeps the port out of service.
+    #[must_use]
+    pub fn is_busied_out(&self) -> bool {
+        self.busied_out
+    }
+
+    /// What terminates the pair.
+    #[must_use]
+    pub fn impedance(&self) -> Impedance {
+        self.impedance
+    }
+
+    /// Length of a digit sent to the telephone, and of the pause after it, ms (`timing digit`, `timing inter-digit`).
+    #[must_use]
+    pub fn digit_ms(&self) -> (u32, u32) {
+        self.digit_ms
+    }
+
+    /// The audio side, to look at and to test.
+    pub fn audio_mut(&mut self) -> &mut PortAudio {
+        &mut self.audio
+    }
+
+    /// The audio side, to look at.
+    #[must_use]
+    pub fn audio_side(&self) -> &PortAudio {
+        &self.audio
     }
 
     /// Sets whether any mailbox of this port holds new messages.
@@ -211,6 +284,9 @@ impl FxsPort {
             if let Some((leg, event)) = self.events.pop_front() {
                 return Some(FxsOutput::Leg(leg, event));
             }
+            if let Some(action) = self.actions.pop_front() {
+                return Some(FxsOutput::Action(action));
+            }
             return Some(FxsOutput::Action(match self.line.poll_output()? {
                 Output::Tone(tone) => {
                     let kind = tone_kind(tone);
@@ -225,7 +301,7 @@ impl FxsPort {
                     return Some(FxsOutput::MessageWaiting(on));
                 }
                 Output::Event(LineEventOut::CallerId { caller, off_hook: false }) => {
-                    self.script = Some(Script::plan(caller_id(self.locale, &caller)));
+                    self.script = Some(Script::plan(self.caller_id.actions(&caller)));
                     continue;
                 }
                 Output::Event(LineEventOut::CallerId { caller, off_hook: true }) => {
@@ -259,12 +335,28 @@ impl FxsPort {
     /// Whether the port needs audio every 20 ms.
     #[must_use]
     pub fn is_active(&self) -> bool {
-        self.line.is_off_hook() || self.script.is_some()
+        self.line.is_off_hook() || self.script.is_some() || self.audio.is_tested()
+    }
+
+    /// What the telephone said in 20 ms becomes what the far end hears: gain, and no echo.
+    pub fn said(&mut self, samples: &mut [i16]) {
+        self.audio.from_pair(samples, self.line.is_talking());
+    }
+
+    /// Whether the far end hears nothing of the telephone now: it is being told by data who else calls, and answers by digits.
+    #[must_use]
+    pub fn is_muted(&self) -> bool {
+        self.second_caller.as_ref().is_some_and(|(wait, player)| *wait == 0 && player.mutes())
     }
 
     /// The next 20 ms toward the telephone: `out` comes with what the far end says (silence where there is none) and goes
     /// with what the telephone hears, which is that in conversation, with the call-waiting tone in it, and else a tone.
     pub fn audio(&mut self, out: &mut [i16; TICK]) {
+        self.compose(out);
+        self.audio.to_pair(out);
+    }
+
+    fn compose(&mut self, out: &mut [i16; TICK]) {
         if self.line.is_off_hook() || self.line.is_ring_burst() {
             if let Some(mut script) = self.script.take() {
                 script.stop(|action| self.actions.push_back(action));
@@ -304,95 +396,6 @@ impl FxsPort {
             }
         }
     }
-}
-
-/// What is sent to a telephone that shows who calls.
-fn caller_id(locale: &Locale, caller: &Caller) -> Vec<plan::Action> {
-    let plan = plan::caller_id(locale, &call_setup(caller));
-    if plan.before_ring.is_empty() { plan.in_pause } else { plan.before_ring }
-}
-
-fn call_setup(caller: &Caller) -> CallSetup {
-    let shown = |text: &Option<String>| match text {
-        _ if caller.private => Shown::Private,
-        Some(text) => Shown::Known(text.clone()),
-        None => Shown::Unavailable,
-    };
-    CallSetup { when: None, number: shown(&caller.number), name: shown(&caller.name) }
-}
-
-/// When the country sends it. Before ringing: the first burst waits as long as the longest message takes.
-fn caller_id_alerting(locale: &Locale) -> CallerIdAlerting {
-    if locale.caller_id.when != CidWhen::BeforeRing {
-        return CallerIdAlerting::AfterRing(1);
-    }
-    let longest = Caller {
-        number: Some("0".repeat(media::callerid::MAX_NUMBER)),
-        name: Some("0".repeat(media::callerid::MAX_NAME_US)),
-        private: false,
-    };
-    let mut script = Script::plan(caller_id(locale, &longest));
-    let mut ticks = 0;
-    // No message lasts 10 s.
-    while !script.is_over() && ticks < 500 {
-        script.fill(&mut [0; TICK], |_| {});
-        ticks += 1;
-    }
-    CallerIdAlerting::BeforeRing(Duration::from_millis(20 * ticks))
-}
-
-/// Message waiting settings of a `voice-port`.
-#[must_use]
-pub fn port_mwi(config: Option<&VoicePort>) -> PortMwi {
-    let visual = match config.and_then(|c| c.vmwi) {
-        None => Visual::None,
-        Some(cli::config::Vmwi::Fsk) => Visual::Fsk,
-        Some(cli::config::Vmwi::DcVoltage) => Visual::DcVoltage,
-    };
-    PortMwi { enabled: config.is_some_and(|c| c.mwi), visual }
-}
-
-fn locale(config: Option<&VoicePort>) -> &'static Locale {
-    config.and_then(|c| media::locale::find(&c.cptone)).unwrap_or_else(media::locale::default)
-}
-
-fn line_config(config: Option<&VoicePort>) -> LineConfig {
-    let Some(config) = config else { return LineConfig::default() };
-    let mut line = LineConfig::for_cptone(&config.cptone);
-    let seconds = |s: u32| Duration::from_secs(u64::from(s));
-    let timeouts = &config.timeouts;
-    line.initial = Some(seconds(timeouts.initial)).filter(|d| !d.is_zero());
-    line.interdigit = Some(seconds(timeouts.interdigit)).filter(|d| !d.is_zero());
-    line.ringing = timeouts.ringing.map(seconds);
-    line.call_disconnect = timeouts.call_disconnect.map(seconds);
-    line.wait_release = timeouts.wait_release.map(seconds);
-    line.plar = config.connection_plar.clone();
-    if config.caller_id {
-        line.caller_id = caller_id_alerting(locale(Some(config)));
-    }
-    let wires = &config.line;
-    if wires.ground_start {
-        line.signal = Signal::GroundStart;
-    }
-    if let Some((longest, shortest)) = wires.hookflash_in {
-        line.hookflash_max = Duration::from_millis(longest.into());
-        if let Some(shortest) = shortest {
-            line.hookflash_min = Duration::from_millis(shortest.into());
-        }
-        line.hookflash_min = line.hookflash_min.min(line.hookflash_max);
-    }
-    if let Some(ms) = wires.power_denial {
-        line.power_denial = Some(Duration::from_millis(ms.into())).filter(|length| !length.is_zero());
-    }
-    line.battery_reversal = !wires.no_battery_reversal;
-    line.disconnect_ack = wires.disconnect_ack;
-    line.stutter = config.mwi;
-    line.vmwi = match config.vmwi {
-        None => Vmwi::None,
-        Some(cli::config::Vmwi::Fsk) => Vmwi::Fsk,
-        Some(cli::config::Vmwi::DcVoltage) => Vmwi::DcVoltage,
-    };
-    line
 }
 
 fn tone_kind(tone: Tone) -> Option<ToneKind> {

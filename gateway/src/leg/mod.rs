@@ -8,6 +8,7 @@
 //! A leg *comes in* (a telephone that dials, a SETUP, an INVITE): [`LegEvent::Incoming`] first, then commands answer it.
 //! Or it *goes out*: [`LegCommand::Offer`] first, then events answer it.
 
+pub mod audio;
 pub mod fxs;
 pub mod pri;
 pub mod sip;

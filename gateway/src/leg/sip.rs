@@ -24,7 +24,7 @@ use super::{Answer, Cause, LegCommand, LegEvent, LegId, LegIds, Party, Progress,
 use crate::media::plane::PlaneEvent;
 use crate::media::ports::Ports;
 use crate::media::rtp::{DigitRelay, RtpCommand, RtpSettings};
-use crate::media::{MediaCommand, MediaEnd};
+use crate::media::{DigitTiming, MediaCommand, MediaEnd};
 use describe::{Offerable, octets};
 use settings::SipSettings;
 
@@ -566,7 +566,7 @@ impl SipLegs {
             return self.signal_digit(now, id, digit, 100);
         }
         let end = MediaEnd::Rtp(leg.stream);
-        self.media(MediaCommand::Dtmf { end, digits: digit.to_string() });
+        self.media(MediaCommand::Dtmf { end, digits: digit.to_string(), timing: DigitTiming::default() });
     }
 
     fn signal_digit(&mut self, now: Instant, id: LegId, digit: char, ms: u32) {

@@ -20,6 +20,22 @@ pub enum MediaEnd {
     Rtp(u64),
 }
 
+/// Length of digits that are sent (`timing digit`, `timing inter-digit`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DigitTiming {
+    /// Tone, ms, 20 to 1000.
+    pub on_ms: u32,
+    /// Pause after it, ms, 20 to 1000.
+    pub off_ms: u32,
+}
+
+impl Default for DigitTiming {
+    /// 100 ms and 100 ms, as in IOS.
+    fn default() -> Self {
+        Self { on_ms: 100, off_ms: 100 }
+    }
+}
+
 /// A change of what is connected. Commands are carried out in the order they come.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MediaCommand {
@@ -51,13 +67,15 @@ pub enum MediaCommand {
         /// Country whose tone it is, as `cptone` has it: `us`, `gb`.
         cptone: String,
     },
-    /// Digits are sent toward an end as tones of 100 ms, or as events where the end does so. 0-9, `*`, `#`, A-D, and `,`
+    /// Digits are sent toward an end as tones, or as events where the end does so. 0-9, `*`, `#`, A-D, and `,`
     /// for a pause of 1 s.
     Dtmf {
         /// Who hears them.
         end: MediaEnd,
         /// The digits.
         digits: String,
+        /// Length of each, and of the pause after it, taken to the next 20 ms.
+        timing: DigitTiming,
     },
     /// Something about a stream's ports and packets, from the leg it belongs to.
     Rtp {

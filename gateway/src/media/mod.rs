@@ -16,4 +16,4 @@ pub mod ports;
 pub mod rtp;
 pub mod sockets;
 
-pub use command::{MediaCommand, MediaEnd};
+pub use command::{DigitTiming, MediaCommand, MediaEnd};

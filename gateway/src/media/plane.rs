@@ -21,7 +21,7 @@ use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 
 use super::rtp::{Codec, DigitRelay, RtpCommand, RtpSettings, RtpStats, RtpStream, set_payload_type};
-use super::{MediaCommand, MediaEnd};
+use super::{DigitTiming, MediaCommand, MediaEnd};
 
 /// Samples in 20 ms.
 pub const TICK: usize = 160;
@@ -30,8 +30,7 @@ pub type Block = [i16; TICK];
 
 /// Digits that may wait to be sent toward an end.
 const MAX_DIGITS: usize = 128;
-/// A digit that is sent, and the pause after it: 100 ms each. A comma: 1 s.
-const DIGIT_TICKS: u32 = 5;
+/// A comma: 1 s.
 const PAUSE_TICKS: u32 = 50;
 /// Digits heard longer than this are said to have been this long: 8 s.
 const LONGEST_MS: u32 = 8000;
@@ -100,7 +99,7 @@ struct End {
     tone: Option<ToneGenerator>,
     /// A key held at the other end, as a tone here.
     key: Option<ToneGenerator>,
-    digits: VecDeque<char>,
+    digits: VecDeque<(char, DigitTiming)>,
     sending: Option<Sending>,
     /// Takes digits out of what the end says, where they go another way.
     clamp: DtmfClamp,
@@ -207,9 +206,9 @@ impl Plane {
                 RtpCommand::Settings(settings) => self.set(now, stream, *settings),
                 RtpCommand::Close => self.close(stream),
             },
-            MediaCommand::Dtmf { end, digits } => {
+            MediaCommand::Dtmf { end, digits, timing } => {
                 let known = digits.chars().filter(|d| *d == ',' || Event::from_digit(*d).is_some());
-                let digits: Vec<char> = known.collect();
+                let digits: Vec<_> = known.map(|digit| (digit, timing)).collect();
                 let queue = &mut self.end(end).digits;
                 let room = MAX_DIGITS.saturating_sub(queue.len());
                 queue.extend(digits.into_iter().take(room));
@@ -685,8 +684,10 @@ impl Plane {
         if known.sending.is_some() {
             return;
         }
-        let Some(digit) = known.digits.pop_front() else { return };
-        let (left, pause) = if digit == ',' { (0, PAUSE_TICKS) } else { (DIGIT_TICKS, DIGIT_TICKS) };
+        let Some((digit, timing)) = known.digits.pop_front() else { return };
+        let ticks = |ms: u32| ms.clamp(20, 1000).div_ceil(20);
+        let (left, pause) =
+            if digit == ',' { (0, PAUSE_TICKS) } else { (ticks(timing.on_ms), ticks(timing.off_ms)) };
         known.sending = Some(Sending { left, pause });
         let Some(event) = Event::from_digit(digit) else { return };
         let relay = match end {
@@ -696,7 +697,7 @@ impl Plane {
         match relay {
             Some((_, s)) if s.rtp.settings.digits == DigitRelay::Events => s.rtp.begin_event(event),
             Some((id, s)) if s.rtp.settings.digits == DigitRelay::Signalled => {
-                self.events.push_back(PlaneEvent::Digit { stream: id, digit, ms: DIGIT_TICKS * 20 });
+                self.events.push_back(PlaneEvent::Digit { stream: id, digit, ms: left * 20 });
             }
             _ => {
                 let spec = dtmf::held(digit, locale::default().dtmf);

@@ -269,6 +269,7 @@ impl Switch {
         for trunk in 0..switch.trunks.len() {
             switch.drain_trunk(now, trunk);
         }
+        switch.watch_busyout(now);
         for line in 0..switch.lines.len() {
             switch.drain_line(now, line);
         }
@@ -355,6 +356,7 @@ impl Switch {
         for trunk in 0..self.trunks.len() {
             self.drain_trunk(now, trunk);
         }
+        self.watch_busyout(now);
         for line in 0..self.lines.len() {
             self.drain_line(now, line);
         }

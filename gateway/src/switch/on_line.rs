@@ -66,6 +66,19 @@ impl Switch {
         self.lines.get(line).is_some_and(|port| port.line().tone() != telephony_hal::line::Tone::None)
     }
 
+    /// What a line's telephone said in 20 ms: it becomes what the far end hears.
+    pub fn line_said(&mut self, line: usize, samples: &mut [i16]) {
+        if let Some(port) = self.lines.get_mut(line) {
+            port.said(samples);
+        }
+    }
+
+    /// Whether the far end hears nothing of a line now.
+    #[must_use]
+    pub fn line_is_muted(&self, line: usize) -> bool {
+        self.lines.get(line).is_some_and(FxsPort::is_muted)
+    }
+
     /// The next 20 ms toward a line's telephone; `out` comes with what the far end of its call says.
     pub fn line_audio(&mut self, line: usize, out: &mut [i16; TICK]) {
         if let Some(port) = self.lines.get_mut(line) {
@@ -108,5 +121,36 @@ impl Switch {
             let then = |line, action| outputs.push_back(Output::Line { line, action });
             self.ringing.settle(line, port, then);
         }
+    }
+
+    /// `busyout monitor serial`: a port is out of service while every trunk it watches is down.
+    pub(super) fn watch_busyout(&mut self, now: Instant) {
+        for line in 0..self.lines.len() {
+            let Some(name) = self.lines.get(line).map(|port| port.name().to_owned()) else { continue };
+            let down = self.is_busied_out(&name);
+            let Some(port) = self.lines.get_mut(line).filter(|port| port.is_busied_out() != down) else {
+                continue;
+            };
+            port.set_busied_out(now, down);
+            self.busyout_told(now, &name, down);
+            self.drain_line(now, line);
+        }
+    }
+
+    fn busyout_told(&mut self, now: Instant, name: &str, down: bool) {
+        let state = if down { "busyout" } else { "normal" };
+        self.monitor.syslog(
+            now,
+            5,
+            &format!("%LINK-3-UPDOWN: Interface Foreign Exchange {name}, changed state to {state}"),
+        );
+    }
+
+    fn is_busied_out(&self, name: &str) -> bool {
+        let Some(config) = self.config.voice_port(name) else { return false };
+        let watched = config.line.busyout.monitor.iter();
+        let mut trunks =
+            watched.filter_map(|at| self.trunks.iter().find(|trunk| trunk.port == *at)).peekable();
+        trunks.peek().is_some() && trunks.all(|trunk| !trunk.span.is_up())
     }
 }

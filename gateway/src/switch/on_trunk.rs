@@ -21,6 +21,7 @@ impl Switch {
             self.monitor.syslog(now, 5, &message);
         }
         self.drain_trunk(now, trunk);
+        self.watch_busyout(now);
     }
 
     /// A frame of a trunk's D channel.

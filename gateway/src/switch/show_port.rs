@@ -2,8 +2,12 @@
 
 use std::fmt::Write as _;
 
+use cli::config::{Connection, VoicePort};
+use telephony_hal::Impedance;
+
 use super::Switch;
 use super::exec::service_words;
+use crate::leg::audio::AudioSettings;
 use crate::leg::pri::Service;
 
 impl Switch {
@@ -47,6 +51,15 @@ impl Switch {
             let _ = writeln!(out, "Foreign Exchange Station {} Slot is {}", line.name(), line.name());
             let _ = writeln!(out, " Type of VoicePort is FXS");
             let down = config.is_some_and(|c| c.shutdown);
+            let forced = config.is_some_and(|c| c.line.busyout.forced);
+            let busyout = if forced {
+                " The port is forced into busyout\n"
+            } else if line.is_busied_out() {
+                " The port is busied out: what it monitors is down\n"
+            } else {
+                ""
+            };
+            out.push_str(busyout);
             let _ = writeln!(
                 out,
                 " Operation State is {}",
@@ -60,6 +73,8 @@ impl Switch {
             );
             let _ = writeln!(out, " Line state is {:?}, tone {:?}", line.line().state(), line.line().tone());
             let _ = writeln!(out, " Region Tone is set for {}", line.locale().code.to_uppercase());
+            out.push_str(&audio_words(line.audio_side().settings(), line.impedance()));
+            out.push_str(&connection_words(config));
             let _ = writeln!(out, " Message waiting indication is {}", onoff(line.mwi().enabled));
             let visual = line.mwi().visual.keyword().unwrap_or("none");
             let _ = writeln!(out, " Visual message waiting indication is {visual}");
@@ -87,4 +102,34 @@ impl Switch {
         }
         out
     }
+}
+
+/// Gain, echo cancellation and termination of an analogue port.
+fn audio_words(audio: AudioSettings, impedance: Impedance) -> String {
+    let onoff = |on: bool| if on { "enabled" } else { "disabled" };
+    let echo = audio.echo.unwrap_or_default();
+    format!(
+        " Echo Cancellation is {}\n Non Linear Processing is {}\n In Gain is Set to {} dB\n \
+         Out Attenuation is Set to {} dB\n Comfort Noise is {}\n Echo Cancel Coverage is set to {} ms\n \
+         Impedance is set to {} Ohm\n",
+        onoff(audio.echo.is_some()),
+        onoff(echo.non_linear),
+        audio.input_gain,
+        audio.output_attenuation,
+        onoff(echo.comfort_noise),
+        echo.coverage_ms,
+        impedance.name(),
+    )
+}
+
+/// `connection` of a port.
+fn connection_words(config: Option<&VoicePort>) -> String {
+    let (mode, number) = match config.and_then(|config| config.connection.as_ref()) {
+        None => ("normal", None),
+        Some(Connection::Plar(number)) => ("plar", Some(number)),
+        Some(Connection::PlarOpx { number, .. }) => ("plar-opx", Some(number)),
+        Some(Connection::TieLine(number)) => ("tie-line", Some(number)),
+    };
+    let number = number.map_or_else(|| "not set".to_owned(), |number| format!("set to {number}"));
+    format!(" Connection Mode is {mode}\n Connection Number is {number}\n")
 }

@@ -158,10 +158,14 @@ pub fn with_defaults(cid: &CallerIdDefaults, locale: &Locale, call: &CallSetup) 
             CallerIdPlan { before_ring: Vec::new(), in_pause, pause }
         }
         CidWhen::BeforeRing => {
-            let reversed = !matches!(cid.alert, CidAlert::None | CidAlert::DtAs);
+            let reversed = !matches!(cid.alert, CidAlert::None | CidAlert::DtAs | CidAlert::RingPulse);
             let mut before_ring = Vec::new();
             if reversed {
                 before_ring.extend([Action::Reverse, Action::Wait { ms: REVERSAL_TO_ALERT_MS }]);
+            }
+            if cid.alert == CidAlert::RingPulse {
+                let (pulse, wait) = RING_PULSE_MS;
+                before_ring.extend([Action::RingPulse { ms: pulse }, Action::Wait { ms: wait }]);
             }
             if matches!(cid.alert, CidAlert::DtAs | CidAlert::LineReversalDtAs) {
                 before_ring.extend([Action::Tone(alert(DT_AS_MS)), Action::Wait { ms: DT_AS_TO_DATA_MS }]);

@@ -103,6 +103,9 @@ pub struct LineConfig {
     pub stutter: bool,
     /// The line must have been on hook so long before message data is sent.
     pub vmwi_delay: Duration,
+    /// While messages wait, the data is sent again after this time, for telephones that have forgotten it or were
+    /// plugged in later; at the next on hook if the line is in use then. `None`: only after a change and after each call.
+    pub vmwi_repeat: Option<Duration>,
 }
 
 impl Default for LineConfig {
@@ -135,6 +138,7 @@ impl Default for LineConfig {
             vmwi: Vmwi::None,
             stutter: true,
             vmwi_delay: s(2),
+            vmwi_repeat: None,
         }
     }
 }
@@ -152,7 +156,7 @@ pub struct TimerInfo {
 
 impl LineConfig {
     /// All timers with their present values.
-    pub fn timers(&self) -> [TimerInfo; 12] {
+    pub fn timers(&self) -> [TimerInfo; 13] {
         let row = |name, value, meaning| TimerInfo { name, value, meaning };
         [
             row("timeouts initial", self.initial, "off hook to the first digit"),
@@ -166,6 +170,7 @@ impl LineConfig {
             row("timing hookflash-in maximum", Some(self.hookflash_max), "a break this long is a release"),
             row("off-hook debounce", Some(self.off_hook_debounce), "steady loop before off hook counts"),
             row("ring-trip debounce", Some(self.ring_trip_debounce), "the same while ringing"),
+            row("vmwi repetition", self.vmwi_repeat, "message data again while messages wait"),
             row("pulse interdigit", Some(self.pulse_interdigit), "make that ends a pulsed digit"),
         ]
     }

@@ -139,6 +139,8 @@ pub struct Line {
     message_waiting: bool,
     /// The telephone has not been told the present message state by data.
     vmwi_due: bool,
+    /// When the data is to be repeated at the earliest; `None`: as soon as the line allows.
+    vmwi_again: Option<Instant>,
     idle_since: Option<Instant>,
     held: bool,
     waiting: bool,
@@ -162,6 +164,7 @@ impl Line {
             lamp: false,
             message_waiting: false,
             vmwi_due: false,
+            vmwi_again: None,
             idle_since: None,
             held: false,
             waiting: false,
@@ -348,7 +351,7 @@ impl Line {
         self.handle_timeout(now);
         if self.message_waiting != waiting {
             self.message_waiting = waiting;
-            self.vmwi_due = self.config.vmwi == Vmwi::Fsk;
+            self.tell_messages();
         }
         self.settle(now);
     }
@@ -356,7 +359,7 @@ impl Line {
     /// Sends the message-waiting state to the telephone again when the line allows it (`vmwi fsk` refresh, after start).
     pub fn refresh_message_waiting(&mut self, now: Instant) {
         self.handle_timeout(now);
-        self.vmwi_due = self.config.vmwi == Vmwi::Fsk;
+        self.tell_messages();
         self.settle(now);
     }
 
@@ -376,7 +379,7 @@ impl Line {
                 self.state = State::Idle;
                 self.idle_since = Some(now);
             }
-            self.vmwi_due = self.config.vmwi == Vmwi::Fsk;
+            self.tell_messages();
         }
         self.settle(now);
     }
@@ -384,8 +387,14 @@ impl Line {
     /// Replaces the configuration. Running timers and tones stay as they are; the next ones are new.
     pub fn set_config(&mut self, now: Instant, config: LineConfig) {
         self.handle_timeout(now);
-        self.vmwi_due |= config.vmwi == Vmwi::Fsk && self.config.vmwi != Vmwi::Fsk;
+        let new = config.vmwi == Vmwi::Fsk && self.config.vmwi != Vmwi::Fsk;
+        let repeats = config.vmwi_repeat != self.config.vmwi_repeat;
         self.config = config;
+        if new {
+            self.tell_messages();
+        } else if repeats {
+            self.repeat_messages(now);
+        }
         self.settle(now);
     }
 
@@ -460,6 +469,7 @@ impl Line {
             Timer::Vmwi => {
                 if self.state == State::Idle && std::mem::take(&mut self.vmwi_due) {
                     self.event(LineEventOut::MessageWaiting(self.message_waiting));
+                    self.repeat_messages(now);
                 }
             }
         }
@@ -540,7 +550,9 @@ impl Line {
         self.play(Tone::None);
         self.reverse(false);
         if was_in_use {
-            self.vmwi_due |= self.config.vmwi == Vmwi::Fsk && self.message_waiting;
+            if self.message_waiting {
+                self.tell_messages();
+            }
             self.event(LineEventOut::Released);
         }
     }
@@ -657,6 +669,24 @@ impl Line {
         self.out.push_back(Output::Event(event));
     }
 
+    /// Message data goes out as soon as the line allows.
+    fn tell_messages(&mut self) {
+        self.vmwi_due = self.config.vmwi == Vmwi::Fsk;
+        self.vmwi_again = None;
+        self.timers.set(Timer::Vmwi, None);
+    }
+
+    /// Message data goes out again after `vmwi_repeat`, while messages wait.
+    fn repeat_messages(&mut self, now: Instant) {
+        let again = self.config.vmwi_repeat.and_then(|after| now.checked_add(after));
+        if self.vmwi_due && self.vmwi_again.is_none() {
+            return; // it is about to go out anyway
+        }
+        self.vmwi_due = self.config.vmwi == Vmwi::Fsk && self.message_waiting && again.is_some();
+        self.vmwi_again = again;
+        self.timers.set(Timer::Vmwi, None);
+    }
+
     /// The loop is fed, except in power denial and on a ground-start line at rest.
     fn settle_battery(&mut self) {
         let rests = matches!(self.state, State::Idle | State::OutOfService);
@@ -681,7 +711,7 @@ impl Line {
             self.timers.set(Timer::Vmwi, None);
         } else if !self.timers.is_set(Timer::Vmwi) {
             let quiet = self.idle_since.map_or(now, |since| since + self.config.vmwi_delay);
-            self.timers.set(Timer::Vmwi, Some(quiet.max(now)));
+            self.timers.set(Timer::Vmwi, Some(quiet.max(now).max(self.vmwi_again.unwrap_or(now))));
         }
     }
 }

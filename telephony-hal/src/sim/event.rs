@@ -116,6 +116,8 @@ pub struct PhoneStatus {
     pub polarity: &'static str,
     /// Whether the loop is fed.
     pub battery: bool,
+    /// What terminates the pair at the port: `600r`, `complex1`, …
+    pub impedance: &'static str,
     /// Samples heard since the last off hook.
     pub heard: u64,
     /// Samples that reached the telephone while on hook (caller ID), since the port exists.

@@ -12,7 +12,7 @@ use tracing::warn;
 use super::wire::{WireState, ring_volts};
 use super::{Phone, PhoneEvent, PhoneEventKind, PhoneStatus};
 use crate::wav::{WavError, WavWriter};
-use crate::{ErrorKind, FxsCapabilities, FxsLine, HalError, Lamp, LineEvent, SAMPLE_RATE};
+use crate::{ErrorKind, FxsCapabilities, FxsLine, HalError, Impedance, Lamp, LineEvent, SAMPLE_RATE};
 
 /// Hook events that wait for the gateway before the telephone is told that nobody answers.
 pub const MAX_EVENTS: usize = 256;
@@ -296,6 +296,13 @@ impl FxsLine for SimLine {
         })
     }
 
+    fn set_impedance(&mut self, impedance: Impedance) -> Result<(), SimLineError> {
+        self.with(|line| {
+            line.impedance = impedance;
+            ((), vec![])
+        })
+    }
+
     fn capabilities(&self) -> FxsCapabilities {
         FxsCapabilities {
             polarity_reversal: true,
@@ -366,6 +373,7 @@ pub(super) struct LineState {
     reversed: bool,
     battery: bool,
     lamp: Lamp,
+    impedance: Impedance,
     heard: u64,
     heard_on_hook: u64,
     sounding: bool,
@@ -389,6 +397,7 @@ impl Default for LineState {
             reversed: false,
             battery: true,
             lamp: Lamp::Off,
+            impedance: Impedance::default(),
             heard: 0,
             heard_on_hook: 0,
             sounding: false,
@@ -484,6 +493,7 @@ impl LineState {
             lamp: self.lamp.into(),
             polarity: if self.reversed { "reversed" } else { "normal" },
             battery: self.battery,
+            impedance: self.impedance.name(),
             heard: self.heard,
             heard_on_hook: self.heard_on_hook,
             audio: self.sounding,

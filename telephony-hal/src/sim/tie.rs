@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use crate::{ErrorKind, FxoEvent, FxoLine, FxsCapabilities, FxsLine, HalError, Lamp, LineEvent};
+use crate::{ErrorKind, FxoEvent, FxoLine, FxsCapabilities, FxsLine, HalError, Impedance, Lamp, LineEvent};
 
 /// Events that wait at an end; more than that in a row keep the newest only.
 const MAX_EVENTS: usize = 256;
@@ -100,6 +100,11 @@ impl FxsLine for TieFxs {
         Ok(())
     }
 
+    fn set_impedance(&mut self, _impedance: Impedance) -> Result<(), TieError> {
+        // A pair without length has no echo whatever terminates it.
+        Ok(())
+    }
+
     fn capabilities(&self) -> FxsCapabilities {
         FxsCapabilities {
             polarity_reversal: true,
@@ -134,6 +139,10 @@ impl FxoLine for TieFxo {
         if on {
             self.0.lock().fxs.push(LineEvent::RingGround);
         }
+        Ok(())
+    }
+
+    fn set_impedance(&mut self, _impedance: Impedance) -> Result<(), TieError> {
         Ok(())
     }
 

@@ -3,7 +3,8 @@
 use std::task::{Context, Poll};
 
 use crate::{
-    AnyError, BChannel, DChannel, DChannelEvent, FxoEvent, FxoLine, FxsCapabilities, FxsLine, Lamp, LineEvent,
+    AnyError, BChannel, DChannel, DChannelEvent, FxoEvent, FxoLine, FxsCapabilities, FxsLine, Impedance,
+    Lamp, LineEvent,
 };
 
 /// A line or channel whose error type is [`AnyError`], so that different backends fit behind one `Box<dyn …>`.
@@ -51,6 +52,9 @@ impl<T: FxoLine> FxoLine for Erased<T> {
     fn set_ring_ground(&mut self, on: bool) -> Result<(), AnyError> {
         self.0.set_ring_ground(on).map_err(AnyError::new)
     }
+    fn set_impedance(&mut self, impedance: Impedance) -> Result<(), AnyError> {
+        self.0.set_impedance(impedance).map_err(AnyError::new)
+    }
     fn write_audio(&mut self, samples: &[i16]) -> Result<usize, AnyError> {
         self.0.write_audio(samples).map_err(AnyError::new)
     }
@@ -81,6 +85,9 @@ impl<T: FxsLine> FxsLine for Erased<T> {
     }
     fn set_battery(&mut self, on: bool) -> Result<(), AnyError> {
         self.0.set_battery(on).map_err(AnyError::new)
+    }
+    fn set_impedance(&mut self, impedance: Impedance) -> Result<(), AnyError> {
+        self.0.set_impedance(impedance).map_err(AnyError::new)
     }
     fn capabilities(&self) -> FxsCapabilities {
         self.0.capabilities()

@@ -9,7 +9,7 @@ use rand::{RngExt as _, SeedableRng as _};
 
 use crate::{
     BChannel, DChannel, DChannelEvent, ErrorKind, FxoEvent, FxoLine, FxsCapabilities, FxsLine, HalError,
-    Lamp, LineEvent, MAX_FRAME,
+    Impedance, Lamp, LineEvent, MAX_FRAME,
 };
 
 /// How often each fault happens, in thousandths of the occasions (0 to 1000; more counts as always).
@@ -233,6 +233,11 @@ impl<L: FxsLine> FxsLine for Faulty<L> {
         self.inner.set_battery(on).map_err(FaultyError::Inner)
     }
 
+    fn set_impedance(&mut self, impedance: Impedance) -> Result<(), Self::Error> {
+        self.refuses()?;
+        self.inner.set_impedance(impedance).map_err(FaultyError::Inner)
+    }
+
     fn capabilities(&self) -> FxsCapabilities {
         self.inner.capabilities()
     }
@@ -272,6 +277,11 @@ impl<L: FxoLine> FxoLine for Faulty<L> {
     fn set_ring_ground(&mut self, on: bool) -> Result<(), Self::Error> {
         self.refuses()?;
         self.inner.set_ring_ground(on).map_err(FaultyError::Inner)
+    }
+
+    fn set_impedance(&mut self, impedance: Impedance) -> Result<(), Self::Error> {
+        self.refuses()?;
+        self.inner.set_impedance(impedance).map_err(FaultyError::Inner)
     }
 
     fn write_audio(&mut self, samples: &[i16]) -> Result<usize, Self::Error> {

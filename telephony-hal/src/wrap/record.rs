@@ -9,7 +9,8 @@ use tracing::warn;
 use super::PcapWriter;
 use crate::wav::WavWriter;
 use crate::{
-    BChannel, DChannel, DChannelEvent, FxoEvent, FxoLine, FxsCapabilities, FxsLine, Lamp, LineEvent,
+    BChannel, DChannel, DChannelEvent, FxoEvent, FxoLine, FxsCapabilities, FxsLine, Impedance, Lamp,
+    LineEvent,
 };
 
 /// Records a D channel into a [`PcapWriter`], a line or exchange line into a [`LineWav`], a bearer into a [`BearerTap`].
@@ -143,6 +144,10 @@ impl<L: FxsLine, W: Write + Seek> FxsLine for Record<L, LineWav<W>> {
         self.inner.set_battery(on)
     }
 
+    fn set_impedance(&mut self, impedance: Impedance) -> Result<(), L::Error> {
+        self.inner.set_impedance(impedance)
+    }
+
     fn capabilities(&self) -> FxsCapabilities {
         self.inner.capabilities()
     }
@@ -161,6 +166,10 @@ impl<L: FxoLine, W: Write + Seek> FxoLine for Record<L, LineWav<W>> {
 
     fn set_ring_ground(&mut self, on: bool) -> Result<(), L::Error> {
         self.inner.set_ring_ground(on)
+    }
+
+    fn set_impedance(&mut self, impedance: Impedance) -> Result<(), L::Error> {
+        self.inner.set_impedance(impedance)
     }
 
     fn write_audio(&mut self, samples: &[i16]) -> Result<usize, L::Error> {

@@ -3,7 +3,9 @@
 use std::error::Error;
 use std::task::{Context, Poll};
 
-use crate::{DChannel, DChannelEvent, FxoEvent, FxoLine, FxsCapabilities, FxsLine, Lamp, LineEvent};
+use crate::{
+    DChannel, DChannelEvent, FxoEvent, FxoLine, FxsCapabilities, FxsLine, Impedance, Lamp, LineEvent,
+};
 
 /// One thing that passed. Audio is not traced; [`Record`](super::Record) keeps it.
 #[derive(Debug)]
@@ -33,6 +35,8 @@ pub enum Traced<'a> {
     Lamp(Lamp),
     /// Loop battery was set.
     Battery(bool),
+    /// The termination was set.
+    Impedance(Impedance),
     /// A call failed.
     Error(&'a dyn Error),
 }
@@ -151,6 +155,11 @@ impl<L: FxsLine, F: FnMut(Traced<'_>)> FxsLine for Trace<L, F> {
         self.done(result, Traced::Battery(on))
     }
 
+    fn set_impedance(&mut self, impedance: Impedance) -> Result<(), L::Error> {
+        let result = self.inner.set_impedance(impedance);
+        self.done(result, Traced::Impedance(impedance))
+    }
+
     fn capabilities(&self) -> FxsCapabilities {
         self.inner.capabilities()
     }
@@ -177,6 +186,11 @@ impl<L: FxoLine, F: FnMut(Traced<'_>)> FxoLine for Trace<L, F> {
     fn set_ring_ground(&mut self, on: bool) -> Result<(), L::Error> {
         let result = self.inner.set_ring_ground(on);
         self.done(result, Traced::RingGround(on))
+    }
+
+    fn set_impedance(&mut self, impedance: Impedance) -> Result<(), L::Error> {
+        let result = self.inner.set_impedance(impedance);
+        self.done(result, Traced::Impedance(impedance))
     }
 
     fn write_audio(&mut self, samples: &[i16]) -> Result<usize, L::Error> {

@@ -108,9 +108,9 @@ impl FxsPort {
             LineEventOut::Dialled { number, .. } => {
                 if let Some(slot) = self.slots.active.as_mut().filter(|slot| slot.dialling) {
                     slot.dialling = false;
-                    slot.digits.clone_from(&number);
-                    let leg = slot.leg;
-                    self.tell(leg, LegEvent::Digits { digits: number, complete: true });
+                    slot.digits = format!("{}{number}", self.prefix);
+                    let (leg, digits) = (slot.leg, slot.digits.clone());
+                    self.tell(leg, LegEvent::Digits { digits, complete: true });
                 }
             }
             LineEventOut::DialTimeout => {
@@ -150,7 +150,9 @@ impl FxsPort {
     fn seized(&mut self, ids: &mut LegIds) {
         let leg = ids.take();
         let setup = Setup { calling: self.station.clone(), ..Setup::default() };
-        self.slots.active = Some(Slot::new(leg, false, Party::default()));
+        let mut slot = Slot::new(leg, false, Party::default());
+        slot.digits.clone_from(&self.prefix);
+        self.slots.active = Some(slot);
         self.tell(leg, LegEvent::Incoming(Box::new(setup)));
     }
 

@@ -1,8 +1,12 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 use cli::config::{Config, MessageKind};
+use media::callerid::plan::Action;
+use media::dtmf;
+use media::locale::CidScheme;
+use telephony_hal::line::{Caller, CallerIdAlerting, LineConfig, RingOutcome, Signal};
 
 use super::*;
-use crate::leg::Setup;
+use crate::leg::{LegCommand, Setup};
 
 fn port(now: Instant, lines: &str) -> FxsPort {
     let parsed = Config::parse(&format!("voice-port 2/0\n{lines}!\n"));
@@ -52,4 +56,167 @@ fn no_takes_each_setting_back() {
     let back = port(now, lines);
     assert_eq!(back.line().config(), port(now, "").line().config());
     assert_eq!((back.ren(), back.ring_pattern(&Setup::default()).0), (1, RingPattern::default()));
+}
+
+#[test]
+fn gain_echo_canceller_and_impedance_are_what_the_port_says() {
+    let now = Instant::now();
+    let plain = port(now, "").audio_side().settings();
+    assert_eq!((plain.input_gain, plain.output_attenuation), (0.0, 0.0));
+    assert!(plain.echo.is_some_and(|echo| echo.coverage_ms == 64 && echo.non_linear && echo.comfort_noise));
+
+    let lines = " input gain -3\n output attenuation 6\n impedance complex2\n echo-cancel coverage 32\n no comfort-noise\n \
+                 no non-linear\n timing digit 60\n timing inter-digit 80\n";
+    let mut set = port(now, lines);
+    let audio = set.audio_side().settings();
+    assert_eq!((audio.input_gain, audio.output_attenuation), (-3.0, 6.0));
+    assert!(audio.echo.is_some_and(|echo| echo.coverage_ms == 32 && !echo.non_linear && !echo.comfort_noise));
+    assert_eq!((set.impedance(), set.digit_ms()), (Impedance::Complex2, (60, 80)));
+    let first = set.poll(now, &mut LegIds::default());
+    assert_eq!(first, Some(FxsOutput::Action(LineAction::Impedance(Impedance::Complex2))));
+    assert_eq!(port(now, " no echo-cancel enable\n").audio_side().settings().echo, None);
+
+    let back = port(
+        now,
+        &format!(
+            "{lines} no input gain\n no output attenuation\n no impedance\n no echo-cancel coverage\n comfort-noise\n \
+             non-linear\n no timing digit\n no timing inter-digit\n no echo-cancel enable\n echo-cancel enable\n"
+        ),
+    );
+    assert_eq!(
+        (back.audio_side().settings(), back.impedance(), back.digit_ms()),
+        (plain, Impedance::R600, (100, 100))
+    );
+}
+
+#[test]
+fn caller_id_is_sent_when_how_and_as_loud_as_the_port_says() {
+    let now = Instant::now();
+    let caller = Caller { number: Some("5551234".into()), ..Caller::default() };
+    let sent = |lines: &str| {
+        let port = port(now, &format!(" caller-id enable\n{lines}"));
+        (port.line().config().caller_id, port.caller_id.actions(&caller))
+    };
+    let level = |actions: &[Action]| {
+        actions.iter().find_map(|action| match action {
+            Action::Fsk(burst) => Some(burst.level_dbm0),
+            _ => None,
+        })
+    };
+    let (when, plain) = sent("");
+    assert_eq!(when, CallerIdAlerting::AfterRing(1));
+    assert!(level(&plain).is_some_and(|level| level > -14.0));
+    assert_eq!(sent(" caller-id alerting ring 2\n").0, CallerIdAlerting::AfterRing(2));
+    let (when, actions) = sent(" caller-id alerting line-reversal\n");
+    assert!(matches!(when, CallerIdAlerting::BeforeRing(lead) if lead > Duration::from_millis(500)));
+    assert_eq!(actions.first(), Some(&Action::Reverse));
+    let (_, actions) = sent(" caller-id alerting pre-ring\n");
+    assert!(matches!(actions.first(), Some(Action::RingPulse { .. })));
+    assert!(actions.iter().any(|action| matches!(action, Action::Fsk(_))));
+    assert_eq!(level(&sent(" caller-id attenuation 20\n").1), Some(-20.0));
+    let (_, bt) = sent(" caller-id mode BT\n");
+    assert!(matches!(
+        &bt[..],
+        [Action::Reverse, Action::Wait { .. }, Action::Tone(_), Action::Wait { .. }, Action::Fsk(_), ..]
+    ));
+    let (when, digits) = sent(" caller-id mode DTMF start D end #\n");
+    assert!(matches!(when, CallerIdAlerting::BeforeRing(_)));
+    let tone = digits.iter().find_map(|action| match action {
+        Action::Tone(tone) => Some(tone.clone()),
+        _ => None,
+    });
+    let mut audio = vec![0; 16_000];
+    ToneGenerator::new(&tone.unwrap()).fill(&mut audio);
+    let (mut detector, mut heard) = (dtmf::DtmfDetector::default(), String::new());
+    detector.feed(&audio, |event| {
+        if let dtmf::DtmfEvent::Start { digit, .. } = event {
+            heard.push(digit);
+        }
+    });
+    assert_eq!(heard, "D5551234#");
+    // Where the country sends digits, FSK is Bell's.
+    let fsk = port(now, " cptone DK\n caller-id enable\n caller-id mode FSK\n");
+    assert!(fsk.caller_id.actions(&caller).iter().any(|action| matches!(action, Action::Fsk(_))));
+    assert!(matches!(port(now, " cptone DK\n").locale().caller_id.scheme, CidScheme::Dtmf { .. }));
+    // All of it is taken back.
+    let (when, back) = sent(
+        " caller-id alerting ring 2\n caller-id mode BT\n caller-id attenuation 20\n no caller-id alerting\n \
+         no caller-id mode\n no caller-id attenuation\n",
+    );
+    assert_eq!((when, back), (CallerIdAlerting::AfterRing(1), plain));
+}
+
+/// Lets the line settle for so long and gives what legs heard.
+fn run(port: &mut FxsPort, now: &mut Instant, ids: &mut LegIds, ms: u64) -> Vec<LegEvent> {
+    let end = *now + Duration::from_millis(ms);
+    let mut events = Vec::new();
+    loop {
+        while let Some(output) = port.poll(*now, ids) {
+            if let FxsOutput::Leg(_, event) = output {
+                events.push(event);
+            }
+        }
+        let Some(at) = port.poll_timeout().filter(|at| *at <= end) else { break };
+        *now = at.max(*now);
+        port.handle_timeout(*now);
+    }
+    *now = end;
+    events
+}
+
+#[test]
+fn a_blocked_number_is_withheld_and_a_tie_line_dials_its_digits_first() {
+    let (mut now, mut ids) = (Instant::now(), LegIds::default());
+    let mut set = port(now, " station-id number 8000\n caller-id block\n connection tie-line 77\n");
+    set.handle_event(now, LineEvent::OffHook);
+    let events = run(&mut set, &mut now, &mut ids, 100);
+    let [LegEvent::Incoming(setup)] = &events[..] else { panic!("{events:?}") };
+    assert_eq!(
+        (setup.calling.number.as_str(), setup.calling.presentation),
+        ("8000", Presentation::Restricted)
+    );
+    set.handle_digit(now, '5');
+    set.handle_digit(now, '1');
+    set.handle_digit(now, '#');
+    let events = run(&mut set, &mut now, &mut ids, 100);
+    let said = |digits: &str, complete| LegEvent::Digits { digits: digits.into(), complete };
+    assert_eq!(events, [said("775", false), said("7751", false), said("7751", true)]);
+}
+
+#[test]
+fn busyout_forced_is_out_of_service_until_it_is_taken_back() {
+    let now = Instant::now();
+    let mut busy = port(now, " busyout forced\n");
+    assert_eq!(busy.line().state(), State::OutOfService);
+    let parsed = Config::parse("voice-port 2/0\n busyout forced\n no busyout forced\n!\n");
+    busy.configure(now, parsed.config.voice_port("2/0"));
+    assert_eq!(busy.line().state(), State::Idle);
+    busy.set_busied_out(now, true);
+    assert_eq!(busy.line().state(), State::OutOfService);
+    busy.set_busied_out(now, false);
+    assert_eq!(busy.line().state(), State::Idle);
+}
+
+#[test]
+fn nobody_hears_the_telephone_while_it_is_told_of_a_second_caller() {
+    let (mut now, mut ids) = (Instant::now(), LegIds::default());
+    let mut set = port(now, " caller-id enable\n");
+    let first = ids.take();
+    set.command(now, first, LegCommand::Offer(Box::default()));
+    set.handle_event(now, LineEvent::OffHook);
+    run(&mut set, &mut now, &mut ids, 100);
+    assert_eq!(set.line().state(), State::Connected);
+    let caller = Caller { number: Some("5551234".into()), ..Caller::default() };
+    let waiting = set.line.ring(now, RingPattern::default(), caller);
+    assert_eq!(waiting, Ok(RingOutcome::Waiting));
+    run(&mut set, &mut now, &mut ids, 0);
+    let mut muted = 0;
+    for _ in 0..100 {
+        muted += u32::from(set.is_muted());
+        set.audio(&mut [0; TICK]);
+        run(&mut set, &mut now, &mut ids, 20);
+    }
+    // Alerting signal and the wait for an answer that does not come: some 350 ms, not while the call-waiting tone sounds.
+    assert!((10..25).contains(&muted), "{muted} ticks");
+    assert!(!set.is_muted());
 }

@@ -313,7 +313,10 @@ fn digits_by_signalling_are_told_and_not_heard() {
 fn digits_of_ours_are_tones_events_or_told() {
     let (mut plane, now) = plane();
     plane.handle(now, MediaCommand::Connect { a: LINE, b: OTHER });
-    plane.handle(now, MediaCommand::Dtmf { end: LINE, digits: "12,3x".into() });
+    plane.handle(
+        now,
+        MediaCommand::Dtmf { end: LINE, digits: "12,3x".into(), timing: DigitTiming::default() },
+    );
     let mut heard = Vec::new();
     for _ in 0..100 {
         plane.tick(now, 0);
@@ -322,7 +325,7 @@ fn digits_of_ours_are_tones_events_or_told() {
     assert_eq!(digits_in(&heard), "123");
     let end = open(&mut plane, now, 1, with_events(Law::Mu, 4000, 101, 101));
     plane.handle(now, MediaCommand::Connect { a: LINE, b: end });
-    plane.handle(now, MediaCommand::Dtmf { end, digits: "45".into() });
+    plane.handle(now, MediaCommand::Dtmf { end, digits: "45".into(), timing: DigitTiming::default() });
     let mut events = String::new();
     for _ in 0..40 {
         plane.tick(now, 0);
@@ -469,7 +472,10 @@ fn whatever_comes_in_any_order_nothing_is_left_when_all_is_closed() {
                 plane.handle(now, MediaCommand::Conference { ends: [a, b, c] })
             }
             2 => plane.handle(now, MediaCommand::Disconnect { end: a }),
-            3 => plane.handle(now, MediaCommand::Dtmf { end: a, digits: "1,2".into() }),
+            3 => plane.handle(
+                now,
+                MediaCommand::Dtmf { end: a, digits: "1,2".into(), timing: DigitTiming::default() },
+            ),
             4 => plane.open(now, stream),
             5 => plane.set(now, stream, with_events([Law::Mu, Law::A][pick(2)], 4000, 101, 101)),
             6 => plane.handle_rtp(

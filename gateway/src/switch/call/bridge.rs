@@ -7,7 +7,7 @@ use media::locale::ToneKind;
 use super::super::Output;
 use super::{Answer, Call, CallId, Progress, Stage, Switch};
 use crate::leg::{LegCommand, LegId, LegPort};
-use crate::media::{MediaCommand, MediaEnd};
+use crate::media::{DigitTiming, MediaCommand, MediaEnd};
 
 /// What the media plane has been told about a call.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -163,11 +163,26 @@ impl Switch {
             // The audio does not carry it.
             (LegPort::Sip, _) => {
                 if let Some(end) = to.media {
-                    self.media(MediaCommand::Dtmf { end, digits: digit.to_string() });
+                    let timing = self.digit_timing(to.port);
+                    self.media(MediaCommand::Dtmf { end, digits: digit.to_string(), timing });
                 }
             }
             // The media plane carries it, as the far end wants it.
             _ => {}
+        }
+    }
+
+    /// How long digits toward a port are.
+    fn digit_timing(&self, port: LegPort) -> DigitTiming {
+        match port {
+            LegPort::Line(line) => {
+                let line = self.lines.get(line);
+                line.map_or_else(DigitTiming::default, |line| {
+                    let (on_ms, off_ms) = line.digit_ms();
+                    DigitTiming { on_ms, off_ms }
+                })
+            }
+            LegPort::Trunk(_) | LegPort::Sip => DigitTiming::default(),
         }
     }
 

@@ -1,0 +1,169 @@
+//! What a voice port does with the audio of its pair: gain, attenuation, echo cancellation, and the tones and loops of
+//! `test voice port`. Sans-IO: 20 ms at a time, in the order in which they pass the port.
+
+use cli::config::VoicePort;
+use media::echo::{EchoCanceller, EchoConfig, EchoStats};
+use media::mix;
+use media::tone::{ToneGenerator, ToneSpec};
+
+use super::fxs::TICK;
+
+/// Level of a tone of `test voice port … inject-tone`, dBm0.
+const TEST_TONE_DBM0: f64 = -10.0;
+
+/// What a `voice-port` says of its audio.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct AudioSettings {
+    /// `input gain`, dB, -6 to 14.
+    pub input_gain: f64,
+    /// `output attenuation`, dB, -6 to 14.
+    pub output_attenuation: f64,
+    /// `echo-cancel`; `None` after `no echo-cancel enable`.
+    pub echo: Option<EchoConfig>,
+}
+
+impl AudioSettings {
+    /// The settings of a `voice-port`: 0 dB both ways and an echo canceller of 64 ms where it says nothing.
+    #[must_use]
+    pub fn new(config: Option<&VoicePort>) -> Self {
+        let Some(line) = config.map(|config| &config.line) else {
+            return Self { input_gain: 0.0, output_attenuation: 0.0, echo: Some(EchoConfig::default()) };
+        };
+        let echo = EchoConfig {
+            coverage_ms: line.echo_coverage.unwrap_or(EchoConfig::default().coverage_ms),
+            non_linear: !line.no_non_linear,
+            comfort_noise: !line.no_comfort_noise,
+        };
+        Self {
+            input_gain: line.input_gain.unwrap_or(0).into(),
+            output_attenuation: line.output_attenuation.unwrap_or(0).into(),
+            echo: Some(echo).filter(|_| !line.no_echo_cancel),
+        }
+    }
+}
+
+/// Which way a test looks from the port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// Toward the pair.
+    Local,
+    /// Toward the other end of the call.
+    Network,
+}
+
+/// A tone in place of the call's audio.
+#[derive(Debug)]
+struct Injected {
+    toward: Direction,
+    /// `None`: quiet.
+    tone: Option<ToneGenerator>,
+}
+
+/// The audio side of one port.
+#[derive(Debug)]
+pub struct PortAudio {
+    settings: AudioSettings,
+    /// There is one while a call is heard: each call begins with one that knows nothing.
+    canceller: Option<Box<EchoCanceller>>,
+    sent: [i16; TICK],
+    injected: Option<Injected>,
+    /// `test voice port … loopback`, and what goes back.
+    looped: Option<(Direction, [i16; TICK])>,
+}
+
+impl PortAudio {
+    /// A port whose pair is quiet.
+    #[must_use]
+    pub fn new(settings: AudioSettings) -> Self {
+        Self { settings, canceller: None, sent: [0; TICK], injected: None, looped: None }
+    }
+
+    /// Other settings from now on. A canceller at work stays unless its own settings are others.
+    pub fn configure(&mut self, settings: AudioSettings) {
+        if settings.echo != self.settings.echo {
+            self.canceller = None;
+        }
+        self.settings = settings;
+    }
+
+    /// The settings in force.
+    #[must_use]
+    pub fn settings(&self) -> AudioSettings {
+        self.settings
+    }
+
+    /// How the echo canceller of the present call is doing.
+    #[must_use]
+    pub fn echo_stats(&self) -> Option<EchoStats> {
+        self.canceller.as_ref().map(|canceller| canceller.stats())
+    }
+
+    /// `test voice port … inject-tone`: a sine of so many Hz, quiet (`Some(0)`), or no more (`None`).
+    pub fn inject(&mut self, toward: Direction, hz: Option<u16>) {
+        self.injected = hz.map(|hz| {
+            let spec = ToneSpec::dual(&[f64::from(hz)], TEST_TONE_DBM0, &[]);
+            Injected { toward, tone: spec.ok().filter(|_| hz > 0).map(|spec| ToneGenerator::new(&spec)) }
+        });
+    }
+
+    /// `test voice port … loopback`: what comes from that side goes back to it.
+    pub fn loop_back(&mut self, side: Option<Direction>) {
+        self.looped = side.map(|side| (side, [0; TICK]));
+    }
+
+    /// Whether a test wants audio to move although nobody uses the port.
+    #[must_use]
+    pub fn is_tested(&self) -> bool {
+        self.injected.is_some() || self.looped.is_some()
+    }
+
+    /// What came from the pair in 20 ms becomes what the other end hears. `talking`: the far end of a call is on the
+    /// pair, so that there may be echo of it.
+    pub fn from_pair(&mut self, samples: &mut [i16], talking: bool) {
+        mix::gain(samples, self.settings.input_gain);
+        match (talking, self.settings.echo) {
+            (true, Some(config)) => {
+                let canceller = self.canceller.get_or_insert_with(|| Box::new(EchoCanceller::new(config)));
+                canceller.process(&self.sent, samples);
+            }
+            _ => self.canceller = None,
+        }
+        if let Some((Direction::Local, kept)) = &mut self.looped {
+            keep(kept, samples);
+        }
+        if let Some(Injected { toward: Direction::Network, tone }) = &mut self.injected {
+            play(tone, samples);
+        } else if let Some((Direction::Network, kept)) = &self.looped {
+            keep(samples, kept);
+        }
+    }
+
+    /// What the other end says in 20 ms becomes what goes on the pair.
+    pub fn to_pair(&mut self, out: &mut [i16; TICK]) {
+        if let Some((Direction::Network, kept)) = &mut self.looped {
+            *kept = *out;
+        }
+        if let Some(Injected { toward: Direction::Local, tone }) = &mut self.injected {
+            play(tone, out);
+        } else if let Some((Direction::Local, kept)) = &self.looped {
+            *out = *kept;
+        }
+        mix::gain(out, -self.settings.output_attenuation);
+        self.sent = *out;
+    }
+}
+
+fn play(tone: &mut Option<ToneGenerator>, out: &mut [i16]) {
+    match tone {
+        Some(tone) => tone.fill(out),
+        None => out.fill(0),
+    }
+}
+
+fn keep(to: &mut [i16], from: &[i16]) {
+    to.fill(0);
+    to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
+}
+
+#[cfg(test)]
+mod tests;
