@@ -35,10 +35,10 @@ fn far(state: &mut u32, loud: bool) -> [i16; TICK] {
     })
 }
 
-/// What comes back of a far end over a hybrid of 12 dB that delays by one block and 3 ms, and the port's loss in dB.
-fn echo(settings: AudioSettings, delay_blocks: usize) -> f64 {
+/// A far end comes back from a hybrid of 12 dB after so many samples; gives what the port takes away of it, in dB.
+fn echo(settings: AudioSettings, delay: usize) -> f64 {
     let mut port = PortAudio::new(settings);
-    let mut wire: std::collections::VecDeque<i16> = vec![0; delay_blocks * TICK + 24].into();
+    let mut wire: std::collections::VecDeque<i16> = vec![0; TICK + delay].into();
     let (mut state, mut before, mut after) = (7, 0.0, 0.0);
     for tick in 0..400 {
         let mut said: [i16; TICK] = std::array::from_fn(|_| wire.pop_front().unwrap_or(0) / 4);
@@ -59,12 +59,12 @@ fn echo(settings: AudioSettings, delay_blocks: usize) -> f64 {
 fn echo_within_the_coverage_is_cancelled_and_only_if_enabled() {
     let on = AudioSettings::new(None);
     assert_eq!(on.echo.unwrap().coverage_ms, 64);
-    assert!(echo(on, 0) > 30.0, "{}", echo(on, 0));
-    assert!(echo(NO_ECHO, 0).abs() < 0.1);
+    assert!(echo(on, 24) > 30.0, "{}", echo(on, 24));
+    assert!(echo(NO_ECHO, 24).abs() < 0.1);
     // 23 ms is beyond 8 ms.
     let short = EchoConfig { coverage_ms: 8, ..EchoConfig::default() };
     let short = AudioSettings { echo: Some(short), ..NO_ECHO };
-    assert!(echo(short, 1) < 6.0, "{}", echo(short, 1));
+    assert!(echo(short, 184) < 6.0, "{}", echo(short, 184));
 }
 
 #[test]
