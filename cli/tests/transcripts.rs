@@ -59,6 +59,7 @@ impl Gateway {
             }
             Exec::Debug { what, on } => Reply::text(what.switched(on)),
             Exec::UndebugAll => Reply::text("All possible debugging has been turned off"),
+            Exec::SaveOutput { .. } => Reply::none(),
             other => Reply::text(format!("{other:?}")),
         }
     }
@@ -123,6 +124,7 @@ fn run(path: &Path) {
     let config = Config::parse(&config).config;
     let mut session = Session::new(SessionKind::Console, 80, 0);
     session.set_hostname(&config.hostname);
+    session.set_access(&config.access);
     let mut gateway = Gateway { config, startup: None };
     let mut expected: Vec<String> = Vec::new();
     let mut printed: Vec<String> = Vec::new();

@@ -15,6 +15,16 @@ pub struct Hardware {
     /// Primary rate trunks.
     #[serde(default)]
     pub pri: Vec<Pri>,
+    /// The serial line of `line con 0`.
+    pub console: Option<SerialConsole>,
+}
+
+/// A serial line with the console on it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SerialConsole {
+    /// The device, `/dev/ttyS0`; it need not be there yet. Speed and the rest are `line con 0`'s.
+    pub tty: PathBuf,
 }
 
 /// One FXS port.

@@ -251,6 +251,7 @@ pub async fn start(setup: Setup) -> Result<Gateway, RunError> {
     let hostname = Hostname::default();
     hostname.set(&config.hostname);
     let clock = Clock::system();
+    let serial = setup.hardware.console.clone();
     let mut switch = Switch::new(
         now,
         Parts {
@@ -284,6 +285,10 @@ pub async fn start(setup: Setup) -> Result<Gateway, RunError> {
         Listeners::new(setup.terminals, setup.state_dir.join("ssh_host_ed25519_key"), shared.clone());
     listeners.refresh_or_say().await;
     let (ssh, telnet) = (listeners.ssh(), listeners.telnet());
+    if let Some(serial) = serial {
+        let task = tokio::spawn(crate::console::serial::serve(serial.tty, shared.clone()));
+        helpers.push(task.abort_handle());
+    }
     let console = serve(&socket, shared).map_err(io_error(socket.display().to_string()))?;
     let (lookup_tx, lookups) = mpsc::channel(16);
     let range = switch.rtp_range();

@@ -1,5 +1,6 @@
 //! Who may use the router's terminals: users, secrets, terminal lines, banners.
 
+use crate::grammar::ModeKind;
 use crate::secret::Secret;
 use base64::Engine as _;
 use std::collections::BTreeMap;
@@ -225,6 +226,8 @@ pub struct Access {
     pub levels: Vec<CommandLevel>,
     /// `alias exec NAME COMMAND`.
     pub aliases: BTreeMap<String, String>,
+    /// `alias MODE NAME COMMAND` of the configuration modes that [`alias_modes`] knows, by mode and name.
+    pub mode_aliases: BTreeMap<(String, String), String>,
     /// `ip ssh time-out`: seconds a login may take, 1 to 120.
     pub ssh_timeout: Duration,
     /// `ip ssh authentication-retries`: 0 to 5.
@@ -245,9 +248,24 @@ impl Default for Access {
             block: None,
             levels: Vec::new(),
             aliases: BTreeMap::new(),
+            mode_aliases: BTreeMap::new(),
             ssh_timeout: Duration::from_secs(120),
             ssh_retries: 3,
         }
+    }
+}
+
+/// The modes that the word of `alias MODE …` means; none for a word without meaning here.
+pub fn alias_modes(word: &str) -> &'static [ModeKind] {
+    match word {
+        "configure" => &[ModeKind::Global],
+        "controller" => &[ModeKind::Controller],
+        "dial-peer" => &[ModeKind::PotsPeer, ModeKind::VoipPeer],
+        "interface" => &[ModeKind::Interface],
+        "line" => &[ModeKind::Line],
+        "sip-ua" => &[ModeKind::SipUa],
+        "voice-port" => &[ModeKind::VoicePort],
+        _ => &[],
     }
 }
 

@@ -198,11 +198,12 @@ impl Config {
             Some(hidden) => (hidden.clone(), format!("{:extra$}{hidden}", "")),
             None => (words, text),
         };
-        let hex = input.iter().all(|w| w.text.len() >= 2 && w.text.bytes().all(|b| b.is_ascii_hexdigit()));
+        let hex = is_hex(&words);
         match sign {
             Sign::Set if hex => {
                 // Certificates are octets in hex; equal rows are not repetitions.
-                let key = format!("{} {}", body.nodes.len(), words);
+                let rows = body.nodes.iter().filter(|n| is_hex(&n.line)).count();
+                let key = format!("{rows} {words}");
                 body.insert(Node::new(Order::LAST, key, text, None));
             }
             Sign::Set => {
@@ -569,6 +570,11 @@ fn is_exec_word(input: &[Typed<'_>]) -> bool {
 
 fn is_banner(command: &Command) -> bool {
     command.syntax.starts_with("banner ")
+}
+
+/// A row of a certificate or of a key in hexadecimal.
+fn is_hex(line: &str) -> bool {
+    line.split_whitespace().all(|w| w.len() >= 2 && w.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
 fn is_builtin(input: &[Typed<'_>]) -> bool {

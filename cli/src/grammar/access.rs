@@ -294,6 +294,16 @@ pub(super) fn exec_alias(cx: &mut Cx<'_>) -> Done {
     Ok(())
 }
 
+pub(super) fn mode_alias(cx: &mut Cx<'_>) -> Done {
+    let (Some(mode), name) = (cx.args.word(1), cx.args.argument(0).unwrap_or("")) else { return Ok(()) };
+    let key = (mode.to_owned(), name.to_owned());
+    match cx.text(1) {
+        Some(command) => cx.config.access.mode_aliases.insert(key, command),
+        None => cx.config.access.mode_aliases.remove(&key),
+    };
+    Ok(())
+}
+
 pub(super) fn ssh_timeout(cx: &mut Cx<'_>) -> Done {
     let seconds = if cx.no { None } else { cx.args.number(0) };
     cx.config.access.ssh_timeout = seconds.map_or(Access::default().ssh_timeout, Duration::from_secs);

@@ -346,6 +346,13 @@ pub(super) static LAST: &[Command] = &[
         help: &["Create command alias", "Exec mode", "Alias name", "Command line"],
         apply: Apply::Acted(access::exec_alias),
     },
+    command! {
+        "alias (configure|controller|dial-peer|interface|line|sip-ua|voice-port) WORD LINE", keyed: 3, with_previous: true,
+        help: &["Create command alias", "Global configuration mode", "Controller configuration mode", "Dial peer configuration mode",
+            "Interface configuration mode", "Line configuration mode", "SIP UA configuration mode", "Voice port configuration mode",
+            "Alias name", "Command line"],
+        apply: Apply::Acted(access::mode_alias),
+    },
     kept!("alias WORD LINE", ["Create command alias", "Mode", "Alias and command"], CONSOLE, keyed: WHOLE, with_previous: true),
     command! {
         "banner (motd|login|exec) LINE", keyed: 2,

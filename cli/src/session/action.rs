@@ -115,6 +115,15 @@ pub enum Exec {
     ConfigureConfirm,
     /// `configure revert now`.
     ConfigureRevert,
+    /// `… | redirect URL`, `append`, `tee`: puts what a command has printed into a file.
+    SaveOutput {
+        /// Where, as typed: `flash:NAME`.
+        url: String,
+        /// What the command printed, its lines ended by LF.
+        text: String,
+        /// Behind what the file has; otherwise in its place.
+        append: bool,
+    },
     /// A command the session does itself; never given to the gateway.
     Session(SessionCommand),
 }
@@ -142,6 +151,16 @@ pub enum SessionCommand {
     Monitor(bool),
     /// `terminal history size N`.
     HistorySize(usize),
+    /// `terminal history`, `terminal no history`.
+    History(bool),
+    /// `terminal editing`, `terminal no editing`.
+    Editing(bool),
+    /// `where`: the connections made from here, of which there are none.
+    Where,
+    /// `show aliases`.
+    ShowAliases,
+    /// `show terminal`.
+    ShowTerminal,
     /// `show history`.
     ShowHistory,
     /// `show privilege`.

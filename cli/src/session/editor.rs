@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 
 /// Longest line in characters; further ones are dropped with a bell.
 pub(super) const MAX_CHARS: usize = 1024;
+/// Widest row painted, which is the most that `terminal width` takes.
+const MAX_COLUMNS: usize = 512;
 const BELL: u8 = 7;
 
 /// What a key means to the session.
@@ -50,6 +52,8 @@ pub(super) struct Editor {
     killed: Vec<char>,
     recall: Option<usize>,
     typed: Vec<char>,
+    /// `terminal no editing`: only erasing works.
+    pub(super) plain: bool,
     /// Nothing is shown, for passwords.
     pub(super) hidden: bool,
 }
@@ -108,6 +112,12 @@ impl Editor {
             }
             Escape::Bracket => return self.sequence(octet, 0, view, history, out),
             Escape::Parameter(number) => return self.sequence(octet, number, view, history, out),
+        }
+        // Without editing a line can only grow, lose its last character, or all.
+        let moves =
+            matches!(octet, 0x01 | 0x02 | 0x04..=0x06 | 0x0b | 0x0e | 0x10 | 0x14 | 0x17 | 0x19 | 0x1b);
+        if self.plain && moves && !(octet == 0x04 && self.line.is_empty()) {
+            return Key::Done;
         }
         if self.quoted {
             self.quoted = false;
@@ -319,7 +329,7 @@ pub(super) struct View<'a> {
 impl View<'_> {
     /// Columns for the line, never less than 10.
     fn room(self) -> usize {
-        let width = if self.width == 0 { 512 } else { self.width };
+        let width = if self.width == 0 { MAX_COLUMNS } else { self.width.min(MAX_COLUMNS) };
         width.saturating_sub(self.prompt.chars().count() + 1).max(10)
     }
 }

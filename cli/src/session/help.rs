@@ -69,6 +69,7 @@ fn candidates(kinds: &[ModeKind], line: &str) -> Result<Found, Failure> {
                 let list: Vec<Expected> =
                     list.into_iter().filter(|e| word.is_empty() || fits(e, &word)).collect();
                 if !list.is_empty() {
+                    let list = if filters(&input) { with_pipe(list, &word) } else { list };
                     return Ok(Found { word, list, heading });
                 }
             }
@@ -79,20 +80,33 @@ fn candidates(kinds: &[ModeKind], line: &str) -> Result<Found, Failure> {
     Err(failure)
 }
 
+/// True for commands that print what a filter can choose from.
+fn filters(input: &[matcher::Typed<'_>]) -> bool {
+    let first = input.first().map_or("", |w| w.text).to_ascii_lowercase();
+    ["show", "more", "dir"].iter().any(|name| first.len() > 1 && name.starts_with(&first))
+}
+
+/// What is complete can go on behind a pipe.
+fn with_pipe(mut list: Vec<Expected>, word: &str) -> Vec<Expected> {
+    if word.is_empty()
+        && let Some(end) = list.iter().position(|e| e.label == "<cr>")
+    {
+        list.insert(end, Expected { label: "|".into(), help: "Output modifiers", keyword: false });
+    }
+    list
+}
+
 fn pipe(behind: &str) -> Result<Found, Failure> {
-    let word = behind.trim_start().to_owned();
-    let typing = !word.is_empty();
-    let list: Vec<Expected> = filter::help()
+    let list: Vec<Expected> = filter::help(behind)
         .into_iter()
-        .filter(|(name, _)| name.starts_with(word.as_str()))
-        .map(|(label, help)| Expected { label, help, keyword: true })
+        .map(|(label, help)| Expected { keyword: label != "LINE", label, help })
         .collect();
     if list.is_empty() {
-        // Behind the kind of filter stands a regular expression.
-        let list = vec![Expected { label: "LINE".into(), help: "Regular Expression", keyword: false }];
-        return Ok(Found { word: String::new(), list, heading: None });
+        return Err(Failure::Invalid(0));
     }
-    Ok(Found { word: if typing { word } else { String::new() }, list, heading: None })
+    let typing = !behind.ends_with(char::is_whitespace) && list.iter().all(|e| e.keyword);
+    let word = if typing { behind.rsplit(char::is_whitespace).next().unwrap_or("").to_owned() } else { String::new() };
+    Ok(Found { word, list, heading: None })
 }
 
 fn fits(expected: &Expected, word: &str) -> bool {

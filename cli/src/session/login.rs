@@ -99,6 +99,7 @@ impl Session {
     pub fn set_access(&mut self, access: &Access) {
         self.levels.clone_from(&access.levels);
         self.aliases.clone_from(&access.aliases);
+        self.mode_aliases.clone_from(&access.mode_aliases);
         self.enable_asks = (0..=15).filter(|level| access.enable(*level).is_some()).collect();
     }
 

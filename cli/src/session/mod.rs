@@ -9,6 +9,7 @@ mod editor;
 mod filter;
 mod help;
 mod login;
+mod own;
 mod pager;
 
 pub use action::*;
@@ -17,7 +18,7 @@ pub use login::authenticate;
 use crate::config::{CommandLevel, LineError, Mode};
 use crate::grammar::{Apply, ModeKind, matcher};
 use editor::{Editor, Key, View};
-use filter::{Filter, FilterError};
+use filter::{FilterError, Pipe};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Most octets kept while the session waits; what comes beyond is dropped.
@@ -63,6 +64,8 @@ pub struct Session {
     enable_asks: BTreeSet<u8>,
     levels: Vec<CommandLevel>,
     aliases: BTreeMap<String, String>,
+    /// Aliases of other modes, by the mode's word and the name.
+    mode_aliases: BTreeMap<(String, String), String>,
     config: Option<Mode>,
     editor: Editor,
     exec_history: VecDeque<String>,
@@ -73,7 +76,9 @@ pub struct Session {
     started: bool,
     after_return: bool,
     failed: bool,
-    filter: Option<Filter>,
+    pipe: Option<Pipe>,
+    /// What the terminal shows once a file has taken it: `| tee`.
+    copied: Option<String>,
     pending: VecDeque<u8>,
     out: Vec<u8>,
     actions: VecDeque<Action>,
@@ -95,6 +100,7 @@ impl Session {
             enable_asks: BTreeSet::new(),
             levels: Vec::new(),
             aliases: BTreeMap::new(),
+            mode_aliases: BTreeMap::new(),
             config: None,
             editor: Editor::default(),
             exec_history: VecDeque::new(),
@@ -104,7 +110,8 @@ impl Session {
             started: false,
             after_return: false,
             failed: false,
-            filter: None,
+            pipe: None,
+            copied: None,
             pending: VecDeque::new(),
             out: Vec::new(),
             actions: VecDeque::new(),
@@ -215,16 +222,21 @@ impl Session {
         if reply.leave {
             self.config = None;
         }
-        let text = match self.filter.take() {
-            Some(filter) if !reply.error => filter.apply(&reply.text),
-            _ => reply.text,
-        };
         if reply.close {
-            self.print(&text);
+            self.print(&reply.text);
             self.close();
             return;
         }
-        self.page(&text);
+        let copied = self.copied.take();
+        if reply.error {
+            self.pipe = None;
+        }
+        if let Some(copied) = copied {
+            let failure = if reply.text.is_empty() { String::new() } else { format!("{}\n", reply.text) };
+            self.page(&format!("{failure}{copied}"));
+        } else {
+            self.deliver(reply.text);
+        }
         self.take_pending();
     }
 
@@ -416,6 +428,12 @@ impl Session {
             self.run_exec(line, 0);
             return;
         };
+        if !mode.reads_text()
+            && let Some(whole) = self.expand_mode_alias(line)
+        {
+            self.configure(&whole);
+            return;
+        }
         let words = matcher::words(line);
         let first = words.first().map_or("", |w| w.text);
         if mode.reads_text() {
@@ -433,7 +451,7 @@ impl Session {
     fn configure(&mut self, line: &str) {
         let indent = if self.interactive() { self.prompt().chars().count() } else { 0 };
         let Some(mode) = self.config.clone() else { return };
-        self.filter = None;
+        self.pipe = None;
         self.act(Action::Configure(ConfigureLine { line: line.to_owned(), mode, indent }));
     }
 
@@ -444,15 +462,15 @@ impl Session {
 
     /// Runs an EXEC command that begins `offset` characters into the line.
     fn run_exec(&mut self, line: &str, offset: usize) {
-        self.filter = None;
+        self.pipe = None;
         if line.trim().is_empty() || line.trim_start().starts_with('!') {
             self.show_prompt();
             return;
         }
         let mut kind = if self.config.is_some() { ModeKind::Privileged } else { self.exec_kind() };
+        let expanded = self.expand_alias(line, kind);
+        let line = expanded.as_deref().unwrap_or(line);
         let (command, pipe) = filter::split(line);
-        let expanded = self.expand_alias(command, kind);
-        let command = expanded.as_deref().unwrap_or(command);
         let input = matcher::words(command);
         let mut found = matcher::find(kind.table(), command, &input, false);
         if found.is_err() && !self.levels.is_empty() {
@@ -474,8 +492,8 @@ impl Session {
             }
         };
         if let Some((text, column)) = pipe {
-            match Filter::parse(text, column) {
-                Ok(filter) => self.filter = Some(filter),
+            match Pipe::parse(text, column) {
+                Ok(pipe) => self.pipe = Some(pipe),
                 Err(error) => {
                     self.refuse_pipe(error, line, offset);
                     return;
@@ -497,7 +515,7 @@ impl Session {
         let trimmed = command.trim_start();
         let (first, rest) = trimmed.split_at(trimmed.find(char::is_whitespace).unwrap_or(trimmed.len()));
         let own = self.aliases.get(first).map(String::as_str);
-        let built_in = || ALIASES.iter().find(|(name, _)| *name == first && kind == ModeKind::Privileged);
+        let built_in = || own::ALIASES.iter().find(|(name, _)| *name == first && kind == ModeKind::Privileged);
         let whole = own.or_else(|| built_in().map(|(_, whole)| *whole))?;
         Some(format!("{whole}{rest}"))
     }
@@ -516,57 +534,6 @@ impl Session {
                 self.state = State::Question(exec);
             }
             exec => self.act(Action::Exec(exec)),
-        }
-    }
-
-    fn own(&mut self, command: SessionCommand) {
-        match command {
-            SessionCommand::Enable(level) => {
-                self.enable(level);
-                return;
-            }
-            SessionCommand::Disable(level) => self.privilege = self.privilege.min(level),
-            // A script has nobody to ask.
-            SessionCommand::Login if !self.interactive() => {}
-            SessionCommand::Login => {
-                self.ask(Purpose::Login, true);
-                return;
-            }
-            SessionCommand::Configure => {
-                self.print("Enter configuration commands, one per line.  End with CNTL/Z.");
-                self.config = Some(Mode::global());
-            }
-            SessionCommand::Exit => {
-                self.close();
-                return;
-            }
-            SessionCommand::Help => self.page(HELP),
-            SessionCommand::Length(rows) => self.height = rows,
-            SessionCommand::Width(columns) => self.width = columns,
-            SessionCommand::Monitor(on) => self.monitor = on,
-            SessionCommand::HistorySize(size) => self.history_size = size,
-            SessionCommand::ShowHistory => {
-                let rows: Vec<String> = self.exec_history.iter().map(|l| format!("  {l}")).collect();
-                let text = self.filtered(rows.join("\n"));
-                self.page(&text);
-                return;
-            }
-            SessionCommand::ShowPrivilege => {
-                let text = self.filtered(format!("Current privilege level is {}", self.privilege));
-                self.print(&text);
-            }
-            SessionCommand::Nothing => {}
-        }
-        self.filter = None;
-        if matches!(self.state, State::Idle) && command != SessionCommand::Help {
-            self.show_prompt();
-        }
-    }
-
-    fn filtered(&mut self, text: String) -> String {
-        match self.filter.take() {
-            Some(filter) => filter.apply(&text),
-            None => text,
         }
     }
 
@@ -597,6 +564,7 @@ impl Session {
                 error.render(line, self.indent(offset))
             }
             FilterError::Incomplete => "% Incomplete command.".to_owned(),
+            FilterError::Ambiguous => format!("% Ambiguous command:  \"{}\"", line.trim_end()),
             FilterError::Text(text) => text,
         };
         self.print(&kind);
@@ -670,17 +638,6 @@ impl Session {
         }
     }
 }
-
-/// IOS names for the most used commands.
-const ALIASES: &[(&str, &str)] = &[
-    ("h", "help"),
-    ("lo", "logout"),
-    ("p", "ping"),
-    ("s", "show"),
-    ("u", "undebug"),
-    ("un", "undebug"),
-    ("w", "write"),
-];
 
 /// The answer to `help`.
 pub(crate) const HELP: &str = "Help may be requested at any point in a command by entering

@@ -1,6 +1,6 @@
-//! ` --More-- `.
+//! ` --More-- `: a page, a row, `/`, `+` and `-` with an expression, or the end.
 
-use super::{Session, State};
+use super::{Session, State, filter};
 use std::collections::VecDeque;
 
 const PROMPT: &str = " --More-- ";
@@ -9,7 +9,12 @@ const PROMPT: &str = " --More-- ";
 #[derive(Clone, Debug)]
 pub(super) struct Pager {
     rows: VecDeque<String>,
+    /// What is being typed behind `/`, `+` or `-`, the sign first.
+    search: Vec<u8>,
 }
+
+/// Longest expression typed at the prompt.
+const MAX_SEARCH: usize = 80;
 
 impl Session {
     /// Prints a text, stopping after each screen, then the prompt.
@@ -37,7 +42,7 @@ impl Session {
             }
             rows.push_back(rest.into_iter().collect());
         }
-        self.show_rows(Pager { rows }, height.saturating_sub(1).max(1));
+        self.show_rows(Pager { rows, search: Vec::new() }, height.saturating_sub(1).max(1));
     }
 
     fn show_rows(&mut self, mut pager: Pager, count: usize) {
@@ -55,12 +60,19 @@ impl Session {
         }
     }
 
-    pub(super) fn more_key(&mut self, pager: Pager, octet: u8) {
-        // Erased as a router does it: back, blanks, back.
-        let width = PROMPT.len();
-        self.out.extend(std::iter::repeat_n(8, width));
-        self.out.extend(std::iter::repeat_n(b' ', width));
-        self.out.extend(std::iter::repeat_n(8, width));
+    pub(super) fn more_key(&mut self, mut pager: Pager, octet: u8) {
+        if !pager.search.is_empty() {
+            self.search_key(pager, octet);
+            return;
+        }
+        if matches!(octet, b'/' | b'+' | b'-') {
+            pager.search.push(octet);
+            self.erase(PROMPT.len());
+            self.out.push(octet);
+            self.state = State::More(pager);
+            return;
+        }
+        self.erase(PROMPT.len());
         match octet {
             b' ' => {
                 let rows = usize::from(self.height).saturating_sub(1).max(1);
@@ -75,5 +87,50 @@ impl Session {
         if !matches!(self.state, State::More(_)) {
             self.take_pending();
         }
+    }
+
+    /// A key behind `/`, `+` or `-`: Return filters the rows still to come.
+    fn search_key(&mut self, mut pager: Pager, octet: u8) {
+        match octet {
+            b'\r' | b'\n' => {
+                self.newline();
+                let typed = std::mem::take(&mut pager.search);
+                let (sign, expression) = typed.split_first().map_or((b'/', &[][..]), |(s, e)| (*s, e));
+                let expression = String::from_utf8_lossy(expression).into_owned();
+                match filter::search(sign, &expression, pager.rows.clone().into()) {
+                    Some(rows) => {
+                        self.print(if sign == b'/' { "" } else { "filtering..." });
+                        pager.rows = rows.into();
+                    }
+                    None => self.print("% Failed to compile regular expression."),
+                }
+                let height = usize::from(self.height).saturating_sub(1).max(1);
+                self.show_rows(pager, height);
+                if !matches!(self.state, State::More(_)) {
+                    self.take_pending();
+                }
+                return;
+            }
+            0x08 | 0x7f => {
+                pager.search.pop();
+                self.erase(1);
+                if pager.search.is_empty() {
+                    self.out.extend(PROMPT.as_bytes());
+                }
+            }
+            0x20..=0x7e if pager.search.len() < MAX_SEARCH => {
+                pager.search.push(octet);
+                self.out.push(octet);
+            }
+            _ => {}
+        }
+        self.state = State::More(pager);
+    }
+
+    /// Takes back the last columns as a router does: back, blanks, back.
+    fn erase(&mut self, columns: usize) {
+        self.out.extend(std::iter::repeat_n(8, columns));
+        self.out.extend(std::iter::repeat_n(b' ', columns));
+        self.out.extend(std::iter::repeat_n(8, columns));
     }
 }

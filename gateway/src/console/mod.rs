@@ -1,8 +1,9 @@
-//! Consoles: the Unix socket that `tipring` speaks to, SSH and telnet, and what commands need beyond the switch.
+//! Consoles: the Unix socket that `tipring` speaks to, SSH, telnet and a serial line, and what commands need beyond the switch.
 
 mod drive;
 pub mod host;
 pub mod network;
+pub(crate) mod serial;
 mod ssh;
 mod telnet;
 pub mod terminals;

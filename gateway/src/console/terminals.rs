@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use cli::config::{Access, AccessList, Config, LineKind, SshKeys, TerminalLine};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 /// Absolute number of `vty 0`: behind `con 0` and `aux 0`.
 pub(super) const FIRST_VTY: u16 = 2;
@@ -45,6 +45,7 @@ struct Seat {
 #[derive(Debug, Default)]
 struct Inner {
     access: Arc<Access>,
+    changes: watch::Sender<Arc<Access>>,
     lists: BTreeMap<String, AccessList>,
     keys: SshKeys,
     seats: BTreeMap<u16, Seat>,
@@ -103,7 +104,15 @@ impl Terminals {
         inner.keys = config.ssh_keys();
         if *inner.access != config.access {
             inner.access = Arc::new(config.access.clone());
+            let access = Arc::clone(&inner.access);
+            inner.changes.send_replace(access);
         }
+    }
+
+    /// Who may come, now and whenever it changes.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<Arc<Access>> {
+        self.lock().changes.subscribe()
     }
 
     /// Who may come.

@@ -112,6 +112,15 @@ fn measure(octets: &[u8], input: fn(&[u8])) -> Vec<Step> {
     if steps.is_empty() { vec![Step { took, budget: budget(octets.len()) }] } else { steps }
 }
 
+/// True for a line of configuration that derives a key from a clear secret, which is slow by design.
+pub fn derives_a_key(line: &str) -> bool {
+    let line = line.to_ascii_lowercase();
+    let mut words = line.split_whitespace();
+    let is = |word: &str, whole: &str| !word.is_empty() && whole.starts_with(word);
+    let secret = words.clone().any(|word| is(word, "secret"));
+    secret && words.any(|word| is(word, "enable") || is(word, "username"))
+}
+
 fn cpu_time() -> Duration {
     clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map_or(Duration::ZERO, Into::into)
 }
