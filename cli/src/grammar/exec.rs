@@ -90,7 +90,9 @@ pub(super) static EXEC: &[Command] = &[
     apply: Apply::Exec(|a| Exec::Ping { target: a.argument(0).unwrap_or("").to_owned() }) },
     command! { "quit", help: &["Exit from the EXEC"], privilege: 0, apply: Apply::Exec(|_| Exec::Session(SessionCommand::Exit)) },
     command! { "reload", help: &["Halt and perform a cold restart"], apply: Apply::Exec(|_| Exec::Reload) },
-    show!("show aliases", [SHOW, "Display alias commands"], 1, |_| Exec::Session(SessionCommand::ShowAliases)),
+    show!("show aliases", [SHOW, "Display alias commands"], 1, |_| Exec::Session(
+        SessionCommand::ShowAliases
+    )),
     show!("show archive", [SHOW, "Archive of the running configuration"], 15, |_| Exec::Show(Show::Archive)),
     show!(
         "show call active voice [brief]",
@@ -275,36 +277,85 @@ pub(super) static EXEC: &[Command] = &[
         1,
         |_| Exec::Show(Show::VoipRtpConnections)
     ),
-    terminal!("terminal length <0-512>", ["Set number of lines on a screen", "Rows, 0 for no pausing"],
-        |a| SessionCommand::Length(a.number(0).unwrap_or(24))),
-    terminal!("terminal width <0-512>", ["Set width of the display terminal", "Columns"],
-        |a| SessionCommand::Width(a.number(0).unwrap_or(80))),
-    terminal!("terminal history [size <0-256>]", ["Enable and control the command history function", "Set history buffer size", "Lines"],
-        |a| a.number(0).map_or(SessionCommand::History(true), SessionCommand::HistorySize)),
-    terminal!("terminal monitor", ["Copy debug output to the current terminal line"], |_| SessionCommand::Monitor(true)),
+    terminal!(
+        "terminal length <0-512>",
+        ["Set number of lines on a screen", "Rows, 0 for no pausing"],
+        |a| SessionCommand::Length(a.number(0).unwrap_or(24))
+    ),
+    terminal!("terminal width <0-512>", ["Set width of the display terminal", "Columns"], |a| {
+        SessionCommand::Width(a.number(0).unwrap_or(80))
+    }),
+    terminal!(
+        "terminal history [size <0-256>]",
+        ["Enable and control the command history function", "Set history buffer size", "Lines"],
+        |a| a.number(0).map_or(SessionCommand::History(true), SessionCommand::HistorySize)
+    ),
+    terminal!("terminal monitor", ["Copy debug output to the current terminal line"], |_| {
+        SessionCommand::Monitor(true)
+    }),
     terminal!("terminal editing", ["Enable command line editing"], |_| SessionCommand::Editing(true)),
-    terminal!("terminal (no|default) length", ["Negate a command", "Set to default", "Set number of lines on a screen"],
-        |_| SessionCommand::Length(24)),
-    terminal!("terminal (no|default) width", ["Negate a command", "Set to default", "Set width of the display terminal"],
-        |_| SessionCommand::Width(80)),
-    terminal!("terminal (no|default) history", ["Negate a command", "Set to default", "Enable and control the command history function"],
-        |a| SessionCommand::History(a.has("default"))),
-    terminal!("terminal (no|default) history size", ["Negate a command", "Set to default", "Command history", "Set history buffer size"],
-        |_| SessionCommand::History(true)),
-    terminal!("terminal (no|default) monitor", ["Negate a command", "Set to default", "Copy debug output to the current terminal line"],
-        |_| SessionCommand::Monitor(false)),
-    terminal!("terminal (no|default) editing", ["Negate a command", "Set to default", "Enable command line editing"],
-        |a| SessionCommand::Editing(a.has("default"))),
-    terminal!("terminal (exec|escape-character|type|shell|full-help|international|notify|session-timeout) [LINE]",
-        ["Set EXEC parameters", "Change the current line's escape character", "Set the terminal type", "Enable shell processing",
-         "Provide help to unprivileged user", "Enable international 8-bit character support", "Inform users of output from sessions",
-         "Set interval for closing connection", "The setting, without effect here"],
-        |_| SessionCommand::Nothing),
-    terminal!("terminal (no|default) (exec|escape-character|type|shell|full-help|international|notify|session-timeout) [LINE]",
-        ["Negate a command", "Set to default", "Set EXEC parameters", "Change the current line's escape character", "Set the terminal type",
-         "Enable shell processing", "Provide help to unprivileged user", "Enable international 8-bit character support",
-         "Inform users of output from sessions", "Set interval for closing connection", "The setting, without effect here"],
-        |_| SessionCommand::Nothing),
+    terminal!(
+        "terminal (no|default) length",
+        ["Negate a command", "Set to default", "Set number of lines on a screen"],
+        |_| SessionCommand::Length(24)
+    ),
+    terminal!(
+        "terminal (no|default) width",
+        ["Negate a command", "Set to default", "Set width of the display terminal"],
+        |_| SessionCommand::Width(80)
+    ),
+    terminal!(
+        "terminal (no|default) history",
+        ["Negate a command", "Set to default", "Enable and control the command history function"],
+        |a| SessionCommand::History(a.has("default"))
+    ),
+    terminal!(
+        "terminal (no|default) history size",
+        ["Negate a command", "Set to default", "Command history", "Set history buffer size"],
+        |_| SessionCommand::History(true)
+    ),
+    terminal!(
+        "terminal (no|default) monitor",
+        ["Negate a command", "Set to default", "Copy debug output to the current terminal line"],
+        |_| SessionCommand::Monitor(false)
+    ),
+    terminal!(
+        "terminal (no|default) editing",
+        ["Negate a command", "Set to default", "Enable command line editing"],
+        |a| SessionCommand::Editing(a.has("default"))
+    ),
+    terminal!(
+        "terminal (exec|escape-character|type|shell|full-help|international|notify|session-timeout) [LINE]",
+        [
+            "Set EXEC parameters",
+            "Change the current line's escape character",
+            "Set the terminal type",
+            "Enable shell processing",
+            "Provide help to unprivileged user",
+            "Enable international 8-bit character support",
+            "Inform users of output from sessions",
+            "Set interval for closing connection",
+            "The setting, without effect here"
+        ],
+        |_| SessionCommand::Nothing
+    ),
+    terminal!(
+        "terminal (no|default) (exec|escape-character|type|shell|full-help|international|notify|session-timeout) [LINE]",
+        [
+            "Negate a command",
+            "Set to default",
+            "Set EXEC parameters",
+            "Change the current line's escape character",
+            "Set the terminal type",
+            "Enable shell processing",
+            "Provide help to unprivileged user",
+            "Enable international 8-bit character support",
+            "Inform users of output from sessions",
+            "Set interval for closing connection",
+            "The setting, without effect here"
+        ],
+        |_| SessionCommand::Nothing
+    ),
     command! { "test voice port WORD mwi (on|off)", help: &["Test subsystems", "Voice", "Voice port", "Port", "Message waiting indication", "On", "Off"],
     apply: Apply::Exec(|a| Exec::TestVoicePortMwi { port: a.argument(0).unwrap_or("").to_owned(), on: a.has("on") }) },
     command! { "test voice translation-rule <1-2147483647> WORD", help: &["Test subsystems", "Voice", "Translation rule", "Tag", "Number"],

@@ -40,11 +40,7 @@ enum Kind {
 }
 
 const KINDS: &[(&str, &str, Kind)] = &[
-    (
-        "append",
-        "Append redirected output to URL (URLs supporting append operation only)",
-        Kind::Append,
-    ),
+    ("append", "Append redirected output to URL (URLs supporting append operation only)", Kind::Append),
     ("begin", "Begin with the line that matches", Kind::Begin),
     ("count", "Count number of lines which match regexp", Kind::Count),
     ("exclude", "Exclude lines that match", Kind::Exclude),
@@ -94,12 +90,11 @@ pub(super) fn help(text: &str) -> Vec<(String, &'static str)> {
     };
     let rows: &[(&str, &'static str)] = match kind_of(word) {
         Err(_) => &[],
-        Ok(Kind::Section) if behind.is_empty() => {
-            &[("LINE", "Regular Expression"), ("exclude", "Exclude entire section(s) of output"), (
-                "include",
-                "Include entire section(s) of output",
-            )]
-        }
+        Ok(Kind::Section) if behind.is_empty() => &[
+            ("LINE", "Regular Expression"),
+            ("exclude", "Exclude entire section(s) of output"),
+            ("include", "Include entire section(s) of output"),
+        ],
         Ok(Kind::Tee) if behind.is_empty() => {
             &[("/append", "Append output to URL"), ("flash:", "Uniform Resource Locator")]
         }
@@ -360,10 +355,18 @@ mod tests {
         assert_eq!(piped("include ^peer.1$", text), "peer 1");
         assert_eq!(piped("include PEER", text), "", "case counts");
         assert_eq!(piped("include 10|name", text), "peer 10\nname_1");
-        assert_eq!(piped("include 10 | name", "a 10\n10 \n name\nname"), "10 \n name", "blanks are part of it");
+        assert_eq!(
+            piped("include 10 | name", "a 10\n10 \n name\nname"),
+            "10 \n name",
+            "blanks are part of it"
+        );
         for wrong in ["*", "(", "[a", "+1", "\\", "(?i)a"] {
             let refused = Pipe::parse(&format!("include {wrong}"), 0).unwrap_err();
-            assert_eq!(refused, FilterError::Text("% Failed to compile regular expression.".into()), "{wrong}");
+            assert_eq!(
+                refused,
+                FilterError::Text("% Failed to compile regular expression.".into()),
+                "{wrong}"
+            );
         }
     }
 

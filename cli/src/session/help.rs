@@ -105,7 +105,11 @@ fn pipe(behind: &str) -> Result<Found, Failure> {
         return Err(Failure::Invalid(0));
     }
     let typing = !behind.ends_with(char::is_whitespace) && list.iter().all(|e| e.keyword);
-    let word = if typing { behind.rsplit(char::is_whitespace).next().unwrap_or("").to_owned() } else { String::new() };
+    let word = if typing {
+        behind.rsplit(char::is_whitespace).next().unwrap_or("").to_owned()
+    } else {
+        String::new()
+    };
     Ok(Found { word, list, heading: None })
 }
 

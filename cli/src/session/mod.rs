@@ -515,7 +515,8 @@ impl Session {
         let trimmed = command.trim_start();
         let (first, rest) = trimmed.split_at(trimmed.find(char::is_whitespace).unwrap_or(trimmed.len()));
         let own = self.aliases.get(first).map(String::as_str);
-        let built_in = || own::ALIASES.iter().find(|(name, _)| *name == first && kind == ModeKind::Privileged);
+        let built_in =
+            || own::ALIASES.iter().find(|(name, _)| *name == first && kind == ModeKind::Privileged);
         let whole = own.or_else(|| built_in().map(|(_, whole)| *whole))?;
         Some(format!("{whole}{rest}"))
     }

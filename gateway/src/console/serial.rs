@@ -30,6 +30,8 @@ pub(crate) async fn serve(tty: PathBuf, shared: Shared) {
                     tracing::info!("%LINEPROTO-5-UPDOWN: console {} is back", tty.display());
                 }
                 line.sessions(&shared).await;
+                missing = true;
+                tracing::warn!("%LINEPROTO-4-UPDOWN: console {} is gone", tty.display());
             }
             Err(error) if !missing => {
                 missing = true;

@@ -43,7 +43,8 @@ fn words(session: &Session, line: &str) {
                 // In canonical spelling it is the same command.
                 let spelled = found.args.canonical();
                 let input = matcher::words(&spelled);
-                let again = matcher::find(kind.table(), &spelled, &input, negated).map(|f| f.args.canonical());
+                let again =
+                    matcher::find(kind.table(), &spelled, &input, negated).map(|f| f.args.canonical());
                 assert_eq!(again.as_deref(), Ok(spelled.as_str()), "{kind:?} {line:?}");
             }
         }
