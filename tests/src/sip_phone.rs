@@ -166,7 +166,8 @@ impl SipPhone {
     }
 
     /// Sends a request in the present call; ACK and CANCEL keep the number of the INVITE.
-    pub fn request(&mut self, method: &str, headers: &str, body: &str) {
+    pub fn request(&mut self, method: &str, headers: &str, body: impl AsRef<[u8]>) {
+        let body = body.as_ref();
         if !matches!(method, "ACK" | "CANCEL") {
             self.cseq += 1;
         }
@@ -182,11 +183,12 @@ impl SipPhone {
              CSeq: {} {method}\r\nContact: <sip:5000@{address}>\r\n{headers}",
             self.target, self.own, self.far, self.call_id, self.cseq
         );
-        if body.starts_with("v=0") {
+        if body.starts_with(b"v=0") {
             text.push_str("Content-Type: application/sdp\r\n");
         }
-        let _ = write!(text, "Content-Length: {}\r\n\r\n{body}", body.len());
-        self.sip.send_to(text.as_bytes(), self.gateway).expect("sent");
+        let _ = write!(text, "Content-Length: {}\r\n\r\n", body.len());
+        let octets = [text.as_bytes(), body].concat();
+        self.sip.send_to(&octets, self.gateway).expect("sent");
     }
 
     /// Acknowledges a refusal, in the INVITE's own transaction.

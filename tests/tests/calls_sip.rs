@@ -225,9 +225,9 @@ fn a_redirected_call_goes_on_to_the_new_address() {
     ended(&gateway);
 }
 
-#[test]
-fn digits_go_by_info_where_the_peer_wants_it() {
-    let (gateway, mut phone) = gateway(" codec g711ulaw\n dtmf-relay sip-info\n");
+/// A telephone that has answered a call of SIP, its line listened to.
+fn in_call(peer: &str) -> (Tipringd, SipPhone, Lines) {
+    let (gateway, mut phone) = gateway(peer);
     let mut lines = gateway.lines();
     let offer = phone.sdp("0", "");
     phone.invite("8000", "", &offer);
@@ -237,15 +237,82 @@ fn digits_go_by_info_where_the_peer_wants_it() {
     phone.request("ACK", "", "");
     phone.speak(answer.rtp(), None);
     std::thread::sleep(Duration::from_millis(500));
+    (gateway, phone, lines)
+}
+
+/// What the telephone hears while `happens` does, as digits of 50 ms and more.
+fn digits_heard(
+    lines: &mut Lines,
+    gateway: &Tipringd,
+    phone: &mut SipPhone,
+    happens: impl FnOnce(&mut SipPhone),
+) -> String {
+    let file = gateway.scratch().join("digits.wav");
+    lines.act("2/0", "record", &json!({"file": file, "seconds": 2.5, "start": "now"}));
+    happens(phone);
+    lines.wait(&json!({"port": "2/0", "event": "recorded", "file": file}), Duration::from_secs(10));
+    let heard = tone_measure(&file);
+    heard.segments.iter().filter(|s| s.on_ms >= 50.0).map(|s| format!("{} ", s.f)).collect()
+}
+
+#[test]
+fn digits_go_by_info_where_the_peer_wants_it() {
+    let (gateway, mut phone, mut lines) = in_call(" codec g711ulaw\n dtmf-relay sip-info\n");
+    for key in ["7", "*"] {
+        let before = phone.packets_heard();
+        lines.act("2/0", "dial", &json!({"digits": key}));
+        let info = phone.asked("INFO");
+        assert_eq!(info.header("Content-Type"), "application/dtmf-relay");
+        assert!(info.body.starts_with(&format!("Signal={key}\r\nDuration=")), "{info:?}");
+        phone.reply(&info, 200, "", "");
+        assert!(phone.next(Duration::from_millis(500)).is_none(), "one key, one INFO");
+        assert!(phone.packets_heard() > before && phone.events_heard(101).is_empty());
+    }
+    let heard = digits_heard(&mut lines, &gateway, &mut phone, |phone| {
+        for signal in ["4", "11"] {
+            let body = format!("Signal={signal}\r\nDuration=160\r\n");
+            phone.request("INFO", "Content-Type: application/dtmf-relay\r\n", &body);
+            phone.response("INFO", 200);
+            std::thread::sleep(Duration::from_millis(400));
+        }
+    });
+    assert_eq!(heard, "770+1209 941+1477 ");
+    // What is no digit is not taken for one.
+    phone.request("INFO", "Content-Type: application/dtmf-relay\r\n", "Signal=x\r\n");
+    phone.response("INFO", 415);
+    phone.request("BYE", "", "");
+    phone.response("BYE", 200);
+    lines.act("2/0", "onhook", &json!({}));
+    ended(&gateway);
+}
+
+#[test]
+fn digits_go_by_notify_where_the_peer_wants_it() {
+    let (gateway, mut phone, mut lines) = in_call(" codec g711ulaw\n dtmf-relay sip-notify\n");
     lines.act("2/0", "dial", &json!({"digits": "7"}));
-    let info = phone.asked("INFO");
-    assert!(info.body.contains("Signal=7\r\n"), "{info:?}");
-    phone.reply(&info, 200, "", "");
-    let body = "Signal=4\r\nDuration=160\r\n";
-    phone.request("INFO", "Content-Type: application/dtmf-relay\r\n", body);
-    phone.response("INFO", 200);
-    let heard = lines.hear("2/0", 1.0);
-    assert!(heard.segments.iter().any(|s| s.f == "770+1209") || heard.segments.is_empty(), "{heard:?}");
+    let notify = phone.asked("NOTIFY");
+    assert!(notify.header("Event").starts_with("telephone-event"), "{notify:?}");
+    assert_eq!(notify.header("Content-Type"), "audio/telephone-event");
+    assert_eq!(
+        (notify.header("Content-Length"), notify.body.as_bytes().first()),
+        ("4", Some(&7)),
+        "{notify:?}"
+    );
+    phone.reply(&notify, 200, "", "");
+    let heard = digits_heard(&mut lines, &gateway, &mut phone, |phone| {
+        // The key goes down, and up: one digit.
+        for (event, flags, status) in
+            [("telephone-event", 0x0a, 200), ("telephone-event", 0x8a, 200), ("unknown", 0, 489)]
+        {
+            let headers = format!(
+                "Event: {event};rate=1000\r\nSubscription-State: active\r\n\
+                 Content-Type: audio/telephone-event\r\n"
+            );
+            phone.request("NOTIFY", &headers, [5, flags, 3, 32]);
+            phone.response("NOTIFY", status);
+        }
+    });
+    assert_eq!(heard, "770+1336 ");
     phone.request("BYE", "", "");
     phone.response("BYE", 200);
     lines.act("2/0", "onhook", &json!({}));

@@ -243,6 +243,8 @@ pub struct Setup {
     pub user_user: Option<Bytes>,
     /// How the called telephone is to ring: value of `Alert-Info`.
     pub alert_info: Option<String>,
+    /// The call of the called party whose place this one takes: value of a Replaces header. Only SIP can do that.
+    pub replaces: Option<String>,
     /// Q.931 elements that pass a leg of the same kind unread.
     pub elements: Vec<qsig::q931::Element>,
 }
@@ -274,6 +276,13 @@ pub enum TransferTarget {
     Number(Party),
     /// Attended: the party the transferring user speaks with on another leg of the gateway.
     Leg(LegId),
+    /// Attended: the party the transferring user speaks with elsewhere.
+    Elsewhere {
+        /// Number of that party.
+        to: Party,
+        /// Its call, as the value of a Replaces header (RFC 3891).
+        replaces: String,
+    },
 }
 
 /// What the switch tells a leg.
@@ -307,6 +316,10 @@ pub enum LegCommand {
     Held(bool),
     /// The other end has dialled a digit that audio does not carry.
     Dtmf(char),
+    /// To a leg whose user transfers blindly: the number rings. Answered, the leg is released with cause 16.
+    TransferRinging,
+    /// To a leg whose user transferred blindly: it came to nothing, and the call is theirs again.
+    TransferFailed(Cause),
     /// End the leg.
     Release(Cause),
 }

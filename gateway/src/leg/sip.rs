@@ -3,6 +3,7 @@
 //! [`SipLegs`] owns the user agent and everything said over SIP; what is no call (NOTIFY, SUBSCRIBE, …) comes out of
 //! [`SipLegs::poll`] as it is. A leg owns one RTP stream from its first moment to its last.
 
+mod change;
 mod describe;
 mod events;
 pub mod identity;
@@ -94,6 +95,12 @@ struct SipLeg {
     held: bool,
     /// The other end holds.
     holding: bool,
+    /// What the peer knows of that.
+    holding_told: bool,
+    /// The party at the other end, of whom the peer does not know yet.
+    untold: Option<Party>,
+    /// A change of ours is on its way to the peer, who knew this of `holding` before.
+    changing: Option<bool>,
     /// A REFER of the peer under way.
     refer: Option<ReferId>,
     remote: Party,
@@ -255,7 +262,7 @@ impl SipLegs {
     /// Whether a caller's offer has a codec for the other end: one that is heard here (`audible`: a telephone or trunk), or
     /// any that his dial peer allows. If not, and the call ends with cause 65, he is told 488.
     pub fn fits(&mut self, id: LegId, audible: bool) -> bool {
-        let Some(leg) = self.legs.get_mut(&id) else { return true };
+        let Some(leg) = self.legs.get_mut(&id).filter(|leg| leg.stage == Stage::Early) else { return true };
         let fits = leg.offer_of_peer().is_none_or(|offer| {
             let settings = leg.can.settings.clone();
             let can = if audible {
@@ -307,6 +314,9 @@ impl SipLegs {
         if let Some(alert) = setup.alert_info.as_ref().filter(|alert| !alert.contains(['\r', '\n'])) {
             content = content.header(Header::AlertInfo, alert);
         }
+        if let Some(replaces) = &setup.replaces {
+            content = content.header(Header::Replaces, replaces);
+        }
         if let Some(uui) = &setup.user_user {
             let hex: String = uui.iter().map(|octet| format!("{octet:02x}")).collect();
             content = content.header(Header::UserToUser, format!("{hex};encoding=hex"));
@@ -341,6 +351,9 @@ impl SipLegs {
                 mismatch: false,
                 held: false,
                 holding: false,
+                holding_told: false,
+                untold: None,
+                changing: None,
                 refer: None,
                 remote: setup.called.clone(),
                 other: setup.calling.number.clone(),
@@ -364,8 +377,19 @@ impl SipLegs {
             LegCommand::Alert(progress) => self.progress(now, id, 180, &progress),
             LegCommand::Progress(progress) => self.progress(now, id, 183, &progress),
             LegCommand::Answer(answer) => self.answer(now, id, &answer),
-            LegCommand::Update(party) => self.update(now, id, &party),
-            LegCommand::Held(held) => self.hold(now, id, held),
+            LegCommand::Update(party) => {
+                leg.untold = Some(*party);
+                self.reconcile(now, id);
+            }
+            LegCommand::Held(held) => {
+                leg.holding = held;
+                self.reconcile(now, id);
+            }
+            LegCommand::TransferRinging => self.tell_referrer(now, id, 180),
+            LegCommand::TransferFailed(cause) => {
+                let status = self.causes.sip_status(cause.0);
+                self.tell_referrer(now, id, status);
+            }
             LegCommand::Dtmf(digit) => self.dtmf(now, id, digit),
             LegCommand::Release(cause) => self.release(now, id, cause),
             LegCommand::MoreDigits { .. } | LegCommand::Offer(_) | LegCommand::Digits { .. } => {}
@@ -386,6 +410,12 @@ impl SipLegs {
             PlaneEvent::Inactive { .. } => self.release(now, id, Cause(102)),
             PlaneEvent::Key { .. } => {}
         }
+    }
+
+    /// What a leg's peer has described last, for a leg at the other end.
+    #[must_use]
+    pub fn described(&self, id: LegId) -> Option<Bytes> {
+        self.legs.get(&id)?.described.clone()
     }
 
     /// Every leg, for `show` commands.
@@ -533,32 +563,6 @@ impl SipLegs {
         }
     }
 
-    fn update(&mut self, now: Instant, id: LegId, party: &Party) {
-        let Some(leg) = self.legs.get(&id).filter(|leg| leg.stage == Stage::Answered) else { return };
-        let role = if leg.outgoing { "calling" } else { "called" };
-        let headers = identity::identity(party, &leg.host, role, &self.settings);
-        if !headers.is_empty() {
-            // A change that collides with another is less important than that one.
-            let _ = self.ua.update(now, leg.call, Content { headers, ..Content::new() });
-        }
-    }
-
-    /// The other end holds, or takes back.
-    fn hold(&mut self, now: Instant, id: LegId, holding: bool) {
-        let Some(leg) = self.legs.get_mut(&id).filter(|leg| leg.stage == Stage::Answered) else { return };
-        if leg.holding == holding {
-            return;
-        }
-        leg.holding = holding;
-        let direction = if holding { Direction::SendOnly } else { Direction::SendRecv };
-        let Some(local) = leg.can.offer(leg.local, leg.port, direction) else { return };
-        let Ok(sdp) = leg.exchange.make_offer(&local) else { return };
-        if let Err(error) = self.ua.offer(now, leg.call, Content::sdp(octets(&sdp))) {
-            tracing::debug!(%error, "hold");
-            leg.exchange.cancel();
-        }
-    }
-
     /// A digit for the far end.
     fn dtmf(&mut self, now: Instant, id: LegId, digit: char) {
         let Some(leg) = self.legs.get(&id) else { return };
@@ -591,11 +595,9 @@ impl SipLegs {
         let Some(leg) = self.legs.get(&id) else { return };
         let content = Content::new().q850(cause.0);
         let call = leg.call;
-        if let Some(refer) = leg.refer {
-            let status = if cause == Cause::NORMAL { 200 } else { self.causes.sip_status(cause.0) };
-            // Whoever transferred may have asked not to be told.
-            let _ = self.ua.notify_refer(now, call, refer, status, None);
-        }
+        let status = if cause == Cause::NORMAL { 200 } else { self.causes.sip_status(cause.0) };
+        self.tell_referrer(now, id, status);
+        let Some(leg) = self.legs.get(&id) else { return };
         let leg_is_answered = leg.stage == Stage::Answered;
         let done = if leg.outgoing || leg_is_answered {
             self.ua.hangup(now, call, content)

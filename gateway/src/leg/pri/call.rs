@@ -101,6 +101,8 @@ impl PriTrunk {
             | LegCommand::MoreDigits { .. }
             | LegCommand::Update(_)
             | LegCommand::Held(_)
+            | LegCommand::TransferRinging
+            | LegCommand::TransferFailed(_)
             | LegCommand::Dtmf(_) => return,
         };
         // A message the state no longer allows is not needed any more.

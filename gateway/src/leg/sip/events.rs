@@ -18,6 +18,8 @@ use crate::media::MediaCommand;
 use crate::media::MediaEnd;
 use crate::media::rtp::RtpCommand;
 
+/// Longest Replaces that is passed on.
+const MAX_REPLACES: usize = 512;
 /// Samples in 1 ms.
 const SAMPLES_A_MS: u32 = 8;
 
@@ -55,12 +57,20 @@ impl SipLegs {
             CallEvent::Answered { response, .. } => self.answered(now, id, &response),
             CallEvent::Offer { sdp, message, .. } => self.offer_came(now, id, &sdp, &message),
             CallEvent::OfferRequested { .. } => self.offer_requested(now, id),
-            CallEvent::OfferWithdrawn | CallEvent::OfferRefused { .. } => {
+            CallEvent::OfferWithdrawn => {
                 if let Some(leg) = self.legs.get_mut(&id) {
                     leg.exchange.cancel();
                 }
+                self.reconcile(now, id);
             }
-            CallEvent::Updated { message } => self.party_changed(id, &message),
+            CallEvent::OfferRefused { status, response } => {
+                self.change_refused(now, id, status, response.is_some());
+            }
+            CallEvent::Updated { message } => {
+                self.party_changed(id, &message);
+                self.changed(now, id, &message);
+            }
+            CallEvent::Acknowledged { .. } => self.reconcile(now, id),
             CallEvent::Referred { refer, to, .. } => self.referred(now, id, refer, &to),
             CallEvent::Request { transaction, request } => {
                 self.request_in_call(now, id, transaction, &request)
@@ -148,6 +158,9 @@ impl SipLegs {
                 mismatch: false,
                 held: false,
                 holding: false,
+                holding_told: false,
+                untold: None,
+                changing: None,
                 refer: None,
                 remote: calling.clone(),
                 other: String::new(),
@@ -293,10 +306,12 @@ impl SipLegs {
         if settled {
             if let Some(leg) = self.legs.get_mut(&id) {
                 leg.described = Some(sdp.clone());
+                leg.holding_told = leg.holding;
             }
             self.hold_changed(id);
             self.party_changed(id, message);
         }
+        self.reconcile(now, id);
     }
 
     fn offer_requested(&mut self, now: Instant, id: LegId) {
@@ -355,7 +370,11 @@ impl SipLegs {
         let target = match (replaces, other, number.filter(|n| !n.is_empty())) {
             (Some(_), Some(other), _) => TransferTarget::Leg(other),
             (None, _, Some(number)) => TransferTarget::Number(Party::new(number)),
-            // A call of others cannot be taken over from here.
+            (Some(replaces), None, Some(number))
+                if replaces.len() <= MAX_REPLACES && !replaces.contains(['\r', '\n']) =>
+            {
+                TransferTarget::Elsewhere { to: Party::new(number), replaces }
+            }
             _ => {
                 let _ = self.ua.refuse_refer(now, call, refer, 404);
                 return;
@@ -401,6 +420,8 @@ impl SipLegs {
             // A heartbeat.
             (None, Some(Method::Info)) if request.body().is_empty() => 200,
             (None, Some(Method::Info)) => 415,
+            // A key goes down.
+            (None, Some(Method::Notify)) if is_telephone_event(request) => 200,
             (None, Some(Method::Notify)) => 489,
             _ => 405,
         };
@@ -440,13 +461,16 @@ fn info_digit(request: &Message) -> Option<char> {
 
 /// The digit of a NOTIFY `telephone-event`: four octets as in RFC 4733, whose end bit says that the key is up.
 fn notify_digit(request: &Message) -> Option<char> {
-    let event = request.event().ok()??;
-    if !event.package.eq_ignore_ascii_case("telephone-event") {
+    if !is_telephone_event(request) {
         return None;
     }
     let [code, flags, ..] = *request.body() else { return None };
     // The one that begins is followed by the one that ends.
     if flags & 0x80 == 0 { None } else { Event(code).digit() }
+}
+
+fn is_telephone_event(request: &Message) -> bool {
+    matches!(request.event(), Ok(Some(event)) if event.package.eq_ignore_ascii_case("telephone-event"))
 }
 
 /// Body of a NOTIFY for a digit that is over.

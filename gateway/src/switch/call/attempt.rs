@@ -54,7 +54,7 @@ impl Switch {
             let Some(call) = self.calls.calls.get_mut(&id) else { return };
             let Some(way) = call.ways.pop_front() else {
                 let cause = call.cause;
-                return self.end_call(now, id, cause);
+                return self.give_up(now, id, cause);
             };
             match self.attempt(now, id, &way) {
                 Ok(()) => return,
@@ -79,6 +79,10 @@ impl Switch {
         let caller = self.calls.calls.get(&id).and_then(|call| call.caller);
         if caller.is_some_and(|caller| !self.sip.fits(caller, kind == PeerKind::Pots)) {
             return Err(CODEC_MISMATCH);
+        }
+        let takes_over = self.calls.calls.get(&id).is_some_and(|call| call.routed.replaces.is_some());
+        if takes_over && kind == PeerKind::Pots {
+            return Err(Cause::REJECTED);
         }
         let place = self.place(&way.target)?;
         let call = self.calls.calls.get(&id).ok_or(Cause::TEMPORARY)?;
@@ -192,6 +196,13 @@ impl Switch {
         Ok(Place { port, channel, group: Some(label.to_owned()) })
     }
 
+    /// No way led anywhere.
+    fn give_up(&mut self, now: Instant, id: CallId, cause: Cause) {
+        if !self.transfer_failed(now, id, cause) {
+            self.end_call(now, id, cause);
+        }
+    }
+
     /// An attempt came to nothing: the next way, another number, or the end.
     pub(super) fn attempt_failed(&mut self, now: Instant, id: CallId, cause: Cause) {
         let Some(call) = self.calls.calls.get_mut(&id) else { return };
@@ -202,7 +213,7 @@ impl Switch {
         if let Some((to, reason)) = redirect {
             call.redirects += 1;
             if call.redirects > MAX_REDIRECTS {
-                return self.end_call(now, id, Cause::ROUTING_ERROR);
+                return self.give_up(now, id, Cause::ROUTING_ERROR);
             }
             let from = std::mem::replace(&mut call.routed.called, to);
             let before = call.routed.redirecting.take();
@@ -215,7 +226,7 @@ impl Switch {
         let (stop, goes_on) = (call.huntstop, self.dial_plan.voice_hunt.goes_on(cause.0));
         self.rewire(id);
         if stop || !goes_on {
-            self.end_call(now, id, cause);
+            self.give_up(now, id, cause);
         } else {
             self.try_next(now, id);
         }

@@ -58,6 +58,10 @@ impl Switch {
         call.stage = Stage::Alerting;
         call.cut_through |= progress.inband;
         let cut_through = call.cut_through;
+        if let Some(transferor) = call.transferor {
+            self.command(now, transferor, LegCommand::TransferRinging);
+        }
+        let Some(call) = self.calls.calls.get(&id) else { return };
         let Some(caller) = call.caller else { return };
         self.learn_party(leg, progress.party.as_ref());
         self.rewire(id);
@@ -113,6 +117,7 @@ impl Switch {
                 (None, _) => self.command(now, caller, LegCommand::Answer(answer)),
                 // Two-stage dialling, or a call transferred: the caller has been answered already.
                 (Some(before), party) => {
+                    let party = party.or_else(|| self.calls.legs.get(&leg).map(|leg| leg.party.clone()));
                     if let Some(leg) = self.calls.legs.get_mut(&caller) {
                         leg.answered = Some(before);
                     }
@@ -122,6 +127,7 @@ impl Switch {
                 }
             }
         }
+        self.transfer_done(now, id);
         self.rewire(id);
     }
 

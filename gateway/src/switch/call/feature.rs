@@ -3,23 +3,29 @@
 use std::time::Instant;
 
 use super::{CallId, Stage, Switch};
-use crate::leg::{Cause, LegCommand, LegId, Party, RedirectReason, Redirection, TransferTarget};
+use crate::leg::{Cause, LegCommand, LegId, LegPort, Party, RedirectReason, Redirection, TransferTarget};
 
 impl Switch {
     /// The user of a leg transfers its other end.
     pub(super) fn transfer(&mut self, now: Instant, leg: LegId, target: TransferTarget) {
         let done = match &target {
             TransferTarget::Leg(held) => self.join_others(now, leg, *held),
-            TransferTarget::Number(to) => self.call_for_other(now, leg, to.clone()),
-        };
-        if !done {
-            let held = match target {
-                TransferTarget::Leg(held) => Some(held),
-                TransferTarget::Number(_) => None,
-            };
-            for leg in [Some(leg), held].into_iter().flatten() {
-                self.drop_leg(now, leg, Cause::NORMAL);
+            TransferTarget::Number(to) => self.call_for_other(now, leg, to.clone(), None),
+            TransferTarget::Elsewhere { to, replaces } => {
+                self.call_for_other(now, leg, to.clone(), Some(replaces.clone()))
             }
+        };
+        if done {
+            return;
+        }
+        match (target, self.calls.legs.get(&leg).map(|leg| leg.port)) {
+            // The telephone is on its hook already: nobody is there to take a call back.
+            (TransferTarget::Leg(held), Some(LegPort::Line(_))) => {
+                for leg in [leg, held] {
+                    self.drop_leg(now, leg, Cause::NORMAL);
+                }
+            }
+            _ => self.command(now, leg, LegCommand::TransferFailed(Cause::TEMPORARY)),
         }
     }
 
@@ -89,8 +95,8 @@ impl Switch {
         self.rewire(id);
     }
 
-    /// Blind transfer: the other end of a leg calls a number; the leg goes.
-    fn call_for_other(&mut self, now: Instant, leg: LegId, to: Party) -> bool {
+    /// Blind transfer: the other end of a leg calls a number. The leg waits until that has come to something.
+    fn call_for_other(&mut self, now: Instant, leg: LegId, to: Party, replaces: Option<String>) -> bool {
         let Some(other) = self.other_leg(leg) else { return false };
         let Some(id) = self.calls.legs.get(&leg).and_then(|leg| leg.call) else { return false };
         if !self.calls.calls.get(&id).is_some_and(|call| call.stage == Stage::Talking) {
@@ -101,21 +107,62 @@ impl Switch {
             _ => return false,
         };
         self.take_leg(id, leg);
-        self.command(now, leg, LegCommand::Release(Cause::NORMAL));
+        if let Some(known) = self.calls.legs.get_mut(&leg) {
+            known.call = Some(id);
+        }
         if let Some(known) = self.calls.legs.get_mut(&other) {
             known.held = false;
         }
+        self.command(now, other, LegCommand::Held(false));
+        let sdp = self.sip.described(other);
         let Some(call) = self.calls.calls.get_mut(&id) else { return false };
         call.caller = Some(other);
         call.callee = None;
+        call.transferor = Some(leg);
         call.cut_through = false;
         call.routed.calling = calling;
         call.routed.called = to;
+        call.routed.sdp = sdp;
+        call.routed.replaces = replaces;
         call.inbound = (peer != 0).then_some(peer);
         call.routed.redirecting =
             Some(Redirection { from, original: None, reason: RedirectReason::Unconditional, count: 1 });
         self.route(now, id);
         true
+    }
+
+    /// A call was given away and came to nothing: it belongs to who gave it away, as before.
+    pub(super) fn transfer_failed(&mut self, now: Instant, id: CallId, cause: Cause) -> bool {
+        let Some(call) = self.calls.calls.get_mut(&id).filter(|call| call.caller.is_some()) else {
+            return false;
+        };
+        let Some(back) = call.transferor.take() else { return false };
+        call.callee = Some(back);
+        call.stage = Stage::Talking;
+        call.cut_through = false;
+        call.ways.clear();
+        let caller = call.caller;
+        self.command(now, back, LegCommand::TransferFailed(cause));
+        if let Some(caller) = caller
+            && self.calls.legs.get(&back).is_some_and(|leg| leg.held)
+        {
+            self.command(now, caller, LegCommand::Held(true));
+        }
+        self.rewire(id);
+        true
+    }
+
+    /// A call that was given away is answered: who gave it away goes.
+    pub(super) fn transfer_done(&mut self, now: Instant, id: CallId) {
+        let Some(gone) = self.calls.calls.get_mut(&id).and_then(|call| call.transferor.take()) else {
+            return;
+        };
+        if let Some(known) = self.calls.legs.get_mut(&gone) {
+            known.call = None;
+            let ends = super::LegRecord::of(known, now, Cause::NORMAL, |at| self.clock.unix_ms(at));
+            self.calls.records.leg(id, ends);
+        }
+        self.command(now, gone, LegCommand::Release(Cause::NORMAL));
     }
 
     /// Three-way conference of the user of two legs on one telephone.

@@ -122,6 +122,8 @@ pub(super) struct Call {
     deadline: Option<Instant>,
     /// What is connected in the media plane.
     link: Link,
+    /// The leg whose user gave the caller away to a number, and waits to hear what becomes of it.
+    transferor: Option<LegId>,
     /// The call on the same telephone it is joined with.
     conference: Option<CallId>,
     pub(super) guid: [u32; 4],
@@ -152,6 +154,7 @@ impl Call {
             two_stage: false,
             deadline: None,
             link: Link::None,
+            transferor: None,
             conference: None,
             guid,
             started: now,
@@ -161,7 +164,11 @@ impl Call {
     }
 
     pub(super) fn other(&self, leg: LegId) -> Option<LegId> {
-        if self.caller == Some(leg) { self.callee } else { self.caller }
+        match Some(leg) {
+            leg if leg == self.caller => self.callee,
+            leg if leg == self.callee => self.caller,
+            _ => None,
+        }
     }
 }
 
@@ -367,6 +374,10 @@ impl Switch {
         let Some(id) = gone.call else { return };
         let ends = LegRecord::of(&gone, now, cause, |at| self.clock.unix_ms(at));
         let Some(call) = self.calls.calls.get_mut(&id) else { return };
+        if call.transferor.take_if(|transferor| *transferor == leg).is_some() {
+            // Whoever gave the call away need not wait.
+            return self.calls.records.leg(id, ends);
+        }
         let is_attempt = call.callee == Some(leg) && call.stage != Stage::Talking;
         if call.callee == Some(leg) {
             call.callee = None;
@@ -385,7 +396,10 @@ impl Switch {
     pub(super) fn end_call(&mut self, now: Instant, id: CallId, cause: Cause) {
         let Some(mut call) = self.calls.calls.remove(&id) else { return };
         self.unlink(&mut call);
-        for leg in [call.caller, call.callee].into_iter().flatten() {
+        if let Some(transferor) = call.transferor {
+            self.command(now, transferor, LegCommand::TransferFailed(cause));
+        }
+        for leg in [call.caller, call.callee, call.transferor].into_iter().flatten() {
             if let Some(known) = self.calls.legs.get_mut(&leg) {
                 known.call = None;
                 let ends = LegRecord::of(known, now, cause, |at| self.clock.unix_ms(at));

@@ -71,11 +71,12 @@ impl Sim {
         for (id, leg) in &calls.legs {
             if let Some(call) = leg.call {
                 let call = &calls.calls[&call];
-                assert!(call.caller == Some(*id) || call.callee == Some(*id), "{id:?} {call:?}");
+                let ends = [call.caller, call.callee, call.transferor];
+                assert!(ends.contains(&Some(*id)), "{id:?} {call:?}");
             }
         }
         for (id, call) in &calls.calls {
-            for leg in [call.caller, call.callee].into_iter().flatten() {
+            for leg in [call.caller, call.callee, call.transferor].into_iter().flatten() {
                 assert_eq!(calls.legs[&leg].call, Some(*id), "{call:?}");
             }
         }
