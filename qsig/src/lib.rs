@@ -32,8 +32,8 @@
 //!
 //! Incoming calls are only offered if [`SpanConfig::accept_calls`] is set; operations of the services in
 //! [`SpanConfig::services`] come as [`Event::Invoked`], others are refused or, with [`SpanConfig::pass_services`], left as
-//! they are. Not here: hold (refused, as SUSPEND and RESUME are), and what a service needs beyond its operations where two
-//! calls are joined.
+//! they are. HOLD and RETRIEVE are the owner's to answer where the switch type has them ([`Dialect::hold`]). Not here: SUSPEND and
+//! RESUME, which are refused.
 //!
 //! # Example: a lamp is lit
 //!
@@ -114,8 +114,8 @@ pub use party::PresentedNumber;
 pub use span::{
     BChannel, BchanOrder, CallDetail, CallError, CallEvent, CallId, CallInfo, CallRecord, CallRequest,
     CallState, Carrier, ChannelState, ChannelStatus, ConnectionEvent, ConnectionId, ConnectionRequest,
-    DChannel, DLink, Dialect, Event, HISTORY, IndicationId, LineKind, MAX_CONNECTIONS, MemoryUse, NameForm,
-    NfasMember, OperationId, RestartOnStart, RestartTarget, ServiceState, Span, SpanConfig, Statistics,
-    SwitchType,
+    DChannel, DLink, Diagnostic, Dialect, Event, HISTORY, IndicationId, LineKind, MAX_CONNECTIONS, MemoryUse,
+    NameForm, NfasMember, OperationId, RedirectForm, RestartOnStart, RestartTarget, ServiceState, Span,
+    SpanConfig, Statistics, SwitchType,
 };
 pub use timers::Timers;

@@ -85,11 +85,18 @@ impl Name {
         Some(Self::Allowed(latin1(text).trim().to_owned())).filter(|name| name.shown() != Some(""))
     }
 
-    /// A Display element with the name, if it may be shown and ISO 8859-1 has its letters; cut at 50 octets.
-    pub fn display(&self) -> Option<Element> {
+    /// A Display element with the name, if it may be shown and ISO 8859-1 has its letters; cut at 50 octets. `typed`: a display
+    /// type stands before the text, as North American switches have it (B1, from memory of Telcordia GR-268; libpri sends the
+    /// same).
+    pub fn display(&self, typed: bool) -> Option<Element> {
         let octets: Option<Vec<u8>> =
             self.shown()?.chars().take(MAX_OCTETS).map(|c| u8::try_from(c).ok()).collect();
-        octets.filter(|octets| !octets.is_empty()).map(|octets| Element::new(ie::DISPLAY, octets))
+        octets.filter(|octets| !octets.is_empty()).map(|mut octets| {
+            if typed {
+                octets.insert(0, CALLING_NAME);
+            }
+            Element::new(ie::DISPLAY, octets)
+        })
     }
 
     /// Reads the argument of a name operation: the name alone, or first in a sequence with an extension.
@@ -110,6 +117,9 @@ impl Name {
         NamedParty { kind, name: self.clone() }.named().element(profile, invoke_id)
     }
 }
+
+/// Display type of a name, with its extension bit.
+const CALLING_NAME: u8 = 0xB1;
 
 /// A name and the operation it travels in.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -4,7 +4,9 @@ mod call;
 mod channels;
 mod command;
 mod config;
+mod diagnostic;
 mod dialect;
+mod hold;
 mod invoker;
 mod nfas;
 mod record;
@@ -24,7 +26,8 @@ pub use call::{CallEvent, CallState};
 pub use channels::{BChannel, DChannel, NfasMember};
 pub use command::{CallDetail, CallError, CallInfo, CallRequest};
 pub use config::{BchanOrder, LineKind, RestartOnStart, SpanConfig};
-pub use dialect::{Dialect, NameForm, SwitchType};
+pub use diagnostic::Diagnostic;
+pub use dialect::{Dialect, NameForm, RedirectForm, SwitchType};
 pub use nfas::DLink;
 pub use record::{CallRecord, ChannelState, ChannelStatus, HISTORY, MemoryUse, ServiceState};
 pub use restart::RestartTarget;
@@ -42,6 +45,7 @@ use crate::service::Outcome;
 use crate::transit::{TooManyTransits, TransitCounter};
 use call::Call;
 use channels::Channels;
+use diagnostic::Diagnostics;
 use invoker::Invoker;
 use nfas::Links;
 use record::History;
@@ -206,6 +210,7 @@ pub struct Span {
     started: bool,
     timers: Running,
     events: VecDeque<Event>,
+    diagnostics: Diagnostics,
     statistics: Statistics,
     last_reference: u16,
     next_invoke_id: i16,
@@ -233,6 +238,7 @@ impl Span {
             started: false,
             timers: Running::default(),
             events: VecDeque::new(),
+            diagnostics: Diagnostics::default(),
             statistics: Statistics::default(),
             last_reference: 0,
             next_id: 0,
@@ -271,6 +277,7 @@ impl Span {
         // Not until none is left: a timer configured as zero that starts itself again must not hold us here.
         for _ in 0..self.timers.due(now) {
             let Some((key, timer)) = self.timers.expired(now) else { break };
+            self.note_expiry(key, timer);
             match self.connections.remove(&key) {
                 Some(Connection::Invoker(invoker)) => self.invoker_timeout(now, key, invoker, timer),
                 Some(Connection::Server(server)) => self.server_timeout(now, key, server, timer),
@@ -425,6 +432,7 @@ impl Span {
             Ok(parsed) => parsed,
             Err(error) => {
                 tracing::debug!(%error, "layer 3 message ignored");
+                self.diagnostics.note(|| Diagnostic::Unreadable { error, len: octets.len() });
                 self.statistics.messages_ignored += 1;
                 return;
             }
@@ -469,6 +477,10 @@ impl Span {
     /// Q.931 5.8.3.2: messages for a call that does not exist.
     fn unknown_reference(&mut self, message: &Message) {
         self.statistics.unknown_references += 1;
+        if !matches!(message.kind, MessageType::RELEASE_COMPLETE | MessageType::STATUS_ENQUIRY) {
+            let call_reference = message.call_reference;
+            self.diagnostics.note(|| Diagnostic::UnknownReference { message: message.kind, call_reference });
+        }
         let reply = message.call_reference.reply();
         match message.kind {
             MessageType::RELEASE_COMPLETE => {}
@@ -486,6 +498,7 @@ impl Span {
             span.send_clearing(key.reference(), MessageType::RELEASE_COMPLETE, cause);
         };
         let faults = message.faults(whole);
+        self.note_faults(message, &faults);
         if let Some((cause, elements)) = faults.refusal() {
             let cause = CauseDetail::new(Cause::private(cause), elements.to_vec());
             let clearing = Message::new(key.reference(), MessageType::RELEASE_COMPLETE);
@@ -552,7 +565,10 @@ impl Span {
         match self.links.send(octets) {
             Ok(()) => self.statistics.messages_sent += 1,
             // The timer that waits for the answer deals with it, as with a message lost on the way.
-            Err(_) => self.statistics.messages_unsent += 1,
+            Err(_) => {
+                self.statistics.messages_unsent += 1;
+                self.diagnostics.note(|| Diagnostic::Unsent);
+            }
         }
     }
 

@@ -66,6 +66,8 @@ timers! {
     t316, "T316", 120000 ms, "global", "RESTART sent, until RESTART ACKNOWLEDGE; RESTART once more, then given up.";
     t321, "T321", 30000 ms, "global", "NFAS: SERVICE sent for the other D channel, until SERVICE ACKNOWLEDGE; then it is asked again (30 s from memory).";
     t322, "T322", 4000 ms, "any", "STATUS ENQUIRY sent, until STATUS; once more, then the call is cleared with cause 41.";
+    hold, "T-HOLD", 4000 ms, "U10", "HOLD sent, until HOLD ACKNOWLEDGE or HOLD REJECT (Q.932); then it counts as refused.";
+    retrieve, "T-RETRIEVE", 4000 ms, "U10", "RETRIEVE sent, until RETRIEVE ACKNOWLEDGE or RETRIEVE REJECT (Q.932); then it counts as refused.";
     answer, "answer", 30000 ms, "U6, U25", "An incoming call or connection waits for the owner's first reaction at most so long.";
     proceeding, "proceeding", 2000 ms, "U6", "CALL PROCEEDING is sent if the application has not answered after this; below T303.";
     idle, "idle", 60000 ms, "U10", "An incoming call independent connection without operations is released after this.";

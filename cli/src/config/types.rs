@@ -501,6 +501,28 @@ impl Timeslots {
     }
 }
 
+/// Which D channel of its NFAS group an interface carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NfasRole {
+    /// The primary one.
+    Primary,
+    /// The one that takes over.
+    Backup,
+    /// None.
+    None,
+}
+
+/// `nfas_d ROLE nfas_int INTERFACE nfas_group GROUP`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Nfas {
+    /// Its D channel.
+    pub role: NfasRole,
+    /// Its identifier in channel identification, 0 to 96.
+    pub interface: u8,
+    /// The group, 0 to 31.
+    pub group: u8,
+}
+
 /// A `controller`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Controller {
@@ -510,6 +532,8 @@ pub struct Controller {
     pub name: String,
     /// Timeslots of the primary rate group, if there is one. The D channel's slot counts as given, written or not.
     pub pri_group: Option<Timeslots>,
+    /// Its place in an NFAS group (`pri-group … nfas_d`).
+    pub nfas: Option<Nfas>,
     /// Out of service by configuration.
     pub shutdown: bool,
 }
@@ -580,6 +604,8 @@ pub struct SerialInterface {
     pub timers: Vec<(String, u32)>,
     /// `isdn bchan-number-order`, true for ascending; `None`: neither.
     pub bchan_ascending: Option<bool>,
+    /// `isdn bchan-number-order … round-robin`.
+    pub bchan_round_robin: bool,
     /// `isdn contiguous-bchan`.
     pub contiguous_bchan: bool,
     /// `isdn negotiate-bchan`.

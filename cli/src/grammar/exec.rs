@@ -60,6 +60,9 @@ pub(super) static EXEC: &[Command] = &[
     command! { "debug ccsip all", help: &[DEBUG, "SPI debugging", "All SIP debugging"], apply: Apply::Exec(|_| on(DebugTopic::CcsipAll)) },
     command! { "debug isdn q921 [LINE]", help: &[DEBUG, "ISDN information", "Q.921 frames", "Interface"], apply: Apply::Exec(|_| on(DebugTopic::IsdnQ921)) },
     command! { "debug isdn q931 [LINE]", help: &[DEBUG, "ISDN information", "Q.931 messages", "Interface"], apply: Apply::Exec(|_| on(DebugTopic::IsdnQ931)) },
+    command! { "debug isdn standard [LINE]", help: &[DEBUG, "ISDN information", "Errors and calls, enough to find most problems", "Interface"], apply: Apply::Exec(|_| on(DebugTopic::IsdnStandard)) },
+    command! { "debug isdn error [LINE]", help: &[DEBUG, "ISDN information", "Errors", "Interface"], apply: Apply::Exec(|_| on(DebugTopic::IsdnError)) },
+    command! { "debug isdn event [LINE]", help: &[DEBUG, "ISDN information", "Calls", "Interface"], apply: Apply::Exec(|_| on(DebugTopic::IsdnEvent)) },
     command! { "debug mwi", help: &[DEBUG, "Message waiting indication"], apply: Apply::Exec(|_| on(DebugTopic::Mwi)) },
     command! { "debug voice translation", help: &[DEBUG, "Voice", "Translation rules"], apply: Apply::Exec(|_| on(DebugTopic::VoiceTranslation)) },
     command! { "debug voip ccapi inout", help: &[DEBUG, "VoIP", "Call control", "In and out"], apply: Apply::Exec(|_| on(DebugTopic::VoipCcapi)) },
@@ -80,6 +83,9 @@ pub(super) static EXEC: &[Command] = &[
     command! { "no debug ccsip all", help: &["Disable debugging functions", DEBUG, "SPI debugging", "All SIP debugging"], apply: Apply::Exec(|_| off(DebugTopic::CcsipAll)) },
     command! { "no debug isdn q921", help: &["Disable debugging functions", DEBUG, "ISDN information", "Q.921 frames"], apply: Apply::Exec(|_| off(DebugTopic::IsdnQ921)) },
     command! { "no debug isdn q931", help: &["Disable debugging functions", DEBUG, "ISDN information", "Q.931 messages"], apply: Apply::Exec(|_| off(DebugTopic::IsdnQ931)) },
+    command! { "no debug isdn standard", help: &["Disable debugging functions", DEBUG, "ISDN information", "Errors and calls, enough to find most problems"], apply: Apply::Exec(|_| off(DebugTopic::IsdnStandard)) },
+    command! { "no debug isdn error", help: &["Disable debugging functions", DEBUG, "ISDN information", "Errors"], apply: Apply::Exec(|_| off(DebugTopic::IsdnError)) },
+    command! { "no debug isdn event", help: &["Disable debugging functions", DEBUG, "ISDN information", "Calls"], apply: Apply::Exec(|_| off(DebugTopic::IsdnEvent)) },
     command! { "no debug mwi", help: &["Disable debugging functions", DEBUG, "Message waiting indication"], apply: Apply::Exec(|_| off(DebugTopic::Mwi)) },
     command! { "no debug voice translation", help: &["Disable debugging functions", DEBUG, "Voice", "Translation rules"], apply: Apply::Exec(|_| off(DebugTopic::VoiceTranslation)) },
     command! { "no debug voip ccapi inout", help: &["Disable debugging functions", DEBUG, "VoIP", "Call control", "In and out"], apply: Apply::Exec(|_| off(DebugTopic::VoipCcapi)) },
@@ -160,6 +166,12 @@ pub(super) static EXEC: &[Command] = &[
     show!("show isdn memory", [SHOW, "ISDN information", "Memory in use"], 1, |_| Exec::Show(
         Show::IsdnMemory
     )),
+    show!(
+        "show isdn nfas group [<0-31>]",
+        [SHOW, "ISDN information", "Non-facility associated signalling", "Group", "Its number"],
+        1,
+        |a| Exec::Show(Show::IsdnNfasGroup { group: a.number(0) })
+    ),
     show!("show isdn service", [SHOW, "ISDN information", "Service state of channels"], 1, |_| Exec::Show(
         Show::IsdnService
     )),
@@ -365,6 +377,9 @@ pub(super) static EXEC: &[Command] = &[
     command! { "undebug ccsip all", help: &[UNDEBUG, "SPI debugging", "All SIP debugging"], apply: Apply::Exec(|_| off(DebugTopic::CcsipAll)) },
     command! { "undebug isdn q921", help: &[UNDEBUG, "ISDN information", "Q.921 frames"], apply: Apply::Exec(|_| off(DebugTopic::IsdnQ921)) },
     command! { "undebug isdn q931", help: &[UNDEBUG, "ISDN information", "Q.931 messages"], apply: Apply::Exec(|_| off(DebugTopic::IsdnQ931)) },
+    command! { "undebug isdn standard", help: &[UNDEBUG, "ISDN information", "Errors and calls, enough to find most problems"], apply: Apply::Exec(|_| off(DebugTopic::IsdnStandard)) },
+    command! { "undebug isdn error", help: &[UNDEBUG, "ISDN information", "Errors"], apply: Apply::Exec(|_| off(DebugTopic::IsdnError)) },
+    command! { "undebug isdn event", help: &[UNDEBUG, "ISDN information", "Calls"], apply: Apply::Exec(|_| off(DebugTopic::IsdnEvent)) },
     command! { "undebug mwi", help: &[UNDEBUG, "Message waiting indication"], apply: Apply::Exec(|_| off(DebugTopic::Mwi)) },
     command! { "undebug voice translation", help: &[UNDEBUG, "Voice", "Translation rules"], apply: Apply::Exec(|_| off(DebugTopic::VoiceTranslation)) },
     command! { "undebug voip ccapi inout", help: &[UNDEBUG, "VoIP", "Call control", "In and out"], apply: Apply::Exec(|_| off(DebugTopic::VoipCcapi)) },

@@ -190,7 +190,7 @@ pub(super) static VOICE: &[Command] = &[
                     cx.vanish.push(format!("voice-port {}", gone.voice_port()));
                 }
                 None if !no => {
-                    controllers.push(Controller { kind, name, pri_group: None, shutdown: false });
+                    controllers.push(Controller { kind, name, pri_group: None, nfas: None, shutdown: false });
                     controllers.sort_by(|a, b| a.kind.name().cmp(b.kind.name()).then_with(|| natural(&a.name, &b.name)));
                 }
                 _ => {}
@@ -445,6 +445,7 @@ fn interface(cx: &mut crate::config::Cx<'_>) -> Result<(), ApplyError> {
                     switch_type: None,
                     timers: Vec::new(),
                     bchan_ascending: None,
+                    bchan_round_robin: false,
                     contiguous_bchan: false,
                     negotiate_bchan: false,
                     overlap_receiving: false,

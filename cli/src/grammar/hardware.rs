@@ -2,7 +2,7 @@
 
 use super::reasons::{CALLS, CONSOLE, FEATURE, HARDWARE, HOST, ISDN, LINE as LINE_LATER};
 use super::{Apply, Command, ModeKind, WHOLE, access};
-use crate::config::{ApplyError, Cx, HuntScheme, ProtocolEmulate, SwitchType, Timeslots};
+use crate::config::{ApplyError, Cx, HuntScheme, Nfas, NfasRole, ProtocolEmulate, SwitchType, Timeslots};
 use crate::{acted, command, kept};
 
 pub(super) static CONTROLLER: &[Command] = &[
@@ -53,9 +53,12 @@ pub(super) static CONTROLLER: &[Command] = &[
         HARDWARE
     ),
     command! {
-        "pri-group [timeslots WORD] [service WORD|nfas_d LINE|voice-dsp]",
+        "pri-group [timeslots WORD] [service WORD|nfas_d (primary|backup|none) (nfas_int|nfas_interface) <0-96> nfas_group <0-31> [LINE]|voice-dsp]",
         help: &["Configure the specified timeslots for PRI", "Specify timeslots", "List of timeslots such as 1-31", "Service",
-            "Its name", "Non-facility associated signalling", "Its settings", "Voice DSP"],
+            "Its name", "Specify the operation of the D channel timeslot", "Primary D channel of the group",
+            "Backup D channel of the group", "No D channel: a B channel more", "Interface identifier in channel identification",
+            "Interface identifier in channel identification", "Identifier", "Specify the NFAS group", "Group",
+            "Options without effect", "Voice DSP"],
         apply: Apply::Acted(pri_group),
     },
     kept!("ds0-group <0-30> timeslots WORD [LINE]", ["Configure the specified timeslots for CAS", "Group", "Specify timeslots",
@@ -147,7 +150,7 @@ pub(super) static INTERFACE: &[Command] = &[
         }),
     },
     command! {
-        "isdn timer (T200|T203|T301|T302|T303|T304|T305|T306|T307|T308|T309|T310|T313|T314|T316|T318|T319|T321|T322) <1-400000>",
+        "isdn timer (T200|T203|T301|T302|T303|T304|T305|T306|T307|T308|T309|T310|T313|T314|T316|T318|T319|T321|T322) <0-86400000>",
         keyed: 3,
         help: &["ISDN interface subcommands", "Timers", "T200", "T203", "T301", "T302", "T303", "T304", "T305", "T306", "T307", "T308",
             "T309", "T310", "T313", "T314", "T316", "T318", "T319", "T321", "T322", "Milliseconds"],
@@ -179,11 +182,14 @@ pub(super) static INTERFACE: &[Command] = &[
         }),
     },
     command! {
-        "isdn bchan-number-order (ascending|descending)",
-        help: &["ISDN interface subcommands", "Specify the order of allocating B channels", "From channel 1 up", "From the highest channel down"],
+        "isdn bchan-number-order (ascending|descending) [round-robin]",
+        help: &["ISDN interface subcommands", "Specify the order of allocating B channels", "From channel 1 up", "From the highest channel down",
+            "The one after the channel taken last"],
         apply: Apply::Acted(|cx| {
             let order = if cx.no { None } else { Some(cx.args.has("ascending")) };
+            let round_robin = order.is_some() && cx.args.has("round-robin");
             if let Some(serial) = cx.serial() {
+                serial.bchan_round_robin = round_robin;
                 serial.bchan_ascending = order;
             }
             Ok(())
@@ -201,8 +207,9 @@ pub(super) static INTERFACE: &[Command] = &[
         }),
     },
     command! {
-        "isdn negotiate-bchan",
-        help: &["ISDN interface subcommands", "The B channel of an outgoing call is preferred, not exclusive"],
+        "isdn negotiate-bchan [resend-setup [cause-codes LINE]]",
+        help: &["ISDN interface subcommands", "The B channel of an outgoing call is preferred, not exclusive",
+            "Try a call again that is refused for its channel (cause 44)", "Try it again after these causes", "Causes"],
         apply: Apply::Acted(|cx| {
             let on = !cx.no;
             if let Some(serial) = cx.serial() {
@@ -212,8 +219,9 @@ pub(super) static INTERFACE: &[Command] = &[
         }),
     },
     command! {
-        "isdn overlap-receiving",
-        help: &["ISDN interface subcommands", "The number of an incoming call may come in pieces"],
+        "isdn overlap-receiving [T302 <500-60000>]",
+        help: &["ISDN interface subcommands", "The number of an incoming call may come in pieces", "How long the next digit is awaited",
+            "Milliseconds"],
         apply: Apply::Acted(|cx| {
             let on = !cx.no;
             if let Some(serial) = cx.serial() {
@@ -222,6 +230,64 @@ pub(super) static INTERFACE: &[Command] = &[
             Ok(())
         }),
     },
+    acted!("isdn (T306|T310) <0-86400000>", ["ISDN interface subcommands", "DISCONNECT with tones received",
+        "CALL PROCEEDING received", "Milliseconds"], keyed: 2),
+    acted!("isdn send-alerting", ["ISDN interface subcommands", "Send ALERTING before CONNECT in any case"]),
+    acted!("isdn sending-complete", ["ISDN interface subcommands", "Send Sending Complete in SETUP"], no_shown: true),
+    acted!(
+        "isdn incoming-voice (voice|modem|data) [56|64]",
+        [
+            "ISDN interface subcommands",
+            "What incoming voice calls are treated as",
+            "Voice",
+            "Modem, which is voice here",
+            "Data, which is refused",
+            "kbit/s",
+            "kbit/s"
+        ]
+    ),
+    acted!("isdn map address WORD plan (data|isdn|national|privacy|telex|unknown|<0-15>) type (abbreviated|international|national|network|subscriber|unknown|<0-7>)",
+        ["ISDN interface subcommands", "Numbering plan and type of outgoing calls", "Of numbers", "Regular expression",
+        "Numbering plan", "Data", "ISDN", "National", "Private", "Telex", "Unknown", "Its value", "Type of number", "Abbreviated",
+        "International", "National", "Network specific", "Subscriber", "Unknown", "Its value"], keyed: 4),
+    acted!(
+        "isdn calling-number WORD",
+        ["ISDN interface subcommands", "Calling number of outgoing calls whose caller has none", "Number"]
+    ),
+    acted!("isdn caller WORD [callback] [exact]", ["ISDN interface subcommands", "Accept calls of these numbers only",
+        "Number, X for any digit", "Without effect", "The whole number"], keyed: 3),
+    acted!(
+        "isdn disconnect-cause (<1-127>|busy|not-available)",
+        [
+            "ISDN interface subcommands",
+            "Cause of calls the gateway refuses or ends",
+            "Q.850 cause",
+            "User busy",
+            "No route to destination"
+        ]
+    ),
+    acted!(
+        "isdn outgoing display-ie",
+        ["ISDN interface subcommands", "Elements of outgoing messages", "Names in Display"]
+    ),
+    acted!("isdn outgoing ie (called-number|caller-number|connected-number|display|facility|progress-indicator|redirecting-number|user-user)",
+        ["ISDN interface subcommands", "Elements of outgoing messages", "Element", "Called number", "Calling number",
+        "Connected number", "Names in Display", "Facility", "Progress indicator", "Number of who diverted the call", "User to user"],
+        keyed: WHOLE),
+    acted!(
+        "isdn supp-service name calling [LINE]",
+        [
+            "ISDN interface subcommands",
+            "Supplementary services",
+            "Names",
+            "In Facility",
+            "Profile and form of the operation"
+        ]
+    ),
+    acted!("isdn service [dsl <0-1000>|nfas-int <0-96>] b_channel <0-31> state <0-2> [hard|immediate|soft]",
+        ["ISDN interface subcommands", "Service state of B channels", "Interface", "Its number", "Interface of the NFAS group",
+        "Its identifier", "B channel", "Channel, 0 for all", "State", "0 in service, 1 maintenance, 2 out of service",
+        "At once", "At once", "When the call ends"], keyed: WHOLE),
     kept!("isdn LINE", ["ISDN interface subcommands", "The setting"], ISDN, keyed: WHOLE, no_shown: true),
     command! {
         "trunk-group WORD [<1-64>]", keyed: 2,
@@ -405,6 +471,7 @@ fn pri_group(cx: &mut Cx<'_>) -> Result<(), ApplyError> {
     // Without a list the group takes all timeslots.
     let whole = format!("1-{}", cx.controller()?.kind.timeslots());
     let text = if cx.no { None } else { Some(cx.args.after("timeslots").map_or(whole, str::to_owned)) };
+    let nfas = if cx.no { None } else { nfas(cx) };
     let global = cx.config.isdn_switch_type.clone();
     let controller = cx.controller()?;
     let group = match text {
@@ -413,13 +480,15 @@ fn pri_group(cx: &mut Cx<'_>) -> Result<(), ApplyError> {
             let mut group =
                 Timeslots::parse(&text, controller.kind.timeslots()).ok_or(ApplyError::Argument(0))?;
             let d_channel = controller.kind.d_channel();
-            if !group.contains(d_channel) {
+            let has_d_channel = nfas.is_none_or(|nfas| nfas.role != NfasRole::None);
+            if has_d_channel && !group.contains(d_channel) {
                 group.slots.push(d_channel);
                 group.slots.sort_unstable();
             }
             Some(group)
         }
     };
+    controller.nfas = nfas;
     let made = group.is_some();
     controller.pri_group = group;
     let serial = format!("interface {}", controller.serial_interface());
@@ -430,9 +499,23 @@ fn pri_group(cx: &mut Cx<'_>) -> Result<(), ApplyError> {
         lines.push("isdn incoming-voice voice".to_owned());
         lines.push("no cdp enable".to_owned());
         cx.appear.push((serial, lines));
-        cx.appear.push((port, Vec::new()));
+        // The voice port of a group is the one of its primary D channel.
+        match nfas.map(|nfas| nfas.role) {
+            None | Some(NfasRole::Primary) => cx.appear.push((port, Vec::new())),
+            Some(NfasRole::Backup | NfasRole::None) => cx.vanish.push(port),
+        }
     } else {
         cx.vanish.extend([serial, port]);
     }
     Ok(())
+}
+
+fn nfas(cx: &Cx<'_>) -> Option<Nfas> {
+    let role = match cx.args.after("nfas_d")? {
+        "primary" => NfasRole::Primary,
+        "backup" => NfasRole::Backup,
+        _ => NfasRole::None,
+    };
+    let interface = cx.args.number_after("nfas_int").or_else(|| cx.args.number_after("nfas_interface"))?;
+    Some(Nfas { role, interface, group: cx.args.number_after("nfas_group")? })
 }

@@ -252,6 +252,11 @@ pub enum Show {
     IsdnStatus,
     /// `show isdn active`.
     IsdnActive,
+    /// `show isdn nfas group [N]`.
+    IsdnNfasGroup {
+        /// One group.
+        group: Option<u8>,
+    },
     /// `show isdn history`.
     IsdnHistory,
     /// `show isdn memory`.
@@ -311,6 +316,12 @@ pub enum DebugTopic {
     IsdnQ921,
     /// `debug isdn q931`.
     IsdnQ931,
+    /// `debug isdn standard`.
+    IsdnStandard,
+    /// `debug isdn error`.
+    IsdnError,
+    /// `debug isdn event`.
+    IsdnEvent,
     /// `debug mwi`.
     Mwi,
     /// `debug vpm signal`.
@@ -332,6 +343,9 @@ impl DebugTopic {
         DebugTopic::CcsipAll,
         DebugTopic::IsdnQ921,
         DebugTopic::IsdnQ931,
+        DebugTopic::IsdnStandard,
+        DebugTopic::IsdnError,
+        DebugTopic::IsdnEvent,
         DebugTopic::Mwi,
         DebugTopic::VpmSignal,
         DebugTopic::VpmAll,
@@ -347,6 +361,9 @@ impl DebugTopic {
             DebugTopic::CcsipAll => "All SIP Call tracing",
             DebugTopic::IsdnQ921 => "ISDN Q921 packets debugging",
             DebugTopic::IsdnQ931 => "ISDN Q931 packets debugging",
+            DebugTopic::IsdnStandard => "ISDN Standard debugging",
+            DebugTopic::IsdnError => "ISDN error debugging",
+            DebugTopic::IsdnEvent => "ISDN events debugging",
             DebugTopic::Mwi => "Message waiting indication debugging",
             DebugTopic::VpmSignal => "Voice Port Module signaling debugging",
             DebugTopic::VpmAll => "Voice Port Module debugging",

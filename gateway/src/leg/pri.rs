@@ -3,23 +3,32 @@
 mod availability;
 mod call;
 mod convert;
+mod interface;
+mod nfas;
+mod note;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Instant;
 
 use bytes::Bytes;
-use cli::config::{Config, ProtocolEmulate};
+use cli::config::Config;
 use mwi::queue::{Job, Settings, TrunkQueue};
 use mwi::translate::Activation;
 use mwi::verdict::Outcome;
 use qsig::{
-    BasicService, Event, MwiAction, MwiOutcome, MwiRequest, OperationId, PartyNumber, Span, SpanConfig,
+    BChannel, BasicService, DLink, Event, MwiAction, MwiOutcome, MwiRequest, OperationId, PartyNumber,
+    ServiceState, Span, SpanConfig,
 };
 
 use super::{LegEvent, LegId, LegIds};
 use crate::hardware::LineKind;
 pub use availability::Availability;
 use call::Legs;
+use interface::Interface;
+use nfas::{Member, Place};
+pub use nfas::{MemberOf, Neighbours};
+pub use note::NoteKind;
+use note::Notes;
 
 /// How a trunk stands in the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +65,16 @@ pub struct PriTrunk {
     /// Its place among the trunks.
     index: usize,
     legs: Legs,
+    /// `isdn …` of its interface.
+    interface: Interface,
+    /// B channels taken out of service by the configuration.
+    withdrawn: BTreeMap<BChannel, ServiceState>,
+    /// The NFAS group it owns, and the trunks in it.
+    group: Option<u8>,
+    members: Vec<Member>,
+    /// Its place in the group of another trunk.
+    member_of: Option<MemberOf>,
+    notes: Notes,
 }
 
 /// An operation under way.
@@ -101,29 +120,75 @@ impl PriTrunk {
             overlap: false,
             index,
             legs: Legs::default(),
+            interface: Interface::default(),
+            withdrawn: BTreeMap::new(),
+            group: None,
+            members: Vec::new(),
+            member_of: None,
+            notes: Notes::default(),
         }
     }
 
-    /// Takes the configuration that concerns this trunk; what did not change is not touched.
-    pub fn configure(&mut self, now: Instant, config: &Config) {
+    /// Takes the configuration that concerns this trunk; what did not change is not touched. `neighbours`: all trunks, in order.
+    pub fn configure(&mut self, now: Instant, config: &Config, neighbours: &Neighbours) {
         self.mwi = config.voice_port(&self.port).is_some_and(|p| p.mwi);
         self.overlap = config.serial_interface(&self.port).is_some_and(|s| s.overlap_receiving);
+        self.interface = Interface::new(config, &self.port);
         self.availability.note(now, self.link);
-        let (service, span) = self.wanted(config);
+        let place = nfas::place(config, self.index, neighbours);
+        let (service, span) = self.wanted(config, &place);
+        (self.group, self.members, self.member_of) = match place {
+            Place::Owner { group, members, .. } => (Some(group), members, None),
+            Place::Member(of) => (None, Vec::new(), Some(of)),
+            Place::Alone | Place::Orphan => (None, Vec::new(), None),
+        };
         if self.span.config() != &span {
             self.span.set_config(now, span);
         }
-        if service != self.service {
-            if service != Service::In {
-                self.end_calls(now, super::Cause::OUT_OF_ORDER);
-            }
-            let usable = service == Service::In;
-            self.service = service;
-            self.span.handle_link(now, usable && self.link);
+        if service != self.service && service != Service::In {
+            self.end_calls(now, super::Cause::OUT_OF_ORDER);
+        }
+        let usable = service == Service::In;
+        self.service = service;
+        self.span.handle_link(now, usable && self.link);
+        for member in self.members.clone() {
+            self.tell_member(now, member);
+        }
+        self.withdraw(now);
+    }
+
+    /// Tells the D channel of a group about layer 1 of one of its interfaces.
+    fn tell_member(&mut self, now: Instant, member: Member) {
+        self.span.set_interface(member.interface, member.up);
+        if let Some(link @ DLink::Backup) = member.link {
+            self.span.handle_link_of(now, link, member.up && self.service == Service::In);
         }
     }
 
-    fn wanted(&self, config: &Config) -> (Service, SpanConfig) {
+    /// Takes B channels out of service as `isdn service` says, and puts others back.
+    fn withdraw(&mut self, now: Instant) {
+        let config = self.span.config();
+        let wanted: BTreeMap<BChannel, ServiceState> = config
+            .channels()
+            .map(|channel| {
+                let number = config.channel_number(channel.slot);
+                (channel, self.interface.service_of(channel.interface, number))
+            })
+            .filter(|(_, state)| *state != ServiceState::InService)
+            .collect();
+        let back = self.withdrawn.keys().filter(|channel| !wanted.contains_key(*channel));
+        let changes = back.map(|channel| (*channel, ServiceState::InService));
+        let changes: Vec<(BChannel, ServiceState)> =
+            changes.chain(wanted.iter().map(|(channel, state)| (*channel, *state))).collect();
+        for (channel, state) in changes {
+            if self.withdrawn.get(&channel).copied().unwrap_or_default() != state {
+                self.span.set_service(now, channel, state);
+            }
+        }
+        self.withdrawn = wanted;
+    }
+
+    fn wanted(&self, config: &Config, place: &Place) -> (Service, SpanConfig) {
         let mut span = SpanConfig { line: self.span_line(), accept_calls: true, ..SpanConfig::default() };
         let slot = self.controller.split_whitespace().nth(1).unwrap_or_default();
         let kind = self.controller.split_whitespace().next().unwrap_or_default();
@@ -136,6 +201,12 @@ impl PriTrunk {
             return (Service::Out("no pri-group on the controller"), span);
         };
         span.timeslots = Some(group.slots.iter().fold(0, |mask, slot| mask | 1 << (slot - 1)));
+        match place {
+            Place::Alone => {}
+            Place::Owner { span: members, .. } => span.nfas.clone_from(members),
+            Place::Member(_) => return (Service::Out("member of an NFAS group"), span),
+            Place::Orphan => return (Service::Out("NFAS group without a primary D channel"), span),
+        }
         if config.voice_port(&self.port).is_some_and(|p| p.shutdown) {
             return (Service::Out("voice port is shut down"), span);
         }
@@ -145,33 +216,12 @@ impl PriTrunk {
             Some(serial) => config.switch_type(serial),
             None => config.isdn_switch_type.clone(),
         };
-        if interface.map(|s| s.protocol_emulate) == Some(ProtocolEmulate::Network) {
-            span.side = qsig::Side::Network;
-        }
-        let timer = |name: &str| {
-            let timers = interface.map(|s| s.timers.as_slice()).unwrap_or_default();
-            let found = timers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name));
-            found.map(|(_, ms)| std::time::Duration::from_millis(u64::from(*ms)))
-        };
-        span.l2.t200 = timer("T200").unwrap_or(span.l2.t200);
-        span.l2.t203 = timer("T203").unwrap_or(span.l2.t203);
-        for (name, ms) in interface.map(|s| s.timers.as_slice()).unwrap_or_default() {
-            // Those of layer 2 are not in the table, nor are the ones no machine here has.
-            let _ = span.l3.set(name, std::time::Duration::from_millis(u64::from(*ms)));
-        }
-        if let Some(serial) = interface {
-            span.bchan_order = match serial.bchan_ascending {
-                None => qsig::BchanOrder::BySide,
-                Some(true) => qsig::BchanOrder::Ascending,
-                Some(false) => qsig::BchanOrder::Descending,
-            };
-            span.contiguous_bchan = serial.contiguous_bchan;
-            span.negotiate_bchan = serial.negotiate_bchan;
-        }
+        interface::span(config, &self.port, &mut span);
         let Some(switch_type) = switch_type else { return (Service::Out("no isdn switch-type"), span) };
         match qsig::SwitchType::ALL.iter().find(|known| known.to_string() == switch_type.keyword()) {
             Some(known) => {
                 span.switch_type = *known;
+                interface::dialect(config, &self.port, &mut span);
                 (Service::In, span)
             }
             None => (Service::Out("no primary rate switch type of this gateway"), span),
@@ -192,6 +242,33 @@ impl PriTrunk {
         if self.service == Service::In {
             self.span.handle_link(now, up);
         }
+        self.handle_member_link(now, self.index, up);
+    }
+
+    /// Layer 1 of trunk `device` of the group came or went.
+    pub fn handle_member_link(&mut self, now: Instant, device: usize, up: bool) {
+        if let Some(member) = self.members.iter_mut().find(|member| member.device == device) {
+            member.up = up;
+            let member = *member;
+            self.tell_member(now, member);
+        }
+    }
+
+    /// The group this trunk owns, and how many interfaces are in it.
+    #[must_use]
+    pub fn group(&self) -> Option<(u8, usize)> {
+        self.group.map(|group| (group, self.members.len()))
+    }
+
+    /// The trunks of the group it owns: index, and the D channel it carries.
+    pub fn group_members(&self) -> impl Iterator<Item = (usize, Option<DLink>)> + '_ {
+        self.members.iter().map(|member| (member.device, member.link))
+    }
+
+    /// Its place in the group of another trunk.
+    #[must_use]
+    pub fn member_of(&self) -> Option<MemberOf> {
+        self.member_of
     }
 
     /// Whether layer 1 is up.
@@ -206,11 +283,23 @@ impl PriTrunk {
         &self.availability
     }
 
-    /// A frame from the PBX.
-    pub fn handle_frame(&mut self, now: Instant, frame: &[u8]) {
+    /// A frame from the PBX, on a D channel of its own or of its group.
+    pub fn handle_frame(&mut self, now: Instant, link: DLink, frame: &[u8]) {
         if self.service == Service::In {
-            self.span.handle_frame(now, frame);
+            self.span.handle_frame_of(now, link, frame);
         }
+    }
+
+    /// Whether notes are kept for `debug isdn error`, `event` or `standard`.
+    pub fn want_notes(&mut self, wanted: bool) {
+        self.notes.want(wanted);
+        self.span.set_diagnostics(wanted);
+    }
+
+    /// The next note.
+    pub fn poll_note(&mut self) -> Option<(NoteKind, String)> {
+        let error = self.span.poll_diagnostic().map(|error| (NoteKind::Error, error.to_string()));
+        error.or_else(|| self.notes.poll())
     }
 
     /// Runs what is due.
@@ -224,9 +313,13 @@ impl PriTrunk {
         [self.span.poll_timeout(), self.queue.poll_timeout()].into_iter().flatten().min()
     }
 
-    /// The next frame for the PBX.
-    pub fn poll_frame(&mut self) -> Option<Bytes> {
-        self.span.poll_frame()
+    /// The next frame for the PBX, and the index of the trunk it goes out on.
+    pub fn poll_frame(&mut self) -> Option<(usize, Bytes)> {
+        if let Some(frame) = self.span.poll_frame() {
+            return Some((self.index, frame));
+        }
+        let backup = self.members.iter().find(|member| member.link == Some(DLink::Backup))?;
+        Some((backup.device, self.span.poll_frame_of(DLink::Backup)?))
     }
 
     /// Starts what the queue allows. A job the D channel cannot take at all ends at once.

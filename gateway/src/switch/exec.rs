@@ -25,13 +25,22 @@ impl Switch {
         for topic in all {
             self.monitor.set(*topic, on);
         }
+        self.want_notes();
         Reply::text(topic.switched(on))
     }
 
     /// `undebug all`.
     pub fn undebug_all(&mut self) -> Reply {
         self.monitor.clear();
+        self.want_notes();
         Reply::text("All possible debugging has been turned off")
+    }
+
+    /// Trunks take notes only while somebody reads them.
+    fn want_notes(&mut self) {
+        let topics = [DebugTopic::IsdnStandard, DebugTopic::IsdnError, DebugTopic::IsdnEvent];
+        let wanted = topics.into_iter().any(|topic| self.monitor.on(topic));
+        self.trunks.iter_mut().for_each(|trunk| trunk.want_notes(wanted));
     }
 
     /// `clear sip-ua mwi [NUMBER]`: forgets mailboxes, lamps go dark, nothing is sent to a PBX.
@@ -91,6 +100,7 @@ impl Switch {
             Show::IsdnStatus => self.show_isdn_status(),
             Show::IsdnActive => self.show_isdn_active(now),
             Show::IsdnHistory => self.show_isdn_history(now),
+            Show::IsdnNfasGroup { group } => self.show_isdn_nfas(*group),
             Show::IsdnMemory => self.show_isdn_memory(),
             Show::IsdnService => self.show_isdn_service(),
             Show::Controllers { unit } => self.show_controllers(now, unit.as_deref()),

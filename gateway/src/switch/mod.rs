@@ -259,9 +259,7 @@ impl Switch {
                 switch.deliveries.insert(number, record.delivery);
             }
         }
-        for trunk in &mut switch.trunks {
-            trunk.configure(now, &switch.config);
-        }
+        switch.configure_trunks(now);
         switch.configure_admission(now);
         switch.restore_deliveries(now);
         switch.refresh_lamps(now);
@@ -338,9 +336,7 @@ impl Switch {
                 line.configure(now, port);
             }
         }
-        for trunk in &mut self.trunks {
-            trunk.configure(now, &self.config);
-        }
+        self.configure_trunks(now);
         if replanned {
             self.restore_deliveries(now);
             self.refresh_lamps(now);

@@ -1,4 +1,4 @@
-//! What trunks bring: layer 1, frames, and what the D channel makes of them.
+//! What trunks bring: layer 1, frames, and what the D channel makes of them; what `debug isdn` prints.
 
 use std::time::Instant;
 
@@ -6,7 +6,7 @@ use cli::session::DebugTopic;
 
 use super::{Output, Switch};
 use crate::leg::LegPort;
-use crate::leg::pri::{PriTrunk, TrunkEvent};
+use crate::leg::pri::{NoteKind, PriTrunk, TrunkEvent};
 use crate::service::monitor::Monitor;
 
 impl Switch {
@@ -18,18 +18,39 @@ impl Switch {
             let message =
                 format!("%CONTROLLER-5-UPDOWN: Controller {}, changed state to {state}", pri.controller);
             pri.handle_link(now, up);
+            let owner = pri.member_of().map(|of| of.owner);
             self.monitor.syslog(now, 5, &message);
+            if let Some((at, owner)) = owner.and_then(|at| Some((at, self.trunks.get_mut(at)?))) {
+                owner.handle_member_link(now, trunk, up);
+                self.drain_trunk(now, at);
+            }
         }
         self.drain_trunk(now, trunk);
         self.watch_busyout(now);
     }
 
+    /// Every trunk takes its configuration; those of one NFAS group know each other.
+    pub(super) fn configure_trunks(&mut self, now: Instant) {
+        let neighbours: Vec<(String, bool)> =
+            self.trunks.iter().map(|trunk| (trunk.controller.clone(), trunk.link())).collect();
+        for trunk in &mut self.trunks {
+            trunk.configure(now, &self.config, &neighbours);
+        }
+    }
+
     /// A frame of a trunk's D channel.
     pub fn handle_trunk_frame(&mut self, now: Instant, trunk: usize, frame: &[u8]) {
         let Some(pri) = self.trunks.get_mut(trunk) else { return };
-        trace_frame(&mut self.monitor, now, pri, frame, false);
-        pri.handle_frame(now, frame);
-        self.drain_trunk(now, trunk);
+        let member = pri.member_of();
+        let (at, link) = match member {
+            None => (trunk, Some(qsig::DLink::Primary)),
+            Some(of) => (of.owner, of.link),
+        };
+        let port = pri.port.clone();
+        let (Some(owner), Some(link)) = (self.trunks.get_mut(at), link) else { return };
+        trace_frame(&mut self.monitor, now, (owner, &port), frame, false);
+        owner.handle_frame(now, link, frame);
+        self.drain_trunk(now, at);
     }
 
     pub(super) fn drain_trunk(&mut self, now: Instant, trunk: usize) {
@@ -54,11 +75,19 @@ impl Switch {
                 self.operation_ended(now, trunk, ended);
             }
             while let Some(pri) = self.trunks.get_mut(trunk)
-                && let Some(frame) = pri.poll_frame()
+                && let Some((device, frame)) = pri.poll_frame()
             {
                 idle = false;
-                trace_frame(&mut self.monitor, now, pri, &frame, true);
-                self.outputs.push_back(Output::Frame { trunk, frame });
+                // In an NFAS group it may go out on another trunk than the one whose calls it is about.
+                if let (Some(owner), Some(out)) = (self.trunks.get(trunk), self.trunks.get(device)) {
+                    trace_frame(&mut self.monitor, now, (owner, &out.port), &frame, true);
+                }
+                self.outputs.push_back(Output::Frame { trunk: device, frame });
+            }
+            while let Some(pri) = self.trunks.get_mut(trunk)
+                && let Some((kind, text)) = pri.poll_note()
+            {
+                print_note(&mut self.monitor, now, &pri.port, kind, &text);
             }
             if idle {
                 break;
@@ -70,7 +99,7 @@ impl Switch {
         }
     }
 
-    pub(super) fn handle_trunk_event(&mut self, now: Instant, trunk: usize, event: TrunkEvent) {
+    fn handle_trunk_event(&mut self, now: Instant, trunk: usize, event: TrunkEvent) {
         let Some(pri) = self.trunks.get_mut(trunk) else { return };
         match event {
             TrunkEvent::Up => {
@@ -92,19 +121,36 @@ impl Switch {
     }
 }
 
-fn trace_frame(monitor: &mut Monitor, now: Instant, trunk: &PriTrunk, frame: &[u8], sent: bool) {
+/// Prints a note of a trunk for whichever of the three debug topics shows it.
+fn print_note(monitor: &mut Monitor, now: Instant, port: &str, kind: NoteKind, text: &str) {
+    let (topic, word) = match kind {
+        NoteKind::Error if monitor.on(DebugTopic::IsdnError) => (DebugTopic::IsdnError, "ERROR"),
+        NoteKind::Error => (DebugTopic::IsdnStandard, "SERROR"),
+        NoteKind::Event if monitor.on(DebugTopic::IsdnEvent) => (DebugTopic::IsdnEvent, "EVENT"),
+        NoteKind::Event => (DebugTopic::IsdnStandard, "EVENT"),
+    };
+    monitor.print(now, topic, &format!("ISDN Se{port} {word}: {text}"));
+}
+
+fn trace_frame(
+    monitor: &mut Monitor,
+    now: Instant,
+    (trunk, port): (&PriTrunk, &str),
+    frame: &[u8],
+    sent: bool,
+) {
     if monitor.on(DebugTopic::IsdnQ921) {
         let ours = trunk.span.config().side;
         let theirs = if ours == qsig::Side::User { qsig::Side::Network } else { qsig::Side::User };
         let line = qsig::decode::q921_from(frame, sent, Some(if sent { ours } else { theirs }));
-        monitor.print(now, DebugTopic::IsdnQ921, &format!("ISDN Se{} Q921: {line}", trunk.port));
+        monitor.print(now, DebugTopic::IsdnQ921, &format!("ISDN Se{port} Q921: {line}"));
     }
     if monitor.on(DebugTopic::IsdnQ931)
         && let Some(layer3) = qsig::decode::layer3(frame)
     {
         let mut lines = qsig::decode::q931(layer3, sent).into_iter();
         if let Some(first) = lines.next() {
-            monitor.print(now, DebugTopic::IsdnQ931, &format!("ISDN Se{} Q931: {first}", trunk.port));
+            monitor.print(now, DebugTopic::IsdnQ931, &format!("ISDN Se{port} Q931: {first}"));
         }
         for line in lines {
             monitor.print_bare(DebugTopic::IsdnQ931, &line);

@@ -6,10 +6,11 @@
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
-use qsig::{CallRecord, ChannelState, LineKind, ServiceState, Side};
+use qsig::lapd::State as DataLinkState;
+use qsig::{CallRecord, ChannelState, DLink, LineKind, ServiceState, Side};
 
 use super::Switch;
-use crate::leg::pri::{PriTrunk, Service};
+use crate::leg::pri::{MemberOf, PriTrunk, Service};
 
 const RULE: &str = "--------------------------------------------------------------------------------\n";
 
@@ -29,15 +30,39 @@ impl Switch {
             if network {
                 let _ = writeln!(out, "        ******* Network side configuration ******* ");
             }
-            let _ = writeln!(out, "        dsl {dsl}, interface ISDN Switchtype = {keyword}");
+            let place = match (trunk.group(), trunk.member_of()) {
+                (Some((group, _)), _) => format!(" : Primary D channel of nfas group {group}"),
+                (None, Some(MemberOf { group, link: Some(_), .. })) => {
+                    format!(" : Backup D channel of nfas group {group}")
+                }
+                (None, Some(MemberOf { group, .. })) => format!(" : Group member of nfas group {group}"),
+                (None, None) => String::new(),
+            };
+            let _ = writeln!(out, "        dsl {dsl}, interface ISDN Switchtype = {keyword}{place}");
             let side = if network { "Network" } else { "User" };
             let _ = writeln!(out, "         **** {side} side configuration ****");
             let layer1 = match (&trunk.service, trunk.link()) {
+                (Service::Out(_), true) if trunk.member_of().is_some() => "ACTIVE",
+                (Service::Out(_), false) if trunk.member_of().is_some() => "DEACTIVATED",
                 (Service::Out(_), _) => "SHUTDOWN",
                 (Service::In, true) => "ACTIVE",
                 (Service::In, false) => "DEACTIVATED",
             };
             let _ = writeln!(out, "    Layer 1 Status:\n        {layer1}");
+            if let Some(of) = trunk.member_of() {
+                let owner = self.trunks.get(of.owner);
+                match of.link.and_then(|link| owner?.span.data_link_state_of(link)) {
+                    Some(state) => {
+                        let _ = writeln!(
+                            out,
+                            "    Layer 2 Status:\n        TEI = 0, Ces = 1, SAPI = 0, State = {state}"
+                        );
+                    }
+                    None => out.push_str("    Layer 2 Status: Not Applicable\n"),
+                }
+                out.push_str("    Layer 3 Status: Not Applicable\n");
+                continue;
+            }
             let _ = writeln!(
                 out,
                 "    Layer 2 Status:\n        TEI = 0, Ces = 1, SAPI = 0, State = {}",
@@ -95,6 +120,53 @@ impl Switch {
             calls.for_each(|call| row(&mut out, now, call));
         }
         out + RULE
+    }
+
+    /// `show isdn nfas group [N]`; layout after Cisco's documentation, from memory.
+    pub(super) fn show_isdn_nfas(&self, wanted: Option<u8>) -> String {
+        let mut out = String::new();
+        for trunk in &self.trunks {
+            let Some((group, count)) = trunk.group().filter(|(group, _)| wanted.is_none_or(|n| n == *group))
+            else {
+                continue;
+            };
+            let _ = writeln!(out, "ISDN NFAS GROUP ID {group} ENTRIES:\n");
+            let port = |at: usize| self.trunks.get(at).map_or("", |trunk| trunk.port.as_str());
+            for (at, link) in trunk.group_members() {
+                let what = match link {
+                    Some(DLink::Primary) => "The primary D is",
+                    Some(DLink::Backup) => "The backup D is",
+                    None => "The NFAS member is",
+                };
+                let _ = writeln!(out, "{what} Serial{}.", port(at));
+            }
+            let channels = trunk.span.config().channels();
+            let free = channels.filter(|channel| trunk.span.has_free(*channel)).count();
+            let _ = writeln!(
+                out,
+                "\nThere are {count} total nfas members.\nThere are {free} total available B channels."
+            );
+            let active = trunk.span.d_channel_in_service();
+            let mut serving = None;
+            for (at, link) in trunk.group_members() {
+                let Some(link) = link else { continue };
+                let name = if link == DLink::Primary { "primary" } else { "backup" };
+                let up = matches!(
+                    trunk.span.data_link_state_of(link),
+                    Some(DataLinkState::MultipleFrameEstablished | DataLinkState::TimerRecovery)
+                );
+                let state = match (active == Some(link), up) {
+                    (true, true) => "IN SERVICE",
+                    (false, true) => "STANDBY",
+                    (_, false) => "OUT OF SERVICE",
+                };
+                let _ = writeln!(out, "The {name} D-channel is DSL {at} in state {state}.");
+                serving = if active == Some(link) && up { Some(at) } else { serving };
+            }
+            let serving = serving.map_or_else(|| "none".to_owned(), |at| at.to_string());
+            let _ = writeln!(out, "The current active layer 2 DSL is {serving}.\n");
+        }
+        out
     }
 
     pub(super) fn show_isdn_memory(&self) -> String {

@@ -4,8 +4,9 @@
 use std::fmt;
 use std::time::Instant;
 
+use super::hold::Hold;
 use super::record::CallRecord;
-use super::{BChannel, CallId, Carrier, Connection, Event, Key, Span, Timer};
+use super::{BChannel, CallId, Carrier, Connection, Diagnostic, Event, Key, Span, Timer};
 use crate::Side;
 use crate::q931::{
     BearerCapability, Cause, ChannelId, ChannelSelection, Element, Faults, Message, MessageType, Number,
@@ -98,6 +99,20 @@ pub enum CallEvent {
     Notify(Message),
     /// FACILITY.
     Facility(Message),
+    /// The call is held and has no B channel.
+    Held {
+        /// We asked for it ([`Span::hold_call`]); else the peer did.
+        ours: bool,
+    },
+    /// The call has a B channel again, perhaps another one.
+    Retrieved,
+    /// HOLD or RETRIEVE of ours was refused, or not answered.
+    HoldRefused {
+        /// Whether the call is held now: RETRIEVE was refused.
+        held: bool,
+        /// Why.
+        cause: Cause,
+    },
     /// The call is being cleared; [`CallEvent::Released`] follows. The B channel carries tones if `tones` is set, until
     /// `clear_call` or T306.
     Disconnected {
@@ -129,6 +144,7 @@ pub(super) struct Call {
     /// Facility elements to send with the first response.
     pub(super) rejects: Vec<Element>,
     pub(super) cause: Cause,
+    pub(super) hold: Hold,
     /// For the shows.
     pub(super) record: CallRecord,
 }
@@ -193,6 +209,7 @@ impl Span {
             digits: digits.clone(),
             rejects: refusal.elements,
             cause: Cause::private(16),
+            hold: Hold::Idle,
             record,
         };
         self.statistics.calls_received += 1;
@@ -229,9 +246,22 @@ impl Span {
         whole: bool,
     ) {
         let faults = message.faults(whole);
+        self.note_faults(message, &faults);
         self.act_on(now, key, call, message, &faults);
         //= Q.931 5.8.7.1: the STATUS tells the state after action was taken on the message.
         self.report_faults(key, &faults);
+    }
+
+    /// Notes what is wrong with a message's elements for whoever reads the diagnostics.
+    pub(super) fn note_faults(&mut self, message: &Message, faults: &Faults) {
+        if let Some((cause, elements)) = faults.refusal().or_else(|| faults.remark()) {
+            self.diagnostics.note(|| Diagnostic::Faulty {
+                message: message.kind,
+                call_reference: message.call_reference,
+                cause,
+                elements: elements.to_vec(),
+            });
+        }
     }
 
     /// Tells the peer what was passed over in a message, if the configuration wants it and the call is still there.
@@ -374,8 +404,15 @@ impl Span {
                 self.call_event(&call, CallEvent::Facility(message.clone()));
                 self.keep_call(key, call);
             }
-            (M::HOLD, _) => self.refuse(key, call, M::HOLD_REJECT),
-            (M::RETRIEVE, _) => self.refuse(key, call, M::RETRIEVE_REJECT),
+            (
+                M::HOLD
+                | M::HOLD_ACKNOWLEDGE
+                | M::HOLD_REJECT
+                | M::RETRIEVE
+                | M::RETRIEVE_ACKNOWLEDGE
+                | M::RETRIEVE_REJECT,
+                _,
+            ) => self.hold_message(key, call, message),
             (M::SUSPEND, _) => self.refuse(key, call, M::SUSPEND_REJECT),
             (M::RESUME, _) => self.refuse(key, call, M::RESUME_REJECT),
             // Repeated by the peer's T303, or without meaning for the call.
@@ -383,6 +420,11 @@ impl Span {
             (kind, state) => {
                 //= Q.931 5.8.4: STATUS with cause 97 for an unknown message, 101 for an unexpected one.
                 let cause = if kind.name().is_some() { 101 } else { 97 };
+                self.diagnostics.note(|| Diagnostic::Unexpected {
+                    message: kind,
+                    call_reference: message.call_reference,
+                    state: state.number(),
+                });
                 self.send_status(key.reference(), cause, state.number(), &[kind.0]);
                 self.keep_call(key, call);
             }
@@ -530,6 +572,7 @@ impl Span {
                 self.end_call(now, key, &call, Cause::private(41));
             }
             Timer::Answer => self.clear_ourselves(now, key, call, 28),
+            Timer::Hold | Timer::Retrieve => self.hold_timeout(key, call),
             Timer::T316 | Timer::T321 | Timer::Supervision | Timer::Proceeding | Timer::Idle => {
                 self.keep_call(key, call)
             }

@@ -1,6 +1,6 @@
 //! The B channels of a span: which are free, and which comes next.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{BchanOrder, Key, LineKind, ServiceState, SpanConfig};
 use crate::Side;
@@ -51,6 +51,8 @@ pub(super) struct Channels {
     busy: BTreeMap<BChannel, Key>,
     /// Channels that are not in service.
     withdrawn: BTreeMap<BChannel, ServiceState>,
+    /// Interfaces of a group without layer 1.
+    dead: BTreeSet<u8>,
     last: Option<BChannel>,
 }
 
@@ -60,7 +62,22 @@ impl Channels {
     }
 
     pub(super) fn is_free(&self, config: &SpanConfig, channel: BChannel) -> bool {
-        config.has(channel) && !self.busy.contains_key(&channel) && !self.withdrawn.contains_key(&channel)
+        config.has(channel) && self.is_idle(&channel)
+    }
+
+    fn is_idle(&self, channel: &BChannel) -> bool {
+        !self.busy.contains_key(channel)
+            && !self.withdrawn.contains_key(channel)
+            && !self.dead.contains(&channel.interface)
+    }
+
+    /// Layer 1 of an interface came or went.
+    pub(super) fn set_interface(&mut self, interface: u8, up: bool) {
+        if up {
+            self.dead.remove(&interface);
+        } else {
+            self.dead.insert(interface);
+        }
     }
 
     pub(super) fn service(&self, channel: BChannel) -> ServiceState {
@@ -95,8 +112,7 @@ impl Channels {
     /// The next free channel in the configured order.
     pub(super) fn hunt(&self, config: &SpanConfig) -> Option<BChannel> {
         // What is asked below are the configuration's own channels.
-        let free =
-            |channel: &BChannel| !self.busy.contains_key(channel) && !self.withdrawn.contains_key(channel);
+        let free = |channel: &BChannel| self.is_idle(channel);
         let mut channels = config.channels();
         match (config.bchan_order, config.side) {
             (BchanOrder::Ascending, _) | (BchanOrder::BySide, Side::Network) => channels.find(free),

@@ -168,6 +168,7 @@ impl Span {
             digits: request.called.digits.clone(),
             rejects: Vec::new(),
             cause: Cause::private(16),
+            hold: super::hold::Hold::Idle,
             record,
         };
         self.keep_call(key, call);
@@ -378,6 +379,11 @@ impl Span {
             .fold(0, |mask, channel| mask | 1 << (channel.slot - 1))
     }
 
+    /// Whether a B channel can be given to a call now.
+    pub fn has_free(&self, channel: super::BChannel) -> bool {
+        self.channels.is_free(&self.config, channel)
+    }
+
     /// B channels in use.
     pub fn channels_in_use(&self) -> usize {
         self.channels.in_use()
@@ -493,16 +499,19 @@ impl Span {
     /// The element that carries a name on this switch type, and whether it takes an invoke identifier.
     fn name_element(&self, kind: NameKind, name: Option<&Name>) -> (Option<Element>, bool) {
         let Some(name) = name else { return (None, false) };
-        match self.config.dialect().names {
+        let dialect = self.config.dialect();
+        match dialect.names {
             NameForm::Facility => {
                 (Some(name.element(kind, self.config.mwi.profile, self.next_invoke_id)), true)
             }
-            NameForm::Display if self.config.side == Side::Network => (name.display(), false),
-            NameForm::Display | NameForm::None => (None, false),
+            NameForm::Display { typed } if self.config.side == Side::Network || dialect.user_display => {
+                (name.display(typed), false)
+            }
+            NameForm::Display { .. } | NameForm::None => (None, false),
         }
     }
 
-    fn take_call(&mut self, id: CallId) -> Result<(Key, Call), CallError> {
+    pub(super) fn take_call(&mut self, id: CallId) -> Result<(Key, Call), CallError> {
         let key = self.calls.get(&id).copied().ok_or(CallError::NoSuchCall)?;
         match self.connections.remove(&key) {
             Some(Connection::Call(call)) => Ok((key, *call)),

@@ -56,8 +56,22 @@ impl fmt::Display for SwitchType {
 pub enum NameForm {
     /// In a Facility element (ECMA-164), from either side.
     Facility,
-    /// In the Display element, from the network side only.
-    Display,
+    /// In the Display element, from the network side only (but see [`Dialect::user_display`]).
+    Display {
+        /// A display type, B1, stands before the text.
+        typed: bool,
+    },
+    /// Not at all.
+    None,
+}
+
+/// Where the number of the party that diverted a call travels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RedirectForm {
+    /// In a Facility element, divertingLegInformation2 (ECMA-174).
+    Facility,
+    /// In the Redirecting number element.
+    Element,
     /// Not at all.
     None,
 }
@@ -68,7 +82,9 @@ pub enum NameForm {
 /// | | qsig | net5 | ni | 5ess | dms100 | 4ess | ntt |
 /// |---|---|---|---|---|---|---|---|
 /// | call independent connections | yes | no | no | no | no | no | no |
-/// | names | Facility | Display | none | none | none | none | none |
+/// | names | Facility | Display | none (IOS: `isdn supp-service name calling`) | Display, typed (libpri) | Display, typed (libpri) | Display, typed (libpri) | none |
+/// | who diverted | Facility | Redirecting number (libpri) | Redirecting number | Redirecting number | Redirecting number | Redirecting number | none \[M\] |
+/// | HOLD and RETRIEVE | no | yes | yes \[M\] | yes \[M\] | yes \[M\] | no \[M\] | no \[M\] |
 /// | network waits for CONNECT ACKNOWLEDGE | yes \[M\] | no | no | no | no | no | no |
 /// | user waits for it in U8 | no (libpri) | yes | yes | yes | yes | yes | yes |
 /// | overlap receiving | yes | yes | no \[M\] | no \[M\] | no \[M\] | no \[M\] | no \[M\] |
@@ -100,8 +116,14 @@ pub struct Dialect {
     pub segmentation: bool,
     /// Protocol discriminator of SERVICE messages, one of [`crate::q931::MAINTENANCE`]; `None`: they are ignored.
     pub service: Option<u8>,
-    /// Type and plan of a called number where the dial plan says nothing.
+    /// Type and plan of a called or calling number where the dial plan says nothing.
     pub called_plan: NumberPlan,
+    /// Where the number of who diverted a call travels.
+    pub redirecting: RedirectForm,
+    /// An active call may be held with HOLD, which gives its B channel back; else HOLD is refused with cause 69.
+    pub hold: bool,
+    /// The user side sends names in Display, too (`isdn outgoing display-ie`).
+    pub user_display: bool,
 }
 
 /// National ISDN, of which the other North American types are kin.
@@ -116,6 +138,9 @@ const NORTH_AMERICA: Dialect = Dialect {
     segmentation: false,
     service: Some(0x03),
     called_plan: NumberPlan::NATIONAL,
+    redirecting: RedirectForm::Element,
+    hold: true,
+    user_display: false,
 };
 
 impl SwitchType {
@@ -133,10 +158,13 @@ impl SwitchType {
                 segmentation: true,
                 service: None,
                 called_plan: NumberPlan::UNKNOWN,
+                redirecting: RedirectForm::Facility,
+                hold: false,
+                user_display: false,
             },
             Self::PrimaryNet5 => Dialect {
                 call_independent: false,
-                names: NameForm::Display,
+                names: NameForm::Display { typed: false },
                 network_t313: false,
                 connect_request: true,
                 overlap_receiving: true,
@@ -145,12 +173,23 @@ impl SwitchType {
                 segmentation: false,
                 service: None,
                 called_plan: NumberPlan::E164,
+                redirecting: RedirectForm::Element,
+                hold: true,
+                user_display: false,
             },
-            Self::PrimaryNi | Self::Primary5ess | Self::PrimaryDms100 | Self::Primary4ess => NORTH_AMERICA,
+            Self::PrimaryNi => NORTH_AMERICA,
+            Self::Primary5ess | Self::PrimaryDms100 => {
+                Dialect { names: NameForm::Display { typed: true }, ..NORTH_AMERICA }
+            }
+            Self::Primary4ess => {
+                Dialect { names: NameForm::Display { typed: true }, hold: false, ..NORTH_AMERICA }
+            }
             Self::PrimaryNtt => Dialect {
                 proceeding_first: false,
                 service: None,
                 called_plan: NumberPlan::E164,
+                redirecting: RedirectForm::None,
+                hold: false,
                 ..NORTH_AMERICA
             },
         }

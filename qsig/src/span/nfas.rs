@@ -178,6 +178,13 @@ impl Span {
         }
     }
 
+    /// Layer 1 of one interface of an NFAS group came or went, by its identifier: while it is gone, no new call gets a channel
+    /// there. Calls on it go on, for their D channel may live: whoever hears nothing hangs up. What the D channel itself is told
+    /// by [`Span::handle_link_of`].
+    pub fn set_interface(&mut self, interface: u8, up: bool) {
+        self.channels.set_interface(interface, up);
+    }
+
     /// As [`Span::poll_frame`], for one D channel of an NFAS group.
     pub fn poll_frame_of(&mut self, link: DLink) -> Option<Bytes> {
         self.links.get_mut(link)?.poll_frame()

@@ -20,10 +20,36 @@ pub(super) enum Timer {
     T316,
     T321,
     T322,
+    Hold,
+    Retrieve,
     Supervision,
     Proceeding,
     Answer,
     Idle,
+}
+
+impl Timer {
+    /// The name of a timer whose expiry means that the peer was silent; `None` of those that end a pause of our own.
+    pub(super) fn overdue(self) -> Option<&'static str> {
+        Some(match self {
+            Self::T301 => "T301",
+            Self::T303 => "T303",
+            Self::T304 => "T304",
+            Self::T305 => "T305",
+            Self::T306 => "T306",
+            Self::T308 => "T308",
+            Self::T309 => "T309",
+            Self::T310 => "T310",
+            Self::T313 => "T313",
+            Self::T316 => "T316",
+            Self::T321 => "T321",
+            Self::T322 => "T322",
+            Self::Hold => "T-HOLD",
+            Self::Retrieve => "T-RETRIEVE",
+            Self::Supervision => "supervision",
+            Self::T302 | Self::Proceeding | Self::Answer | Self::Idle => return None,
+        })
+    }
 }
 
 #[derive(Debug, Default)]

@@ -20,7 +20,7 @@ fn every_switch_type_calls_its_like_in_both_directions() {
             let record = pair.spans[1 - caller].call_records().next().unwrap();
             let shown = match dialect.names {
                 NameForm::Facility => true,
-                NameForm::Display => caller == 0,
+                NameForm::Display { .. } => caller == 0,
                 NameForm::None => false,
             };
             assert_eq!(record.name().as_deref(), shown.then_some("Alice"), "{switch_type}");

@@ -8,6 +8,7 @@ mod captures;
 mod channels;
 mod dialects;
 mod elements;
+mod hold;
 mod nfas;
 mod pair;
 mod prelude;

@@ -138,6 +138,9 @@ pub(crate) fn kinds(events: &[CallEvent]) -> Vec<&'static str> {
             CallEvent::ConnectAcknowledged => "acknowledged",
             CallEvent::Notify(_) => "notify",
             CallEvent::Facility(_) => "facility",
+            CallEvent::Held { .. } => "held",
+            CallEvent::Retrieved => "retrieved",
+            CallEvent::HoldRefused { .. } => "hold refused",
             CallEvent::Disconnected { .. } => "disconnected",
             CallEvent::Released { .. } => "released",
         })

@@ -77,7 +77,7 @@ impl Storm {
         let (now, random) = (self.pair.now, &mut self.random);
         let end = random.random_range(0..2usize);
         let span = &mut self.pair.spans[end];
-        let choice = random.random_range(0..15);
+        let choice = random.random_range(0..17);
         let pick = self.live[end].iter().nth(random.random_range(0..self.live[end].len().max(1))).copied();
         if calls && choice < 4 {
             let long = if random.random_bool(0.02) { 2 } else { 0 };
@@ -99,6 +99,8 @@ impl Storm {
                 10 => span.inform_call(now, id, MessageType::FACILITY, vec![]),
                 11 => span.progress_call(now, id, &plain()),
                 12 => span.inform_call(now, id, MessageType::NOTIFY, vec![Element::new(0x27, vec![0xF9])]),
+                13 => span.hold_call(now, id),
+                14 => span.retrieve_call(now, id),
                 _ => span.clear_call(now, id, Cause::private(16)),
             };
         }

@@ -3,18 +3,22 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Instant;
 
-use qsig::q931::{BearerCapability, Element, ie};
-use qsig::{CallDetail, CallError, CallEvent, CallId, CallRequest};
+use bytes::Bytes;
+use qsig::q931::{BearerCapability, Element, MessageType, Notification, NumberPlan, Repr as _, ie};
+use qsig::{CallDetail, CallError, CallEvent, CallId, CallRequest, CallState, RedirectForm};
 
-use super::{PriTrunk, convert};
-use crate::leg::{Answer, Cause, LegCommand, LegEvent, LegId, LegIds, Setup};
+use super::{PriTrunk, convert, note};
+use crate::leg::{Answer, Cause, LegCommand, LegEvent, LegId, LegIds, Party, Setup};
 use crate::media::MediaEnd;
 
 /// A leg of the trunk.
 #[derive(Debug)]
 struct Leg {
     call: CallId,
-    channel: Option<u8>,
+    /// Interface and timeslot of its B channel.
+    channel: Option<(u8, u8)>,
+    /// What to send once more if the far end refuses the channel (`isdn negotiate-bchan resend-setup`).
+    again: Option<Box<CallRequest>>,
 }
 
 /// The legs of a trunk.
@@ -31,7 +35,7 @@ impl Legs {
     }
 
     fn insert(&mut self, leg: LegId, call: CallId) {
-        self.by_leg.insert(leg, Leg { call, channel: None });
+        self.by_leg.insert(leg, Leg { call, channel: None, again: None });
         self.by_call.insert(call, leg);
     }
 
@@ -53,6 +57,8 @@ const SPEECH: u8 = 0;
 const AUDIO_3K1: u8 = 16;
 /// Q.850: bearer capability not implemented.
 const BEARER_NOT_IMPLEMENTED: u8 = 65;
+/// Q.850: call rejected.
+const REJECTED: u8 = 21;
 
 impl PriTrunk {
     /// Calls under way on the trunk.
@@ -86,21 +92,25 @@ impl PriTrunk {
                 self.span.progress_call(now, call, &detail)
             }
             LegCommand::Answer(answer) => {
+                self.alert_first(now, call);
                 let detail = convert::detail(false, answer.party.as_ref());
+                self.notes.event(|| format!("Accepting the call id 0x{:X}", call.0));
                 self.span.answer_call(now, call, &detail)
             }
+            LegCommand::Held(held) => self.tell_hold(now, call, held),
             LegCommand::Digits { digits, complete } => {
                 self.span.send_digits(now, call, &convert::digits(&digits), complete)
             }
             LegCommand::Release(cause) => {
-                let cleared = self.span.clear_call(now, call, qsig::q931::Cause::private(cause.0));
+                let told = self.interface.disconnect_cause.unwrap_or(cause.0);
+                self.notes.event(|| format!("Hangup call to call id 0x{:X}", call.0));
+                let cleared = self.span.clear_call(now, call, qsig::q931::Cause::private(told));
                 self.legs.end(leg, cause);
                 cleared
             }
             LegCommand::Offer(_)
             | LegCommand::MoreDigits { .. }
             | LegCommand::Update(_)
-            | LegCommand::Held(_)
             | LegCommand::TransferRinging
             | LegCommand::TransferFailed(_)
             | LegCommand::Dtmf(_) => return,
@@ -108,6 +118,7 @@ impl PriTrunk {
         // A message the state no longer allows is not needed any more.
         if let Err(error) = done {
             tracing::debug!(%error, port = self.port, "call");
+            self.notes.error(|| format!("call id 0x{:X}: {error}", call.0));
         }
         self.note_channel(leg);
     }
@@ -120,25 +131,71 @@ impl PriTrunk {
         }
     }
 
+    /// `isdn send-alerting`: an exchange may want ALERTING before CONNECT.
+    fn alert_first(&mut self, now: Instant, call: CallId) {
+        let state = self.span.call(call).map(|call| call.state);
+        let early = matches!(
+            state,
+            Some(CallState::CallPresent | CallState::IncomingCallProceeding | CallState::OverlapReceiving)
+        );
+        if self.interface.send_alerting
+            && early
+            && let Err(error) = self.span.alert_call(now, call, &CallDetail::default())
+        {
+            tracing::debug!(%error, port = self.port, "isdn send-alerting");
+        }
+    }
+
+    /// The other end of the call holds it: the far user is told with NOTIFY (EN 300 141: remote hold, remote retrieval).
+    fn tell_hold(&mut self, now: Instant, call: CallId, held: bool) -> Result<(), CallError> {
+        let active = self.span.call(call).is_some_and(|call| call.state == CallState::Active);
+        if !active {
+            return Ok(());
+        }
+        let description = if held { REMOTE_HOLD } else { REMOTE_RETRIEVAL };
+        let indicator = Notification { description, extension: Bytes::new() }.element();
+        self.span.inform_call(now, call, MessageType::NOTIFY, vec![indicator])
+    }
+
     fn offer(&mut self, now: Instant, leg: LegId, setup: &Setup) {
         let mut elements: Vec<Element> = vec![convert::origin().element()];
         elements.extend(setup.user_user.clone().map(|body| Element::new(ie::USER_USER, body)));
         let profile = self.span.config().mwi.profile;
-        if let Some(redirecting) = &setup.redirecting {
+        let dialect = self.span.config().dialect();
+        match (&setup.redirecting, dialect.redirecting) {
             // Invoke identifier 0: no answer ever comes to this operation.
-            match convert::diversion(redirecting).element(profile, 0) {
-                Ok(element) => elements.push(element),
-                Err(error) => tracing::debug!(%error, port = self.port, "diversion information not sent"),
+            (Some(redirecting), RedirectForm::Facility) => {
+                match convert::diversion(redirecting).element(profile, 0) {
+                    Ok(element) => elements.push(element),
+                    Err(error) => tracing::debug!(%error, port = self.port, "diversion information not sent"),
+                }
             }
+            (Some(redirecting), RedirectForm::Element) => {
+                elements.push(convert::redirecting_number(redirecting).element());
+            }
+            (_, RedirectForm::None) | (None, _) => {}
         }
         elements.extend(setup.elements.iter().cloned());
         let bearer = match self.span.config().line {
             qsig::LineKind::E1 => BearerCapability::SPEECH_ALAW,
             qsig::LineKind::T1 => BearerCapability::SPEECH_ULAW,
         };
+        let mut called = convert::called(&setup.called);
+        let mut calling = convert::number(&setup.calling);
+        if let (None, Some(own)) = (&calling, &self.interface.calling) {
+            calling = convert::number(&Party::new(own.clone()));
+        }
+        for number in [Some(&mut called), calling.as_mut()].into_iter().flatten() {
+            if number.plan == NumberPlan::UNKNOWN {
+                number.plan = dialect.called_plan;
+            }
+            if let Some(plan) = self.interface.plan_of(&number.digits) {
+                number.plan = plan;
+            }
+        }
         let request = CallRequest {
-            called: convert::called(&setup.called),
-            calling: convert::number(&setup.calling),
+            called,
+            calling,
             name: convert::name(&setup.calling),
             bearer,
             complete: setup.complete,
@@ -147,7 +204,15 @@ impl PriTrunk {
         };
         match self.span.start_call(now, &request) {
             Ok(call) => {
+                self.notes.event(|| {
+                    format!("Call to {} at 64 Kb/s, call id 0x{:X}", request.called.digits, call.0)
+                });
                 self.legs.insert(leg, call);
+                if let Some(known) =
+                    self.legs.by_leg.get_mut(&leg).filter(|_| !self.interface.resend.is_empty())
+                {
+                    known.again = Some(Box::new(request));
+                }
                 self.note_channel(leg);
             }
             Err(error) => {
@@ -161,18 +226,76 @@ impl PriTrunk {
                     }
                 };
                 tracing::debug!(%error, port = self.port, "call not set up");
+                self.notes.error(|| format!("call to {} not set up: {error}", request.called.digits));
                 self.legs.tell(leg, LegEvent::Released(cause));
+            }
+        }
+    }
+
+    /// The far end refused the channel of a call: the same call on another one, once.
+    fn send_again(&mut self, now: Instant, leg: LegId, cause: u8) -> bool {
+        let Some(known) = self.legs.by_leg.get_mut(&leg) else { return false };
+        let Some(mut request) = known.again.take().filter(|_| self.interface.resend.contains(&cause)) else {
+            return false;
+        };
+        let (old, refused) = (known.call, known.channel.map(|(_, slot)| slot));
+        // Another than the one refused, if there is one.
+        let home = self.span.config().home(0).interface;
+        let free = self.span.free_channels_of(home);
+        request.channel = (1..=31).find(|slot| free >> (slot - 1) & 1 == 1 && Some(*slot) != refused);
+        match self.span.start_call(now, &request) {
+            Ok(call) => {
+                self.legs.by_call.remove(&old);
+                self.legs.insert(leg, call);
+                self.note_channel(leg);
+                true
+            }
+            Err(error) => {
+                tracing::debug!(%error, port = self.port, "call not sent again");
+                false
+            }
+        }
+    }
+
+    /// The note of an event.
+    fn note_event(&mut self, id: CallId, event: &CallEvent) {
+        let (name, call) = (note::host_event(event), id.0);
+        match event {
+            CallEvent::Released { cause } => self.notes.event(|| note::ended(call, *cause)),
+            CallEvent::Incoming { message, digits, .. } => {
+                let calling = convert::setup(message, String::new(), true).calling.number;
+                let channel = self.span.call(id).and_then(|call| call.channel).unwrap_or(0);
+                self.notes.event(|| {
+                    format!(
+                        "received HOST_INCOMING_CALL call id 0x{call:X}: call from {calling} to {digits} on B{channel} at 64 Kb/s"
+                    )
+                });
+            }
+            CallEvent::Connected(_) => {
+                let channel = self.span.call(id).and_then(|call| call.channel).unwrap_or(0);
+                self.notes.event(|| {
+                    format!("received HOST_CONNECT call id 0x{call:X}: connected on B{channel} at 64 Kb/s")
+                });
+            }
+            _ => {
+                if let Some(name) = name {
+                    self.notes.event(|| format!("received {name} call id 0x{call:X}"));
+                }
             }
         }
     }
 
     /// What the D channel has to tell about a call.
     pub(super) fn call_event(&mut self, now: Instant, id: CallId, event: CallEvent, ids: &mut LegIds) {
+        self.note_event(id, &event);
         if let CallEvent::Incoming { message, digits, complete } = event {
             let bearer = message.get(ie::BEARER_CAPABILITY).cloned().map(BearerCapability);
             let capability = bearer.and_then(|bearer| bearer.transfer_capability());
-            if !matches!(capability, Some(SPEECH | AUDIO_3K1)) {
-                let cause = qsig::q931::Cause::private(BEARER_NOT_IMPLEMENTED);
+            let speech = matches!(capability, Some(SPEECH | AUDIO_3K1)) && !self.interface.refuses_voice;
+            let setup = convert::setup(&message, digits, complete || !self.overlap);
+            if !speech || !self.interface.accepts(&setup.calling.number) {
+                let cause = if speech { REJECTED } else { BEARER_NOT_IMPLEMENTED };
+                let cause = qsig::q931::Cause::private(cause);
                 if let Err(error) = self.span.clear_call(now, id, cause) {
                     tracing::debug!(%error, "call");
                 }
@@ -180,7 +303,6 @@ impl PriTrunk {
             }
             let leg = ids.take();
             self.legs.insert(leg, id);
-            let setup = convert::setup(&message, digits, complete || !self.overlap);
             self.legs.tell(leg, LegEvent::Incoming(Box::new(setup)));
             return self.note_channel(leg);
         }
@@ -194,14 +316,24 @@ impl PriTrunk {
             CallEvent::Connected(message) => {
                 LegEvent::Answered(Answer { party: convert::reached(&message), sdp: None })
             }
+            CallEvent::Held { ours: false } => LegEvent::Held(true),
+            CallEvent::Retrieved => LegEvent::Held(false),
             CallEvent::Disconnected { cause, tones } => {
                 if tones && let Err(error) = self.span.clear_call(now, id, cause) {
                     tracing::debug!(%error, "call");
                 }
                 return self.legs.end(leg, Cause(cause.value));
             }
-            CallEvent::Released { cause } => return self.legs.end(leg, Cause(cause.value)),
-            CallEvent::Incoming { .. }
+            CallEvent::Released { cause } => {
+                if !self.send_again(now, leg, cause.value) {
+                    self.legs.end(leg, Cause(cause.value));
+                }
+                return;
+            }
+            // We hold no calls with HOLD.
+            CallEvent::Held { ours: true }
+            | CallEvent::HoldRefused { .. }
+            | CallEvent::Incoming { .. }
             | CallEvent::ConnectAcknowledged
             | CallEvent::Notify(_)
             | CallEvent::Facility(_) => return,
@@ -214,11 +346,25 @@ impl PriTrunk {
     /// Tells where the audio is, when that is new.
     fn note_channel(&mut self, leg: LegId) {
         let Some(known) = self.legs.by_leg.get_mut(&leg) else { return };
-        let channel = self.span.call(known.call).and_then(|call| call.channel);
+        let call = self.span.call(known.call);
+        if call.is_some_and(|call| call.state != CallState::CallInitiated) {
+            // It got an answer: nothing is refused for its channel any more.
+            known.again = None;
+        }
+        let channel = call.and_then(|call| Some((call.interface, call.channel?)));
         if known.channel != channel {
             known.channel = channel;
-            let end = channel.map(|timeslot| MediaEnd::Channel { trunk: self.index, timeslot });
+            // In an NFAS group the channel is that of another trunk.
+            let device = |interface: u8| self.members.iter().find(|member| member.interface == interface);
+            let end = channel.map(|(interface, timeslot)| MediaEnd::Channel {
+                trunk: device(interface).map_or(self.index, |member| member.device),
+                timeslot,
+            });
             self.legs.tell(leg, LegEvent::Media(end));
         }
     }
 }
+
+/// Notification descriptions of EN 300 141.
+const REMOTE_HOLD: u8 = 0x79;
+const REMOTE_RETRIEVAL: u8 = 0x7A;

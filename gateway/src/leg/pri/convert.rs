@@ -2,7 +2,7 @@
 
 use qsig::diversion::{Diversion, DiversionReason};
 use qsig::name::Name;
-use qsig::q931::{Message, Number, NumberPlan, ProgressIndicator, ie};
+use qsig::q931::{Message, Number, NumberPlan, ProgressIndicator, RedirectingNumber, ie};
 use qsig::{CallDetail, PartyNumber, PresentedNumber};
 
 use crate::leg::{MAX_DIGITS, Party, Presentation, Progress, RedirectReason, Redirection, Setup};
@@ -134,7 +134,9 @@ pub(super) fn setup(message: &Message, digits: String, complete: bool) -> Setup 
     Setup {
         called,
         calling,
-        redirecting: Diversion::find(message).and_then(redirection),
+        redirecting: Diversion::find(message)
+            .and_then(redirection)
+            .or_else(|| message.read::<RedirectingNumber>().and_then(redirected)),
         complete,
         user_user: message.get(ie::USER_USER).cloned(),
         ..Setup::default()
@@ -180,6 +182,41 @@ fn presented(number: Option<PresentedNumber>, name: Option<Name>) -> Option<Part
         digits: number.map(|number| number.digits().to_owned()).unwrap_or_default(),
     };
     party(Some(number), name)
+}
+
+/// Q.931 4.6.7: reason for redirection.
+const REASON_BUSY: u8 = 1;
+const REASON_NO_REPLY: u8 = 2;
+const REASON_UNCONDITIONAL: u8 = 15;
+
+/// The Redirecting number element of a network without QSIG.
+fn redirected(number: RedirectingNumber) -> Option<Redirection> {
+    let reason = match number.reason {
+        Some(REASON_BUSY) => RedirectReason::Busy,
+        Some(REASON_NO_REPLY) => RedirectReason::NoReply,
+        Some(REASON_UNCONDITIONAL) => RedirectReason::Unconditional,
+        _ => RedirectReason::Unknown,
+    };
+    let presentation = number.presentation.map(|octet| octet | 0x80);
+    let number = Number { plan: number.plan, presentation, digits: number.digits };
+    Some(Redirection { from: party(Some(number), None)?, original: None, reason, count: 1 })
+}
+
+/// The same, of an outgoing call that was diverted before.
+pub(super) fn redirecting_number(redirection: &Redirection) -> RedirectingNumber {
+    let presentation = number(&redirection.from).and_then(|number| number.presentation);
+    RedirectingNumber {
+        plan: plan(&redirection.from),
+        // Without a number it is not available.
+        presentation: Some(presentation.unwrap_or(0x40) & 0x7F),
+        reason: Some(match redirection.reason {
+            RedirectReason::Unknown => 0,
+            RedirectReason::Unconditional => REASON_UNCONDITIONAL,
+            RedirectReason::Busy => REASON_BUSY,
+            RedirectReason::NoReply => REASON_NO_REPLY,
+        }),
+        digits: digits(&redirection.from.number),
+    }
 }
 
 /// divertingLegInformation2 of an outgoing call that was diverted before.

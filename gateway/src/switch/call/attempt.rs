@@ -168,6 +168,13 @@ impl Switch {
                 Some(port @ LegPort::Trunk(trunk)) => {
                     let Some(pri) = self.trunks.get(trunk).filter(|pri| pri.takes_calls()) else { continue };
                     up = true;
+                    if pri.group().is_some() {
+                        // The D channel of an NFAS group hunts over all of its interfaces.
+                        let idle = pri.span.config().channels().any(|channel| pri.span.has_free(channel));
+                        channels.push(Channel { trunk: at, preference, number: 1, idle, idle_since: 0 });
+                        places.push((port, None));
+                        continue;
+                    }
                     let free = pri.span.free_channels();
                     for timeslot in pri.span.config().line.b_channels() {
                         let number = u16::from(timeslot);

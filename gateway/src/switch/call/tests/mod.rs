@@ -5,6 +5,7 @@
 
 mod analogue;
 mod hunting;
+mod isdn;
 mod storm;
 mod trunk;
 
@@ -13,7 +14,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use cli::config::Config;
 use media::locale::ToneKind;
-use qsig::{CallDetail, CallEvent, CallRequest, Event, Span, SpanConfig};
+use qsig::{CallDetail, CallEvent, CallRequest, DLink, Event, Span, SpanConfig};
 use telephony_hal::LineEvent;
 use telephony_hal::line::{State, Tone};
 
@@ -226,9 +227,16 @@ impl Sim {
 
     pub(super) fn link(&mut self, trunk: usize, up: bool) {
         self.pbx[trunk].link = up;
-        self.pbx[trunk].span.handle_link(self.now, up);
+        let (at, link) = self.d_channel(trunk);
+        self.pbx[at].span.handle_link_of(self.now, link, up);
         self.switch.handle_trunk_link(self.now, trunk, up);
         self.settle();
+    }
+
+    /// Whose D channel a trunk carries: the PBX behind it, or in an NFAS group the first one.
+    fn d_channel(&self, trunk: usize) -> (usize, DLink) {
+        let group = !self.pbx[0].span.config().nfas.is_empty();
+        if group && trunk == 1 { (0, DLink::Backup) } else { (trunk, DLink::Primary) }
     }
 
     /// Moves frames until nobody has anything to say.
@@ -239,7 +247,8 @@ impl Sim {
                 idle = false;
                 match output {
                     Output::Frame { trunk, frame } if self.pbx[trunk].link => {
-                        self.pbx[trunk].span.handle_frame(self.now, &frame);
+                        let (at, link) = self.d_channel(trunk);
+                        self.pbx[at].span.handle_frame_of(self.now, link, &frame);
                     }
                     Output::Media(command) => self.wires.take(&command),
                     Output::Line { line, action: LineAction::Ring(on) } => {
@@ -258,7 +267,8 @@ impl Sim {
                         self.pbx_event(trunk, id, event);
                     }
                 }
-                while let Some(frame) = self.pbx[trunk].span.poll_frame() {
+                let (at, link) = self.d_channel(trunk);
+                while let Some(frame) = self.pbx[at].span.poll_frame_of(link) {
                     idle = false;
                     if self.pbx[trunk].link {
                         self.switch.handle_trunk_frame(self.now, trunk, &frame);

@@ -1,0 +1,402 @@
+//! `isdn …` of the D channel's interface, NFAS groups, HOLD, and what `debug isdn` tells of calls.
+
+use super::*;
+use cli::session::DebugTopic;
+use qsig::q931::{Number, NumberPlan, RedirectingNumber, ie};
+use qsig::{BChannel, DChannel, NfasMember, Side, SwitchType};
+
+/// [`CONFIG`] with these lines more on the first trunk's interface, both trunks of this switch type.
+fn with(switch_type: SwitchType, lines: &str) -> Sim {
+    let mut sim = Sim::new();
+    let config = CONFIG
+        .replace("primary-qsig", &switch_type.to_string())
+        .replace(" trunk-group PBX 1\n", &format!(" trunk-group PBX 1\n{lines}"));
+    for pbx in &mut sim.pbx {
+        let config = SpanConfig { switch_type, ..pbx.span.config().clone() };
+        pbx.span.set_config(sim.now, config);
+    }
+    sim.apply(&config);
+    sim.wait(5_000);
+    sim
+}
+
+/// The SETUP of the newest call a PBX got.
+fn setup(sim: &Sim, trunk: usize) -> qsig::q931::Message {
+    let messages = sim.pbx[trunk].events.iter().rev();
+    let mut setups = messages.filter_map(|(_, event)| match event {
+        CallEvent::Incoming { message, .. } => Some(message.clone()),
+        _ => None,
+    });
+    setups.next().unwrap_or_else(|| panic!("no SETUP: {:?}", sim.pbx[trunk].events))
+}
+
+fn number(message: &qsig::q931::Message, id: u8) -> Number {
+    Number::parse(message.get(id).expect("a number")).expect("readable")
+}
+
+fn printed(sim: &mut Sim) -> Vec<String> {
+    std::iter::from_fn(|| sim.switch.poll_monitor()).collect()
+}
+
+#[test]
+fn numbers_have_the_plan_of_the_switch_type_or_of_the_map() {
+    let mut sim = with(SwitchType::PrimaryNet5, " isdn map address ^8 plan privacy type subscriber\n");
+    sim.call(0, "4711");
+    let called = number(&setup(&sim, 0), ie::CALLED_NUMBER);
+    let calling = number(&setup(&sim, 0), ie::CALLING_NUMBER);
+    assert_eq!((called.plan, called.digits.as_str()), (NumberPlan::E164, "4711"));
+    let private = NumberPlan { type_of_number: 4, plan: 9 };
+    assert_eq!((calling.plan, calling.digits.as_str()), (private, "8000"));
+    sim.on_hook(0);
+    let mut sim = with(SwitchType::PrimaryQsig, "");
+    sim.call(0, "4711");
+    assert_eq!(number(&setup(&sim, 0), ie::CALLED_NUMBER).plan, NumberPlan::UNKNOWN);
+}
+
+#[test]
+fn sending_complete_and_names_follow_the_interface() {
+    for (switch_type, lines, complete, named) in [
+        (SwitchType::PrimaryNi, "", false, false),
+        (SwitchType::PrimaryNi, " isdn sending-complete\n isdn supp-service name calling\n", true, true),
+        (SwitchType::PrimaryQsig, "", true, true),
+        (SwitchType::PrimaryQsig, " no isdn sending-complete\n", false, true),
+        (SwitchType::PrimaryNet5, "", true, true),
+    ] {
+        let mut sim = with(switch_type, lines);
+        sim.call(0, "4711");
+        let message = setup(&sim, 0);
+        let name = qsig::name::Name::find(&message).map(|(_, name)| name);
+        let name = name.or_else(|| qsig::name::Name::find_display(&message));
+        let found = (message.all(ie::SENDING_COMPLETE).next().is_some(), name.is_some());
+        assert_eq!(found, (complete, named), "{switch_type} {lines}");
+    }
+    // The user side sends Display only where it is told to.
+    for (lines, named) in
+        [("", false), (" isdn outgoing display-ie\n", true), (" isdn outgoing ie display\n", true)]
+    {
+        let mut sim = with(SwitchType::PrimaryNet5, lines);
+        let config = SpanConfig { side: Side::Network, ..sim.pbx[0].span.config().clone() };
+        sim.pbx[0].span.set_config(sim.now, config);
+        let text = CONFIG.replace("primary-qsig", "primary-net5").replacen(
+            " isdn protocol-emulate network\n",
+            lines,
+            1,
+        );
+        sim.apply(&text);
+        sim.wait(5_000);
+        sim.call(0, "4711");
+        let message = setup(&sim, 0);
+        assert_eq!(qsig::name::Name::find_display(&message).is_some(), named, "{lines}");
+    }
+}
+
+#[test]
+fn callers_not_named_and_voice_as_data_are_refused() {
+    let from = |digits: &str| {
+        let number = Number { plan: NumberPlan::UNKNOWN, presentation: Some(0x80), digits: digits.into() };
+        CallRequest { calling: Some(number), ..CallRequest::new("8001") }
+    };
+    let mut sim = with(SwitchType::PrimaryQsig, " isdn caller 47xx\n");
+    sim.pbx_call(0, &from("4811"));
+    assert_eq!(sim.pbx_cause(0), Some(21));
+    sim.pbx_call(0, &from("4711"));
+    assert_eq!(sim.state(1), State::Ringing);
+    let mut sim = with(SwitchType::PrimaryQsig, " isdn incoming-voice data\n");
+    sim.pbx_call(0, &from("4711"));
+    assert_eq!(sim.pbx_cause(0), Some(65));
+}
+
+#[test]
+fn the_cause_of_our_clearing_is_the_configured_one() {
+    let mut sim = with(SwitchType::PrimaryQsig, " isdn disconnect-cause busy\n");
+    sim.pbx_call(0, &CallRequest::new("5999"));
+    assert_eq!(sim.pbx_cause(0), Some(17), "an unknown number has cause 1 otherwise");
+}
+
+#[test]
+fn alerting_goes_before_connect_where_it_is_wanted() {
+    for (lines, expected) in [("", false), (" isdn send-alerting\n", true)] {
+        let mut sim = with(SwitchType::PrimaryQsig, lines);
+        // A call from one trunk to the other, where the PBX answers without ringing.
+        sim.pbx[1].behaviour = Behaviour::Answer;
+        let peer = "dial-peer voice 49 pots\n destination-pattern 49..\n no digit-strip\n port 1/1:15\n";
+        let config = CONFIG.replace(" trunk-group PBX 1\n", &format!(" trunk-group PBX 1\n{lines}"));
+        sim.apply(&format!("{config}{peer}"));
+        sim.pbx_call(0, &CallRequest::new("4900"));
+        let heard: Vec<_> = sim.pbx[0].events.iter().map(|(_, event)| event).collect();
+        let alerted = heard.iter().any(|event| matches!(event, CallEvent::Alerting(_)));
+        let connected = heard.iter().any(|event| matches!(event, CallEvent::Connected(_)));
+        assert_eq!((alerted, connected), (expected, true), "{lines}: {heard:?}");
+    }
+}
+
+#[test]
+fn a_call_refused_for_its_channel_is_sent_again_on_another() {
+    for (lines, cause, answered) in [
+        (" isdn negotiate-bchan resend-setup\n", 44, true),
+        (" isdn negotiate-bchan resend-setup\n", 41, false),
+        (" isdn negotiate-bchan resend-setup cause-codes 41 47\n", 41, true),
+        (" isdn negotiate-bchan\n", 44, false),
+    ] {
+        let mut sim = with(SwitchType::PrimaryQsig, lines);
+        sim.pbx[0].behaviour = Behaviour::Ignore;
+        sim.call(0, "4711");
+        let first = sim.channel(0);
+        sim.pbx[0].behaviour = Behaviour::Ring;
+        sim.pbx_clear(0, cause);
+        assert_eq!(sim.pbx_calls(0).len(), usize::from(answered), "{lines} {cause}");
+        if answered {
+            assert_ne!(sim.channel(0), first);
+            sim.pbx_answer(0);
+            assert_eq!(sim.state(0), State::Connected);
+        }
+    }
+}
+
+#[test]
+fn channels_out_of_service_get_no_call() {
+    let mut sim = with(
+        SwitchType::PrimaryQsig,
+        " isdn service b_channel 1 state 2\n isdn service b_channel 2 state 1\n",
+    );
+    sim.call(0, "4711");
+    assert_eq!(sim.channel(0), MediaEnd::Channel { trunk: 0, timeslot: 3 });
+    sim.on_hook(0);
+    sim.apply(CONFIG);
+    sim.wait(1000);
+    sim.call(0, "4711");
+    assert_eq!(sim.channel(0), MediaEnd::Channel { trunk: 0, timeslot: 1 });
+}
+
+#[test]
+fn who_diverted_goes_as_the_switch_type_has_it() {
+    for (switch_type, element) in [(SwitchType::PrimaryQsig, false), (SwitchType::PrimaryNi, true)] {
+        let mut sim = with(switch_type, "");
+        let peer = "dial-peer voice 49 pots\n destination-pattern 49..\n no digit-strip\n port 1/1:15\n";
+        let config = CONFIG.replace("primary-qsig", &switch_type.to_string());
+        sim.apply(&format!("{config}{peer}"));
+        let redirecting = RedirectingNumber {
+            plan: NumberPlan::UNKNOWN,
+            presentation: Some(0),
+            reason: Some(1),
+            digits: "4700".into(),
+        };
+        let request = CallRequest {
+            elements: vec![qsig::q931::Repr::element(&redirecting)],
+            ..CallRequest::new("4900")
+        };
+        sim.pbx_call(0, &request);
+        let message = setup(&sim, 1);
+        let found = message.read::<RedirectingNumber>();
+        assert_eq!(found.is_some(), element, "{switch_type}");
+        if let Some(found) = found {
+            assert_eq!((found.digits.as_str(), found.reason), ("4700", Some(1)));
+        }
+        assert_eq!(qsig::diversion::Diversion::find(&message).is_some(), !element, "{switch_type}");
+    }
+}
+
+#[test]
+fn a_call_the_pbx_holds_is_silent_until_it_is_retrieved() {
+    let mut sim = with(SwitchType::PrimaryNet5, "");
+    sim.call(0, "4711");
+    sim.pbx_answer(0);
+    let channel = sim.channel(0);
+    sim.assert_talk(line(0), channel);
+    let id = sim.pbx_calls(0)[0];
+    sim.pbx[0].span.hold_call(sim.now, id).unwrap();
+    sim.settle();
+    assert!(sim.pbx[0].events.iter().any(|(_, event)| *event == CallEvent::Held { ours: true }));
+    assert_eq!(sim.switch.trunks[0].span.channels_in_use(), 0);
+    assert!(sim.wires.hears.is_empty(), "{:?}", sim.wires.hears);
+    sim.pbx[0].span.retrieve_call(sim.now, id).unwrap();
+    sim.settle();
+    let channel = sim.channel(0);
+    sim.assert_talk(line(0), channel);
+    sim.on_hook(0);
+    sim.wait(1000);
+    sim.assert_nothing_left();
+}
+
+#[test]
+fn the_pbx_is_told_when_the_telephone_holds() {
+    let mut sim = with(SwitchType::PrimaryQsig, "");
+    sim.call(0, "4711");
+    sim.pbx_answer(0);
+    sim.flash(0);
+    sim.flash(0);
+    let told: Vec<u8> = sim.pbx[0]
+        .events
+        .iter()
+        .filter_map(|(_, event)| match event {
+            CallEvent::Notify(message) => {
+                message.get(ie::NOTIFICATION).and_then(|body| body.first().copied())
+            }
+            _ => None,
+        })
+        .collect();
+    assert_eq!(told, [0xF9, 0xFA], "remote hold, remote retrieval");
+}
+
+#[test]
+fn debug_isdn_standard_tells_calls_and_what_went_wrong() {
+    let mut sim = with(SwitchType::PrimaryQsig, "");
+    let _ = printed(&mut sim);
+    sim.call(0, "4711");
+    sim.on_hook(0);
+    assert_eq!(printed(&mut sim).iter().filter(|line| line.contains("EVENT")).count(), 0, "off");
+    sim.switch.debug(DebugTopic::IsdnStandard, true);
+    sim.call(0, "4711");
+    sim.pbx_answer(0);
+    sim.pbx_clear(0, 17);
+    sim.on_hook(0);
+    sim.pbx[0].behaviour = Behaviour::Ignore;
+    sim.call(0, "4712");
+    sim.wait(10_000);
+    sim.on_hook(0);
+    let lines = printed(&mut sim).join("\n");
+    let mut rest = lines.as_str();
+    for expected in [
+        "ISDN Se1/0:15 EVENT: Call to 4711 at 64 Kb/s, call id 0x",
+        "ISDN Se1/0:15 EVENT: received HOST_ALERTING call id 0x",
+        "connected on B1 at 64 Kb/s",
+        "ISDN Se1/0:15 EVENT: received HOST_DISCONNECT call id 0x",
+        "ended, cause = 17 - User busy",
+        "ISDN Se1/0:15 EVENT: Call to 4712",
+        "ISDN Se1/0:15 SERROR: T303 expired, callref 0x0",
+    ] {
+        let at = rest.find(expected).unwrap_or_else(|| panic!("{expected:?} is missing in\n{rest}"));
+        rest = &rest[at + expected.len()..];
+    }
+    sim.switch.undebug_all();
+    sim.switch.debug(DebugTopic::IsdnError, true);
+    sim.call(0, "4713");
+    sim.wait(10_000);
+    let lines = printed(&mut sim).join("\n");
+    assert!(lines.contains("ERROR: T303") && !lines.contains("EVENT"), "{lines}");
+}
+
+const GROUP: &str = "\
+isdn switch-type primary-ni
+controller E1 1/0
+ pri-group timeslots 1-31 nfas_d primary nfas_int 0 nfas_group 1
+controller E1 1/1
+ pri-group timeslots 1-31 nfas_d backup nfas_int 5 nfas_group 1
+interface Serial1/0:15
+ isdn protocol-emulate network
+ isdn bchan-number-order ascending
+voice-port 1/0:15
+voice-port 2/0
+dial-peer voice 8000 pots
+ destination-pattern 8000
+ port 2/0
+dial-peer voice 47 pots
+ destination-pattern 47..
+ no digit-strip
+ port 1/0:15
+";
+
+/// The same with a PBX that is one end of the group.
+fn group(backup: DChannel, config: &str) -> Sim {
+    let mut sim = Sim::new();
+    let member = |interface, d_channel| NfasMember { interface, d_channel, timeslots: None };
+    let nfas = vec![member(0, DChannel::Primary), member(5, backup)];
+    for trunk in [0, 1] {
+        sim.link(trunk, false);
+    }
+    sim.apply(config);
+    let config = SpanConfig {
+        switch_type: SwitchType::PrimaryNi,
+        nfas,
+        bchan_order: qsig::BchanOrder::Ascending,
+        ..sim.pbx[0].span.config().clone()
+    };
+    sim.pbx[0].span.set_config(sim.now, config);
+    for trunk in [0, 1] {
+        sim.link(trunk, true);
+    }
+    sim.wait(1000);
+    sim
+}
+
+#[test]
+fn calls_of_an_nfas_group_use_the_channels_of_both_spans() {
+    let mut sim = group(DChannel::Backup, GROUP);
+    assert!(sim.switch.trunks[0].span.is_up(), "{}", sim.switch.show_isdn_status());
+    let service = " isdn bchan-number-order ascending\n isdn service nfas-int 0 b_channel 0 state 2\n";
+    sim.apply(&GROUP.replace(" isdn bchan-number-order ascending\n", service));
+    sim.wait(1000);
+    sim.call(0, "4711");
+    let call = sim.pbx[0].span.calls().find(|call| !call.outgoing).expect("the telephone's call");
+    assert_eq!((call.interface, call.channel), (5, Some(1)));
+    sim.pbx_answer(0);
+    sim.assert_talk(line(0), MediaEnd::Channel { trunk: 1, timeslot: 1 });
+    sim.on_hook(0);
+    sim.wait(1000);
+    assert_eq!(sim.switch.trunks[0].span.channels_in_use(), 0);
+}
+
+#[test]
+fn the_backup_d_channel_takes_over_and_the_call_goes_on() {
+    let mut sim = group(DChannel::Backup, GROUP);
+    let shown = sim.switch.show_isdn_nfas(None);
+    for text in [
+        "ISDN NFAS GROUP ID 1 ENTRIES:",
+        "The primary D is Serial1/0:15.",
+        "The backup D is Serial1/1:15.",
+        "There are 2 total nfas members.",
+        "There are 60 total available B channels.",
+        "The primary D-channel is DSL 0 in state IN SERVICE.",
+        "The backup D-channel is DSL 1 in state STANDBY.",
+        "The current active layer 2 DSL is 0.",
+    ] {
+        assert!(shown.contains(text), "{text} is missing in\n{shown}");
+    }
+    sim.call(0, "4711");
+    sim.pbx_answer(0);
+    sim.link(0, false);
+    sim.wait(2000);
+    assert_eq!(sim.switch.trunks[0].span.d_channel_in_service(), Some(DLink::Backup));
+    assert_eq!(sim.state(0), State::Connected, "the call lives on");
+    let shown = sim.switch.show_isdn_nfas(Some(1));
+    assert!(shown.contains("The primary D-channel is DSL 0 in state OUT OF SERVICE."), "{shown}");
+    assert!(shown.contains("There are 30 total available B channels."), "{shown}");
+    assert!(shown.contains("The current active layer 2 DSL is 1."), "{shown}");
+    let status = sim.switch.show_isdn_status();
+    assert!(status.contains(": Primary D channel of nfas group 1"), "{status}");
+    assert!(status.contains(": Backup D channel of nfas group 1"), "{status}");
+    sim.on_hook(0);
+    sim.wait(1000);
+    // A new call over the other span, signalled on the other D channel.
+    sim.call(0, "4712");
+    let call = sim.pbx[0].span.calls().last().expect("a call");
+    assert_eq!(call.interface, 5);
+    sim.on_hook(0);
+    sim.wait(1000);
+    sim.link(0, true);
+    sim.wait(2000);
+    assert_eq!(sim.switch.show_isdn_nfas(Some(2)), "");
+}
+
+#[test]
+fn a_span_without_d_channel_carries_calls_while_its_line_is_there() {
+    let config = GROUP.replace("nfas_d backup", "nfas_d none");
+    let mut sim = group(DChannel::None, &config);
+    let shown = sim.switch.show_isdn_nfas(None);
+    // 30 of the first, 31 of the second: its timeslot 16 is a B channel more.
+    assert!(shown.contains("The NFAS member is Serial1/1:15."), "{shown}");
+    assert!(shown.contains("There are 61 total available B channels."), "{shown}");
+    let request = CallRequest { channel: None, ..CallRequest::new("8000") };
+    for _ in 0..30 {
+        sim.pbx_call(0, &CallRequest::new("5999"));
+    }
+    let free = BChannel { interface: 5, slot: 1 };
+    assert!(sim.pbx[0].span.has_free(free));
+    sim.wait(1000);
+    sim.link(1, false);
+    sim.wait(100);
+    let shown = sim.switch.show_isdn_nfas(None);
+    assert!(shown.contains("There are 30 total available B channels."), "{shown}");
+    sim.pbx_call(0, &request);
+    assert_eq!(sim.state(0), State::Ringing, "calls on the first span go on");
+}
