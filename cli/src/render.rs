@@ -104,6 +104,8 @@ pub enum OutStatus {
     Down,
     /// The target's keepalive fails.
     Busyout,
+    /// That of some of the target's addresses fails.
+    Partial,
 }
 
 /// `show dial-peer voice summary`. `status` tells the state of a pots peer's port or a voip peer's target; `None` where
@@ -125,6 +127,7 @@ pub fn dial_peer_summary(config: &Config, status: impl Fn(&DialPeer) -> Option<O
                 let target = peer.session_target.as_ref().map(ToString::to_string).unwrap_or_default();
                 let keepalive = match status {
                     Some(OutStatus::Up) => "active",
+                    Some(OutStatus::Partial) => "partial",
                     Some(OutStatus::Busyout | OutStatus::Down) => "busyout",
                     None => "",
                 };
@@ -132,7 +135,7 @@ pub fn dial_peer_summary(config: &Config, status: impl Fn(&DialPeer) -> Option<O
             }
             PeerKind::Pots => {
                 let stat = match status {
-                    Some(OutStatus::Up) => "up",
+                    Some(OutStatus::Up | OutStatus::Partial) => "up",
                     Some(OutStatus::Down | OutStatus::Busyout) => "down",
                     None => "",
                 };

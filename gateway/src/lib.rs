@@ -24,6 +24,8 @@ pub mod console;
 pub mod demo;
 pub mod hardware;
 pub mod leg;
+mod listen;
+mod lookup;
 pub mod media;
 pub mod ready;
 pub mod run;

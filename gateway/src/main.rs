@@ -51,6 +51,9 @@ struct RunArgs {
     /// Address SIP listens on where `bind control` names none.
     #[arg(long, default_value_t = IpAddr::V4(Ipv4Addr::UNSPECIFIED))]
     sip_address: IpAddr,
+    /// DNS server to ask for the names of SIP servers, in place of `ip name-server` or the host's; may be repeated.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    dns: Vec<SocketAddr>,
     /// Metrics and health over HTTP: an address and port, or `off`.
     #[arg(long, default_value = "127.0.0.1:9467")]
     metrics: String,
@@ -93,6 +96,7 @@ fn run(args: RunArgs) -> Result<(), String> {
         hardware: args.hardware,
         state_dir: args.state_dir,
         sip_address: args.sip_address,
+        dns: args.dns,
         metrics: address("--metrics", &args.metrics)?,
         terminals: Addresses {
             ssh: address("--ssh", &args.ssh)?,

@@ -12,6 +12,7 @@ use cli::config::{Config, MessageKind};
 use cli::engine::Engine;
 use media::dtmf::{DtmfConfig, DtmfDetector, DtmfEvent};
 use sip::net::{Net, NetConfig, NetEvent};
+use sip::{Transmit, Transport};
 use telephony_hal::sim::{Plant, SimLine, SimSpan, span_pair};
 use telephony_hal::socket::SocketTrunk;
 use telephony_hal::wrap::{Erased, PcapWriter, Record, Side};
@@ -30,6 +31,9 @@ use crate::console::terminals::Terminals;
 use crate::console::unix::{Console, Hostname, Shared, serve};
 use crate::hardware::{FxsBackend, Hardware, LineKind, Pri, PriBackend};
 use crate::leg::fxs::{LineAction, TICK};
+use crate::leg::sip::transport::TransportSettings;
+use crate::listen::{Place, bind, rebind};
+use crate::lookup::{Found, Lookups};
 use crate::media::MediaEnd;
 use crate::media::driver::Driver;
 use crate::ready::{Port, ReadySet};
@@ -42,10 +46,6 @@ use crate::switch::{Output, Parts, Switch};
 const BATCH: usize = 64;
 /// Debug lines a console may lag behind.
 const MONITOR_LAG: usize = 4096;
-/// How long a resolved name is believed, and how long to wait after a failure.
-const LOOKUP_REFRESH: Duration = Duration::from_secs(60);
-const LOOKUP_RETRY: Duration = Duration::from_secs(5);
-
 /// How often RTP is looked at; samples move every second time.
 const HALF_TICK: Duration = Duration::from_millis(10);
 /// Audio this late is caught up with, later is lost.
@@ -62,6 +62,8 @@ pub struct Options {
     pub state_dir: PathBuf,
     /// Address SIP listens on where the configuration binds none.
     pub sip_address: IpAddr,
+    /// DNS servers to ask in place of those of `ip name-server` or of the host.
+    pub dns: Vec<SocketAddr>,
     /// Address of `/metrics` and `/healthz`.
     pub metrics: Option<SocketAddr>,
     /// Where SSH and telnet are served, once the configuration lets somebody in.
@@ -113,6 +115,8 @@ pub struct Setup {
     pub sip_address: IpAddr,
     /// SIP port in place of the configured one; 0 lets the system choose.
     pub sip_port: Option<u16>,
+    /// DNS servers to ask in place of those of `ip name-server` or of the host.
+    pub dns: Vec<SocketAddr>,
     /// Address of `/metrics` and `/healthz`.
     pub metrics: Option<SocketAddr>,
     /// Where SSH and telnet are served, once the configuration lets somebody in.
@@ -126,6 +130,8 @@ pub struct Gateway {
     pub udp: Vec<SocketAddr>,
     /// Addresses SIP listens on by TCP.
     pub tcp: Vec<SocketAddr>,
+    /// Addresses SIP listens on by TLS.
+    pub tls: Vec<SocketAddr>,
     /// Where SSH is served.
     pub ssh: Option<SocketAddr>,
     /// Where telnet is served.
@@ -198,6 +204,7 @@ async fn run_once(options: &Options) -> Result<bool, RunError> {
         state_dir: options.state_dir.clone(),
         sip_address: options.sip_address,
         sip_port: None,
+        dns: options.dns.clone(),
         metrics: options.metrics,
         terminals: options.terminals.clone(),
     })
@@ -206,7 +213,8 @@ async fn run_once(options: &Options) -> Result<bool, RunError> {
         |addresses: &[SocketAddr]| addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
     let also = |name: &str, at: Option<SocketAddr>| at.map_or(String::new(), |at| format!(" {name}={at}"));
     let (ssh, telnet) = (also("ssh", gateway.ssh), also("telnet", gateway.telnet));
-    eprintln!("tipringd: ready sip=udp:{} tcp:{}{ssh}{telnet}", list(&gateway.udp), list(&gateway.tcp));
+    let tls = if gateway.tls.is_empty() { String::new() } else { format!(" tls:{}", list(&gateway.tls)) };
+    eprintln!("tipringd: ready sip=udp:{} tcp:{}{tls}{ssh}{telnet}", list(&gateway.udp), list(&gateway.tcp));
     if let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Ready]) {
         tracing::debug!(%error, "service manager");
     }
@@ -265,11 +273,12 @@ pub async fn start(setup: Setup) -> Result<Gateway, RunError> {
             local_address: |peer| sip::net::local_address_for(peer).ok(),
         },
     )?;
-    let (net, received) = bind(&switch, setup.sip_address, setup.sip_port).await?;
-    let (udp, tcp) = (net.udp_addrs(), net.tcp_addrs());
-    if let Some(address) = udp.first() {
-        switch.set_sip_port(address.port());
-    }
+    let place = Place { fallback: setup.sip_address, port: setup.sip_port, pki: setup.state_dir.join("pki") };
+    let (net, received) =
+        bind(switch.listen(), &place).await.map_err(|(what, error)| io_error(what)(error))?;
+    let listening = switch.listen().clone();
+    let (udp, tcp, tls) = (net.udp_addrs(), net.tcp_addrs(), net.tls_addrs());
+    tell_ports(now, &mut switch, &net);
     let (commands, commands_rx) = mpsc::channel(64);
     let (monitor, _) = broadcast::channel(MONITOR_LAG);
     let socket = setup.state_dir.join("console.sock");
@@ -290,7 +299,8 @@ pub async fn start(setup: Setup) -> Result<Gateway, RunError> {
         helpers.push(task.abort_handle());
     }
     let console = serve(&socket, shared).map_err(io_error(socket.display().to_string()))?;
-    let (lookup_tx, lookups) = mpsc::channel(16);
+    let lookup_seed = seed().map_err(io_error("random seed"))?;
+    let (lookups, looked_up) = Lookups::new(setup.dns, setup.sip_address, lookup_seed);
     let range = switch.rtp_range();
     let daemon = Daemon {
         host: Host {
@@ -307,9 +317,8 @@ pub async fn start(setup: Setup) -> Result<Gateway, RunError> {
         committed,
         commands: commands_rx,
         monitor: monitor.clone(),
-        lookup_tx,
         lookups,
-        lookup_tasks: Vec::new(),
+        looked_up,
         lines,
         trunks,
         media: Driver::new(clock, seed().map_err(io_error("random seed"))?, setup.sip_address, range, spans),
@@ -317,11 +326,25 @@ pub async fn start(setup: Setup) -> Result<Gateway, RunError> {
         ready,
         rebind: false,
         listeners,
-        sip_address: setup.sip_address,
-        sip_port: setup.sip_port,
+        domains: HashMap::new(),
+        place,
+        listening,
     };
     let task = tokio::spawn(daemon.run());
-    Ok(Gateway { udp, tcp, ssh, telnet, plant, pbxs, commands, monitor, task, _console: console, helpers })
+    Ok(Gateway {
+        udp,
+        tcp,
+        tls,
+        ssh,
+        telnet,
+        plant,
+        pbxs,
+        commands,
+        monitor,
+        task,
+        _console: console,
+        helpers,
+    })
 }
 
 /// Reads the configuration text; refused lines are logged, the rest is used, as a router does at boot.
@@ -347,23 +370,12 @@ fn seed() -> io::Result<[u8; 32]> {
     Ok(seed)
 }
 
-async fn bind(
-    switch: &Switch,
-    fallback: IpAddr,
-    port: Option<u16>,
-) -> Result<(Net, mpsc::Receiver<NetEvent>), RunError> {
-    let listen = switch.listen();
-    let port = port.unwrap_or(listen.port);
-    let wanted = SocketAddr::new(listen.address.unwrap_or(fallback), port);
-    let config = |address| NetConfig { udp: vec![address], tcp: vec![address], ..NetConfig::default() };
-    match Net::bind(config(wanted)).await {
-        Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable && wanted.ip() != fallback => {
-            tracing::warn!("%SIP-4-BIND: {wanted} is no address of this host, listening on {fallback}");
-            let wanted = SocketAddr::new(fallback, port);
-            Net::bind(config(wanted)).await.map_err(io_error(format!("SIP on {wanted}")))
-        }
-        result => result.map_err(io_error(format!("SIP on {wanted}"))),
-    }
+/// Tells the switch which ports the system has given it.
+fn tell_ports(now: Instant, switch: &mut Switch, net: &Net) {
+    let plain = [net.udp_addrs(), net.tcp_addrs()].concat();
+    let port = |of: &[SocketAddr], else_: u16| of.first().map_or(else_, SocketAddr::port);
+    let ports = (port(&plain, switch.listen().port), port(&net.tls_addrs(), switch.listen().port_secure));
+    switch.set_sip_ports(now, ports.0, ports.1);
 }
 
 type AnyChannel = Box<dyn DChannel<Error = AnyError> + Send>;
@@ -480,9 +492,8 @@ struct Daemon {
     committed: mpsc::UnboundedReceiver<Committed>,
     commands: mpsc::Receiver<Command>,
     monitor: broadcast::Sender<String>,
-    lookup_tx: mpsc::Sender<(String, Vec<IpAddr>)>,
-    lookups: mpsc::Receiver<(String, Vec<IpAddr>)>,
-    lookup_tasks: Vec<JoinHandle<()>>,
+    lookups: Lookups,
+    looked_up: mpsc::Receiver<Found>,
     lines: Vec<LineDevice>,
     trunks: Vec<TrunkDevice>,
     media: Driver,
@@ -491,14 +502,11 @@ struct Daemon {
     ready: ReadySet,
     rebind: bool,
     listeners: Listeners,
-    sip_address: IpAddr,
-    sip_port: Option<u16>,
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        self.lookup_tasks.iter().for_each(JoinHandle::abort);
-    }
+    /// Names that led to these addresses: what a certificate has to say.
+    domains: HashMap<SocketAddr, String>,
+    place: Place,
+    /// What the sockets were opened for.
+    listening: TransportSettings,
 }
 
 impl Daemon {
@@ -569,14 +577,18 @@ impl Daemon {
                             self.switch.log(Instant::now(), severity, &text);
                         }
                         Some(Command::Do { action, line, reply }) => {
+                            self.switch.set_connections(crate::listen::connections(&self.net));
                             let answer = self.host.execute(Instant::now(), &mut self.switch, action, line);
                             // A console that has left does not want its answer.
                             let _ = reply.send(answer);
                         }
                     }
                 }
-                Some((name, addresses)) = self.lookups.recv() => {
-                    self.switch.handle_lookup(Instant::now(), &name, &addresses);
+                Some((lookup, targets)) = self.looked_up.recv() => {
+                    if lookup.transport == Transport::Tls {
+                        self.domains.extend(targets.iter().map(|target| (*target, lookup.name.clone())));
+                    }
+                    self.switch.handle_lookup(Instant::now(), &lookup, &targets);
                 },
                 () = sleep => {
                     let now = Instant::now();
@@ -609,7 +621,7 @@ impl Daemon {
     /// Opens RTP ports ahead of calls.
     fn prepare(&mut self) {
         let range = self.switch.rtp_range();
-        self.media.prepare(self.switch.rtp_ports(), self.sip_address, range);
+        self.media.prepare(self.switch.rtp_ports(), self.place.fallback, range);
     }
 
     /// Does what the switch wants done.
@@ -617,7 +629,7 @@ impl Daemon {
         self.prepare();
         while let Some(output) = self.switch.poll_output() {
             match output {
-                Output::Sip(transmit) => self.net.send(transmit),
+                Output::Sip(transmit) => self.send(transmit),
                 Output::Frame { trunk, frame } => {
                     if let Some(device) = self.trunks.get_mut(trunk)
                         && let Err(error) = device.channel.send_frame(&frame)
@@ -628,13 +640,28 @@ impl Daemon {
                 Output::Line { line, action } => self.act(line, &action),
                 Output::Media(command) => self.media.handle(Instant::now(), command),
                 Output::Rebind => self.rebind = true,
-                Output::Lookup => self.look_up(),
+                Output::Lookup => {
+                    self.domains.clear();
+                    self.lookups.ask(self.switch.names(), self.switch.name_servers());
+                }
             }
         }
         while let Some(line) = self.switch.poll_monitor() {
             // No console listens: the line is not wanted.
             let _ = self.monitor.send(line);
         }
+    }
+
+    /// Sends a message. Where a name led to the server, its certificate has to be one for that name.
+    fn send(&self, mut transmit: Transmit) {
+        let flow = &transmit.flow;
+        if flow.transport == Transport::Tls
+            && flow.connection.is_none()
+            && let Some(domain) = self.domains.get(&flow.remote)
+        {
+            transmit.flow = self.net.flow_to(flow.transport, flow.local, flow.remote, domain);
+        }
+        self.net.send(transmit);
     }
 
     fn act(&mut self, line: usize, action: &LineAction) {
@@ -741,36 +768,24 @@ impl Daemon {
     }
 
     async fn rebind(&mut self) {
-        match bind(&self.switch, self.sip_address, self.sip_port).await {
+        // The new sockets may want the ports of the old ones, which are free once their tasks have ended.
+        let nothing = Net::bind(NetConfig::default()).await;
+        if let Ok((net, received)) = nothing {
+            (self.net, self.received) = (net, received);
+        }
+        let old = std::mem::replace(&mut self.listening, self.switch.listen().clone());
+        let mut opened = rebind(&self.listening, &self.place).await;
+        if let Err((what, error)) = &opened {
+            tracing::error!("%SIP-3-LISTEN: {what}: {error}; the old address stays in use");
+            opened = rebind(&old, &self.place).await;
+        }
+        match opened {
             Ok((net, received)) => {
                 (self.net, self.received) = (net, received);
+                tell_ports(Instant::now(), &mut self.switch, &self.net);
                 tracing::info!("%SIP-5-LISTEN: SIP listens on {:?}", self.net.udp_addrs());
             }
-            Err(error) => tracing::error!("%SIP-3-LISTEN: {error}; the old address stays in use"),
+            Err((what, error)) => tracing::error!("%SIP-2-LISTEN: {what}: {error}; SIP is not spoken"),
         }
-    }
-
-    fn look_up(&mut self) {
-        self.lookup_tasks.drain(..).for_each(|task| task.abort());
-        for name in self.switch.names() {
-            self.lookup_tasks.push(tokio::spawn(keep_looking_up(name, self.lookup_tx.clone())));
-        }
-    }
-}
-
-async fn keep_looking_up(name: String, answers: mpsc::Sender<(String, Vec<IpAddr>)>) {
-    loop {
-        let addresses: Vec<IpAddr> = match tokio::net::lookup_host((name.as_str(), 5060)).await {
-            Ok(found) => found.map(|address| address.ip()).collect(),
-            Err(error) => {
-                tracing::warn!(%error, name, "%SIP-4-DNS: look-up failed");
-                Vec::new()
-            }
-        };
-        let pause = if addresses.is_empty() { LOOKUP_RETRY } else { LOOKUP_REFRESH };
-        if answers.send((name.clone(), addresses)).await.is_err() {
-            return;
-        }
-        tokio::time::sleep(pause).await;
     }
 }

@@ -178,6 +178,8 @@ pub struct EndpointConfig {
     pub server: Option<String>,
     /// Methods that are served; others are refused with 405 and this list.
     pub allow: Vec<Method>,
+    /// `Max-Forwards` of requests that bring none, 1 to 255. IOS: `max-forwards`. Default 70.
+    pub max_forwards: u8,
     /// Event packages of SUBSCRIBE, NOTIFY and PUBLISH; others are refused with 489 and this list. Compared
     /// case blind.
     pub allow_events: Vec<String>,
@@ -243,6 +245,7 @@ impl Default for EndpointConfig {
                 .filter(|method| !matches!(method, Method::Publish))
                 .cloned()
                 .collect(),
+            max_forwards: 70,
             allow_events: Vec::new(),
             accept: vec!["application/sdp".into()],
             supported: Vec::new(),

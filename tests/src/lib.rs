@@ -23,6 +23,7 @@
 mod blast;
 mod console;
 mod daemon;
+mod dns;
 mod events;
 mod lines;
 mod paths;
@@ -40,6 +41,7 @@ mod tshark;
 pub use blast::{Blast, BlastReport};
 pub use console::Console;
 pub use daemon::{Profile, Run, Tipringd};
+pub use dns::{Dns, Record};
 pub use events::Events;
 pub use lines::{Lines, Listening};
 pub use paths::{build_peers, peer, target_dir, workspace_root};

@@ -419,6 +419,9 @@ impl Config {
             match sign {
                 Sign::Set => {
                     body.remove(|n| n.key == negation);
+                    if let Some(replaces) = command.replaces {
+                        body.remove(|n| n.key != key && replaces(&key, &n.key));
+                    }
                     let line = shown.unwrap_or(canonical);
                     if line == command.default {
                         body.remove(|n| n.key == key);

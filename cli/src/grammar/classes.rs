@@ -13,6 +13,20 @@ pub(super) static CODEC: &[Command] = &[
     kept!("description LINE", ["Description", "Text"], MEDIA),
 ];
 
+pub(super) static OPTIONS_KEEPALIVE: &[Command] = &[
+    acted!("description LINE", ["Description", "Text"]),
+    acted!("up-interval <5-1200>", ["Between OPTIONS to a server that answers", "Seconds"], default: "up-interval 60"),
+    acted!("down-interval <5-1200>", ["Between OPTIONS to a server that does not", "Seconds"], default: "down-interval 30"),
+    acted!("retry <1-10>", ["Failures until a server counts as gone", "Count"], default: "retry 5"),
+    kept!(
+        "transport (udp|tcp [tls]|system)",
+        ["Transport", "UDP", "TCP", "TLS over TCP", "As the dial peer"],
+        CALLS
+    ),
+    kept!("sip-profiles <1-10000>", ["SIP profiles", "Tag"], CALLS),
+    acted!("shutdown", ["Watch no server with this class"]),
+];
+
 pub(super) static URI: &[Command] = &[
     kept!("host LINE", ["Host of the URI", "Pattern or address"], CALLS, keyed: WHOLE),
     kept!("pattern LINE", ["Pattern of the URI", "Regular expression"], CALLS),

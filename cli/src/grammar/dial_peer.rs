@@ -7,6 +7,8 @@ use crate::{acted, command, kept};
 use dialpeer::pattern::{PATTERN_ERROR, T_ALONE_WARNING};
 use dialpeer::{ForwardDigits, Pattern, Permission, SessionProtocol, SessionTransport};
 
+const CLASS: &str = "Set dial-peer voice class control parameters";
+
 pub(super) static COMMON: &[Command] = &[
     kept!("tone ringback alert-no-PI", ["Generate a tone", "Ringback", "Without a progress indicator"], CALLS, keyed: WHOLE),
     command! {
@@ -157,6 +159,11 @@ pub(super) static COMMON: &[Command] = &[
             "Offer all codecs"
         ]
     ),
+    acted!("voice-class sip options-keepalive [up-interval <5-1200>] [down-interval <5-1200>] [retry <1-10>]",
+        [CLASS, "Set SIP parameters", "Watch the server by OPTIONS", "While it answers", "Seconds, default 60", "While it does not",
+         "Seconds, default 30", "Failures until it counts as gone", "Default 5"], keyed: 3),
+    acted!("voice-class sip options-keepalive profile <1-10000>",
+        [CLASS, "Set SIP parameters", "Watch the server by OPTIONS", "Voice class with the settings", "Tag"], keyed: 3, with_previous: true),
     kept!("voice-class sip LINE", ["Set dial-peer voice class control parameters", "Set SIP parameters", "The setting"],
         SIP, keyed: WHOLE, no_shown: true),
     kept!("voice-class (h323|stun-usage|called-number|aaa|permanent|busyout|tone-signal) LINE",

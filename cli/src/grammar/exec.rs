@@ -142,6 +142,12 @@ pub(super) static EXEC: &[Command] = &[
         |a| Exec::Show(Show::DialPeerVoice { tag: a.number(0), summary: false })
     ),
     show!(
+        "show dial-peer voip keepalive status",
+        [SHOW, "Dial peer information", "VoIP dial peers", "OPTIONS keepalive", "Status"],
+        1,
+        |_| Exec::Show(Show::DialPeerKeepalive)
+    ),
+    show!(
         "show dialplan number WORD",
         [SHOW, "Dial plan", "Number", "Number to look up"],
         1,
@@ -216,10 +222,17 @@ pub(super) static EXEC: &[Command] = &[
     ),
     show!("show sip-ua calls", [SHOW, SIP_UA, "Active calls"], 1, |_| Exec::Show(Show::SipUaCalls)),
     show!(
-        "show sip-ua connections (tcp|udp) (brief|detail)",
-        [SHOW, SIP_UA, "Connections", "TCP", "UDP", "Brief", "In detail"],
+        "show sip-ua connections (tcp [tls]|udp) (brief|detail)",
+        [SHOW, SIP_UA, "Connections", "TCP", "TLS over TCP", "UDP", "Brief", "In detail"],
         1,
-        |_| Exec::Show(Show::SipUaConnections)
+        |a| Exec::Show(Show::SipUaConnections {
+            transport: match (a.has("tls"), a.has("tcp")) {
+                (true, _) => "tls",
+                (false, true) => "tcp",
+                (false, false) => "udp",
+            },
+            detail: a.has("detail"),
+        })
     ),
     show!("show sip-ua map pstn-sip", [SHOW, SIP_UA, "Mapping of causes", "From PSTN to SIP"], 1, |_| {
         Exec::Show(Show::SipUaMapPstnSip)
@@ -235,6 +248,15 @@ pub(super) static EXEC: &[Command] = &[
     ),
     show!("show sip-ua mwi", [SHOW, SIP_UA, "SIP message waiting indication"], 1, |_| Exec::Show(
         Show::SipUaMwi
+    )),
+    show!("show sip-ua min-se", [SHOW, SIP_UA, "Least session interval"], 1, |_| Exec::Show(
+        Show::SipUaMinSe
+    )),
+    show!("show sip-ua retry", [SHOW, SIP_UA, "Retries of each kind of message"], 1, |_| Exec::Show(
+        Show::SipUaRetry
+    )),
+    show!("show sip-ua service", [SHOW, SIP_UA, "Whether calls are taken"], 1, |_| Exec::Show(
+        Show::SipUaService
     )),
     show!("show sip-ua register status", [SHOW, SIP_UA, "Registrations", "Status"], 1, |_| Exec::Show(
         Show::SipUaRegisterStatus

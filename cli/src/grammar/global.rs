@@ -1,6 +1,6 @@
 //! Global configuration, in the order of `show running-config`.
 
-use super::reasons::{CALLS, CONSOLE, FEATURE, HARDWARE, HOST, INFO, ISDN, MEDIA, SIP};
+use super::reasons::{CALLS, CONSOLE, FEATURE, HARDWARE, HOST, INFO, ISDN, MEDIA, PKI, SIP};
 use super::{Apply, Command, ModeKind, WHOLE, access};
 use crate::config::{
     ApplyError, Controller, ControllerKind, Interface, PortId, ProtocolEmulate, SerialInterface, TrunkGroup,
@@ -9,6 +9,8 @@ use crate::config::{
 use crate::{acted, command, kept};
 use dialpeer::hunt::DialPeerHunt;
 use dialpeer::{DialPeer, PeerKind};
+
+const IP_GLOBAL: &str = "Global IP configuration subcommands";
 
 pub(super) static FIRST: &[Command] = &[
     kept!("version LINE", ["Release that wrote the configuration", "Number"], INFO),
@@ -65,6 +67,9 @@ pub(super) static FIRST: &[Command] = &[
     kept!("dot11 LINE", ["Wireless LAN", "The setting"], HOST, keyed: WHOLE, no_shown: true),
     kept!("ip source-route", ["Global IP configuration subcommands", "Source routing"], HOST, no_shown: true),
     kept!("ip dhcp pool WORD", ["Global IP configuration subcommands", "DHCP", "Pool", "Name"], HOST, enters: Some(ModeKind::Kept), keyed: 4),
+    acted!("ip domain name WORD", [IP_GLOBAL, "Domain of names without one", "Domain", "Name"], keyed: 3),
+    acted!("ip domain-name WORD", [IP_GLOBAL, "Domain of names without one", "Name"], keyed: 2, with_previous: true),
+    acted!("ip name-server A.B.C.D...", [IP_GLOBAL, "DNS servers for SIP", "Address"], keyed: WHOLE, with_previous: true),
     kept!("ip (cef|dhcp|domain|domain-name|domain-lookup|name-server|host|subnet-zero|classless|multicast-routing|routing|finger|bootp|gratuitous-arps|options|tcp|inspect|ips|admission|auth-proxy|cache|rcmd|scp|sla|vrf|arp|audit|multicast|telnet|igmp|pim|mobile|mroute|port-map|urlfilter|load-sharing) [LINE]",
         IP_HELP, HOST, keyed: WHOLE, no_shown: true),
     kept!("ipv6 LINE", ["Global IPv6 configuration commands", "The setting"], HOST, keyed: WHOLE, no_shown: true),
@@ -100,6 +105,8 @@ pub(super) static VOICE: &[Command] = &[
             Ok(())
         }),
     },
+    kept!("crypto pki trustpoint WORD", ["Encryption", "Public key infrastructure", "Whom we trust and who we are", "Name"], PKI,
+        enters: Some(ModeKind::Kept), keyed: 4),
     kept!("crypto LINE", ["Encryption", "The setting"], HOST, enters: Some(ModeKind::Kept), keyed: WHOLE, no_shown: true),
     kept!("voice-card LINE", ["Voice card", "Slot"], HARDWARE, enters: Some(ModeKind::KeptVoiceCard), keyed: WHOLE),
     kept!("voice rtp send-recv", ["Voice", "RTP", "Both directions before the answer"], MEDIA),
@@ -120,8 +127,10 @@ pub(super) static VOICE: &[Command] = &[
     acted!("voice class codec <1-10000>", ["Voice", "Voice class", "Codec preferences", "Tag"], enters: Some(ModeKind::VoiceClassCodec), keyed: 4),
     kept!("voice class uri WORD (sip|tel)", ["Voice", "Voice class", "URI", "Tag", "sip:", "tel:"], CALLS, enters: Some(ModeKind::VoiceClassUri), keyed: 4),
     kept!("voice class uri (sip|tel) LINE", ["Voice", "Voice class", "URI", "sip:", "tel:", "The setting"], CALLS, keyed: WHOLE, with_previous: true),
-    kept!("voice class (aaa|busyout|called-number|cause-code|dscp-profile|dualtone|dualtone-detect-params|e164-translation|h323|media|permanent|phone-proxy|resource-group|route-string|server-group|sip-copylist|sip-event-list|sip-hdr-passthrulist|sip-options-keepalive|sip-predefined|sip-profiles|srtp-crypto|stun-usage|tenant|tls-cipher|tls-profile|tone-signal|tone|ua-stun|video|codec-profile) LINE",
+    kept!("voice class (aaa|busyout|called-number|cause-code|dscp-profile|dualtone|dualtone-detect-params|e164-translation|h323|media|permanent|phone-proxy|resource-group|route-string|server-group|sip-copylist|sip-event-list|sip-hdr-passthrulist|sip-predefined|sip-profiles|srtp-crypto|stun-usage|tenant|tls-cipher|tls-profile|tone-signal|tone|ua-stun|video|codec-profile) LINE",
         CLASS_HELP, CALLS, enters: Some(ModeKind::KeptClass), keyed: WHOLE),
+    acted!("voice class sip-options-keepalive <1-10000>", ["Voice", "Voice class", "OPTIONS keepalive", "Tag"],
+        enters: Some(ModeKind::VoiceClassOptions), keyed: 4),
     acted!("voice class e164-pattern-map <1-10000>", ["Voice", "Voice class", "E.164 pattern map", "Tag"],
         enters: Some(ModeKind::PatternMap), keyed: 4),
     acted!("voice class dpg <1-10000>", ["Voice", "Voice class", "Dial peer group", "Tag"], enters: Some(ModeKind::PeerGroup),

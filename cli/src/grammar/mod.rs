@@ -65,6 +65,9 @@ pub struct Command {
     pub with_previous: bool,
     /// Entries are shown in natural order of their names, not in the order in which they were made.
     pub sorted: bool,
+    /// Whether a new line takes the place of another of the same command: of a list whose entries are told apart by
+    /// words that do not stand at its front. Both are given by their [`Command::keyed`] words.
+    pub replaces: Option<fn(new: &str, old: &str) -> bool>,
     /// Text of the running configuration, where it is not the line as typed with its keywords completed.
     pub show: Option<fn(&Cx<'_>) -> Option<String>>,
     /// Why a setting that is in the typed model is nevertheless reported as kept: nothing acts on it yet.
@@ -108,6 +111,7 @@ pub const BASE: Command = Command {
     no_shown: false,
     with_previous: false,
     sorted: false,
+    replaces: None,
     show: None,
     later: None,
     privilege: 15,
@@ -192,6 +196,7 @@ modes! {
     VoiceServiceVoip "(conf-voi-serv)#" "VOICE SERVICE configuration" &[voice_service::VOIP];
     VoiceServiceSip "(conf-serv-sip)#" "SIP configuration" &[voice_service::SIP];
     TrustedList "(cfg-iptrust-list)#" "IP trusted list configuration" &[voice_service::TRUSTED];
+    VoiceClassOptions "(config-class)#" "OPTIONS keepalive configuration" &[classes::OPTIONS_KEEPALIVE];
     VoiceClassCodec "(config-class)#" "Voice class codec configuration" &[classes::CODEC];
     VoiceClassUri "(config-voice-uri-class)#" "Voice class URI configuration" &[classes::URI];
     CustomCptone "(cfg-cptone)#" "Custom cptone configuration" &[classes::CPTONE];

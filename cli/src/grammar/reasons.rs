@@ -10,3 +10,5 @@ pub(super) const FEATURE: &str = "a feature that the gateway does not have";
 pub(super) const HARDWARE: &str = "hardware is described by hardware.toml";
 pub(super) const CONSOLE: &str = "a console setting that the gateway does not act on yet";
 pub(super) const INFO: &str = "information without effect";
+pub(super) const OLD_TLS: &str = "TLS older than 1.2 is not spoken";
+pub(super) const PKI: &str = "certificates and keys are files below pki/ in the state directory";

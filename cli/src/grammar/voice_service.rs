@@ -1,12 +1,14 @@
 //! `sip-ua`, `voice service voip` and its `sip`.
 
-use super::reasons::{CALLS, FEATURE, MEDIA, SIP as SIP_LATER};
+use super::reasons::{CALLS, FEATURE, MEDIA, OLD_TLS, SIP as SIP_LATER};
 use super::{Apply, Command, ModeKind, WHOLE};
 use crate::config::{ApplyError, Cx, Network, SipServer};
 use crate::{acted, command, kept};
 use mwi::config::{MwiServer, Transport};
 use mwi::route::NumberSource;
 use std::net::Ipv4Addr;
+
+const TRANSPORT: &str = "Enable SIP User Agent transport for TCP/UDP";
 
 pub(super) static SIP_UA: &[Command] = &[
     acted!(
@@ -23,11 +25,11 @@ pub(super) static SIP_UA: &[Command] = &[
          "Name of the realm", "Challenges", "All", "Any"], keyed: WHOLE
     ),
     kept!("calling-info LINE", ["Calling information", "The setting"], SIP_LATER, keyed: WHOLE),
-    kept!("max-forwards <1-70>", ["Change number of max-forwards for SIP Methods", "Number"], SIP_LATER),
+    acted!("max-forwards <1-70>", ["Change number of max-forwards for SIP Methods", "Number"], default: "max-forwards 70"),
     acted!("nat (symmetric|force-on|auto) [LINE]", ["NAT traversal", "Symmetric", "Always", "Detected", "The setting"], keyed: WHOLE),
-    kept!("retry (bye|cancel|notify|prack|refer|invite|info|keepalive|options|register|rel1xx|response|subscribe|update|comet|publish) <1-10>",
+    acted!("retry (bye|cancel|notify|prack|refer|invite|info|keepalive|options|register|rel1xx|response|subscribe|update|comet|publish) <1-10>",
         ["Change default retries for each SIP Method", "BYE", "CANCEL", "NOTIFY", "PRACK", "REFER", "INVITE", "INFO", "KEEPALIVE",
-         "OPTIONS", "REGISTER", "Reliable 1xx", "Response", "SUBSCRIBE", "UPDATE", "COMET", "PUBLISH", "Retries"], SIP_LATER, keyed: 2),
+         "OPTIONS", "REGISTER", "Reliable 1xx", "Response", "SUBSCRIBE", "UPDATE", "COMET", "PUBLISH", "Retries"], keyed: 2),
     command! {
         "mwi-server (ipv4:A.B.C.D|dns:WORD) [expires <1-999999>] [port <1-65535>] [transport (tcp|udp)] [unsolicited]",
         help: &["Configure a SIP MWI Server Interface", "IP address of the voice-mail server", "Host name of the voice-mail server",
@@ -63,38 +65,40 @@ pub(super) static SIP_UA: &[Command] = &[
             Ok(())
         }),
     },
-    kept!(
+    acted!(
         "timers (trying|connect|disconnect|info|notify|options|prack|refer|register|rel1xx|update|comet|publish) <100-1000>",
         ["SIP signaling timers configuration", "Wait for a provisional response to INVITE", "Wait for confirmation of a connected session",
          "Wait for confirmation of a disconnected session", "Wait before INFO retransmission", "Wait before NOTIFY retransmission",
          "Wait before OPTIONS retransmission", "Wait before PRACK retransmission", "Wait before REFER retransmission",
          "Wait before REGISTER retransmission", "Wait before reliable 1xx retransmission", "Wait before UPDATE retransmission",
          "Wait before COMET retransmission", "Wait before PUBLISH retransmission", "Milliseconds"],
-        SIP_LATER, keyed: 2
+        keyed: 2
     ),
     acted!("timers expires <60000-1800000>", ["SIP signaling timers configuration", "Wait for the expiration of an INVITE request", "Milliseconds"], default: "timers expires 180000", with_previous: true),
     kept!("timers hold <15-2880>", ["SIP signaling timers configuration", "Wait during hold before disconnecting", "Minutes"],
         SIP_LATER, default: "timers hold 2880", with_previous: true),
     kept!("timers buffer-invite <50-5000>", ["SIP signaling timers configuration", "Buffer the INVITE while waiting for display information",
         "Milliseconds"], SIP_LATER, with_previous: true),
-    kept!("timers connection aging <5-1440>", ["SIP signaling timers configuration", "Connections", "Aging", "Minutes"],
-        SIP_LATER, default: "timers connection aging 5", with_previous: true),
-    kept!("timers connection aging tls <60-4320>", ["SIP signaling timers configuration", "Connections", "Aging", "TLS", "Minutes"],
-        SIP_LATER, default: "timers connection aging tls 60", with_previous: true),
-    kept!("timers connection establish (tcp|tls) <5-30>", ["SIP signaling timers configuration", "Connections", "Establishment", "TCP", "TLS",
-        "Seconds"], SIP_LATER, keyed: 4, with_previous: true),
+    acted!("timers connection aging <5-1440>", ["SIP signaling timers configuration", "Connections", "Aging", "Minutes"],
+        default: "timers connection aging 5", with_previous: true),
+    acted!("timers connection aging tls <60-4320>", ["SIP signaling timers configuration", "Connections", "Aging", "TLS", "Minutes"],
+        default: "timers connection aging tls 60", with_previous: true),
+    acted!("timers connection establish (tcp|tls) <5-30>", ["SIP signaling timers configuration", "Connections", "Establishment", "TCP", "TLS",
+        "Seconds"], keyed: 4, with_previous: true),
     kept!("timers keepalive active <10-600>", ["SIP signaling timers configuration", "Keepalive", "In active state", "Seconds"],
         SIP_LATER, default: "timers keepalive active 120", with_previous: true),
     kept!("timers keepalive down <1-120>", ["SIP signaling timers configuration", "Keepalive", "In down state", "Seconds"],
         SIP_LATER, default: "timers keepalive down 30", with_previous: true),
-    kept!("timers (registrar|dns) registrar-cache (<60-65535>|ttl)", ["SIP signaling timers configuration", "Registrar", "DNS", "Cache",
-        "Seconds", "As the answer says"], SIP_LATER, keyed: 3, with_previous: true),
-    kept!(
-        "registrar [<1-6>] (ipv4:WORD|dns:WORD|dhcp) [expires <60-65535>] [refresh-ratio <1-100>] [scheme (sip|sips)] [tcp [tls]] [auth-realm WORD] [random-contact] [secondary]",
-        ["Configure SIP registrar VoIP Interface", "Index of several registrars", "IP address", "Host name", "By DHCP", "Registration expires time",
+    acted!("timers (registrar|dns) registrar-cache (<60-65535>|ttl)", ["SIP signaling timers configuration", "Registrar", "DNS", "Cache",
+        "Seconds", "As the answer says"], keyed: 3, with_previous: true),
+    kept!("registrar [<1-6>] dhcp LINE", ["Configure SIP registrar VoIP Interface", "Index of several registrars", "By DHCP", "The setting"],
+        SIP_LATER, keyed: WHOLE),
+    acted!(
+        "registrar [<1-6>] (ipv4:WORD|dns:WORD) [expires <60-65535>] [refresh-ratio <1-100>] [scheme (sip|sips)] [tcp [tls]] [auth-realm WORD] [random-contact] [secondary]",
+        ["Configure SIP registrar VoIP Interface", "Index of several registrars", "IP address", "Host name", "Registration expires time",
          "Seconds, default 3600", "Refresh before the end", "Percent", "URL scheme", "sip:", "sips:", "TCP instead of UDP", "TLS over TCP",
          "Realm for preloaded authorization", "Name of the realm", "Random contact header", "Secondary registrar"],
-        SIP_LATER, keyed: WHOLE
+        keyed: WHOLE, with_previous: true, replaces: Some(same_registrar)
     ),
     command! {
         "sip-server (ipv4:WORD|dns:WORD)",
@@ -107,11 +111,16 @@ pub(super) static SIP_UA: &[Command] = &[
     },
     kept!("host-registrar", ["Use the registrar as host name"], SIP_LATER),
     kept!("outbound-proxy LINE", ["Outbound proxy", "Address"], SIP_LATER),
-    kept!("remote-party-id", ["Enable Remote-Party-ID support in SIP User Agent calls"], SIP_LATER, no_shown: true, default: "remote-party-id"),
-    kept!("redirection", ["Enable call redirection (3XX) handling"], SIP_LATER, no_shown: true, default: "redirection"),
-    kept!("transport (udp|tcp [tls LINE]|switch LINE)", ["Enable SIP User Agent transport for TCP/UDP", "UDP", "TCP", "TLS", "Versions",
-        "Switch", "The setting"], SIP_LATER, keyed: WHOLE, no_shown: true),
-    kept!("connection-reuse [via-port]", ["Use listener port for sending requests", "Via port"], SIP_LATER),
+    acted!("remote-party-id", ["Enable Remote-Party-ID support in SIP User Agent calls"], no_shown: true, default: "remote-party-id"),
+    acted!("redirection", ["Enable call redirection (3XX) handling"], no_shown: true, default: "redirection"),
+    acted!("transport udp", [TRANSPORT, "UDP"], keyed: 2, no_shown: true, default: "transport udp"),
+    acted!("transport tcp", [TRANSPORT, "TCP"], keyed: 2, no_shown: true, default: "transport tcp", with_previous: true),
+    acted!("transport tcp tls [(v1.2|v1.3) [minimum]]", [TRANSPORT, "TCP", "TLS over TCP", "Version 1.2", "Version 1.3", "And newer ones"],
+        keyed: 3, no_shown: true, with_previous: true),
+    kept!("transport tcp tls (v1.0|v1.1) [minimum]", [TRANSPORT, "TCP", "TLS over TCP", "Version 1.0", "Version 1.1", "And newer ones"],
+        OLD_TLS, keyed: 3, with_previous: true),
+    acted!("transport switch udp tcp", [TRANSPORT, "Switch", "From UDP", "To TCP, for requests that are too long"], with_previous: true),
+    acted!("connection-reuse [via-port]", ["Use listener port for sending requests", "Via port"]),
     acted!("reason-header override", ["Reason header", "Overrides the SIP to Q.850 mapping"]),
     kept!("g729-annexb override", ["G.729 annex B", "Default without the attribute"], MEDIA),
     kept!("protocol mode LINE", ["Protocol", "Mode", "ipv4, ipv6 or dual-stack"], SIP_LATER),
@@ -135,7 +144,10 @@ pub(super) static SIP_UA: &[Command] = &[
             cx.config.cause_map.set_sip_status(status, cause).map_err(|_| ApplyError::Argument(0))
         }),
     },
-    kept!("crypto signaling LINE", ["TLS", "Signalling", "Peers and trustpoint"], SIP_LATER, keyed: WHOLE),
+    acted!("crypto signaling default trustpoint WORD [strict-cipher] [cn-san-validate (server|client|bidirectional)]",
+        ["TLS", "Signalling", "For every peer", "Certificate, key and issuers", "Name of the trustpoint", "Strong ciphers only",
+         "Names in certificates", "Of servers we call", "Of clients that call us", "Of both"], keyed: 3),
+    kept!("crypto signaling LINE", ["TLS", "Signalling", "Peers and trustpoint"], SIP_LATER, keyed: WHOLE, with_previous: true),
     kept!("srv version (1|2)", ["DNS SRV", "Version", "First", "Second"], SIP_LATER),
     kept!("offer call-hold LINE", ["Offer", "Call hold", "conn-addr or direction-attr"], SIP_LATER),
     kept!("permit hostname dns:WORD", ["Permit", "Host name in requests", "Name"], SIP_LATER, keyed: WHOLE),
@@ -277,7 +289,6 @@ pub(super) static SIP: &[Command] = &[
     },
     command! {
         "listen-port secure <1-65535>",
-        later: Some(SIP_LATER),
         help: &["Port that SIP listens on", "TLS, default 5061", "Port"],
         apply: Apply::Acted(|cx| {
             let port = if cx.no { None } else { cx.args.number(0) };
@@ -329,7 +340,10 @@ pub(super) static SIP: &[Command] = &[
     kept!("requri-passing", ["Pass the Request-URI through"], SIP_LATER),
     kept!("referto-passing", ["Pass Refer-To through"], SIP_LATER, no_shown: true),
     kept!("reset timer expires LINE", ["Reset", "Timer", "Expires", "On"], SIP_LATER),
-    kept!("transport switch LINE", ["Transport", "Switch", "udp tcp"], SIP_LATER),
+    acted!(
+        "transport switch udp tcp",
+        ["Transport", "Switch", "From UDP", "To TCP, for requests that are too long"]
+    ),
     kept!("tel-config LINE", ["tel URI", "The setting"], SIP_LATER, keyed: WHOLE),
     kept!("url (sip|sips|tel) [LINE]", ["URL kind", "sip", "sips", "tel", "Options"], SIP_LATER),
     kept!("xfer target LINE", ["Transfer", "Target", "The setting"], SIP_LATER),
@@ -385,4 +399,13 @@ fn sip_server(cx: &Cx<'_>) -> Result<SipServer, ApplyError> {
         Some(digits) => Some(digits.parse().map_err(|_| ApplyError::Argument(0))?),
     };
     Ok(SipServer { host: host.parse().map_err(|_| ApplyError::Argument(0))?, port })
+}
+
+/// There is one primary registrar, and one secondary, for each index.
+fn same_registrar(new: &str, old: &str) -> bool {
+    let place = |line: &str| -> (Option<u8>, bool) {
+        let mut words = line.split_whitespace();
+        (words.nth(1).and_then(|index| index.parse().ok()), words.any(|word| word == "secondary"))
+    };
+    old.starts_with("registrar ") && place(new) == place(old)
 }

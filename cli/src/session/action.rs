@@ -193,7 +193,18 @@ pub enum Show {
     /// `show voip rtp connections`.
     VoipRtpConnections,
     /// `show sip-ua connections`.
-    SipUaConnections,
+    SipUaConnections {
+        /// `udp`, `tcp` or `tls`.
+        transport: &'static str,
+        /// `detail` instead of `brief`.
+        detail: bool,
+    },
+    /// `show sip-ua min-se`.
+    SipUaMinSe,
+    /// `show sip-ua retry`.
+    SipUaRetry,
+    /// `show sip-ua service`.
+    SipUaService,
     /// `show mwi`: mailboxes, queues and trunks.
     Mwi,
     /// `show running-config`, with the header of one section or whole.
@@ -218,6 +229,8 @@ pub enum Show {
         /// As a table.
         summary: bool,
     },
+    /// `show dial-peer voip keepalive status`.
+    DialPeerKeepalive,
     /// `show dialplan number N`.
     DialplanNumber {
         /// The number.

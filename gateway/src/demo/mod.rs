@@ -88,6 +88,7 @@ pub fn run(json: bool) -> Result<(), DemoError> {
             state_dir: state.path().to_owned(),
             sip_address: IpAddr::V4(Ipv4Addr::LOCALHOST),
             sip_port: Some(0),
+            dns: Vec::new(),
             metrics: None,
             terminals: Default::default(),
         })

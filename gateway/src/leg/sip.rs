@@ -3,11 +3,13 @@
 //! [`SipLegs`] owns the user agent and everything said over SIP; what is no call (NOTIFY, SUBSCRIBE, …) comes out of
 //! [`SipLegs::poll`] as it is. A leg owns one RTP stream from its first moment to its last.
 
+pub mod agent;
 mod change;
 mod describe;
 mod events;
 pub mod identity;
 pub mod settings;
+pub mod transport;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::IpAddr;

@@ -3,4 +3,6 @@
 pub mod mailbox;
 pub mod metrics;
 pub mod monitor;
+pub mod names;
+pub mod servers;
 pub mod trust;

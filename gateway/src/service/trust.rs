@@ -1,10 +1,13 @@
 //! Who may send: the configured voice mail and the trusted list, everybody else is refused (IOS default).
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use cli::config::Config;
 use dialpeer::{PeerKind, SessionTarget};
-use mwi::config::ServerHost;
+use sip::Transport;
+
+use super::names::{Lookup, Place};
+use super::servers::{destination, registrars};
 
 /// What a sender is to us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,9 +35,16 @@ pub struct Trust {
 
 #[derive(Debug)]
 struct Name {
-    name: String,
-    is_mwi_server: bool,
-    addresses: Vec<IpAddr>,
+    lookup: Lookup,
+    /// What its addresses are to us.
+    sender: Sender,
+    targets: Vec<SocketAddr>,
+}
+
+impl Name {
+    fn has(&self, address: IpAddr) -> bool {
+        self.targets.iter().any(|target| target.ip().to_canonical() == address)
+    }
 }
 
 impl Trust {
@@ -47,65 +57,80 @@ impl Trust {
             networks: voip.trusted.clone(),
             ..Trust::default()
         };
-        let mut name = |name: &str, is_mwi_server: bool| {
-            let known = old.names.iter().find(|n| n.name.eq_ignore_ascii_case(name));
-            let addresses = known.map(|n| n.addresses.clone()).unwrap_or_default();
-            trust.names.push(Name { name: name.to_owned(), is_mwi_server, addresses });
-        };
-        match config.sip_ua.mwi_server.as_ref().map(|s| &s.host) {
-            Some(ServerHost::Dns(host)) => name(host, true),
-            Some(ServerHost::Ipv4(address)) => trust.mwi_server.push((*address).into()),
-            None => {}
-        }
-        let targets = config
-            .dial_peers
-            .iter()
-            .filter(|p| p.kind == PeerKind::Voip && !p.shutdown)
-            .filter_map(|p| p.session_target.as_ref());
-        let mut uses_sip_server = false;
-        for target in targets {
-            match target {
-                SessionTarget::Ipv4 { addr, .. } => trust.addresses.push((*addr).into()),
-                SessionTarget::Ipv6 { addr, .. } => trust.addresses.push((*addr).into()),
-                SessionTarget::Dns { name: host, .. } => name(host, false),
-                SessionTarget::SipServer => uses_sip_server = true,
-                _ => {}
+        if let Some(server) = &config.sip_ua.mwi_server {
+            let transport = match server.transport {
+                mwi::config::Transport::Udp => Transport::Udp,
+                mwi::config::Transport::Tcp => Transport::Tcp,
+            };
+            match Place::of(config, &server.host, Some(server.port), transport) {
+                Place::Address(address) => trust.mwi_server.push(address.ip()),
+                Place::Name(lookup) => trust.ask(lookup, Sender::MwiServer, old),
             }
         }
-        if uses_sip_server {
-            match config.sip_ua.sip_server.as_ref().map(|s| &s.host) {
-                Some(ServerHost::Dns(host)) => name(host, false),
-                Some(ServerHost::Ipv4(address)) => trust.addresses.push((*address).into()),
+        let peers = config.dial_peers.iter().filter(|p| p.kind == PeerKind::Voip && !p.shutdown);
+        for peer in peers {
+            match destination(config, peer) {
+                Some(Place::Address(address)) => trust.addresses.push(address.ip()),
+                Some(Place::Name(lookup)) => trust.ask(lookup, Sender::Trusted, old),
                 None => {}
             }
         }
-        trust.names.dedup_by(|a, b| a.name == b.name && a.is_mwi_server == b.is_mwi_server);
+        // Who keeps our registrations sends us calls only where a peer leads there.
+        let calls = config.dial_peers.iter().any(|p| p.session_target == Some(SessionTarget::Registrar));
+        for registrar in registrars(config) {
+            let sender = if calls { Sender::Trusted } else { Sender::Unknown };
+            match registrar.place {
+                Place::Address(address) if calls => trust.addresses.push(address.ip()),
+                Place::Address(_) => {}
+                Place::Name(lookup) => trust.ask(lookup, sender, old),
+            }
+        }
         trust.spread();
         trust
     }
 
-    /// Names whose addresses must be looked up.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.names.iter().map(|n| n.name.as_str())
+    fn ask(&mut self, lookup: Lookup, sender: Sender, old: &Trust) {
+        if self.names.iter().any(|n| n.lookup.is_same(&lookup) && n.sender == sender) {
+            return;
+        }
+        let known = old.names.iter().find(|n| n.lookup.is_same(&lookup));
+        let targets = known.map(|n| n.targets.clone()).unwrap_or_default();
+        self.names.push(Name { lookup, sender, targets });
     }
 
-    /// Addresses of a name, as far as it has been looked up.
+    /// Names whose addresses must be looked up.
+    pub fn names(&self) -> Vec<Lookup> {
+        let mut names: Vec<Lookup> = Vec::new();
+        for name in &self.names {
+            if !names.iter().any(|known| known.is_same(&name.lookup)) {
+                names.push(name.lookup.clone());
+            }
+        }
+        names
+    }
+
+    /// Where a server is, as far as it is known, the first to be tried first.
     #[must_use]
-    pub fn addresses_of(&self, name: &str) -> Vec<IpAddr> {
-        let known = self.names.iter().find(|n| n.name.eq_ignore_ascii_case(name));
-        known.map(|n| n.addresses.clone()).unwrap_or_default()
+    pub fn targets(&self, place: &Place) -> Vec<SocketAddr> {
+        match place {
+            Place::Address(address) => vec![*address],
+            Place::Name(lookup) => {
+                let known = self.names.iter().find(|n| n.lookup.is_same(lookup));
+                known.map(|n| n.targets.clone()).unwrap_or_default()
+            }
+        }
     }
 
     /// Takes the answer of a look-up; an empty one counts as a failure and leaves the old addresses.
-    pub fn resolved(&mut self, name: &str, addresses: &[IpAddr]) {
-        for known in self.names.iter_mut().filter(|n| n.name.eq_ignore_ascii_case(name)) {
-            if addresses.is_empty() {
-                if known.is_mwi_server {
+    pub fn resolved(&mut self, lookup: &Lookup, targets: &[SocketAddr]) {
+        for known in self.names.iter_mut().filter(|n| n.lookup.is_same(lookup)) {
+            if targets.is_empty() {
+                if known.sender == Sender::MwiServer {
                     self.lookup_retries += 1;
                 }
             } else {
-                known.addresses = addresses.to_vec();
-                if known.is_mwi_server {
+                known.targets = targets.to_vec();
+                if known.sender == Sender::MwiServer {
                     self.lookup_retries = 0;
                 }
             }
@@ -119,7 +144,7 @@ impl Trust {
         let address = address.to_canonical();
         let trusted = || {
             self.addresses.contains(&address)
-                || self.names.iter().any(|n| n.addresses.contains(&address))
+                || self.names.iter().any(|n| n.sender == Sender::Trusted && n.has(address))
                 || matches!(address, IpAddr::V4(v4) if self.networks.iter().any(|n| n.contains(v4)))
         };
         if self.mwi_server.contains(&address) {
@@ -142,14 +167,15 @@ impl Trust {
     }
 
     fn spread(&mut self) {
-        if let Some(server) = self.names.iter().find(|n| n.is_mwi_server) {
-            self.mwi_server = server.addresses.iter().map(IpAddr::to_canonical).collect();
+        if let Some(server) = self.names.iter().find(|n| n.sender == Sender::MwiServer) {
+            self.mwi_server = server.targets.iter().map(|target| target.ip().to_canonical()).collect();
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::panic)]
     use super::*;
 
     fn trust(text: &str) -> Trust {
@@ -181,12 +207,14 @@ mod tests {
         let mut trust = trust("sip-ua\n mwi-server dns:vm.example.com unsolicited\n");
         let address = IpAddr::from([192, 0, 2, 9]);
         assert_eq!(trust.sender(address), Sender::Unknown);
-        assert_eq!(trust.names().collect::<Vec<_>>(), ["vm.example.com"]);
-        trust.resolved("vm.example.com", &[]);
+        let names = trust.names();
+        let [name] = names.as_slice() else { panic!("{names:?}") };
+        assert_eq!(name.uri(), "sip:vm.example.com:5060;transport=udp");
+        trust.resolved(name, &[]);
         assert_eq!(trust.lookup_retries, 1);
-        trust.resolved("vm.example.com", &[address]);
+        trust.resolved(name, &[SocketAddr::new(address, 5060)]);
         assert_eq!((trust.sender(address), trust.lookup_retries), (Sender::MwiServer, 0));
-        trust.resolved("vm.example.com", &[]);
+        trust.resolved(name, &[]);
         assert_eq!(trust.sender(address), Sender::MwiServer);
     }
 

@@ -12,6 +12,7 @@ use mwi::subscription::Status;
 use super::{PortIndex, Switch};
 
 use crate::leg::pri::{PriTrunk, Service};
+use crate::leg::sip::agent::AgentSettings;
 use crate::service::mailbox::Delivery;
 
 impl Switch {
@@ -111,6 +112,13 @@ impl Switch {
             Show::SipUaMapPstnSip => self.config.cause_map.show_pstn_sip(),
             Show::SipUaMapSipPstn => self.config.cause_map.show_sip_pstn(),
             Show::SipUaMapSipRequestPstn => self.config.cause_map.show_sip_request_pstn(),
+            Show::SipUaRegisterStatus => self.show_registrations(now),
+            Show::DialPeerKeepalive => self.show_keepalives(),
+            Show::SipUaRetry => AgentSettings::new(&self.config).show_retry(),
+            Show::SipUaTimers => AgentSettings::new(&self.config).show_timers(),
+            Show::SipUaConnections { transport, detail } => self.show_sip_ua_connections(transport, *detail),
+            Show::SipUaMinSe => self.show_sip_ua_min_se(),
+            Show::SipUaService => self.show_sip_ua_service(),
             Show::VoipRtpConnections => self.show_voip_rtp(),
             _ => return None,
         })
@@ -252,16 +260,6 @@ impl Switch {
             }
         }
         out
-    }
-
-    fn show_sip_ua_status(&self) -> String {
-        format!(
-            "SIP User Agent Status\nSIP User Agent for UDP : ENABLED\nSIP User Agent for TCP : ENABLED\n\
-             SIP User Agent bind status(signaling): {}\nSIP early-media for 180 responses with SDP: ENABLED\n\
-             Listen port: {}\n",
-            self.listen.address.map_or_else(|| "DISABLED".to_owned(), |a| format!("ENABLED {a}")),
-            self.listen.port
-        )
     }
 
     fn show_sip_ua_statistics(&self) -> String {

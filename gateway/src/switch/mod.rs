@@ -7,13 +7,16 @@
 pub mod call;
 mod exec;
 mod from_pbx;
+mod keepalive;
 mod lamp;
 mod notify;
 mod on_line;
 mod on_sip;
 mod on_trunk;
 pub mod plan;
+mod register;
 pub mod ringing;
+mod show_agent;
 mod show_box;
 mod show_call;
 mod show_isdn;
@@ -25,7 +28,7 @@ mod statistics;
 mod subscribe;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -41,17 +44,23 @@ use crate::hardware::{Hardware, HardwareError};
 use crate::leg::fxs::{FxsPort, LineAction};
 use crate::leg::pri::{PriTrunk, Service};
 use crate::leg::sip::SipLegs;
+use crate::leg::sip::agent::AgentSettings;
 use crate::leg::sip::settings::SipSettings;
+use crate::leg::sip::transport::TransportSettings;
 use crate::media::MediaCommand;
 use crate::service::mailbox::{Delivery, Record};
 use crate::service::metrics::Metrics;
 use crate::service::monitor::Monitor;
+use crate::service::names::{self, Lookup};
 use crate::service::trust::Trust;
 use crate::store::{Committed, Store, Ticket};
 use call::Calls;
 use call::plan::DialPlan;
+use keepalive::Keepalives;
 use notify::Waiting;
 use plan::Plan;
+use register::Registrations;
+pub use show_agent::Connections;
 use subscribe::Subscriptions;
 
 /// What the switch wants done.
@@ -122,14 +131,18 @@ pub struct Switch {
     subscriptions: Subscriptions,
     /// Our own address toward a peer, as the routing table has it.
     local_address: fn(IpAddr) -> Option<IpAddr>,
-    /// Port SIP really listens on.
-    sip_port: u16,
+    /// Ports SIP really listens on: without and with TLS.
+    ports_in_use: (u16, u16),
+    registrations: Registrations,
+    keepalives: Keepalives,
+    /// What the sockets said last about connections.
+    connections: Connections,
     /// Queue depth and link state of each trunk.
     trunk_gauges: Vec<(IntGauge, IntGauge)>,
     /// Numbers looked up since the dial plan last changed; the lock is held for one look only.
     routes: Mutex<HashMap<String, Arc<[Route]>>>,
     outputs: VecDeque<Output>,
-    listen: Listen,
+    listen: TransportSettings,
 }
 
 /// Numbers whose targets are remembered.
@@ -141,15 +154,6 @@ struct Route {
     /// Dial peer that said so.
     peer: u32,
     port: PortIndex,
-}
-
-/// Where SIP listens, as far as the configuration says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Listen {
-    /// Address of the interface `bind control` names, if it has one.
-    pub address: Option<IpAddr>,
-    /// UDP and TCP port.
-    pub port: u16,
 }
 
 /// Choices IOS has no command for.
@@ -208,7 +212,7 @@ impl Switch {
             ports.insert(port.clone(), PortIndex::Trunk(at));
             trunks.push(PriTrunk::new(at, &port, kind, slot, u64::from_le_bytes(first8(&seed)) ^ at as u64));
         }
-        let listen = listen(&config);
+        let listen = TransportSettings::new(&config);
         let gauges = |port: &str| {
             (metrics.queue_depth.with_label_values(&[port]), metrics.trunk_up.with_label_values(&[port]))
         };
@@ -223,7 +227,7 @@ impl Switch {
             trust: Trust::new(&config, &Trust::default()),
             ringing: ringing::Ringing::new(lines.len()),
             sip: SipLegs::new(
-                sip_calls::endpoint_config(),
+                AgentSettings::new(&config).endpoint(),
                 sip_calls::call_config(&config),
                 SipSettings::new(&config),
                 config.cause_map.clone(),
@@ -247,7 +251,10 @@ impl Switch {
             metrics,
             subscriptions: Subscriptions::new(u64::from_le_bytes(first8(&seed))),
             local_address,
-            sip_port: listen.port,
+            ports_in_use: (listen.port, listen.port_secure),
+            registrations: Registrations::new(seed),
+            keepalives: Keepalives::default(),
+            connections: Connections::default(),
             trunk_gauges,
             routes: Mutex::default(),
             outputs: VecDeque::from([Output::Lookup]),
@@ -264,6 +271,9 @@ impl Switch {
         switch.restore_deliveries(now);
         switch.refresh_lamps(now);
         switch.configure_subscriptions(now);
+        switch.configure_registrations(now);
+        switch.configure_keepalives(now);
+        switch.drain_sip(now);
         for trunk in 0..switch.trunks.len() {
             switch.drain_trunk(now, trunk);
         }
@@ -282,26 +292,40 @@ impl Switch {
 
     /// Where SIP should listen.
     #[must_use]
-    pub fn listen(&self) -> Listen {
-        self.listen
+    pub fn listen(&self) -> &TransportSettings {
+        &self.listen
+    }
+
+    /// DNS servers to ask, in order; empty for those of the host.
+    #[must_use]
+    pub fn name_servers(&self) -> Vec<SocketAddr> {
+        names::name_servers(&self.config)
     }
 
     /// Names whose addresses the driver looks up, now and then again.
-    pub fn names(&self) -> Vec<String> {
-        self.trust.names().map(str::to_owned).collect()
+    pub fn names(&self) -> Vec<Lookup> {
+        self.trust.names()
     }
 
     /// The answer of a look-up; empty when it failed.
-    pub fn handle_lookup(&mut self, now: Instant, name: &str, addresses: &[IpAddr]) {
-        self.trust.resolved(name, addresses);
+    pub fn handle_lookup(&mut self, now: Instant, lookup: &Lookup, targets: &[SocketAddr]) {
+        self.trust.resolved(lookup, targets);
         self.resolve_subscriptions(now);
         self.drain_subscriptions(now);
+        self.configure_registrations(now);
+        self.configure_keepalives(now);
         self.drain_sip(now);
     }
 
-    /// The port SIP really listens on, where the system chose it.
-    pub fn set_sip_port(&mut self, port: u16) {
-        self.sip_port = port;
+    /// The ports SIP really listens on, without and with TLS, where the system chose them.
+    pub fn set_sip_ports(&mut self, now: Instant, port: u16, secure: u16) {
+        if self.ports_in_use != (port, secure) {
+            self.ports_in_use = (port, secure);
+            // Contacts name the port.
+            self.configure_registrations(now);
+            self.configure_keepalives(now);
+            self.drain_sip(now);
+        }
     }
 
     /// Makes a configuration the running one. What did not change is not touched.
@@ -319,15 +343,15 @@ impl Switch {
         if !self.config.same_lines(&old) {
             self.replan_calls(now);
             self.sip.configure(
-                sip_calls::endpoint_config(),
+                AgentSettings::new(&self.config).endpoint(),
                 sip_calls::call_config(&self.config),
                 SipSettings::new(&self.config),
                 self.config.cause_map.clone(),
             );
         }
-        let names = self.names();
+        let asked = (self.names(), names::name_servers(&old));
         self.trust = Trust::new(&self.config, &self.trust);
-        if self.names() != names {
+        if (self.names(), self.name_servers()) != asked {
             self.outputs.push_back(Output::Lookup);
         }
         for line in &mut self.lines {
@@ -341,14 +365,16 @@ impl Switch {
             self.restore_deliveries(now);
             self.refresh_lamps(now);
         }
-        let listen = listen(&self.config);
-        self.sip_port = if listen == self.listen { self.sip_port } else { listen.port };
-        self.configure_subscriptions(now);
-        self.drain_sip(now);
+        let listen = TransportSettings::new(&self.config);
         if listen != self.listen {
+            self.ports_in_use = (listen.port, listen.port_secure);
             self.listen = listen;
             self.outputs.push_back(Output::Rebind);
         }
+        self.configure_subscriptions(now);
+        self.configure_registrations(now);
+        self.configure_keepalives(now);
+        self.drain_sip(now);
         for trunk in 0..self.trunks.len() {
             self.drain_trunk(now, trunk);
         }
@@ -378,6 +404,8 @@ impl Switch {
     pub fn handle_timeout(&mut self, now: Instant) {
         self.sip.ua_mut().handle_timeout(now);
         self.subscriptions_timeout(now);
+        self.registrations_timeout(now);
+        self.keepalives_timeout(now);
         self.drain_sip(now);
         for trunk in 0..self.trunks.len() {
             let due = self.trunks.get(trunk).and_then(PriTrunk::poll_timeout).is_some_and(|at| at <= now);
@@ -405,8 +433,13 @@ impl Switch {
     pub fn poll_timeout(&self) -> Option<Instant> {
         let trunks = self.trunks.iter().filter_map(PriTrunk::poll_timeout);
         let lines = self.lines.iter().filter_map(FxsPort::poll_timeout);
-        let others =
-            [self.sip.ua().poll_timeout(), self.subscriptions.poll_timeout(), self.calls.poll_timeout()];
+        let others = [
+            self.sip.ua().poll_timeout(),
+            self.subscriptions.poll_timeout(),
+            self.registrations.poll_timeout(),
+            self.keepalives.poll_timeout(),
+            self.calls.poll_timeout(),
+        ];
         trunks.chain(lines).chain(others.into_iter().flatten()).min()
     }
 
@@ -483,17 +516,6 @@ fn settings(config: &Config) -> Settings {
     Settings { number_order, refuse_queued: config.sip_ua.mwi_refuse_queued }
 }
 
-fn listen(config: &Config) -> Listen {
-    let sip = &config.voice_service_voip.sip;
-    let bound = sip.bind_control.as_ref().and_then(|name| {
-        config.interfaces.iter().find(|i| i.name.eq_ignore_ascii_case(name)).and_then(|i| i.address)
-    });
-    Listen {
-        address: bound.map(|(address, _)| address.into()),
-        port: sip.listen_port_non_secure.unwrap_or(5060),
-    }
-}
-
 /// The number a peer is for, if its pattern is one plain number.
 fn plain_number(peer: &DialPeer) -> Option<&str> {
     let pattern = peer.destination_pattern.as_ref()?.as_str();
@@ -507,5 +529,7 @@ fn usable(trunk: &PriTrunk) -> bool {
     trunk.service == Service::In && trunk.mwi && operations && trunk.span.is_up()
 }
 
+#[cfg(test)]
+mod sip_bench;
 #[cfg(test)]
 mod tests;

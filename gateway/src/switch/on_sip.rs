@@ -5,7 +5,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use cli::session::DebugTopic;
 use mwi::subscription::Failure;
-use sip::{Event, Flow, Method};
+use sip::{ClientTransactionId, Event, Flow, Method};
 
 use super::{Output, Switch};
 use crate::leg::LegPort;
@@ -75,11 +75,24 @@ impl Switch {
                 // `allow` names only what is handled above, in calls, or by the endpoint itself.
                 let _ = self.sip.ua_mut().endpoint_mut().respond(now, id, sip::Reply::new(501));
             }
-            Event::Response { id, response, .. } => self.subscribe_answered(now, id, &response),
-            Event::ClientTimeout { id } => self.subscribe_failed(now, id, Failure::Timeout),
-            Event::TransportFailed { id } => self.subscribe_failed(now, id, Failure::Transport),
+            Event::Response { id, response, .. } => {
+                let known =
+                    self.register_answered(now, id, &response) || self.keepalive_answered(now, id, &response);
+                if !known {
+                    self.subscribe_answered(now, id, &response);
+                }
+            }
+            Event::ClientTimeout { id } => self.request_failed(now, id, Failure::Timeout),
+            Event::TransportFailed { id } => self.request_failed(now, id, Failure::Transport),
             Event::ServerTimeout { id } => self.waiting.retain(|_, w| !w.is_for(id)),
             _ => {}
+        }
+    }
+
+    /// A request of ours outside calls was not answered or could not be sent.
+    fn request_failed(&mut self, now: Instant, id: ClientTransactionId, why: Failure) {
+        if !self.register_failed(now, id) && !self.keepalive_failed(now, id) {
+            self.subscribe_failed(now, id, why);
         }
     }
 

@@ -15,7 +15,7 @@ impl Switch {
             None => false,
         };
         match peer.kind {
-            PeerKind::Voip => true,
+            PeerKind::Voip => !self.keepalives.is_down(peer.tag),
             PeerKind::Pots => {
                 peer.port.as_deref().is_some_and(reachable)
                     || peer
@@ -29,7 +29,7 @@ impl Switch {
     pub(super) fn show_dial_peers(&self, tag: Option<u32>, summary: bool) -> String {
         if summary {
             return dial_peer_summary(&self.config, |peer| match (peer.kind, self.peer_is_up(peer)) {
-                (PeerKind::Voip, _) => None,
+                (PeerKind::Voip, _) => self.keepalives.status(peer.tag),
                 (PeerKind::Pots, true) => Some(OutStatus::Up),
                 (PeerKind::Pots, false) => Some(OutStatus::Down),
             });

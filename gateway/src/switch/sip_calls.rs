@@ -1,22 +1,23 @@
 //! SIP legs in the switch: where their calls go, and who may make them.
 
 use std::net::{IpAddr, SocketAddr};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use cli::config::{Config, Node};
-use cli::secret::Secret;
-use dialpeer::{DialPeer, SessionTarget, SessionTransport};
-use mwi::config::ServerHost;
-use sip::call::{CallConfig, CredentialsProvider, Rel1xx};
-use sip::digest::Credentials;
+use cli::config::Config;
+use dialpeer::{DialPeer, SessionTarget};
+use sip::call::{CallConfig, Rel1xx};
 use sip::session_timer::SessionTimerConfig;
-use sip::{EndpointConfig, Flow, Method, Transport};
+use sip::{Flow, Transport};
 
 use super::Switch;
-use crate::leg::sip::{Destination, bracketed};
+use super::register::{logins, provider};
+use crate::leg::sip::agent::AgentSettings;
+use crate::leg::sip::{Destination, bracketed, transport};
 use crate::leg::{LegCommand, LegEvent, LegId, LegPort};
 use crate::media::plane::PlaneEvent;
 use crate::media::ports::Ports;
+use crate::service::names::Place;
+use crate::service::servers::destination;
 use crate::service::trust::Sender;
 
 /// `min-se` where none is configured, as IOS has it, in seconds.
@@ -76,73 +77,45 @@ impl Switch {
     }
 
     /// Where a dial peer's calls go, and our address toward there.
-    fn destination(&self, peer: u32) -> Option<(Destination, IpAddr)> {
+    pub(super) fn destination(&self, peer: u32) -> Option<(Destination, IpAddr)> {
         let peer = self.config.dial_peers.iter().find(|known| known.tag == peer)?;
-        let (name, addresses, port) = self.target(peer)?;
-        let transport = match peer.session_transport {
-            SessionTransport::Tcp => Transport::Tcp,
-            SessionTransport::Tls => Transport::Tls,
-            SessionTransport::Udp => Transport::Udp,
-            SessionTransport::System => system_transport(&self.config),
-        };
-        let number = port.unwrap_or(transport.default_port());
-        let mut own = None;
-        let flows = addresses
-            .into_iter()
-            .filter_map(|address| {
-                let local = self.listen.address.or_else(|| (self.local_address)(address))?;
-                own.get_or_insert(local);
-                Some(Flow {
-                    transport,
-                    local: SocketAddr::new(local, self.sip_port),
-                    remote: SocketAddr::new(address, number),
-                    connection: None,
-                })
-            })
-            .collect();
-        let host = port.map_or(name.clone(), |port| format!("{name}:{port}"));
-        Some((Destination { flows, host }, own?))
-    }
-
-    /// Name, addresses and port of a `session target`.
-    fn target(&self, peer: &DialPeer) -> Option<(String, Vec<IpAddr>, Option<u16>)> {
-        let address = |address: IpAddr, port| (bracketed(address), vec![address], port);
-        let server = |host: &ServerHost, port| match host {
-            ServerHost::Ipv4(v4) => Some(address((*v4).into(), port)),
-            ServerHost::Dns(name) => Some((name.clone(), self.trust.addresses_of(name), port)),
-        };
-        match peer.session_target.as_ref()? {
-            SessionTarget::Ipv4 { addr, port } => Some(address((*addr).into(), *port)),
-            SessionTarget::Ipv6 { addr, port } => Some(address((*addr).into(), *port)),
-            SessionTarget::Dns { name, port } => server(&ServerHost::Dns(name.clone()), *port),
-            SessionTarget::SipServer => {
-                let known = self.config.sip_ua.sip_server.as_ref()?;
-                server(&known.host, known.port)
-            }
-            _ => None,
+        let (place, host, transport) = self.server_of(peer)?;
+        let mut targets = self.trust.targets(&place);
+        if !self.keepalives.is_down(peer.tag) {
+            targets.retain(|address| !self.keepalives.is_gone(peer.tag, *address));
         }
+        let flows: Vec<Flow> = targets.iter().filter_map(|to| self.flow_to(transport, *to)).collect();
+        let own = flows.first()?.local.ip();
+        Some((Destination { flows, host }, own))
     }
-}
 
-/// The endpoint: methods and packages served.
-pub(super) fn endpoint_config() -> EndpointConfig {
-    EndpointConfig {
-        server: Some(concat!("Tipring/", env!("CARGO_PKG_VERSION")).to_owned()),
-        allow: vec![
-            Method::Invite,
-            Method::Options,
-            Method::Bye,
-            Method::Cancel,
-            Method::Ack,
-            Method::Prack,
-            Method::Update,
-            Method::Refer,
-            Method::Notify,
-            Method::Info,
-        ],
-        allow_events: vec!["message-summary".to_owned(), "telephone-event".to_owned()],
-        accept: vec!["application/sdp".to_owned(), "application/simple-message-summary".to_owned()],
-        ..EndpointConfig::default()
+    /// The server a dial peer names, its host and port as in URIs, and how it is reached.
+    pub(super) fn server_of(&self, peer: &DialPeer) -> Option<(Place, String, Transport)> {
+        if peer.session_target == Some(SessionTarget::Registrar) {
+            let active = self.registrations.active()?;
+            let host = active.port.map_or(active.host.clone(), |port| format!("{}:{port}", active.host));
+            return Some((active.place.clone(), host, active.transport));
+        }
+        let transport = transport::of_peer(&self.config, peer);
+        let place = destination(&self.config, peer)?;
+        let host = match &place {
+            Place::Address(at) if at.port() == transport.default_port() => bracketed(at.ip()),
+            Place::Address(at) => at.to_string(),
+            Place::Name(lookup) => {
+                lookup.port.map_or(lookup.name.clone(), |port| format!("{}:{port}", lookup.name))
+            }
+        };
+        Some((place, host, transport))
+    }
+
+    /// The way to an address: with our own address toward it, and the port that we listen on.
+    pub(super) fn flow_to(&self, transport: Transport, remote: SocketAddr) -> Option<Flow> {
+        let local = self.listen.address.or_else(|| (self.local_address)(remote.ip()))?;
+        let port = match transport {
+            Transport::Tls => self.ports_in_use.1,
+            Transport::Udp | Transport::Tcp => self.ports_in_use.0,
+        };
+        Some(Flow { transport, local: SocketAddr::new(local, port), remote, connection: None })
     }
 }
 
@@ -161,58 +134,18 @@ pub(super) fn call_config(config: &Config) -> CallConfig {
     };
     let min_se = number("min-se ").unwrap_or(MIN_SE).max(90);
     let refreshes = sip.is_some_and(|node| node.has("session refresh"));
-    let ua = tree.section("sip-ua");
-    let expires = ua.and_then(|node| node.value("timers expires ")).and_then(|ms| ms.trim().parse().ok());
+    let agent = AgentSettings::new(config);
     CallConfig {
-        credentials: credentials(ua),
+        credentials: provider(&logins(config), None),
         rel1xx,
         session_timer: SessionTimerConfig {
             interval: refreshes.then_some(min_se),
             min_se,
             ..SessionTimerConfig::default()
         },
-        expires: expires.map_or(Duration::from_secs(180), Duration::from_millis),
+        expires: agent.expires,
+        follow_redirects: agent.redirection,
         ..CallConfig::default()
-    }
-}
-
-/// `authentication` and `credentials` of `sip-ua`: those of the challenge's realm, else those without realm.
-fn credentials(sip_ua: Option<&Node>) -> Option<CredentialsProvider> {
-    let known: Vec<(Option<String>, Credentials)> =
-        sip_ua.into_iter().flat_map(Node::lines).filter_map(login).collect();
-    if known.is_empty() {
-        return None;
-    }
-    Some(CredentialsProvider::new(move |realm| {
-        let of = |wanted: Option<&str>| known.iter().find(|(own, _)| own.as_deref() == wanted);
-        of(Some(realm)).or_else(|| of(None)).map(|(_, credentials)| credentials.clone())
-    }))
-}
-
-/// Realm, user name and password of `authentication username U password [0|7] P [realm R]`, or of `credentials`.
-fn login(line: &str) -> Option<(Option<String>, Credentials)> {
-    let words: Vec<&str> = line.split_whitespace().collect();
-    if !matches!(words.first(), Some(&("authentication" | "credentials"))) {
-        return None;
-    }
-    let after = |word: &str| words.iter().position(|w| *w == word).map(|at| at + 1);
-    let user = words.get(after("username")?)?;
-    let secret = after("password")?;
-    let typed = matches!(words.get(secret), Some(&("0" | "6" | "7")));
-    let text = words.get(secret..secret + 1 + usize::from(typed))?.join(" ");
-    let password = Secret::reversible(&text).ok()?;
-    let realm = after("realm").and_then(|at| words.get(at)).map(|realm| (*realm).to_owned());
-    Some((realm, Credentials::new(user, password.reveal()?.expose())))
-}
-
-/// `session transport` of `voice service voip`; UDP where it says nothing.
-fn system_transport(config: &Config) -> Transport {
-    let voip = config.tree().section("voice service voip");
-    let sip = voip.and_then(|node| node.subsection("sip"));
-    match sip.and_then(|node| node.value("session transport ")) {
-        Some("tcp tls") => Transport::Tls,
-        Some(tcp) if tcp.starts_with("tcp") => Transport::Tcp,
-        _ => Transport::Udp,
     }
 }
 
@@ -220,6 +153,7 @@ fn system_transport(config: &Config) -> Transport {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use std::time::Duration;
 
     #[test]
     fn credentials_are_those_of_the_realm() {
@@ -230,8 +164,9 @@ mod tests {
         assert_eq!(provider.find("a.example").map(|c| c.username().to_owned()), Some("gw1".into()));
         assert_eq!(provider.find("b.example").map(|c| c.username().to_owned()), Some("gw2".into()));
         assert!(provider.find("c.example").is_none());
-        let any = login("authentication username gw password secret").unwrap();
-        assert_eq!((any.0, any.1.username()), (None, "gw"));
+        let any = Config::parse("sip-ua\n authentication username gw password secret\n").config;
+        let provider = call_config(&any).credentials.unwrap();
+        assert_eq!(provider.find("anybody").map(|c| c.username().to_owned()), Some("gw".into()));
     }
 
     #[test]

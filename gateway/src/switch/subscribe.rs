@@ -11,10 +11,12 @@ use mwi::subscription::{
     Challenge, Endpoint, Failure, Notify, NotifyAnswer, NotifyState, Output as Wanted, Reason, Response,
     Settings, Subscribe, Subscriber,
 };
+use sip::digest::ClientSession;
 use sip::message::Header;
-use sip::{ClientTransactionId, Flow, Message, Method, RequestBuilder, Transport};
+use sip::{ClientTransactionId, Message, Method, RequestBuilder, Transport};
 
 use super::Switch;
+use super::register::{logins, provider};
 use crate::leg::fxs::FxsPort;
 
 /// The subscriptions of the gateway and their requests under way.
@@ -94,22 +96,35 @@ impl Switch {
             let subscriber = &mut switch.subscriptions.subscriber;
             subscriber.handle_failure(now, subscribe.id, subscribe.cseq, Failure::Transport);
         };
-        if subscribe.challenge.is_some() {
-            // Credentials of `sip-ua` are kept, not used yet: the challenge stands as a refusal.
-            let subscriber = &mut self.subscriptions.subscriber;
-            subscriber.handle_response(now, subscribe.id, subscribe.cseq, Response::new(403));
-            return;
+        let logins = provider(&logins(&self.config), Some(&subscribe.number));
+        let mut authorization = None;
+        if let Some(challenge) = &subscribe.challenge {
+            let nonce = self.sip.ua_mut().endpoint_mut().new_tag();
+            let known = sip::digest::Challenge::parse(&challenge.value).ok().and_then(|asked| {
+                let credentials = logins.as_ref()?.find(&asked.realm)?;
+                Some(ClientSession::new(asked, credentials, &nonce))
+            });
+            let Some(session) = known else {
+                // Nobody has told us a password: the challenge stands as a refusal.
+                let subscriber = &mut self.subscriptions.subscriber;
+                subscriber.handle_response(now, subscribe.id, subscribe.cseq, Response::new(403));
+                return;
+            };
+            authorization = Some((challenge.proxy, session));
         }
         let remote = next_hop(subscribe);
-        let address = self.listen.address.or_else(|| (self.local_address)(remote.ip()));
-        let Some(address) = address else { return failed(self) };
         let transport = match subscribe.transport {
             mwi::config::Transport::Udp => Transport::Udp,
             mwi::config::Transport::Tcp => Transport::Tcp,
         };
-        let local = SocketAddr::new(address, self.sip_port);
-        let flow = Flow { transport, local, remote, connection: None };
-        let id = self.sip.ua_mut().endpoint_mut().request(now, flow, request(subscribe, local));
+        let Some(flow) = self.flow_to(transport, remote) else { return failed(self) };
+        let mut request = request(subscribe, flow.local);
+        if let Some((proxy, mut session)) = authorization {
+            let value = session.answer(Method::Subscribe.as_str(), request.uri(), b"");
+            let header = if proxy { Header::ProxyAuthorization } else { Header::Authorization };
+            request = request.header(header, value);
+        }
+        let id = self.sip.ua_mut().endpoint_mut().request(now, flow, request);
         self.subscriptions.under_way.insert(id, (subscribe.id, subscribe.cseq));
     }
 
@@ -187,7 +202,6 @@ fn request(subscribe: &Subscribe, local: SocketAddr) -> RequestBuilder {
         mwi::config::Transport::Tcp => ";transport=tcp",
     };
     let mut request = RequestBuilder::new(Method::Subscribe, &target)
-        .header(Header::MaxForwards, "70")
         .header(Header::From, format!("<sip:{number}@{}>;tag={local_tag}", local.ip()))
         .header(Header::To, format!("<{to}>{to_tag}"))
         .header(Header::CallId, call_id)

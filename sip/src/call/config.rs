@@ -1,10 +1,8 @@
 //! What a user agent does by itself, and how.
 
-use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
-use crate::digest::Credentials;
+use crate::digest::CredentialsProvider;
 use crate::session_timer::SessionTimerConfig;
 
 /// Whether provisional responses are reliable (RFC 3262); IOS: `rel1xx {supported|require|disable}`.
@@ -17,39 +15,6 @@ pub enum Rel1xx {
     Require,
     /// Neither offered nor used; a caller who requires it is refused with 420.
     Disabled,
-}
-
-/// Finds the credentials for a realm.
-#[derive(Clone)]
-pub struct CredentialsProvider(Arc<Find>);
-
-type Find = dyn Fn(&str) -> Option<Credentials> + Send + Sync;
-
-impl CredentialsProvider {
-    /// `find` gets the realm of a challenge; without credentials for it the refusal stands.
-    ///
-    /// ```
-    /// use sip::call::CredentialsProvider;
-    /// use sip::digest::Credentials;
-    /// let provider = CredentialsProvider::new(|realm| {
-    ///     (realm == "gw").then(|| Credentials::new("8000", "secret"))
-    /// });
-    /// assert!(provider.find("elsewhere").is_none());
-    /// ```
-    pub fn new(find: impl Fn(&str) -> Option<Credentials> + Send + Sync + 'static) -> CredentialsProvider {
-        CredentialsProvider(Arc::new(find))
-    }
-
-    /// The credentials for `realm`.
-    pub fn find(&self, realm: &str) -> Option<Credentials> {
-        (self.0)(realm)
-    }
-}
-
-impl fmt::Debug for CredentialsProvider {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("CredentialsProvider")
-    }
 }
 
 /// Settings of a [`crate::call::UserAgent`]. They count for calls that begin later, except where said.

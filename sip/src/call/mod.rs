@@ -98,7 +98,8 @@ use crate::endpoint::{Endpoint, ServerTransactionId};
 use crate::flow::{Flow, Transmit};
 use crate::message::{Header, Message, Method, Reply};
 
-pub use config::{CallConfig, CredentialsProvider, Rel1xx};
+pub use crate::digest::CredentialsProvider;
+pub use config::{CallConfig, Rel1xx};
 pub use content::{Content, sdp_of};
 pub use event::{CallEvent, EndedBy, UaEvent};
 pub use types::{CallError, Invite, Refer};

@@ -15,7 +15,7 @@ use super::refer::ReferUsage;
 use super::server::{AwaitingAck, Inbound};
 use super::{CallConfig, CallEvent, CallId, Content, EndedBy, ReferId, RequestId, UaEvent};
 use crate::dialog::{Dialog, DialogState};
-use crate::digest::{Authenticator, Challenge};
+use crate::digest::Authenticator;
 use crate::endpoint::{ClientTransactionId, Endpoint, ReliableResponses, ServerTransactionId};
 use crate::flow::{Flow, Transport};
 use crate::message::{Header, Message, Method, Reply, RequestBuilder, Uri};
@@ -512,10 +512,7 @@ impl Call {
             Some(auth) => auth,
             none => {
                 let Some(provider) = &core.config.credentials else { return false };
-                let found = Challenge::from_response(response)
-                    .iter()
-                    .find_map(|(_, challenge)| provider.find(&challenge.realm));
-                let Some(credentials) = found else { return false };
+                let Some(credentials) = provider.for_response(response) else { return false };
                 none.insert(Authenticator::new(Some(credentials)))
             }
         };

@@ -8,8 +8,13 @@ fn parse(text: &str) -> Message {
 }
 
 fn sent(request: &RequestBuilder) -> Message {
-    let defaults =
-        RequestDefaults { via: "SIP/2.0/UDP h;branch=z9hG4bK1", from: "", call_id: "", user_agent: None };
+    let defaults = RequestDefaults {
+        via: "SIP/2.0/UDP h;branch=z9hG4bK1",
+        from: "",
+        call_id: "",
+        user_agent: None,
+        max_forwards: 70,
+    };
     Message::parse(encode_request(request, &defaults)).unwrap()
 }
 

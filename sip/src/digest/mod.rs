@@ -18,6 +18,7 @@
 //! ```
 
 mod authenticator;
+mod provider;
 mod server;
 
 #[cfg(test)]
@@ -32,6 +33,7 @@ use crate::message::scan::{is_token_octet, trim};
 use crate::message::{Header, Message};
 
 pub use authenticator::Authenticator;
+pub use provider::CredentialsProvider;
 pub use server::{Refusal, Secret, Server, Username, Verified};
 
 /// Most parameters read from one header.

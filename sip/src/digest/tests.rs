@@ -224,6 +224,7 @@ fn register(authorization: Option<&str>, body: &[u8]) -> Message {
         from: "<sip:h>;tag=1",
         call_id: "c",
         user_agent: None,
+        max_forwards: 70,
     };
     Message::parse(encode_request(&request, &defaults)).unwrap()
 }

@@ -363,6 +363,7 @@ impl Endpoint {
             from: &from,
             call_id: &call_id,
             user_agent: self.config.server.as_deref(),
+            max_forwards: self.config.max_forwards,
         };
         encode_request(request, &defaults)
     }

@@ -308,6 +308,7 @@ pub(crate) struct RequestDefaults<'a> {
     pub(crate) from: &'a str,
     pub(crate) call_id: &'a str,
     pub(crate) user_agent: Option<&'a str>,
+    pub(crate) max_forwards: u8,
 }
 
 /// Writes the request in one buffer.
@@ -320,7 +321,7 @@ pub(crate) fn encode_request(request: &RequestBuilder, defaults: &RequestDefault
     out.extend_from_slice(b" SIP/2.0\r\n");
     line(&mut out, "Via", defaults.via.as_bytes());
     if !fields.has(Header::MaxForwards) {
-        line(&mut out, "Max-Forwards", b"70");
+        line(&mut out, "Max-Forwards", defaults.max_forwards.to_string().as_bytes());
     }
     if !fields.has(Header::From) {
         line(&mut out, "From", defaults.from.as_bytes());

@@ -303,6 +303,7 @@ fn builders_cannot_be_made_to_write_a_line_of_their_own() {
         from: "<sip:h>;tag=1",
         call_id: "c",
         user_agent: None,
+        max_forwards: 70,
     };
     let message = Message::parse(encode_request(&request, &defaults)).unwrap();
     assert!(message.header("Evil").is_none());

@@ -90,10 +90,13 @@ pub struct NetConfig {
     /// Received messages waiting to be handled: beyond, datagrams are dropped and streams are read no
     /// further. Default 4,096.
     pub receive_queue: usize,
-    /// A connection without traffic is closed after this. Default 15 minutes.
+    /// A TCP connection without traffic is closed after this. Default 15 minutes.
     pub idle: Duration,
-    /// A connection with part of a message is closed after this; also the time for connecting and for
-    /// writing. Default 20 s.
+    /// The same for TLS, where a new one costs more. Default 1 hour.
+    pub idle_tls: Duration,
+    /// How long connecting may take, the handshake apart. Default 20 s.
+    pub connect: Duration,
+    /// A connection with part of a message is closed after this; also the time for writing. Default 20 s.
     pub stall: Duration,
     /// Bounds on messages from streams.
     pub limits: Limits,
@@ -123,6 +126,8 @@ impl Default for NetConfig {
             greeting: Duration::from_secs(32),
             receive_queue: 4096,
             idle: Duration::from_secs(15 * 60),
+            idle_tls: Duration::from_secs(60 * 60),
+            connect: Duration::from_secs(20),
             stall: Duration::from_secs(20),
             limits: Limits::default(),
             udp_buffer: 2 << 20,

@@ -443,8 +443,9 @@ impl Vigil {
     fn new(link: &Link) -> Vigil {
         let config = &link.shared.config;
         let now = Instant::now();
+        let idle = if link.flow.transport == Transport::Tls { config.idle_tls } else { config.idle };
         Vigil {
-            idle: if link.single { SINGLE_IDLE.min(config.idle) } else { config.idle },
+            idle: if link.single { SINGLE_IDLE.min(idle) } else { idle },
             stall: config.stall,
             ping: config.keep_alive.filter(|_| link.ours && !link.single),
             pong: config.pong,
@@ -513,7 +514,7 @@ async fn connect(config: &NetConfig, flow: &Flow) -> io::Result<TcpStream> {
         socket.bind(&any.into())?;
     }
     let socket = TcpSocket::from_std_stream(socket.into());
-    timeout(config.stall, socket.connect(flow.remote))
+    timeout(config.connect, socket.connect(flow.remote))
         .await
         .unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut)))
 }

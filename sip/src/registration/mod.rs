@@ -31,7 +31,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use crate::backoff::Backoff;
-use crate::digest::{Authenticator, Credentials};
+use crate::digest::{Authenticator, CredentialsProvider};
 use crate::message::{Contacts, Header, Message, Method, NameAddr, RequestBuilder};
 
 pub use redundancy::{Redundancy, Registrars};
@@ -51,8 +51,8 @@ pub struct RegistrationConfig {
     pub refresh_ratio: u8,
     /// Whether REGISTER says `Supported: path` (RFC 3327), so that proxies may add themselves. Default true.
     pub path: bool,
-    /// For digest.
-    pub credentials: Option<Credentials>,
+    /// For digest; asked for every realm that challenges us the first time.
+    pub credentials: Option<CredentialsProvider>,
     /// First wait after a failure; doubled each time. Default 30 s.
     pub retry: Duration,
     /// Longest wait after a failure. Default 30 min.
@@ -112,7 +112,8 @@ pub struct Registration {
     call_id: String,
     tag: String,
     cseq: u32,
-    authenticator: Authenticator,
+    /// Once a realm that we have credentials for has asked.
+    authenticator: Option<Authenticator>,
     backoff: Backoff,
     expires: u32,
     /// Where a redirection sent us; until a failure.
@@ -147,7 +148,7 @@ impl Registration {
             call_id,
             tag,
             cseq: 0,
-            authenticator: Authenticator::new(config.credentials.clone()),
+            authenticator: None,
             backoff: Backoff::new(config.retry, config.retry_max),
             expires: config.expires,
             redirected: None,
@@ -190,6 +191,11 @@ impl Registration {
     /// Where the registration stands.
     pub fn state(&self) -> RegistrationState {
         self.state
+    }
+
+    /// Until when the registrar has us; `None` while it does not.
+    pub fn expires_at(&self) -> Option<Instant> {
+        self.expiry
     }
 
     /// The proxies between the registrar and us (RFC 3327), as the latest success says.
@@ -282,14 +288,19 @@ impl Registration {
             true => request.header(Header::Supported, "path"),
             false => request,
         };
-        let request = self.authenticator.authorize(request);
+        let request = match &mut self.authenticator {
+            Some(authenticator) => authenticator.authorize(request),
+            None => request,
+        };
         self.under_way = true;
         self.taking_back = expires == 0;
         self.out.push_back(Output::Send(request));
     }
 
     fn registered(&mut self, now: Instant, response: &Message) {
-        self.authenticator.handle_success(response);
+        if let Some(authenticator) = &mut self.authenticator {
+            authenticator.handle_success(response);
+        }
         let granted = self.granted(response);
         if granted == 0 {
             // Accepted and dropped at once: asking again at once would go on for ever.
@@ -330,7 +341,15 @@ impl Registration {
 
     fn answer_challenge(&mut self, response: &Message) -> bool {
         let cnonce = format!("{:016x}", self.rng.next_u64());
-        if !self.authenticator.handle_challenge(response, &cnonce) {
+        let authenticator = match &mut self.authenticator {
+            Some(authenticator) => authenticator,
+            none => {
+                let provider = self.config.credentials.as_ref();
+                let Some(credentials) = provider.and_then(|p| p.for_response(response)) else { return false };
+                none.insert(Authenticator::new(Some(credentials)))
+            }
+        };
+        if !authenticator.handle_challenge(response, &cnonce) {
             return false;
         }
         self.send(if self.state == RegistrationState::Unregistering { 0 } else { self.expires });
@@ -370,7 +389,7 @@ impl Registration {
     }
 
     fn failed(&mut self, now: Instant, retry_after: Option<u32>) {
-        self.authenticator.reset();
+        self.authenticator = None;
         self.redirected = None;
         self.redirections = 0;
         let wait = self.backoff.next(retry_after, &mut self.rng);

@@ -11,7 +11,7 @@ struct Bench {
 
 fn config() -> RegistrationConfig {
     RegistrationConfig {
-        credentials: Some(Credentials::new("8000", "secret")),
+        credentials: Some(crate::digest::Credentials::new("8000", "secret").into()),
         ..RegistrationConfig::new("sip:registrar", "<sip:8000@registrar>", "<sip:8000@192.0.2.1>")
     }
 }
@@ -35,6 +35,7 @@ impl Bench {
                         from: "",
                         call_id: "",
                         user_agent: None,
+                        max_forwards: 70,
                     };
                     request = Some(Message::parse(encode_request(&builder, &defaults)).unwrap());
                 }

@@ -21,6 +21,7 @@ fn sent(request: RequestBuilder) -> Message {
         from: "<sip:h>",
         call_id: "c",
         user_agent: None,
+        max_forwards: 70,
     };
     Message::parse(encode_request(&request, &defaults)).unwrap()
 }

@@ -38,6 +38,7 @@ impl Bench {
                     from: "",
                     call_id: "",
                     user_agent: None,
+                    max_forwards: 70,
                 };
                 return Some(Message::parse(encode_request(&request, &defaults)).unwrap());
             }

@@ -395,7 +395,7 @@ impl SipLegs {
             let uri = sip::Uri::parse(contact).ok()?;
             Some(identity::number_of(&uri.user()?)).filter(|number| !number.is_empty())
         });
-        if let Some(number) = number {
+        if let Some(number) = number.filter(|_| self.settings.redirection) {
             let to = Box::new(Party::new(number));
             self.tell(id, LegEvent::Redirect { to, reason: RedirectReason::Unconditional });
         }

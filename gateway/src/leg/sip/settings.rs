@@ -89,6 +89,8 @@ pub struct SipSettings {
     pub remote_party_id: bool,
     /// `reason-header override`: the cause in a Reason header counts, not the status.
     pub reason_override: bool,
+    /// `no redirection` makes it false: a 3xx is a refusal.
+    pub redirection: bool,
     /// `timer receive-rtp`.
     pub inactivity: Option<Duration>,
     /// `early-offer forced`; we always offer early, so this only speaks for a leg whose caller did not.
@@ -131,6 +133,7 @@ impl SipSettings {
             },
             remote_party_id: !sip_ua.is_some_and(|node| node.has("no remote-party-id")),
             reason_override: sip_ua.is_some_and(|node| node.has("reason-header override")),
+            redirection: !sip_ua.is_some_and(|node| node.has("no redirection")),
             inactivity: gateway
                 .and_then(|node| node.value("timer receive-rtp "))
                 .and_then(|seconds| seconds.trim().parse().ok())

@@ -84,6 +84,9 @@ impl Switch {
         if takes_over && kind == PeerKind::Pots {
             return Err(Cause::REJECTED);
         }
+        if kind == PeerKind::Voip && self.keepalives.is_down(way.peer) {
+            return Err(Cause::NETWORK_OUT_OF_ORDER);
+        }
         let place = self.place(&way.target)?;
         let call = self.calls.calls.get(&id).ok_or(Cause::TEMPORARY)?;
         let mut setup = call.routed.clone();

@@ -1,0 +1,178 @@
+//! How SIP messages travel: addresses, ports, protocols, TLS, and how long connections stay.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use cli::config::{Config, Node};
+use dialpeer::{DialPeer, SessionTransport};
+use sip::Transport;
+use sip::net::{NetConfig, TlsVersion};
+
+use super::agent::AgentSettings;
+
+/// Where SIP listens and how it sends, as far as the configuration says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TransportSettings {
+    /// Address of the interface `bind control` names, if it has one.
+    pub address: Option<IpAddr>,
+    /// `listen-port non-secure`: UDP and TCP.
+    pub port: u16,
+    /// `listen-port secure`: TLS.
+    pub port_secure: u16,
+    /// `no transport udp` makes it false.
+    pub udp: bool,
+    /// `no transport tcp` makes it false.
+    pub tcp: bool,
+    /// Spoken once `crypto signaling` names a trustpoint; `no transport tcp tls` forbids it.
+    pub tls: Option<TlsSettings>,
+    /// `connection-reuse`: calls to us may come on connections we have opened (RFC 5923).
+    pub alias: bool,
+    /// How long TCP connections, and how long TLS connections without traffic stay.
+    pub aging: (Duration, Duration),
+    /// How long it may take to open one, TCP and TLS.
+    pub establish: (Duration, Duration),
+}
+
+/// `crypto signaling default` and `transport tcp tls`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsSettings {
+    /// Whose certificate, key and issuers are used: the name of a directory.
+    pub trustpoint: String,
+    /// `cn-san-validate`: the certificate has to name the host we call.
+    pub check_names: bool,
+    /// Oldest and newest version spoken.
+    pub versions: (TlsVersion, TlsVersion),
+}
+
+impl TransportSettings {
+    /// Those of a configuration.
+    #[must_use]
+    pub fn new(config: &Config) -> Self {
+        let sip = &config.voice_service_voip.sip;
+        let ua = config.tree().section("sip-ua");
+        let agent = AgentSettings::new(config);
+        let refused = |line: &str| ua.is_some_and(|ua| ua.has(line));
+        Self {
+            address: sip.bind_control.as_deref().and_then(|name| address_of(config, name)),
+            port: sip.listen_port_non_secure.unwrap_or(5060),
+            port_secure: sip.listen_port_secure.unwrap_or(5061),
+            udp: !refused("no transport udp"),
+            tcp: !refused("no transport tcp"),
+            tls: if refused("no transport tcp tls") { None } else { tls(ua) },
+            alias: ua.is_some_and(|ua| ua.lines().any(|line| line.starts_with("connection-reuse"))),
+            aging: (agent.aging, agent.aging_tls),
+            establish: (agent.establish, agent.establish_tls),
+        }
+    }
+
+    /// Our port for messages of this transport.
+    #[must_use]
+    pub fn port_of(&self, transport: Transport) -> u16 {
+        match transport {
+            Transport::Tls => self.port_secure,
+            Transport::Udp | Transport::Tcp => self.port,
+        }
+    }
+
+    /// What the sockets need, TLS apart.
+    #[must_use]
+    pub fn net(&self) -> NetConfig {
+        NetConfig {
+            alias: if self.alias { sip::net::Alias::Any } else { sip::net::Alias::Authenticated },
+            idle: self.aging.0,
+            idle_tls: self.aging.1,
+            connect: self.establish.0,
+            handshake: self.establish.1,
+            ..NetConfig::default()
+        }
+    }
+}
+
+/// The address of an interface of the configuration.
+#[must_use]
+pub fn address_of(config: &Config, interface: &str) -> Option<IpAddr> {
+    let found = config.interfaces.iter().find(|i| i.name.eq_ignore_ascii_case(interface))?;
+    found.address.map(|(address, _)| address.into())
+}
+
+fn tls(ua: Option<&Node>) -> Option<TlsSettings> {
+    let signaling = ua?.value("crypto signaling default trustpoint ")?;
+    let mut words = signaling.split_whitespace();
+    let trustpoint = words.next()?.to_owned();
+    let checks = words.collect::<Vec<_>>();
+    let wanted = ua.and_then(|ua| ua.value("transport tcp tls ")).unwrap_or_default();
+    let mut words = wanted.split_whitespace();
+    let version = match words.next() {
+        Some("v1.2") => Some(TlsVersion::V1_2),
+        Some("v1.3") => Some(TlsVersion::V1_3),
+        _ => None,
+    };
+    let least = words.next() == Some("minimum");
+    let newest = version.filter(|_| !least).unwrap_or(TlsVersion::V1_3);
+    Some(TlsSettings {
+        trustpoint,
+        check_names: matches!(checks.as_slice(), [.., "cn-san-validate", "server" | "bidirectional"]),
+        versions: (version.unwrap_or(TlsVersion::V1_2), newest),
+    })
+}
+
+/// How a dial peer's calls travel.
+#[must_use]
+pub fn of_peer(config: &Config, peer: &DialPeer) -> Transport {
+    match peer.session_transport {
+        SessionTransport::Tcp => Transport::Tcp,
+        SessionTransport::Tls => Transport::Tls,
+        SessionTransport::Udp => Transport::Udp,
+        SessionTransport::System => of_system(config),
+    }
+}
+
+/// `session transport` of `voice service voip`; UDP where it says nothing.
+fn of_system(config: &Config) -> Transport {
+    let voip = config.tree().section("voice service voip");
+    let sip = voip.and_then(|node| node.subsection("sip"));
+    match sip.and_then(|node| node.value("session transport ")) {
+        Some("tcp tls") => Transport::Tls,
+        Some(tcp) if tcp.starts_with("tcp") => Transport::Tcp,
+        _ => Transport::Udp,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(text: &str) -> TransportSettings {
+        let parsed = Config::parse(text);
+        let odd: Vec<_> =
+            parsed.messages.iter().filter(|m| m.kind != cli::config::MessageKind::Acted).collect();
+        assert!(odd.is_empty(), "{odd:?}");
+        TransportSettings::new(&parsed.config)
+    }
+
+    #[test]
+    fn without_a_trustpoint_there_is_no_tls() {
+        let plain = settings("sip-ua\n transport tcp tls v1.2\n");
+        assert_eq!((plain.udp, plain.tcp, plain.tls), (true, true, None));
+        let text = "interface Loopback0\n ip address 192.0.2.7 255.255.255.255\n!\n\
+                    voice service voip\n sip\n  bind control source-interface Loopback0\n  listen-port secure 5071\n!\n\
+                    sip-ua\n no transport udp\n connection-reuse\n timers connection aging 7\n \
+                    crypto signaling default trustpoint GW cn-san-validate server\n transport tcp tls v1.2\n";
+        let secure = settings(text);
+        assert_eq!(secure.address, Some([192, 0, 2, 7].into()));
+        assert_eq!((secure.udp, secure.tcp, secure.alias, secure.port_secure), (false, true, true, 5071));
+        let tls = TlsSettings {
+            trustpoint: "GW".into(),
+            check_names: true,
+            versions: (TlsVersion::V1_2, TlsVersion::V1_2),
+        };
+        assert_eq!(secure.tls, Some(tls));
+        assert_eq!((secure.aging.0.as_secs(), secure.aging.1.as_secs()), (420, 3600));
+        let none = settings("sip-ua\n crypto signaling default trustpoint GW\n no transport tcp tls\n");
+        assert_eq!(none.tls, None);
+        let least =
+            settings("sip-ua\n crypto signaling default trustpoint GW\n transport tcp tls v1.2 minimum\n");
+        let versions = least.tls.map(|tls| tls.versions);
+        assert_eq!(versions, Some((TlsVersion::V1_2, TlsVersion::V1_3)));
+    }
+}

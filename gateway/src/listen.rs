@@ -1,0 +1,139 @@
+//! The sockets SIP listens on, opened as the switch wants them.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use sip::Transport;
+use sip::net::{ClientAuth, Identity, Net, NetConfig, NetEvent, TlsConfig};
+use tokio::sync::mpsc;
+
+use crate::leg::sip::transport::{TlsSettings, TransportSettings};
+use crate::switch::Connections;
+
+/// Where SIP listens unless the configuration says so, and where certificates are.
+#[derive(Debug, Clone)]
+pub(crate) struct Place {
+    /// Address where `bind control` names none.
+    pub(crate) fallback: IpAddr,
+    /// Port in place of the configured ones; 0 lets the system choose.
+    pub(crate) port: Option<u16>,
+    /// `<state-dir>/pki`: a directory for each trustpoint.
+    pub(crate) pki: PathBuf,
+}
+
+/// Opens the sockets.
+///
+/// # Errors
+/// Those of the system, with what was to be opened.
+pub(crate) async fn bind(
+    settings: &TransportSettings,
+    place: &Place,
+) -> Result<(Net, mpsc::Receiver<NetEvent>), (String, io::Error)> {
+    let address = settings.address.unwrap_or(place.fallback);
+    let tls = settings.tls.as_ref().and_then(|tls| match read(tls, &place.pki) {
+        Ok(config) => Some(config),
+        Err(why) => {
+            tracing::error!("%PKI-3-TRUSTPOINT: {}: {why}; TLS is not spoken", tls.trustpoint);
+            None
+        }
+    });
+    let config = |address: IpAddr| {
+        let at = |wanted: bool, port| {
+            let port = place.port.unwrap_or(port);
+            if wanted { vec![SocketAddr::new(address, port)] } else { Vec::new() }
+        };
+        NetConfig {
+            udp: at(settings.udp, settings.port),
+            tcp: at(settings.tcp, settings.port),
+            tls: at(tls.is_some(), settings.port_secure),
+            tls_config: tls.clone(),
+            ..settings.net()
+        }
+    };
+    let failed = |address: IpAddr| {
+        let what = format!("SIP on {}", SocketAddr::new(address, settings.port));
+        move |error| (what, error)
+    };
+    match Net::bind(config(address)).await {
+        Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable && address != place.fallback => {
+            tracing::warn!(
+                "%SIP-4-BIND: {address} is no address of this host, listening on {}",
+                place.fallback
+            );
+            Net::bind(config(place.fallback)).await.map_err(failed(place.fallback))
+        }
+        result => result.map_err(failed(address)),
+    }
+}
+
+/// [`bind`], while the sockets before are still being closed.
+///
+/// # Errors
+/// As [`bind`], when the ports do not become free within a second.
+pub(crate) async fn rebind(
+    settings: &TransportSettings,
+    place: &Place,
+) -> Result<(Net, mpsc::Receiver<NetEvent>), (String, io::Error)> {
+    for _ in 0..50 {
+        match bind(settings, place).await {
+            Err((_, error)) if error.kind() == io::ErrorKind::AddrInUse => {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            result => return result,
+        }
+    }
+    bind(settings, place).await
+}
+
+/// What the sockets have to say about connections.
+pub(crate) fn connections(net: &Net) -> Connections {
+    let (udp, tcp, tls) = (net.udp_addrs(), net.tcp_addrs(), net.tls_addrs());
+    let of = |transport, addresses: Vec<SocketAddr>| {
+        addresses.into_iter().map(move |address| (transport, address))
+    };
+    let counters = net.counters();
+    let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    Connections {
+        open: net.connections(),
+        listening: of(Transport::Udp, udp)
+            .chain(of(Transport::Tcp, tcp))
+            .chain(of(Transport::Tls, tls))
+            .collect(),
+        send_failures: count(&counters.send_failures),
+        failures: count(&counters.closed_silent) + count(&counters.closed_stalled),
+        aged_out: count(&counters.closed_idle),
+    }
+}
+
+/// Reads `cert.pem` (our chain), `key.pem` and `ca.pem` (whom we believe, if there is one) of a trustpoint.
+fn read(tls: &TlsSettings, pki: &Path) -> Result<TlsConfig, String> {
+    let directory = pki.join(&tls.trustpoint);
+    let file = |name: &str| {
+        let path = directory.join(name);
+        std::fs::read(&path).map_err(|error| (path.display().to_string(), error))
+    };
+    let said = |(path, error): (String, io::Error)| format!("{path}: {error}");
+    let chain = file("cert.pem").map_err(said)?;
+    let key = file("key.pem").map_err(said)?;
+    let mut config = TlsConfig {
+        identities: vec![Identity::from_pem(&chain, &key).map_err(|error| error.to_string())?],
+        client_auth: ClientAuth::Off,
+        check_names: tls.check_names,
+        min_version: tls.versions.0,
+        max_version: tls.versions.1,
+        ..TlsConfig::default()
+    };
+    match file("ca.pem") {
+        Ok(pem) => {
+            config.trust_pem(&pem).map_err(|error| error.to_string())?;
+            // Who has told us whom to believe wants to know who calls.
+            config.client_auth = ClientAuth::Required;
+        }
+        Err((_, error)) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(said(error)),
+    }
+    Ok(config)
+}

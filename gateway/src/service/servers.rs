@@ -1,0 +1,120 @@
+//! The SIP servers of a configuration: where a dial peer leads, and the registrars.
+
+use std::time::Duration;
+
+use cli::config::Config;
+use dialpeer::{DialPeer, SessionTarget};
+use mwi::config::ServerHost;
+use sip::Transport;
+
+use super::names::{Lookup, Place};
+use crate::leg::sip::agent::AgentSettings;
+use crate::leg::sip::transport;
+
+/// Where a `session target` leads; `None` for one that names no server, or a `registrar`.
+#[must_use]
+pub fn destination(config: &Config, peer: &DialPeer) -> Option<Place> {
+    let by = transport::of_peer(config, peer);
+    Some(match peer.session_target.as_ref()? {
+        SessionTarget::Ipv4 { addr, port } => Place::at((*addr).into(), *port, by),
+        SessionTarget::Ipv6 { addr, port } => Place::at((*addr).into(), *port, by),
+        SessionTarget::Dns { name, port } => Place::Name(Lookup::new(config, name, *port, by)),
+        SessionTarget::SipServer => {
+            let known = config.sip_ua.sip_server.as_ref()?;
+            Place::of(config, &known.host, known.port, by)
+        }
+        _ => return None,
+    })
+}
+
+/// A `registrar` of `sip-ua`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegistrarServer {
+    /// Where it is.
+    pub place: Place,
+    /// Its name or address as in URIs.
+    pub host: String,
+    /// A port that was typed.
+    pub port: Option<u16>,
+    /// How it is reached.
+    pub transport: Transport,
+    /// Wanted duration, seconds.
+    pub expires: u32,
+    /// When to refresh, percent of it.
+    pub refresh_ratio: u8,
+    /// `scheme sips`.
+    pub sips: bool,
+    /// A secondary one, which counts when the primary does not have us.
+    pub secondary: bool,
+}
+
+/// The registrars, the primary first.
+#[must_use]
+pub fn registrars(config: &Config) -> Vec<RegistrarServer> {
+    let Some(ua) = config.tree().section("sip-ua") else { return Vec::new() };
+    let cache = AgentSettings::new(config).registrar_cache;
+    let lines = ua.lines().filter_map(|line| line.strip_prefix("registrar "));
+    let mut found: Vec<RegistrarServer> = lines.filter_map(|line| registrar(config, line, cache)).collect();
+    found.sort_by_key(|server| server.secondary);
+    found
+}
+
+fn registrar(config: &Config, line: &str, cache: Option<Duration>) -> Option<RegistrarServer> {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let after = |word: &str| words.iter().skip_while(|known| **known != word).nth(1).copied();
+    let place = words.iter().find(|word| word.starts_with("ipv4:") || word.starts_with("dns:"))?;
+    let (kind, rest) = place.split_once(':')?;
+    let (name, port) = match rest.rsplit_once(':') {
+        Some((name, port)) => (name, Some(port.parse().ok()?)),
+        None => (rest, None),
+    };
+    let host: ServerHost = format!("{kind}:{name}").parse().ok()?;
+    let transport = match (words.contains(&"tcp"), words.contains(&"tls")) {
+        (true, true) => Transport::Tls,
+        (true, false) => Transport::Tcp,
+        _ => Transport::Udp,
+    };
+    let place = match Place::of(config, &host, port, transport) {
+        Place::Name(lookup) => {
+            let every = cache.unwrap_or(lookup.every);
+            Place::Name(lookup.every(every))
+        }
+        address => address,
+    };
+    let host = match &place {
+        Place::Name(lookup) => lookup.name.clone(),
+        Place::Address(_) => name.to_owned(),
+    };
+    Some(RegistrarServer {
+        place,
+        host,
+        port,
+        transport,
+        expires: after("expires").and_then(|n| n.parse().ok()).unwrap_or(3600),
+        refresh_ratio: after("refresh-ratio").and_then(|n| n.parse().ok()).unwrap_or(80),
+        sips: after("scheme") == Some("sips"),
+        secondary: words.contains(&"secondary"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_primary_registrar_comes_first_and_a_new_one_takes_the_place_of_the_old() {
+        let text = "sip-ua\n registrar ipv4:192.0.2.9:5070 expires 60 secondary\n registrar dns:old.example\n \
+                    registrar dns:reg.example expires 300 refresh-ratio 50 scheme sips tcp tls\n";
+        let found = registrars(&Config::parse(text).config);
+        let said: Vec<_> =
+            found.iter().map(|s| (s.host.as_str(), s.port, s.transport, s.expires, s.sips)).collect();
+        assert_eq!(
+            said,
+            [
+                ("reg.example", None, Transport::Tls, 300, true),
+                ("192.0.2.9", Some(5070), Transport::Udp, 60, false)
+            ]
+        );
+        assert_eq!(found.iter().map(|s| s.refresh_ratio).collect::<Vec<_>>(), [50, 80]);
+    }
+}

@@ -1,0 +1,369 @@
+//! Registrations: every telephone's number, and those of `credentials`, at the registrars of `sip-ua`.
+//!
+//! Each number is registered with each registrar by a machine of its own ([`sip::registration`]), so that losing one
+//! registrar leaves the bindings at the other alone. What the configuration no longer wants is taken back.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use cli::config::{Config, Node};
+use cli::secret::Secret;
+use dialpeer::PeerKind;
+use rand::rngs::StdRng;
+use rand::{Rng as _, SeedableRng as _};
+use sip::call::CredentialsProvider;
+use sip::digest::Credentials;
+use sip::registration::{Output, Registration, RegistrationConfig, RegistrationState};
+use sip::{ClientTransactionId, Message, RequestBuilder, Transport};
+
+use super::{PortIndex, Switch};
+use crate::service::servers::{RegistrarServer, registrars};
+
+/// Numbers registered at most.
+const MAX_NUMBERS: usize = 10_000;
+
+/// Every registration, and the requests under way.
+#[derive(Debug)]
+pub(super) struct Registrations {
+    entries: Vec<Entry>,
+    under_way: HashMap<ClientTransactionId, Pending>,
+    last: u64,
+    rng: StdRng,
+}
+
+/// One number at one registrar.
+#[derive(Debug)]
+struct Entry {
+    id: u64,
+    number: String,
+    server: RegistrarServer,
+    /// Where it is; stays known while the registration is taken back.
+    targets: Vec<SocketAddr>,
+    /// All that would make it another registration.
+    key: String,
+    registration: Registration,
+    /// No longer wanted: it goes when the registrar has been told.
+    ending: bool,
+}
+
+/// A REGISTER under way.
+#[derive(Debug)]
+struct Pending {
+    entry: u64,
+    request: RequestBuilder,
+    /// Addresses of the registrar that are left to be tried.
+    left: Vec<SocketAddr>,
+}
+
+/// A number to be registered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Wanted {
+    number: String,
+    peer: Option<u32>,
+}
+
+impl Registrations {
+    /// None yet.
+    pub(super) fn new(seed: [u8; 32]) -> Self {
+        let rng = StdRng::from_seed(seed.map(|octet| octet ^ 0x3c));
+        Self { entries: Vec::new(), under_way: HashMap::new(), last: 0, rng }
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.entries.iter().filter_map(|entry| entry.registration.poll_timeout()).min()
+    }
+
+    /// The registrar in use: the first that has any of our numbers.
+    pub(super) fn active(&self) -> Option<&RegistrarServer> {
+        let has_us = |entry: &&Entry| entry.registration.state() == RegistrationState::Registered;
+        let found = self.entries.iter().filter(has_us).min_by_key(|entry| entry.server.secondary);
+        found.map(|entry| &entry.server)
+    }
+}
+
+impl Switch {
+    /// Registers what the configuration wants and takes back what it does not. What is wanted still is not touched.
+    pub(super) fn configure_registrations(&mut self, now: Instant) {
+        let mut wanted = Vec::new();
+        let logins = logins(&self.config);
+        let secrets = login_lines(&self.config).collect::<Vec<_>>().join("\n");
+        for server in registrars(&self.config) {
+            // The contact says by which of our addresses the registrar reaches us: that needs its own.
+            let targets = self.trust.targets(&server.place);
+            let Some(flow) = targets.first().and_then(|first| self.flow_to(server.transport, *first)) else {
+                continue;
+            };
+            for Wanted { number, peer } in self.numbers() {
+                let config = registration(&server, &number, flow.local, &logins);
+                let key = format!(
+                    "{number} {:?} {} {} {secrets} {}",
+                    peer, config.registrar, config.contact, server.expires
+                );
+                wanted.push((key, number, server.clone(), targets.clone(), config));
+            }
+        }
+        let registrations = &mut self.registrations;
+        for entry in registrations.entries.iter_mut().filter(|entry| !entry.ending) {
+            if !wanted.iter().any(|(key, ..)| *key == entry.key) {
+                entry.ending = true;
+                entry.registration.stop(now);
+            }
+        }
+        for (key, number, server, targets, config) in wanted {
+            let known = registrations.entries.iter_mut().find(|entry| !entry.ending && entry.key == key);
+            if let Some(entry) = known {
+                entry.targets = targets;
+                continue;
+            }
+            let mut seed = [0; 32];
+            registrations.rng.fill_bytes(&mut seed);
+            registrations.last += 1;
+            let mut registration = Registration::new(config, seed);
+            registration.start(now);
+            let id = registrations.last;
+            let entry = Entry { id, number, server, targets, key, registration, ending: false };
+            registrations.entries.push(entry);
+        }
+        self.drain_registrations(now);
+    }
+
+    /// Numbers to register: those of telephones, unless their peer says `no sip-register`, and of `credentials`.
+    fn numbers(&self) -> Vec<Wanted> {
+        let mut numbers: Vec<Wanted> = Vec::new();
+        let mut add = |wanted: Wanted| {
+            if !numbers.iter().any(|known| known.number == wanted.number) && numbers.len() < MAX_NUMBERS {
+                numbers.push(wanted);
+            }
+        };
+        for peer in self.config.dial_peers.iter().filter(|p| p.kind == PeerKind::Pots) {
+            let telephone = peer
+                .port
+                .as_ref()
+                .is_some_and(|port| matches!(self.ports.get(port), Some(PortIndex::Line(_))));
+            let number = peer.destination_pattern.as_ref().map(|pattern| pattern.as_str());
+            let plain = |number: &&str| {
+                let digits = number.strip_prefix('+').unwrap_or(number);
+                !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit() || b == b'*' || b == b'#')
+            };
+            if let Some(number) = number.filter(plain)
+                && telephone
+                && peer.sip_register
+                && !peer.shutdown
+            {
+                add(Wanted { number: number.to_owned(), peer: Some(peer.tag) });
+            }
+        }
+        let ua = self.config.tree().section("sip-ua");
+        for line in ua.into_iter().flat_map(Node::lines) {
+            let Some(rest) = line.strip_prefix("credentials ") else { continue };
+            let words: Vec<&str> = rest.split_whitespace().collect();
+            let after = |word: &str| words.iter().skip_while(|known| **known != word).nth(1);
+            if let Some(number) = after("number").or_else(|| after("username")) {
+                add(Wanted { number: (*number).to_owned(), peer: None });
+            }
+        }
+        numbers
+    }
+
+    /// Does what is due.
+    pub(super) fn registrations_timeout(&mut self, now: Instant) {
+        if self.registrations.poll_timeout().is_some_and(|at| at <= now) {
+            for entry in &mut self.registrations.entries {
+                entry.registration.handle_timeout(now);
+            }
+            self.drain_registrations(now);
+        }
+    }
+
+    fn drain_registrations(&mut self, now: Instant) {
+        let mut wanted = Vec::new();
+        for entry in &mut self.registrations.entries {
+            while let Some(output) = entry.registration.poll_output() {
+                match output {
+                    Output::Send(request) => {
+                        let left = entry.targets.clone();
+                        wanted.push((entry.server.transport, Pending { entry: entry.id, request, left }));
+                    }
+                    Output::State(state) => {
+                        tracing::debug!(
+                            number = entry.number,
+                            registrar = entry.server.host,
+                            ?state,
+                            "REGISTER"
+                        );
+                    }
+                    Output::ServiceRoute(_) => {}
+                }
+            }
+        }
+        for (transport, pending) in wanted {
+            self.register(now, transport, pending);
+        }
+        let gone = |entry: &Entry| entry.ending && entry.registration.state() == RegistrationState::Idle;
+        self.registrations.entries.retain(|entry| !gone(entry));
+    }
+
+    /// Sends a REGISTER to the next address of its registrar.
+    fn register(&mut self, now: Instant, transport: Transport, mut pending: Pending) {
+        let flow = match pending.left.is_empty() {
+            true => None,
+            false => self.flow_to(transport, pending.left.remove(0)),
+        };
+        match flow {
+            Some(flow) => {
+                let id = self.sip.ua_mut().endpoint_mut().request(now, flow, pending.request.clone());
+                self.registrations.under_way.insert(id, pending);
+            }
+            None => {
+                let entries = &mut self.registrations.entries;
+                if let Some(entry) = entries.iter_mut().find(|entry| entry.id == pending.entry) {
+                    entry.registration.handle_failure(now);
+                }
+            }
+        }
+    }
+
+    /// A response, if it answers a REGISTER of ours; says whether it does.
+    pub(super) fn register_answered(
+        &mut self,
+        now: Instant,
+        id: ClientTransactionId,
+        message: &Message,
+    ) -> bool {
+        let Some(status) = message.status() else { return false };
+        if status.is_provisional() {
+            return self.registrations.under_way.contains_key(&id);
+        }
+        let Some(pending) = self.registrations.under_way.remove(&id) else { return false };
+        // RFC 3263 4.3: the next server, as if this one had not answered.
+        if status.as_u16() == 503 && !pending.left.is_empty() {
+            self.register_again(now, pending);
+            return true;
+        }
+        let entries = &mut self.registrations.entries;
+        if let Some(entry) = entries.iter_mut().find(|entry| entry.id == pending.entry) {
+            entry.registration.handle_response(now, message);
+        }
+        self.drain_registrations(now);
+        true
+    }
+
+    /// A REGISTER was not answered or could not be sent; says whether it was one.
+    pub(super) fn register_failed(&mut self, now: Instant, id: ClientTransactionId) -> bool {
+        let Some(pending) = self.registrations.under_way.remove(&id) else { return false };
+        self.register_again(now, pending);
+        true
+    }
+
+    /// The next address, or failure.
+    fn register_again(&mut self, now: Instant, pending: Pending) {
+        let entries = &self.registrations.entries;
+        if let Some(entry) = entries.iter().find(|entry| entry.id == pending.entry) {
+            let transport = entry.server.transport;
+            self.register(now, transport, pending);
+        }
+        self.drain_registrations(now);
+    }
+
+    /// `show sip-ua register status`.
+    pub(super) fn show_registrations(&self, now: Instant) -> String {
+        let mut out = String::from("Line peer expires(sec) registered\n");
+        let entries = &self.registrations.entries;
+        for Wanted { number, peer } in self.numbers() {
+            let mut own: Vec<&Entry> = entries.iter().filter(|e| !e.ending && e.number == number).collect();
+            own.sort_by_key(|entry| entry.server.secondary);
+            let registered = own.iter().find(|e| e.registration.state() == RegistrationState::Registered);
+            let left = registered.and_then(|e| e.registration.expires_at());
+            let expires = match (left, own.first()) {
+                (Some(at), _) => at.saturating_duration_since(now).as_secs(),
+                (None, Some(entry)) => u64::from(entry.server.expires),
+                (None, None) => 0,
+            };
+            let peer = peer.map_or_else(|| "-1".to_owned(), |tag| tag.to_string());
+            let yes = if registered.is_some() { "yes" } else { "no" };
+            let _ = writeln!(out, "{number:<4} {peer:<5} {expires:<11} {yes}");
+        }
+        out
+    }
+}
+
+fn registration(
+    server: &RegistrarServer,
+    number: &str,
+    local: SocketAddr,
+    logins: &[Login],
+) -> RegistrationConfig {
+    let scheme = if server.sips { "sips" } else { "sip" };
+    let port = server.port.map_or(String::new(), |port| format!(":{port}"));
+    let transport = match server.transport {
+        Transport::Udp => "",
+        Transport::Tcp => ";transport=tcp",
+        Transport::Tls => ";transport=tls",
+    };
+    let user = number.replace('#', "%23");
+    RegistrationConfig {
+        expires: server.expires,
+        refresh_ratio: server.refresh_ratio,
+        credentials: provider(logins, Some(number)),
+        ..RegistrationConfig::new(
+            &format!("{scheme}:{}{port}", server.host),
+            &format!("<{scheme}:{user}@{}>", server.host),
+            &format!("<{scheme}:{user}@{local}{transport}>"),
+        )
+    }
+}
+
+/// `authentication` or `credentials` of `sip-ua`.
+#[derive(Debug, Clone)]
+pub(super) struct Login {
+    /// `realm`.
+    realm: Option<String>,
+    /// Number that it is for, of `credentials`.
+    number: Option<String>,
+    credentials: Credentials,
+}
+
+/// Every login of a configuration.
+pub(super) fn logins(config: &Config) -> Vec<Login> {
+    login_lines(config).filter_map(login).collect()
+}
+
+fn login_lines(config: &Config) -> impl Iterator<Item = &str> {
+    let lines = config.tree().section("sip-ua").into_iter().flat_map(Node::lines);
+    lines.filter(|line| line.starts_with("authentication ") || line.starts_with("credentials "))
+}
+
+/// Finds the login for a realm: that of the number if there is one, else any of the realm, else one without realm.
+pub(super) fn provider(logins: &[Login], number: Option<&str>) -> Option<CredentialsProvider> {
+    let mut known = logins.to_vec();
+    if known.is_empty() {
+        return None;
+    }
+    // Stable: the number's own first, the others as they were.
+    let is_own = |login: &Login| number.is_some() && login.number.as_deref() == number;
+    known.sort_by_key(|login| !is_own(login));
+    Some(CredentialsProvider::new(move |realm| {
+        let of = |wanted: Option<&str>| known.iter().find(|login| login.realm.as_deref() == wanted);
+        of(Some(realm)).or_else(|| of(None)).map(|login| login.credentials.clone())
+    }))
+}
+
+/// `authentication username U password [0|7] P [realm R]`, or `credentials …`.
+fn login(line: &str) -> Option<Login> {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let after = |word: &str| words.iter().position(|w| *w == word).map(|at| at + 1);
+    let text = |word: &str| after(word).and_then(|at| words.get(at)).map(|text| (*text).to_owned());
+    let user = text("username")?;
+    let secret = after("password")?;
+    let typed = matches!(words.get(secret), Some(&("0" | "6" | "7")));
+    let password = words.get(secret..secret + 1 + usize::from(typed))?.join(" ");
+    let password = Secret::reversible(&password).ok()?;
+    let credentials = Credentials::new(&user, password.reveal()?.expose());
+    Some(Login { realm: text("realm"), number: text("number").or(Some(user)), credentials })
+}
+
+#[cfg(test)]
+#[path = "register/tests.rs"]
+mod tests;

@@ -1,0 +1,118 @@
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
+use std::time::Duration;
+
+use cli::session::Show;
+use sip::{Flow, Message, Method};
+
+use crate::switch::sip_bench::SipBench;
+
+const TELEPHONES: &str = "dial-peer voice 1 pots\n destination-pattern 8000\n port 2/0\n!\n\
+                          dial-peer voice 2 pots\n destination-pattern 8001\n port 2/1\n no sip-register\n!\n";
+
+fn registers(bench: &mut SipBench) -> Vec<(Flow, Message)> {
+    let mut sent = bench.sent();
+    sent.retain(|(_, message)| message.method_ref() == Some(&Method::Register));
+    sent
+}
+
+fn field(message: &Message, name: &str) -> String {
+    message.header(name).map(|value| value.to_str().into_owned()).unwrap_or_default()
+}
+
+fn row(bench: &SipBench, number: &str) -> Vec<String> {
+    let shown = bench.show(&Show::SipUaRegisterStatus);
+    let line = shown.lines().find(|line| line.starts_with(number)).unwrap_or_default();
+    line.split_whitespace().map(str::to_owned).collect()
+}
+
+#[test]
+fn telephones_are_registered_with_password_and_refreshed_and_taken_back() {
+    let mut bench = SipBench::new(&format!(
+        "{TELEPHONES}sip-ua\n authentication username gw password 0 secret realm example\n \
+         registrar ipv4:192.0.2.9 expires 600\n"
+    ));
+    let first = bench.one(&Method::Register);
+    assert_eq!(first.0.remote.to_string(), "192.0.2.9:5060");
+    assert_eq!(first.1.request_uri(), Some("sip:192.0.2.9"));
+    assert_eq!(field(&first.1, "To"), "<sip:8000@192.0.2.9>");
+    assert_eq!(field(&first.1, "Contact"), "<sip:8000@192.0.2.1:5060>");
+    assert_eq!(field(&first.1, "Expires"), "600");
+    assert_eq!(row(&bench, "8000"), ["8000", "1", "600", "no"]);
+    bench.respond(&first, 401, "WWW-Authenticate: Digest realm=\"example\", nonce=\"n1\", qop=\"auth\"\r\n");
+    let second = bench.one(&Method::Register);
+    assert!(field(&second.1, "Authorization").contains("username=\"gw\""), "{:?}", second.1);
+    bench.respond(&second, 200, "Contact: <sip:8000@192.0.2.1:5060>;expires=300\r\n");
+    assert_eq!(row(&bench, "8000"), ["8000", "1", "300", "yes"]);
+    assert!(bench.sent().is_empty());
+    // The registrar gave half of it; at four fifths of that it is refreshed.
+    bench.wait(Duration::from_secs(241));
+    let refresh = bench.one(&Method::Register);
+    bench.respond(&refresh, 423, "Min-Expires: 900\r\n");
+    let longer = bench.one(&Method::Register);
+    assert_eq!(field(&longer.1, "Expires"), "900");
+    bench.respond(&longer, 200, "Contact: <sip:8000@192.0.2.1:5060>;expires=900\r\n");
+    assert_eq!(row(&bench, "8000"), ["8000", "1", "900", "yes"]);
+    // What the configuration no longer wants is taken back.
+    bench.configure(&["dial-peer voice 1 pots", "no sip-register"]);
+    let last = bench.one(&Method::Register);
+    assert_eq!(field(&last.1, "Expires"), "0");
+    bench.respond(&last, 200, "");
+    assert!(row(&bench, "8000").is_empty());
+    bench.wait(Duration::from_secs(3600));
+    assert!(bench.sent().is_empty());
+}
+
+#[test]
+fn the_secondary_registrar_has_us_while_the_primary_does_not_answer() {
+    let mut bench = SipBench::new(
+        "dial-peer voice 5 voip\n destination-pattern 5...\n session protocol sipv2\n session target registrar\n!\n\
+         sip-ua\n credentials number 4930 username trunk password 0 secret realm example\n retry register 2\n \
+         registrar ipv4:192.0.2.9:5070\n registrar ipv4:192.0.2.10 expires 60 secondary\n",
+    );
+    let sent = registers(&mut bench);
+    let to: Vec<_> = sent.iter().map(|(flow, _)| flow.remote.to_string()).collect();
+    assert_eq!(to, ["192.0.2.9:5070", "192.0.2.10:5060"]);
+    assert_eq!(field(&sent[0].1, "To"), "<sip:4930@192.0.2.9>");
+    assert!(bench.switch.destination(5).is_none(), "nobody has us yet");
+    bench.respond(&sent[1], 200, "Contact: <sip:4930@192.0.2.1:5060>;expires=60\r\n");
+    assert_eq!(row(&bench, "4930"), ["4930", "-1", "60", "yes"]);
+    let (to, _) = bench.switch.destination(5).unwrap();
+    assert_eq!((to.host.as_str(), to.flows[0].remote.to_string()), ("192.0.2.10", "192.0.2.10:5060".into()));
+    // `retry register 2` ends the first attempt after 500 + 1,000 + 2,000 ms; half a minute later comes the next one.
+    bench.wait(Duration::from_secs(4));
+    assert!(registers(&mut bench).is_empty());
+    bench.wait(Duration::from_secs(34));
+    let again = registers(&mut bench);
+    let primary = again.iter().find(|(flow, _)| flow.remote.port() == 5070).unwrap();
+    bench.respond(primary, 200, "Contact: <sip:4930@192.0.2.1:5060>;expires=3600\r\n");
+    let (to, _) = bench.switch.destination(5).unwrap();
+    assert_eq!(to.host, "192.0.2.9:5070");
+}
+
+#[test]
+fn a_registrar_by_name_is_tried_at_each_of_its_addresses() {
+    let mut bench = SipBench::new(&format!(
+        "{TELEPHONES}ip domain name example.net\nsip-ua\n retry register 1\n registrar dns:reg tcp\n \
+         timers registrar registrar-cache 600\n"
+    ));
+    assert!(registers(&mut bench).is_empty(), "its address is not known yet");
+    let lookups = bench.lookups();
+    assert_eq!(lookups[0].uri(), "sip:reg.example.net;transport=tcp");
+    assert_eq!(lookups[0].every, Duration::from_secs(600));
+    bench.resolve(&lookups[0], &["192.0.2.20:5062", "192.0.2.21:5060"]);
+    let first = bench.one(&Method::Register);
+    assert_eq!((first.0.transport, first.0.remote.port()), (sip::Transport::Tcp, 5062));
+    assert_eq!(first.1.request_uri(), Some("sip:reg.example.net"));
+    assert!(field(&first.1, "Contact").ends_with(";transport=tcp>"), "{:?}", first.1);
+    bench.respond(&first, 503, "");
+    let second = bench.one(&Method::Register);
+    assert_eq!(second.0.remote.to_string(), "192.0.2.21:5060");
+    // A connection that cannot be opened is a failure as well: nobody is left.
+    let flow = second.0.clone();
+    bench.switch.handle_sip_failure(bench.now, &flow);
+    assert_eq!(row(&bench, "8000"), ["8000", "1", "3600", "no"]);
+    bench.wait(Duration::from_secs(40));
+    let again = registers(&mut bench);
+    assert_eq!(again[0].0.remote.to_string(), "192.0.2.20:5062", "from the first on");
+}

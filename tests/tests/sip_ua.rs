@@ -1,0 +1,362 @@
+//! `sip-ua` in the running gateway: registrations against Kamailio, names in a DNS, TLS against OpenSSL, servers that are
+//! watched by OPTIONS.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::net::Ipv4Addr;
+use std::process::Command;
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use system_tests::{Dns, Process, Profile, Record, Run, SipPhone, Tipringd, free_port, json};
+use tempfile::TempDir;
+
+const LONG: Duration = Duration::from_secs(15);
+const HARDWARE: &str = "[[fxs]]\nport = \"2/0\"\nbackend = \"sim\"\n";
+const TELEPHONE: &str =
+    "voice-port 2/0\n mwi\n!\ndial-peer voice 8 pots\n destination-pattern 8000\n port 2/0\n!\n";
+
+/// A telephone that listens somewhere; its gateway is said later.
+fn phone() -> SipPhone {
+    SipPhone::new(Ipv4Addr::LOCALHOST, "127.0.0.1:9".parse().unwrap())
+}
+
+/// Types lines of configuration at the console.
+fn configure(gateway: &Tipringd, lines: &str) {
+    let file = gateway.scratch().join("typed.cfg");
+    std::fs::write(&file, lines).unwrap();
+    let run = gateway.tipring(&[file.to_str().unwrap()]);
+    assert_eq!(run.code, Some(0), "{}{}", run.stdout, run.stderr);
+}
+
+/// A registrar that wants a password, and calls who is registered.
+struct Kamailio {
+    process: Process,
+    port: u16,
+    _dir: TempDir,
+}
+
+impl Drop for Kamailio {
+    /// Its workers end only with a main process that may tell them to.
+    fn drop(&mut self) {
+        let pid = Pid::from_raw(i32::try_from(self.process.pid()).unwrap());
+        if kill(pid, Signal::SIGTERM).is_ok() {
+            self.process.wait(LONG);
+        }
+    }
+}
+
+fn kamailio() -> Kamailio {
+    let dir = tempfile::tempdir().unwrap();
+    let port = free_port();
+    let config = format!(
+        r#"
+debug=0
+log_stderror=yes
+fork=no
+children=2
+listen=udp:127.0.0.1:{port}
+listen=tcp:127.0.0.1:{port}
+mpath="/usr/lib/x86_64-linux-gnu/kamailio/modules/:/usr/lib/aarch64-linux-gnu/kamailio/modules/"
+loadmodule "tm.so"
+loadmodule "sl.so"
+loadmodule "rr.so"
+loadmodule "pv.so"
+loadmodule "textops.so"
+loadmodule "siputils.so"
+loadmodule "auth.so"
+loadmodule "usrloc.so"
+loadmodule "registrar.so"
+modparam("registrar", "min_expires", 90)
+modparam("registrar", "default_expires", 120)
+request_route {{
+    if (is_method("CANCEL")) {{ if (t_check_trans()) t_relay(); exit; }}
+    if (is_method("ACK")) {{ if (t_check_trans()) t_relay(); exit; }}
+    if (is_method("REGISTER")) {{
+        if (!pv_www_authenticate("tipring", "secret", "0")) {{ www_challenge("tipring", "1"); exit; }}
+        save("location");
+        exit;
+    }}
+    if (!lookup("location")) {{ sl_send_reply("404", "Not registered"); exit; }}
+    t_relay();
+}}
+"#
+    );
+    let file = dir.path().join("kamailio.cfg");
+    std::fs::write(&file, config).unwrap();
+    let mut command = Command::new("kamailio");
+    command.arg("-f").arg(&file).args(["-DD", "-E", "-Y"]).arg(dir.path()).args(["-m", "32", "-M", "4"]);
+    let (process, ..) = Process::start("kamailio", command);
+    let end = std::time::Instant::now() + LONG;
+    while std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
+        assert!(std::time::Instant::now() < end, "kamailio does not listen");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    Kamailio { process, port, _dir: dir }
+}
+
+fn is_registered(shown: &str, wanted: &str) -> bool {
+    shown.lines().any(|line| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        matches!(words.as_slice(), ["8000", "8", _, word] if *word == wanted)
+    })
+}
+
+#[test]
+fn kamailio_registers_a_telephone_calls_it_and_forgets_it_when_told() {
+    for tcp in ["", " tcp"] {
+        let registrar = kamailio();
+        let port = registrar.port;
+        let gateway = Tipringd::start(
+            &format!(
+                "{TELEPHONE}dial-peer voice 5 voip\n destination-pattern 5...\n session protocol sipv2\n \
+                 session target registrar\n!\n\
+                 sip-ua\n authentication username gw password 0 secret realm tipring\n \
+                 registrar ipv4:127.0.0.1:{port} expires 60{tcp}\n!\n"
+            ),
+            HARDWARE,
+        );
+        // Kamailio grants no less than 90 s, and says so with a 423.
+        let shown = gateway.show_until("show sip-ua register status", LONG, |s| is_registered(s, "yes"));
+        let seconds: u32 = shown.lines().nth(1).unwrap().split_whitespace().nth(2).unwrap().parse().unwrap();
+        assert!((60..=120).contains(&seconds), "{shown}");
+        if !tcp.is_empty() {
+            let shown = gateway.show("show sip-ua connections tcp detail");
+            assert!(shown.contains("Remote-Agent:127.0.0.1, Connections-Count:1"), "{shown}");
+        }
+        let mut lines = gateway.lines();
+        let mut caller = phone();
+        caller.set_gateway(([127, 0, 0, 1], port).into());
+        let offer = caller.sdp("0", "");
+        caller.invite("8000", "", &offer);
+        caller.response("INVITE", 180);
+        assert!(lines.rings("2/0", LONG));
+        caller.request("CANCEL", "", "");
+        caller.response("INVITE", 487);
+        caller.acknowledge_refusal();
+        configure(&gateway, "dial-peer voice 8 pots\n no sip-register\n");
+        let end = std::time::Instant::now() + LONG;
+        loop {
+            caller.invite("8000", "", &offer);
+            let status = loop {
+                match caller.next(LONG).expect("an answer").status() {
+                    Some(100) => {}
+                    status => break status,
+                }
+            };
+            if status == Some(404) {
+                break;
+            }
+            assert!(std::time::Instant::now() < end, "still registered: {status:?}");
+            caller.request("CANCEL", "", "");
+            caller.response("INVITE", 487);
+            caller.acknowledge_refusal();
+        }
+    }
+}
+
+#[test]
+fn a_wrong_password_registers_nothing() {
+    let registrar = kamailio();
+    let gateway = Tipringd::start(
+        &format!(
+            "{TELEPHONE}sip-ua\n authentication username gw password 0 wrong realm tipring\n \
+             registrar ipv4:127.0.0.1:{}\n!\n",
+            registrar.port
+        ),
+        HARDWARE,
+    );
+    gateway.show_until("show sip-ua statistics", LONG, |shown| shown.contains("Unauthorized 2/0"));
+    assert!(is_registered(&gateway.show("show sip-ua register status"), "no"));
+}
+
+#[test]
+fn a_name_leads_by_srv_records_to_the_next_server_when_the_first_says_503() {
+    let (mut first, mut second) = (phone(), phone());
+    let srv = |priority, port, target: &str| Record::Srv { priority, port, target: target.to_owned() };
+    let dns = Dns::start(&[
+        ("_sip._udp.proxy.example", srv(10, first.address().port(), "one.example")),
+        ("_sip._udp.proxy.example", srv(20, second.address().port(), "two.example")),
+        ("one.example", Record::A(Ipv4Addr::LOCALHOST)),
+        ("two.example", Record::A(Ipv4Addr::LOCALHOST)),
+    ]);
+    let gateway = Tipringd::start_run(Run {
+        config: format!(
+            "{TELEPHONE}ip domain name example\n!\ndial-peer voice 5 voip\n destination-pattern 5...\n \
+             session protocol sipv2\n session target dns:proxy\n codec g711ulaw\n!\n"
+        ),
+        hardware: HARDWARE.to_owned(),
+        profile: Profile::Debug,
+        args: vec!["--dns".to_owned(), dns.address().to_string()],
+    });
+    first.set_gateway(gateway.sip());
+    second.set_gateway(gateway.sip());
+    let mut lines = gateway.lines();
+    lines.dial("2/0", "5123");
+    let invite = first.asked("INVITE");
+    assert!(invite.start.starts_with("INVITE sip:5123@proxy.example"), "{}", invite.start);
+    first.reply(&invite, 503, "", "");
+    let again = second.asked("INVITE");
+    let answer = second.sdp("0", "");
+    second.reply(&again, 200, "", &answer);
+    second.asked("ACK");
+    second.request("BYE", "", "");
+    second.response("BYE", 200);
+    lines.act("2/0", "onhook", &json!({}));
+}
+
+#[test]
+fn a_server_that_does_not_answer_options_is_hunted_past() {
+    let (mut silent, mut other) = (phone(), phone());
+    let peer = |tag: u32, preference: u32, phone: &SipPhone| {
+        format!(
+            "dial-peer voice {tag} voip\n destination-pattern 5...\n preference {preference}\n session protocol sipv2\n \
+             session target ipv4:{}\n codec g711ulaw\n \
+             voice-class sip options-keepalive up-interval 5 down-interval 5 retry 1\n!\n",
+            phone.address()
+        )
+    };
+    let gateway = Tipringd::start(
+        &format!(
+            "{TELEPHONE}{}{}sip-ua\n timers options 100\n retry options 1\n!\n",
+            peer(51, 0, &silent),
+            peer(52, 1, &other)
+        ),
+        HARDWARE,
+    );
+    silent.set_gateway(gateway.sip());
+    other.set_gateway(gateway.sip());
+    let ping = other.asked("OPTIONS");
+    assert!(ping.header("Contact").contains(&gateway.sip().to_string()), "{ping:?}");
+    other.reply(&ping, 200, "", "");
+    silent.asked("OPTIONS");
+    let state = |shown: &str, tag: &str| {
+        let line = shown.lines().find(|line| line.starts_with(tag)).unwrap_or_default();
+        line.split_whitespace().last().unwrap_or_default().to_owned()
+    };
+    let shown =
+        gateway.show_until("show dial-peer voice summary", LONG, |shown| state(shown, "51 ") == "busyout");
+    assert_eq!(state(&shown, "52 "), "active", "{shown}");
+    let mut lines = gateway.lines();
+    lines.dial("2/0", "5123");
+    other.asked("INVITE");
+    while let Some(said) = silent.next(Duration::from_millis(100)) {
+        assert_ne!(said.method(), "INVITE", "a call for a server that is gone");
+    }
+    // It answers: calls come back to it.
+    let ping = silent.asked("OPTIONS");
+    silent.reply(&ping, 200, "", "");
+    gateway.show_until("show dial-peer voice summary", LONG, |shown| state(shown, "51 ") == "active");
+    lines.act("2/0", "onhook", &json!({}));
+}
+
+/// Certificates of one issuer for the gateway and for a peer.
+struct Pki {
+    dir: TempDir,
+}
+
+impl Pki {
+    fn new() -> Self {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.distinguished_name.push(DnType::CommonName, "Issuer of this test");
+        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("ca.pem"), issuer.pem()).unwrap();
+        for name in ["gateway.example", "peer.example"] {
+            let key = KeyPair::generate().unwrap();
+            let params = CertificateParams::new([name.to_owned()]).unwrap();
+            let made = params.signed_by(&key, &issuer).unwrap();
+            std::fs::write(dir.path().join(format!("{name}.cert")), made.pem()).unwrap();
+            std::fs::write(dir.path().join(format!("{name}.key")), key.serialize_pem()).unwrap();
+        }
+        Self { dir }
+    }
+
+    fn file(&self, name: &str) -> String {
+        self.dir.path().join(name).to_str().unwrap().to_owned()
+    }
+
+    /// Puts the gateway's files where trustpoint GW has them.
+    fn install(&self, gateway: &Tipringd) {
+        let trustpoint = gateway.state_dir().join("pki/GW");
+        std::fs::create_dir_all(&trustpoint).unwrap();
+        for (from, to) in
+            [("gateway.example.cert", "cert.pem"), ("gateway.example.key", "key.pem"), ("ca.pem", "ca.pem")]
+        {
+            std::fs::copy(self.file(from), trustpoint.join(to)).unwrap();
+        }
+    }
+
+    fn openssl(&self, arguments: &[&str]) -> (Process, std::sync::mpsc::Receiver<String>) {
+        let mut command = Command::new("openssl");
+        command.args(arguments).args(["-CAfile", &self.file("ca.pem"), "-quiet"]);
+        command.args(["-cert", &self.file("peer.example.cert"), "-key", &self.file("peer.example.key")]);
+        let (process, out, _) = Process::start("openssl", command);
+        (process, out)
+    }
+}
+
+#[track_caller]
+fn wait_for(lines: &std::sync::mpsc::Receiver<String>, wanted: &str) -> String {
+    loop {
+        let line = lines.recv_timeout(LONG).unwrap_or_else(|why| panic!("{wanted:?} did not come: {why}"));
+        if line.contains(wanted) {
+            return line;
+        }
+    }
+}
+
+#[test]
+fn a_notify_and_a_call_go_by_tls_and_openssl_believes_the_certificates() {
+    let (pki, secure, called) = (Pki::new(), free_port(), free_port());
+    let gateway = Tipringd::start(
+        &format!(
+            "{TELEPHONE}dial-peer voice 5 voip\n destination-pattern 5...\n session protocol sipv2\n \
+             session target ipv4:127.0.0.1:{called}\n session transport tcp tls\n!\n\
+             voice service voip\n sip\n  listen-port secure {secure}\n!\n\
+             sip-ua\n mwi-server ipv4:127.0.0.1 unsolicited\n!\n"
+        ),
+        HARDWARE,
+    );
+    assert!(gateway.show("show sip-ua status").contains("SIP User Agent for TLS over TCP : DISABLED"));
+    pki.install(&gateway);
+    configure(&gateway, "sip-ua\n crypto signaling default trustpoint GW\n transport tcp tls v1.2\n");
+    gateway.show_until("show sip-ua connections tcp tls brief", LONG, |shown| {
+        shown.contains(&format!("[127.0.0.1]:{secure}:"))
+    });
+    // A voice mail behind OpenSSL.
+    let connect = format!("127.0.0.1:{secure}");
+    let (mut mail, said) = pki.openssl(&[
+        "s_client",
+        "-connect",
+        &connect,
+        "-verify_return_error",
+        "-verify_hostname",
+        "gateway.example",
+        "-tls1_2",
+    ]);
+    let body = "Messages-Waiting: yes\r\n";
+    mail.write_line(&format!(
+        "NOTIFY sip:8000@gateway.example SIP/2.0\r\nVia: SIP/2.0/TLS peer.example;branch=z9hG4bK1\r\nMax-Forwards: 70\r\n\
+         From: <sip:vm@peer.example>;tag=1\r\nTo: <sip:8000@gateway.example>\r\nCall-ID: tls1\r\nCSeq: 1 NOTIFY\r\n\
+         Event: message-summary\r\nContent-Type: application/simple-message-summary\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    ));
+    wait_for(&said, "SIP/2.0 200 OK");
+    gateway.lamp_becomes("8000", true);
+    let shown = gateway.show("show sip-ua connections tcp tls detail");
+    assert!(shown.contains("Total active connections      : 1\n"), "{shown}");
+    // A server behind OpenSSL is called.
+    let port = called.to_string();
+    let (_server, heard) =
+        pki.openssl(&["s_server", "-accept", &port, "-Verify", "1", "-verify_return_error"]);
+    std::thread::sleep(Duration::from_millis(500));
+    let mut lines = gateway.lines();
+    lines.dial("2/0", "5123");
+    wait_for(&heard, &format!("INVITE sip:5123@127.0.0.1:{called}"));
+    let via = wait_for(&heard, "Via: SIP/2.0/TLS");
+    assert!(via.contains(&format!("127.0.0.1:{secure}")), "{via}");
+    lines.act("2/0", "onhook", &json!({}));
+}
