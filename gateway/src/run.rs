@@ -42,8 +42,10 @@ use crate::simpbx::{self, SimPbx};
 use crate::store::{Committed, Store};
 use crate::switch::{Output, Parts, Switch};
 
-/// Messages taken from the sockets at a time, so that lines and trunks get their turn.
-const BATCH: usize = 64;
+/// Messages taken from the sockets at a time.
+const BATCH: usize = 1024;
+/// Messages served at a time, so that lines and trunks get their turn.
+const SERVED: usize = 64;
 /// Debug lines a console may lag behind.
 const MONITOR_LAG: usize = 4096;
 /// How often RTP is looked at; samples move every second time.
@@ -329,6 +331,7 @@ pub async fn start(setup: Setup) -> Result<Gateway, RunError> {
         domains: HashMap::new(),
         place,
         listening,
+        backlog: false,
     };
     let task = tokio::spawn(daemon.run());
     Ok(Gateway {
@@ -507,6 +510,8 @@ struct Daemon {
     place: Place,
     /// What the sockets were opened for.
     listening: TransportSettings,
+    /// Messages let in wait to be served.
+    backlog: bool,
 }
 
 impl Daemon {
@@ -570,6 +575,9 @@ impl Daemon {
                     }
                     self.handle_received(&mut batch);
                 }
+                () = std::future::ready(()), if self.backlog => {
+                    self.backlog = self.switch.serve_sip(Instant::now(), SERVED);
+                }
                 command = self.commands.recv() => {
                     match command {
                         None => return false,
@@ -604,8 +612,7 @@ impl Daemon {
             let now = Instant::now();
             match event {
                 NetEvent::Received { flow, data } => {
-                    self.prepare();
-                    self.switch.handle_sip(now, flow, data);
+                    self.switch.offer_sip(now, flow, data);
                 }
                 NetEvent::Closed { flow } | NetEvent::SendFailed { flow } => {
                     self.switch.handle_sip_failure(now, &flow);
@@ -616,6 +623,8 @@ impl Daemon {
                 _ => {}
             }
         }
+        self.prepare();
+        self.backlog = self.switch.serve_sip(Instant::now(), SERVED);
     }
 
     /// Opens RTP ports ahead of calls.

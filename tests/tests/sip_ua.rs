@@ -1,4 +1,4 @@
-//! `sip-ua` in the running gateway: registrations against Kamailio, names in a DNS, servers that are
+//! `sip-ua` in the running gateway: registrations against Kamailio, names in a DNS, TLS against OpenSSL, servers that are
 //! watched by OPTIONS.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use system_tests::{Dns, Process, Profile, Record, Run, SipPhone, Tipringd, free_port, json};
 use tempfile::TempDir;
 
@@ -247,5 +248,115 @@ fn a_server_that_does_not_answer_options_is_hunted_past() {
     let ping = silent.asked("OPTIONS");
     silent.reply(&ping, 200, "", "");
     gateway.show_until("show dial-peer voice summary", LONG, |shown| state(shown, "51 ") == "active");
+    lines.act("2/0", "onhook", &json!({}));
+}
+
+/// Certificates of one issuer for the gateway and for a peer.
+struct Pki {
+    dir: TempDir,
+}
+
+impl Pki {
+    fn new() -> Self {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.distinguished_name.push(DnType::CommonName, "Issuer of this test");
+        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("ca.pem"), issuer.pem()).unwrap();
+        for name in ["gateway.example", "peer.example"] {
+            let key = KeyPair::generate().unwrap();
+            let params = CertificateParams::new([name.to_owned()]).unwrap();
+            let made = params.signed_by(&key, &issuer).unwrap();
+            std::fs::write(dir.path().join(format!("{name}.cert")), made.pem()).unwrap();
+            std::fs::write(dir.path().join(format!("{name}.key")), key.serialize_pem()).unwrap();
+        }
+        Self { dir }
+    }
+
+    fn file(&self, name: &str) -> String {
+        self.dir.path().join(name).to_str().unwrap().to_owned()
+    }
+
+    /// Puts the gateway's files where trustpoint GW has them.
+    fn install(&self, gateway: &Tipringd) {
+        let trustpoint = gateway.state_dir().join("pki/GW");
+        std::fs::create_dir_all(&trustpoint).unwrap();
+        for (from, to) in
+            [("gateway.example.cert", "cert.pem"), ("gateway.example.key", "key.pem"), ("ca.pem", "ca.pem")]
+        {
+            std::fs::copy(self.file(from), trustpoint.join(to)).unwrap();
+        }
+    }
+
+    fn openssl(&self, arguments: &[&str]) -> (Process, std::sync::mpsc::Receiver<String>) {
+        let mut command = Command::new("openssl");
+        command.args(arguments).args(["-CAfile", &self.file("ca.pem"), "-quiet"]);
+        command.args(["-cert", &self.file("peer.example.cert"), "-key", &self.file("peer.example.key")]);
+        let (process, out, _) = Process::start("openssl", command);
+        (process, out)
+    }
+}
+
+#[track_caller]
+fn wait_for(lines: &std::sync::mpsc::Receiver<String>, wanted: &str) -> String {
+    loop {
+        let line = lines.recv_timeout(LONG).unwrap_or_else(|why| panic!("{wanted:?} did not come: {why}"));
+        if line.contains(wanted) {
+            return line;
+        }
+    }
+}
+
+#[test]
+fn a_notify_and_a_call_go_by_tls_and_openssl_believes_the_certificates() {
+    let (pki, secure, called) = (Pki::new(), free_port(), free_port());
+    let gateway = Tipringd::start(
+        &format!(
+            "{TELEPHONE}dial-peer voice 5 voip\n destination-pattern 5...\n session protocol sipv2\n \
+             session target ipv4:127.0.0.1:{called}\n session transport tcp tls\n!\n\
+             voice service voip\n sip\n  listen-port secure {secure}\n!\n\
+             sip-ua\n mwi-server ipv4:127.0.0.1 unsolicited\n!\n"
+        ),
+        HARDWARE,
+    );
+    assert!(gateway.show("show sip-ua status").contains("SIP User Agent for TLS over TCP : DISABLED"));
+    pki.install(&gateway);
+    configure(&gateway, "sip-ua\n crypto signaling default trustpoint GW\n transport tcp tls v1.2\n");
+    gateway.show_until("show sip-ua connections tcp tls brief", LONG, |shown| {
+        shown.contains(&format!("[127.0.0.1]:{secure}:"))
+    });
+    // A voice mail behind OpenSSL.
+    let connect = format!("127.0.0.1:{secure}");
+    let (mut mail, said) = pki.openssl(&[
+        "s_client",
+        "-connect",
+        &connect,
+        "-verify_return_error",
+        "-verify_hostname",
+        "gateway.example",
+        "-tls1_2",
+    ]);
+    let body = "Messages-Waiting: yes\r\n";
+    mail.write_line(&format!(
+        "NOTIFY sip:8000@gateway.example SIP/2.0\r\nVia: SIP/2.0/TLS peer.example;branch=z9hG4bK1\r\nMax-Forwards: 70\r\n\
+         From: <sip:vm@peer.example>;tag=1\r\nTo: <sip:8000@gateway.example>\r\nCall-ID: tls1\r\nCSeq: 1 NOTIFY\r\n\
+         Event: message-summary\r\nContent-Type: application/simple-message-summary\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    ));
+    wait_for(&said, "SIP/2.0 200 OK");
+    gateway.lamp_becomes("8000", true);
+    let shown = gateway.show("show sip-ua connections tcp tls detail");
+    assert!(shown.contains("Total active connections      : 1\n"), "{shown}");
+    // A server behind OpenSSL is called.
+    let port = called.to_string();
+    let (_server, heard) =
+        pki.openssl(&["s_server", "-accept", &port, "-Verify", "1", "-verify_return_error"]);
+    std::thread::sleep(Duration::from_millis(500));
+    let mut lines = gateway.lines();
+    lines.dial("2/0", "5123");
+    wait_for(&heard, &format!("INVITE sip:5123@127.0.0.1:{called}"));
+    let via = wait_for(&heard, "Via: SIP/2.0/TLS");
+    assert!(via.contains(&format!("127.0.0.1:{secure}")), "{via}");
     lines.act("2/0", "onhook", &json!({}));
 }

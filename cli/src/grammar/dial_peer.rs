@@ -164,6 +164,8 @@ pub(super) static COMMON: &[Command] = &[
          "Seconds, default 30", "Failures until it counts as gone", "Default 5"], keyed: 3),
     acted!("voice-class sip options-keepalive profile <1-10000>",
         [CLASS, "Set SIP parameters", "Watch the server by OPTIONS", "Voice class with the settings", "Tag"], keyed: 3, with_previous: true),
+    acted!("voice-class sip options-ping <60-1200>", [CLASS, "Set SIP parameters", "OPTIONS within calls", "Seconds"], keyed: 3,
+        with_previous: true),
     kept!("voice-class sip LINE", ["Set dial-peer voice class control parameters", "Set SIP parameters", "The setting"],
         SIP, keyed: WHOLE, no_shown: true),
     kept!("voice-class (h323|stun-usage|called-number|aaa|permanent|busyout|tone-signal) LINE",

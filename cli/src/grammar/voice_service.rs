@@ -305,7 +305,7 @@ pub(super) static SIP: &[Command] = &[
     kept!("header-passing [LINE]", ["Pass headers", "The setting"], SIP_LATER, keyed: WHOLE),
     kept!("error-passthru", ["Pass errors through"], SIP_LATER),
     kept!("registrar server [LINE]", ["Registrar", "Local registrar", "Expiry"], SIP_LATER),
-    kept!("options-ping <60-1200>", ["OPTIONS ping", "Seconds"], SIP_LATER),
+    acted!("options-ping <60-1200>", ["OPTIONS within calls", "Seconds"]),
     kept!("e911", ["E911 features"], SIP_LATER),
     acted!("asserted-id LINE", ["Asserted identity", "pai or ppi"]),
     kept!(

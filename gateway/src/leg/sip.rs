@@ -8,6 +8,7 @@ mod change;
 mod describe;
 mod events;
 pub mod identity;
+mod ping;
 pub mod settings;
 pub mod transport;
 
@@ -145,6 +146,7 @@ pub struct SipLegs {
     by_call: HashMap<CallId, LegId>,
     events: VecDeque<SipOutput>,
     last_stream: u64,
+    pings: ping::Pings,
     local_address: fn(IpAddr) -> Option<IpAddr>,
     rng: StdRng,
     /// INVITEs refused because of their sender.
@@ -177,6 +179,7 @@ impl SipLegs {
             by_call: HashMap::new(),
             events: VecDeque::new(),
             last_stream: 0,
+            pings: ping::Pings::default(),
             local_address,
             rng: StdRng::from_seed(seed.map(|octet| octet ^ 0xa5)),
             refused: 0,
@@ -236,7 +239,10 @@ impl SipLegs {
                 return Some(output);
             }
             match self.ua.poll_event()? {
-                UaEvent::Call(call, event) => self.call_event(now, call, event, ids, &trusted),
+                UaEvent::Call(call, event) => {
+                    self.call_event(now, call, event, ids, &trusted);
+                    self.watch(now, call);
+                }
                 UaEvent::Other(event) => return Some(SipOutput::Other(event)),
             }
         }

@@ -265,6 +265,7 @@ impl Switch {
     fn show_sip_ua_statistics(&self) -> String {
         super::statistics::show(
             self.sip.ua().endpoint().statistics(),
+            self.gate.statistics(),
             self.sip.ua().endpoint().active_transactions(),
         )
     }

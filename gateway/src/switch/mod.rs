@@ -61,6 +61,7 @@ use notify::Waiting;
 use plan::Plan;
 use register::Registrations;
 pub use show_agent::Connections;
+use sip::admission::{Admission, AdmissionConfig};
 use subscribe::Subscriptions;
 
 /// What the switch wants done.
@@ -133,6 +134,8 @@ pub struct Switch {
     local_address: fn(IpAddr) -> Option<IpAddr>,
     /// Ports SIP really listens on: without and with TLS.
     ports_in_use: (u16, u16),
+    /// Who is let in, ahead of everything that understands SIP.
+    gate: Admission,
     registrations: Registrations,
     keepalives: Keepalives,
     /// What the sockets said last about connections.
@@ -252,6 +255,7 @@ impl Switch {
             subscriptions: Subscriptions::new(u64::from_le_bytes(first8(&seed))),
             local_address,
             ports_in_use: (listen.port, listen.port_secure),
+            gate: Admission::new(gate_config(), seed.map(|octet| octet ^ 0x69)),
             registrations: Registrations::new(seed),
             keepalives: Keepalives::default(),
             connections: Connections::default(),
@@ -405,6 +409,7 @@ impl Switch {
         self.sip.ua_mut().handle_timeout(now);
         self.subscriptions_timeout(now);
         self.registrations_timeout(now);
+        self.sip.handle_pings(now);
         self.keepalives_timeout(now);
         self.drain_sip(now);
         for trunk in 0..self.trunks.len() {
@@ -438,6 +443,7 @@ impl Switch {
             self.subscriptions.poll_timeout(),
             self.registrations.poll_timeout(),
             self.keepalives.poll_timeout(),
+            self.sip.poll_ping(),
             self.calls.poll_timeout(),
         ];
         trunks.chain(lines).chain(others.into_iter().flatten()).min()
@@ -500,6 +506,17 @@ impl Switch {
     }
 }
 
+/// What one source may send. A trunk of Unified CM is one source with all its calls: 5,000 messages a second are some
+/// 800 calls a second, more than a gateway has channels for.
+fn gate_config() -> AdmissionConfig {
+    AdmissionConfig {
+        rate: 5000,
+        burst: 10_000,
+        server: AgentSettings::new(&Config::default()).endpoint().server,
+        ..AdmissionConfig::default()
+    }
+}
+
 fn first8(seed: &[u8; 32]) -> [u8; 8] {
     let mut first = [0; 8];
     for (to, from) in first.iter_mut().zip(seed) {
@@ -529,6 +546,8 @@ fn usable(trunk: &PriTrunk) -> bool {
     trunk.service == Service::In && trunk.mwi && operations && trunk.span.is_up()
 }
 
+#[cfg(test)]
+mod on_sip_tests;
 #[cfg(test)]
 mod sip_bench;
 #[cfg(test)]

@@ -5,22 +5,49 @@ use std::time::Instant;
 use bytes::Bytes;
 use cli::session::DebugTopic;
 use mwi::subscription::Failure;
-use sip::{ClientTransactionId, Event, Flow, Method};
+use sip::{ClientTransactionId, Event, Flow, Method, Transmit};
 
 use super::{Output, Switch};
 use crate::leg::LegPort;
 use crate::leg::sip::SipOutput;
 
 impl Switch {
-    /// A datagram, or one message of a stream.
+    /// A datagram, or one message of a stream, and whatever waited before it.
     pub fn handle_sip(&mut self, now: Instant, flow: Flow, data: Bytes) {
+        self.offer_sip(now, flow, data);
+        self.serve_sip(now, usize::MAX);
+    }
+
+    /// Lets a message in, or refuses it because of its source's rate or because too much waits: then what can be asked
+    /// again is shed before what belongs to a call.
+    pub fn offer_sip(&mut self, now: Instant, flow: Flow, data: Bytes) {
         self.metrics.sip_received.inc();
         if self.monitor.on(DebugTopic::CcsipMessages) {
             self.monitor.sip(now, false, &data);
         }
         let flow = self.own_side(flow);
-        self.sip.ua_mut().handle_received(now, flow, data);
-        self.drain_sip(now);
+        self.gate.offer(now, flow, data);
+        while let Some(transmit) = self.gate.poll_transmit() {
+            self.send_sip(now, transmit);
+        }
+    }
+
+    /// Serves so many of the messages let in; says whether more wait.
+    pub fn serve_sip(&mut self, now: Instant, most: usize) -> bool {
+        for _ in 0..most {
+            let Some(admitted) = self.gate.poll() else { break };
+            self.sip.ua_mut().handle_message(now, admitted.flow, admitted.message);
+            self.drain_sip(now);
+        }
+        self.gate.waiting() > 0
+    }
+
+    fn send_sip(&mut self, now: Instant, transmit: Transmit) {
+        self.metrics.sip_sent.inc();
+        if self.monitor.on(DebugTopic::CcsipMessages) {
+            self.monitor.sip(now, true, &transmit.payload);
+        }
+        self.outputs.push_back(Output::Sip(transmit));
     }
 
     /// A connection ended, or a message could not be sent.
@@ -53,11 +80,7 @@ impl Switch {
             }
             while let Some(transmit) = self.sip.ua_mut().poll_transmit() {
                 idle = false;
-                self.metrics.sip_sent.inc();
-                if self.monitor.on(DebugTopic::CcsipMessages) {
-                    self.monitor.sip(now, true, &transmit.payload);
-                }
-                self.outputs.push_back(Output::Sip(transmit));
+                self.send_sip(now, transmit);
             }
             if idle {
                 return;

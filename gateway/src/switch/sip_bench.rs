@@ -10,6 +10,7 @@ use bytes::Bytes;
 use cli::config::{Config, MessageKind, Mode};
 use cli::session::Show;
 use sip::{Flow, Message, Method};
+use telephony_hal::LineEvent;
 use tempfile::TempDir;
 
 use super::{Output, Parts, Switch};
@@ -117,6 +118,30 @@ impl SipBench {
             field("CSeq"),
         );
         self.switch.handle_sip(self.now, flow.clone(), Bytes::from(text));
+        self.settle();
+    }
+
+    /// A message comes from somebody, and waits.
+    pub(super) fn offer(&mut self, from: &str, text: &str) {
+        let flow = Flow {
+            transport: sip::Transport::Udp,
+            local: SocketAddr::from(([192, 0, 2, 1], 5060)),
+            remote: from.parse().unwrap(),
+            connection: None,
+        };
+        self.switch.offer_sip(self.now, flow, Bytes::from(text.to_owned()));
+        self.settle();
+    }
+
+    /// So many of them are served.
+    pub(super) fn serve(&mut self, most: usize) {
+        self.switch.serve_sip(self.now, most);
+        self.settle();
+    }
+
+    /// A telephone's hook.
+    pub(super) fn hook(&mut self, line: usize, event: LineEvent) {
+        self.switch.handle_line(self.now, line, event);
         self.settle();
     }
 

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use sip::admission::AdmissionStatistics;
 use sip::{Method, Statistics};
 
 /// Group heading, and the statuses in it by the names IOS has for them.
@@ -67,7 +68,7 @@ const METHODS: &[(&str, Method)] = &[
 ];
 
 /// The text of `show sip-ua statistics`.
-pub(super) fn show(s: &Statistics, active: usize) -> String {
+pub(super) fn show(s: &Statistics, gate: &AdmissionStatistics, active: usize) -> String {
     let mut out = String::from("SIP Response Statistics (Inbound/Outbound)\n");
     for (heading, statuses) in RESPONSES {
         let _ = writeln!(out, "    {heading}:");
@@ -90,7 +91,11 @@ pub(super) fn show(s: &Statistics, active: usize) -> String {
     rows(
         &mut out,
         vec![
-            format!("Unreadable {}", s.unreadable),
+            format!("Unreadable {}", s.unreadable + gate.unreadable),
+            format!("RateLimited {}", gate.limited),
+            format!("Shed {}", gate.shed.iter().sum::<u64>()),
+            format!("RefusedUnserved {}", gate.refused),
+            format!("DroppedUnserved {}", gate.refused_silently),
             format!("Refused {}", s.refused),
             format!("Merged {}", s.merged),
             format!("Overload {}", s.overload),

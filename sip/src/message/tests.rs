@@ -254,6 +254,22 @@ fn uris_are_compared_by_rfc_3261_19_1_4() {
 }
 
 #[test]
+fn telephone_numbers_are_compared_by_rfc_3966_4() {
+    let same = |a: &str, b: &str| Uri::parse(a).unwrap().is_equivalent(&Uri::parse(b).unwrap());
+    assert!(same("tel:+1-201-555-0123", "TEL:+1(201)555.0123"));
+    assert!(same("tel:7042;phone-context=Example.com", "tel:70-42;phone-context=example.COM"));
+    assert!(same(
+        "tel:863-1234;ext=12-3;phone-context=+1-914-555",
+        "tel:8631234;phone-context=+1914555;ext=123"
+    ));
+    assert!(same("tel:1A*#", "tel:1a*#"));
+    assert!(!same("tel:+12015550123", "tel:12015550123"));
+    assert!(!same("tel:7042;phone-context=example.com", "tel:7042;phone-context=examplecom"));
+    assert!(!same("tel:7042;phone-context=example.com", "tel:7042"));
+    assert!(!same("tel:+12015550123", "sip:+12015550123@example.com"));
+}
+
+#[test]
 fn numbers_have_their_ranges() {
     assert_eq!(CSeq::parse(b"2147483647  INVITE").unwrap().number, 2_147_483_647);
     for bad in [

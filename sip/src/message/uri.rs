@@ -162,10 +162,14 @@ impl<'a> Uri<'a> {
 
     /// Whether both name the same resource by the rules of RFC 3261 19.1.4: scheme and host case blind,
     /// user case sensitive, escapes undone, `user`, `ttl`, `method`, `maddr` and `transport` must be in
-    /// both or neither. URI headers are compared as a set. Other schemes are compared as text.
+    /// both or neither. URI headers are compared as a set. `tel` URIs are compared by RFC 3966 4: without
+    /// visual separators, parameters in any order. Other schemes are compared as text.
     pub fn is_equivalent(&self, other: &Uri<'_>) -> bool {
         if !self.scheme.eq_ignore_ascii_case(other.scheme) {
             return false;
+        }
+        if self.is_tel() {
+            return same_number(self.text, other.text);
         }
         if !self.is_sip() {
             return self.text.eq_ignore_ascii_case(other.text);
@@ -230,6 +234,32 @@ impl<'a> Uri<'a> {
         self.port = port;
         Ok(())
     }
+}
+
+/// RFC 3966 4: numbers without visual separators, parameters in any order, everything case blind.
+fn same_number(a: &str, b: &str) -> bool {
+    let bare = |text: &str| -> String {
+        let kept = text.chars().filter(|c| !matches!(c, '-' | '.' | '(' | ')'));
+        kept.collect::<String>().to_ascii_lowercase()
+    };
+    let parts = |text: &str| {
+        let text = text.split_once(':').map_or("", |(_, rest)| rest);
+        let (number, params) = text.split_once(';').unwrap_or((text, ""));
+        let mut params: Vec<(String, String)> = params
+            .split(';')
+            .filter(|param| !param.is_empty())
+            .map(|param| {
+                let (name, value) = param.split_once('=').unwrap_or((param, ""));
+                let (name, value) = (name.to_ascii_lowercase(), scan::unescape(value));
+                // A context is a number or a domain, whose dots count.
+                let digits = name == "ext" || name == "phone-context" && value.starts_with('+');
+                (name, if digits { bare(&value) } else { value.to_ascii_lowercase() })
+            })
+            .collect();
+        params.sort();
+        (bare(number), params)
+    };
+    parts(a) == parts(b)
 }
 
 impl fmt::Display for Uri<'_> {

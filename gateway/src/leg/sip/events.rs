@@ -76,6 +76,7 @@ impl SipLegs {
                 self.request_in_call(now, id, transaction, &request)
             }
             CallEvent::Redirected { contacts, following: false, .. } => self.redirected(now, id, &contacts),
+            CallEvent::Response { id, status, response } => self.pinged(now, id, status, response.is_some()),
             CallEvent::Failed { status, response, .. } => {
                 let cause = self.cause_of(status, response.as_ref());
                 self.finish(id, cause);

@@ -91,6 +91,10 @@ pub struct SipSettings {
     pub reason_override: bool,
     /// `no redirection` makes it false: a 3xx is a refusal.
     pub redirection: bool,
+    /// `options-ping` of `voice service voip`.
+    ping: Option<Duration>,
+    /// `voice-class sip options-ping` of dial peers.
+    pings: HashMap<u32, Duration>,
     /// `timer receive-rtp`.
     pub inactivity: Option<Duration>,
     /// `early-offer forced`; we always offer early, so this only speaks for a leg whose caller did not.
@@ -115,10 +119,15 @@ impl SipSettings {
         let gateway = tree.section("gateway");
         let classes = codec_classes(tree);
         let mut peers = HashMap::new();
+        let mut pings = HashMap::new();
+        let seconds = |text: &str| text.trim().parse().ok().map(Duration::from_secs);
         for node in tree.beginning("dial-peer voice ") {
             let mut words = node.line.split_whitespace().skip(2);
             if let (Some(Ok(tag)), Some("voip")) = (words.next().map(str::parse), words.next()) {
                 peers.insert(tag, peer(node, &classes));
+                if let Some(every) = node.value("voice-class sip options-ping ").and_then(seconds) {
+                    pings.insert(tag, every);
+                }
             }
         }
         let range = voip.and_then(|node| node.value("rtp-port range ")).and_then(two_numbers);
@@ -134,6 +143,8 @@ impl SipSettings {
             remote_party_id: !sip_ua.is_some_and(|node| node.has("no remote-party-id")),
             reason_override: sip_ua.is_some_and(|node| node.has("reason-header override")),
             redirection: !sip_ua.is_some_and(|node| node.has("no redirection")),
+            ping: sip.and_then(|node| node.value("options-ping ")).and_then(seconds),
+            pings,
             inactivity: gateway
                 .and_then(|node| node.value("timer receive-rtp "))
                 .and_then(|seconds| seconds.trim().parse().ok())
@@ -141,6 +152,12 @@ impl SipSettings {
             peers,
             default: PeerSettings::default(),
         }
+    }
+
+    /// How often OPTIONS are sent in calls on this dial peer, if they are.
+    #[must_use]
+    pub fn options_ping(&self, tag: u32) -> Option<Duration> {
+        self.pings.get(&tag).copied().or(self.ping)
     }
 
     /// What counts for calls on this dial peer; defaults for peer 0.
