@@ -23,7 +23,7 @@
 //! | [`mwi`] | ECMA-242 | message waiting, both roles, all forms |
 //! | [`service`] | ECMA-165 | what all services share: operations, outcomes, answers, refusals |
 //! | [`name`], [`diversion`], [`transfer`] | ECMA-164, 174, 178 | names; by join and by rerouteing |
-//! | [`path_replacement`], [`call_completion`], [`charge`] | ECMA-176, 186, 212 | their operations; CCBS and CCNR at both ends |
+//! | [`path_replacement`], [`call_completion`], [`charge`] | ECMA-176, 186, 212 | their operations; replacement, CCBS and CCNR at both ends |
 //! | [`transit`] | ECMA-225 | the transit counter |
 //! | [`decode`] | | IOS `debug isdn q921` and `q931` |
 //! | [`timers`] | Q.931 9.2 | every layer 3 timer: default, state, meaning |

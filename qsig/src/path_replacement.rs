@@ -2,8 +2,16 @@
 //! 86 pathReplaceInvite.
 //!
 //! After a transfer or a diversion by join two PINXs may find a shorter way between them: one proposes, and the other sets
-//! a new call up to the number it got, with the identity it got in pathReplaceSetup. A gateway that keeps the old path
-//! refuses ([`crate::service::refusal_error`]), and the call goes on as it was.
+//! a new call up to the number it got, with the identity it got in pathReplaceSetup. [`Proposer`] and [`Cooperator`] are the two
+//! ends: their owner has the calls, moves its user from one to the other, and clears what they say. A PINX that keeps the old
+//! path refuses ([`crate::service::refusal_error`]), and the call goes on as it was.
+
+mod machine;
+
+pub use machine::{
+    COLLISION, Cooperator, CooperatorOutput, ESTABLISHMENT_FAILURE, INVALID_REROUTEING_NUMBER, Proposer,
+    ProposerOutput, ReplacementEnd, ReplacementTimers, UNRECOGNIZED_CALL_IDENTITY,
+};
 
 use rasn::types::Any;
 use rasn::{AsnType, Decode, Decoder as _, Encode};

@@ -146,21 +146,25 @@ fn calls_both_ways_to_a_pbx_on_the_network_side() {
     both_directions(Side::Network);
 }
 
-#[test]
-fn every_switch_type_carries_calls_both_ways() {
-    for (switch_type, libpri) in [
-        ("primary-net5", "euroisdn"),
-        ("primary-ni", "ni2"),
-        ("primary-5ess", "5ess"),
-        ("primary-dms100", "dms100"),
-        ("primary-4ess", "4ess"),
-    ] {
-        let branch = Branch::with_switch_type(Side::Network, switch_type, libpri);
+/// IOS's and libpri's name of a switch type, and whether its network side tells the caller's name.
+const SWITCH_TYPES: [(&str, &str, bool); 5] = [
+    ("primary-net5", "euroisdn", true),
+    ("primary-ni", "ni2", false),
+    ("primary-5ess", "5ess", true),
+    ("primary-dms100", "dms100", true),
+    ("primary-4ess", "4ess", true),
+];
+
+fn every_switch_type(side: Side) {
+    for (switch_type, libpri, named) in SWITCH_TYPES {
+        let branch = Branch::with_switch_type(side, switch_type, libpri);
         let mut pbx = branch.pbx(0);
         let mut lines = branch.gateway.lines();
         pbx.policy("call=answer");
         lines.dial("2/0", "4711");
-        pbx.wait(&json!({"ev": "call", "state": "setup", "called": "4711", "calling": "8000"}));
+        let setup = pbx.wait(&json!({"ev": "call", "state": "setup", "called": "4711", "calling": "8000"}));
+        let name = setup.get("calling_name").and_then(Value::as_str).filter(|name| !name.is_empty());
+        assert_eq!(name, (named && side == Side::User).then_some("Ada"), "{switch_type}: {setup}");
         branch.gateway.show_until("show call active voice brief", Duration::from_secs(5), |shown| {
             shown.contains("Originate 4711 active")
         });
@@ -172,7 +176,48 @@ fn every_switch_type_carries_calls_both_ways() {
         pbx.wait(&json!({"ev": "call", "state": "connected"}));
         pbx.send("hangup last 16");
         no_call_is_left(&branch.gateway);
+        // A diverted call back to the PBX: who diverted it stands in the Redirecting number.
+        pbx.policy("call=reject:17");
+        pbx.send("call 4712 from=4711 redir=4700 reason=2");
+        let setup = pbx.wait(&json!({"ev": "call", "state": "setup", "dir": "in", "called": "4712"}));
+        assert_eq!(setup.get("redirecting"), Some(&json!("4700")), "{switch_type}: {setup}");
+        no_call_is_left(&branch.gateway);
     }
+}
+
+#[test]
+fn every_switch_type_carries_calls_both_ways() {
+    every_switch_type(Side::Network);
+}
+
+#[test]
+fn every_switch_type_carries_calls_to_a_pbx_on_the_user_side() {
+    every_switch_type(Side::User);
+}
+
+#[test]
+fn a_pbx_holds_a_call_and_takes_it_back() {
+    let branch = Branch::with_switch_type(Side::User, "primary-net5", "euroisdn");
+    let mut pbx = branch.pbx(0);
+    let mut lines = branch.gateway.lines();
+    pbx.policy("call=answer");
+    lines.dial("2/0", "4711");
+    branch.gateway.show_until("show call active voice brief", Duration::from_secs(5), |shown| {
+        shown.contains("Originate 4711 active")
+    });
+    pbx.send("hold last");
+    // The B channel is free, and the call is still there.
+    let held = branch
+        .gateway
+        .show_until("show isdn status", Duration::from_secs(5), |shown| shown.contains("0xFFFF7FFF"));
+    assert!(held.contains("        1 Active Layer 3 Call(s)"), "{held}");
+    pbx.send("retrieve last");
+    branch
+        .gateway
+        .show_until("show isdn status", Duration::from_secs(5), |shown| !shown.contains("0xFFFF7FFF"));
+    on_hook(&mut lines, "2/0");
+    pbx.wait(&json!({"ev": "call", "state": "disconnect", "cause": 16}));
+    no_call_is_left(&branch.gateway);
 }
 
 #[test]

@@ -4,13 +4,14 @@ use std::time::Instant;
 
 use super::call::Call;
 use super::record::CallRecord;
-use super::{CallId, CallState, Connection, Key, MAX_CONNECTIONS, NameForm, Span, Timer};
+use super::{CallId, CallState, Connection, Key, MAX_CONNECTIONS, NameForm, OperationId, Span, Timer};
 use crate::Side;
 use crate::name::{Name, NameKind};
 use crate::q931::{
     BearerCapability, CallReference, Cause, Element, Message, MessageType, Number, NumberPlan,
     ProgressIndicator, ie,
 };
+use crate::service::Operation;
 
 /// An outgoing call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -174,6 +175,28 @@ impl Span {
         self.keep_call(key, call);
         self.finish(now);
         Ok(id)
+    }
+
+    /// As [`Span::start_call`], with an operation in SETUP. If it is supervised, [`crate::Event::OperationDone`] with the second
+    /// identifier follows once.
+    ///
+    /// # Errors
+    /// [`CallError`]; there is no call then.
+    pub fn start_call_with(
+        &mut self,
+        now: Instant,
+        request: &CallRequest,
+        operation: &Operation,
+    ) -> Result<(CallId, OperationId), CallError> {
+        let invoke_id = self.next_invoke_id;
+        let element = operation.element(self.config.mwi.profile, invoke_id);
+        let mut request = request.clone();
+        // Elements of other codesets stay last.
+        request.elements.insert(0, element);
+        self.use_invoke_id();
+        let call = self.start_call(now, &request)?;
+        let key = self.calls.get(&call).copied().ok_or(CallError::NoSuchCall)?;
+        Ok((call, self.supervise_as(now, key, operation, invoke_id)))
     }
 
     /// SETUP ACKNOWLEDGE for an incoming call: more digits are awaited (overlap receiving, T302).

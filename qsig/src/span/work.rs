@@ -188,14 +188,25 @@ impl Span {
         if waiting >= MAX_WAITING {
             return Err(CallError::TooMany(waiting));
         }
-        let id = OperationId(self.id());
         let invoke_id = self.next_invoke_id;
         self.next_invoke_id = invoke_id.checked_add(1).unwrap_or(1);
+        Ok(self.supervise_as(now, key, operation, invoke_id))
+    }
+
+    /// Starts the supervision of an operation that is sent on `key` with this invoke identifier.
+    pub(super) fn supervise_as(
+        &mut self,
+        now: Instant,
+        key: Key,
+        operation: &Operation,
+        invoke_id: i16,
+    ) -> OperationId {
+        let id = OperationId(self.id());
         if let Some(time) = operation.supervision {
             let outstanding = Outstanding { operation: id, deadline: now + time };
             self.work.ours.insert((key, invoke_id), outstanding);
         }
-        Ok(id)
+        id
     }
 
     /// Looks at the invokes of a message. Operations that return nothing (names, diversion and transfer information, …) are
