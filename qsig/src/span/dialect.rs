@@ -83,7 +83,7 @@ pub enum RedirectForm {
 /// |---|---|---|---|---|---|---|---|
 /// | call independent connections | yes | no | no | no | no | no | no |
 /// | names | Facility | Display | none (IOS: `isdn supp-service name calling`) | Display, typed (libpri) | Display, typed (libpri) | Display, typed (libpri) | none |
-/// | who diverted | Facility | Redirecting number (libpri) | Redirecting number | Redirecting number | Redirecting number | Redirecting number | none \[M\] |
+/// | who diverted | Facility | Redirecting number \[M\] | Redirecting number (libpri) | Redirecting number (libpri) | Redirecting number (libpri) | Redirecting number (libpri) | none \[M\] |
 /// | HOLD and RETRIEVE | no | yes | yes \[M\] | yes \[M\] | yes \[M\] | no \[M\] | no \[M\] |
 /// | network waits for CONNECT ACKNOWLEDGE | yes \[M\] | no | no | no | no | no | no |
 /// | user waits for it in U8 | no (libpri) | yes | yes | yes | yes | yes | yes |
