@@ -525,6 +525,8 @@ impl Daemon {
         }
         let mut tick = interval(HALF_TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Burst);
+        let mut second = interval(Duration::from_secs(1));
+        second.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut batch = Vec::with_capacity(BATCH);
         let mut audio = false;
         loop {
@@ -564,6 +566,11 @@ impl Daemon {
                         tick.reset_immediately();
                     }
                     self.turn();
+                }
+                _ = second.tick(), if self.media.has_spans() => {
+                    for (trunk, kind, errors) in self.media.line_errors() {
+                        self.switch.handle_line_errors(Instant::now(), trunk, kind, errors);
+                    }
                 }
                 Some(committed) = self.committed.recv() => {
                     self.switch.handle_committed(Instant::now(), &committed);

@@ -56,6 +56,48 @@ impl Alarms {
     }
 }
 
+/// Errors of the received signal since the span was opened, as its framer counts them. Counters only grow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LineErrors {
+    /// Violations of the line code (HDB3, B8ZS, AMI): bipolar violations and excessive zeros.
+    pub code_violations: u64,
+    /// CRC-4 or CRC-6 errors.
+    pub crc_errors: u64,
+    /// Controlled slips: a frame left out or repeated because the clocks differ.
+    pub slips: u64,
+    /// Losses of frame alignment.
+    pub framing_losses: u64,
+}
+
+impl LineErrors {
+    /// What was counted since an earlier reading.
+    ///
+    /// ```
+    /// use telephony_hal::LineErrors;
+    /// let earlier = LineErrors { slips: 2, ..LineErrors::default() };
+    /// let now = LineErrors { slips: 5, crc_errors: 1, ..LineErrors::default() };
+    /// assert_eq!(now.since(&earlier), LineErrors { slips: 3, crc_errors: 1, ..LineErrors::default() });
+    /// ```
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Self {
+        Self {
+            code_violations: self.code_violations.saturating_sub(earlier.code_violations),
+            crc_errors: self.crc_errors.saturating_sub(earlier.crc_errors),
+            slips: self.slips.saturating_sub(earlier.slips),
+            framing_losses: self.framing_losses.saturating_sub(earlier.framing_losses),
+        }
+    }
+}
+
+impl std::ops::AddAssign for LineErrors {
+    fn add_assign(&mut self, more: Self) {
+        self.code_violations = self.code_violations.saturating_add(more.code_violations);
+        self.crc_errors = self.crc_errors.saturating_add(more.crc_errors);
+        self.slips = self.slips.saturating_add(more.slips);
+        self.framing_losses = self.framing_losses.saturating_add(more.framing_losses);
+    }
+}
+
 /// A bearer channel: 8000 octets a second in each direction, as they are on the timeslot.
 ///
 /// One task owns it. Nothing blocks; the caller paces. Octets are not interpreted: companding is the span's
@@ -98,6 +140,12 @@ pub trait Span {
     /// # Errors
     /// `Closed`: the span is gone. Others: transient, poll again.
     fn poll_alarms(&mut self, cx: &mut Context<'_>) -> Poll<Result<Alarms, Self::Error>>;
+
+    /// The framer's error counters.
+    ///
+    /// # Errors
+    /// `Closed`, `Io`.
+    fn line_errors(&mut self) -> Result<LineErrors, Self::Error>;
 
     /// Opens the D channel.
     ///

@@ -6,6 +6,7 @@ mod convert;
 mod interface;
 mod nfas;
 mod note;
+mod performance;
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Instant;
@@ -29,6 +30,7 @@ use nfas::{Member, Place};
 pub use nfas::{MemberOf, Neighbours};
 pub use note::NoteKind;
 use note::Notes;
+pub use performance::{Counts, INTERVAL, Performance};
 
 /// How a trunk stands in the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +58,8 @@ pub struct PriTrunk {
     pub service: Service,
     /// The PBX said that it has no message waiting service.
     pub unsupported: bool,
+    /// What the line's framer counted.
+    pub performance: Performance,
     kind: LineKind,
     link: bool,
     operations: HashMap<OperationId, Running>,
@@ -113,6 +117,7 @@ impl PriTrunk {
             mwi: false,
             service: Service::Out("not configured"),
             unsupported: false,
+            performance: Performance::default(),
             kind,
             link: false,
             operations: HashMap::new(),

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use media::g711::{self, Law};
 use telephony_hal::sim::{SimBearer, SimSpan};
-use telephony_hal::{BChannel as _, Span as _, SpanKind};
+use telephony_hal::{BChannel as _, LineErrors, Span as _, SpanKind};
 
 use super::plane::{Block, Plane, PlaneEvent, TICK, ntp};
 use super::ports::Ports;
@@ -125,6 +125,19 @@ impl Driver {
             let _ = bearer.write(&octets);
         }
         self.send();
+    }
+
+    /// Whether there are spans whose framers count errors.
+    #[must_use]
+    pub fn has_spans(&self) -> bool {
+        !self.spans.is_empty()
+    }
+
+    /// The error counters of every span, by trunk.
+    pub fn line_errors(&mut self) -> Vec<(usize, SpanKind, LineErrors)> {
+        let read =
+            |(trunk, span): (&usize, &mut SimSpan)| Some((*trunk, span.kind(), span.line_errors().ok()?));
+        self.spans.iter_mut().filter_map(read).collect()
     }
 
     /// The next thing the switch should know.

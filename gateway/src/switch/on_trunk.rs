@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use cli::session::DebugTopic;
+use telephony_hal::{LineErrors, SpanKind};
 
 use super::{Output, Switch};
 use crate::leg::LegPort;
@@ -27,6 +28,13 @@ impl Switch {
         }
         self.drain_trunk(now, trunk);
         self.watch_busyout(now);
+    }
+
+    /// What a trunk's framer has counted since it was opened; asked about once a second.
+    pub fn handle_line_errors(&mut self, now: Instant, trunk: usize, kind: SpanKind, errors: LineErrors) {
+        if let Some(pri) = self.trunks.get_mut(trunk) {
+            pri.performance.note(now, kind, errors);
+        }
     }
 
     /// Every trunk takes its configuration; those of one NFAS group know each other.

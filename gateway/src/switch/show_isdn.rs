@@ -10,7 +10,7 @@ use qsig::lapd::State as DataLinkState;
 use qsig::{CallRecord, ChannelState, DLink, LineKind, ServiceState, Side};
 
 use super::Switch;
-use crate::leg::pri::{MemberOf, PriTrunk, Service};
+use crate::leg::pri::{Counts, INTERVAL, MemberOf, PriTrunk, Service};
 
 const RULE: &str = "--------------------------------------------------------------------------------\n";
 
@@ -260,7 +260,6 @@ fn spaced(digits: &[u8]) -> String {
     digits.iter().map(u8::to_string).collect::<Vec<_>>().join(" ")
 }
 
-const INTERVAL: Duration = Duration::from_secs(15 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 fn controller(out: &mut String, now: Instant, trunk: &PriTrunk) {
@@ -290,18 +289,32 @@ fn controller(out: &mut String, now: Instant, trunk: &PriTrunk) {
     let elapsed = known.saturating_sub(Duration::from_secs(whole * INTERVAL.as_secs()));
     let unavailable = |within| trunk.availability().unavailable(now, within).as_secs();
     let _ = writeln!(out, "  Data in current interval ({} seconds elapsed):", elapsed.as_secs());
-    counters(out, unavailable(elapsed), "");
+    let (current, past) = trunk.performance.counts(now);
+    counters(out, &current, unavailable(elapsed), "");
     let total = if whole >= 96 { "24 hours)".to_owned() } else { format!("{whole} 15 minute intervals):") };
     let _ = writeln!(out, "  Total Data (last {total}");
-    counters(out, unavailable(known.min(DAY)).saturating_sub(unavailable(elapsed)), ",");
+    counters(out, &past, unavailable(known.min(DAY)).saturating_sub(unavailable(elapsed)), ",");
 }
 
-/// Only loss of the line is known here: the errors of a line are the hardware driver's.
-fn counters(out: &mut String, unavailable: u64, comma: &str) {
+/// The errors are those of the framer; where the hardware has none that tells (a socket trunk), they stay 0.
+fn counters(out: &mut String, counts: &Counts, unavailable: u64, comma: &str) {
+    let Counts {
+        line_code_violations: lcv,
+        path_code_violations: pcv,
+        slip_secs,
+        frame_loss_secs,
+        line_errored_secs,
+        degraded_mins,
+        errored_secs,
+        bursty_errored_secs,
+        severely_errored_secs,
+    } = counts;
     let _ = writeln!(
         out,
-        "     0 Line Code Violations, 0 Path Code Violations{comma}\n     \
-         0 Slip Secs, 0 Fr Loss Secs, 0 Line Err Secs, 0 Degraded Mins{comma}\n     \
-         0 Errored Secs, 0 Bursty Err Secs, 0 Severely Err Secs, {unavailable} Unavail Secs"
+        "     {lcv} Line Code Violations, {pcv} Path Code Violations{comma}\n     \
+         {slip_secs} Slip Secs, {frame_loss_secs} Fr Loss Secs, {line_errored_secs} Line Err Secs, \
+         {degraded_mins} Degraded Mins{comma}\n     \
+         {errored_secs} Errored Secs, {bursty_errored_secs} Bursty Err Secs, {severely_errored_secs} Severely Err Secs, \
+         {unavailable} Unavail Secs"
     );
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use super::{Cable, SimTrunk, trunk_pair};
-use crate::{Alarms, BChannel, ErrorKind, HalError, Span, SpanKind};
+use crate::{Alarms, BChannel, ErrorKind, HalError, LineErrors, Span, SpanKind};
 
 /// Octets that wait in a bearer for its reader (half a second); older ones are lost, as on a line that nobody reads.
 pub const BEARER_BUFFER: usize = 4000;
@@ -104,6 +104,13 @@ impl SpanCable {
         }
     }
 
+    /// Both ends receive these errors.
+    pub fn disturb(&self, errors: LineErrors) {
+        for end in &mut lock(&self.shared).ends {
+            end.errors += errors;
+        }
+    }
+
     /// Puts it back.
     pub fn plug(&self) {
         self.cable.plug();
@@ -131,6 +138,10 @@ impl Span for SimSpan {
         }
         self.told = Some(up);
         Poll::Ready(Ok(Alarms { loss_of_signal: !up, ..Alarms::default() }))
+    }
+
+    fn line_errors(&mut self) -> Result<LineErrors, SimSpanError> {
+        Ok(lock(&self.shared).ends.get(self.side).map_or_else(LineErrors::default, |end| end.errors))
     }
 
     fn open_d(&mut self) -> Result<SimTrunk, SimSpanError> {
@@ -218,6 +229,7 @@ struct Shared {
 struct End {
     bearers: BTreeMap<u8, Bearer>,
     waker: Option<Waker>,
+    errors: LineErrors,
 }
 
 impl End {

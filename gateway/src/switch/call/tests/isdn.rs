@@ -400,3 +400,33 @@ fn a_span_without_d_channel_carries_calls_while_its_line_is_there() {
     sim.pbx_call(0, &request);
     assert_eq!(sim.state(0), State::Ringing, "calls on the first span go on");
 }
+
+#[test]
+fn show_controllers_counts_what_the_framer_counts() {
+    use telephony_hal::sim::span_pair;
+    use telephony_hal::{LineErrors, Span as _, SpanKind};
+    let mut sim = Sim::new();
+    let (mut ours, _theirs) = span_pair(SpanKind::E1);
+    let cable = ours.cable();
+    // Seconds of the daemon: the second one has a slip and line code violations, the third is beyond use.
+    for second in 0..4_u64 {
+        match second {
+            1 => cable.disturb(LineErrors { slips: 1, code_violations: 9, ..LineErrors::default() }),
+            2 => cable.disturb(LineErrors { crc_errors: 900, ..LineErrors::default() }),
+            _ => {}
+        }
+        let errors = ours.line_errors().unwrap();
+        sim.switch.handle_line_errors(sim.now, 0, SpanKind::E1, errors);
+        sim.wait(1000);
+    }
+    let shown = sim.switch.show_controllers(sim.now, Some("1/0"));
+    let current = "     9 Line Code Violations, 900 Path Code Violations\n     \
+                   1 Slip Secs, 0 Fr Loss Secs, 1 Line Err Secs, 0 Degraded Mins\n     \
+                   2 Errored Secs, 0 Bursty Err Secs, 1 Severely Err Secs, ";
+    assert!(shown.contains(current), "{shown}");
+    sim.wait(15 * 60 * 1000);
+    let shown = sim.switch.show_controllers(sim.now, Some("1/0"));
+    assert!(shown.contains("     9 Line Code Violations, 900 Path Code Violations,\n"), "{shown}");
+    let other = sim.switch.show_controllers(sim.now, Some("1/1"));
+    assert!(!other.contains("9 Line Code"), "{other}");
+}
