@@ -424,7 +424,7 @@ fn open_trunks(
                 let (ours, theirs) = (d(&mut our_span)?, d(&mut their_span)?);
                 spans.insert(trunks.len(), our_span);
                 let (pbx, runs) = simpbx::new(
-                    pbx_config(config, pri, network)?,
+                    simpbx::config(config, pri, network)?,
                     simpbx::Line { d: theirs, span: their_span },
                 );
                 helpers.push(tokio::spawn(runs).abort_handle());
@@ -440,23 +440,6 @@ fn open_trunks(
         trunks.push(TrunkDevice { channel, closed: false });
     }
     Ok(OpenTrunks { trunks, pbxs, spans })
-}
-
-/// What the simulated PBX speaks: the trunk's switch type from the other side.
-fn pbx_config(config: &Config, pri: &Pri, network: bool) -> Result<qsig::SpanConfig, RunError> {
-    let own = config.serial_interface(&pri.voice_port()?);
-    let wanted = own.map_or(config.isdn_switch_type.clone(), |serial| config.switch_type(serial));
-    let known = wanted.and_then(|wanted| {
-        qsig::SwitchType::ALL.iter().copied().find(|known| known.to_string() == wanted.keyword())
-    });
-    let line = match pri.split()?.0 {
-        LineKind::E1 => qsig::LineKind::E1,
-        LineKind::T1 => qsig::LineKind::T1,
-    };
-    let side = if network { qsig::Side::User } else { qsig::Side::Network };
-    let default = qsig::SpanConfig::default();
-    let switch_type = known.unwrap_or(default.switch_type);
-    Ok(qsig::SpanConfig { side, line, switch_type, accept_calls: true, ..default })
 }
 
 fn is_network(config: &Config, pri: &Pri) -> Result<bool, RunError> {

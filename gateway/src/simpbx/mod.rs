@@ -25,6 +25,7 @@ use std::future::poll_fn;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use cli::config::Config;
 use media::g711::{self, Law};
 use qsig::SpanConfig;
 use telephony_hal::sim::{SimBearer, SimSpan, SimTrunk};
@@ -32,8 +33,29 @@ use telephony_hal::{BChannel as _, DChannel as _, DChannelEvent, Span as _};
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 
+use crate::hardware::{HardwareError, LineKind, Pri};
 use crate::media::plane::TICK;
 use exchange::Exchange;
+
+/// What the simulated PBX speaks: the trunk's switch type from the other side. `network`: the gateway is the network side.
+///
+/// # Errors
+/// [`HardwareError`] for a controller name of another form.
+pub fn config(config: &Config, pri: &Pri, network: bool) -> Result<SpanConfig, HardwareError> {
+    let own = config.serial_interface(&pri.voice_port()?);
+    let wanted = own.map_or(config.isdn_switch_type.clone(), |serial| config.switch_type(serial));
+    let known = wanted.and_then(|wanted| {
+        qsig::SwitchType::ALL.iter().copied().find(|known| known.to_string() == wanted.keyword())
+    });
+    let line = match pri.split()?.0 {
+        LineKind::E1 => qsig::LineKind::E1,
+        LineKind::T1 => qsig::LineKind::T1,
+    };
+    let side = if network { qsig::Side::User } else { qsig::Side::Network };
+    let default = SpanConfig::default();
+    let switch_type = known.unwrap_or(default.switch_type);
+    Ok(SpanConfig { side, line, switch_type, accept_calls: true, ..default })
+}
 
 /// Lamps a simulated PBX has at most.
 const MAX_LAMPS: usize = 100_000;
