@@ -15,6 +15,9 @@ pub struct Hardware {
     /// Primary rate trunks.
     #[serde(default)]
     pub pri: Vec<Pri>,
+    /// Serial lines to PBXs that speak SMDI.
+    #[serde(default)]
+    pub smdi: Vec<Smdi>,
     /// The serial line of `line con 0`.
     pub console: Option<SerialConsole>,
 }
@@ -25,6 +28,107 @@ pub struct Hardware {
 pub struct SerialConsole {
     /// The device, `/dev/ttyS0`; it need not be there yet. Speed and the rest are `line con 0`'s.
     pub tty: PathBuf,
+}
+
+/// One SMDI line: message waiting over a serial line (Bellcore TR-TSY-000283), the gateway being the message desk.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Smdi {
+    /// What `show mwi trunk` calls it; no voice port may have this name.
+    pub name: String,
+    /// The device, `/dev/ttyS1`; it need not be there yet.
+    pub tty: PathBuf,
+    /// bit/s.
+    #[serde(default = "default_speed")]
+    pub speed: u32,
+    /// Data bits, parity and stop bits.
+    #[serde(default)]
+    pub framing: Framing,
+    /// Message desk number, 0 to 999: calls to voice mail at other desks are passed over.
+    pub desk: Option<u16>,
+    /// Destination patterns of the mailboxes whose lamps the PBX works. A port with `mwi` that a dial peer leads to
+    /// goes before.
+    pub numbers: Vec<String>,
+    /// Length of the PBX's numbers, 1 to 10: of a longer one the last digits are sent, a shorter one is filled up.
+    pub digits: Option<u8>,
+    /// Digits put before a shorter number, as many of the last ones as are missing; zeros where there are not enough.
+    #[serde(default)]
+    pub prefix: String,
+    /// A request not refused within so many milliseconds is done: 1000 to 60,000.
+    #[serde(default = "default_silence")]
+    pub silence_ms: u64,
+}
+
+/// Data bits, parity and stop bits of an SMDI line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+pub enum Framing {
+    /// 7 data bits, even parity, 1 stop bit.
+    #[default]
+    #[serde(rename = "7E1")]
+    SevenEven,
+    /// 8 data bits, no parity, 1 stop bit.
+    #[serde(rename = "8N1")]
+    EightNone,
+}
+
+fn default_speed() -> u32 {
+    1200
+}
+
+fn default_silence() -> u64 {
+    2000
+}
+
+impl Smdi {
+    /// The number the PBX knows a mailbox by; `None` where SMDI cannot carry it.
+    ///
+    /// ```
+    /// let text = "[[smdi]]\nname = \"pbx\"\ntty = \"/dev/ttyS1\"\nnumbers = [\"47..\"]\ndigits = 7\nprefix = \"555\"\n";
+    /// let hardware = gateway::hardware::Hardware::parse(text)?;
+    /// assert_eq!(hardware.smdi[0].user("4711").as_deref(), Some("5554711"));
+    /// # Ok::<(), gateway::hardware::HardwareError>(())
+    /// ```
+    #[must_use]
+    pub fn user(&self, number: &str) -> Option<String> {
+        let number = number.strip_prefix('+').unwrap_or(number);
+        if number.is_empty() || !number.bytes().all(|digit| digit.is_ascii_digit()) {
+            return None;
+        }
+        let user = match self.digits.map(usize::from) {
+            None => number.to_owned(),
+            Some(digits) => {
+                // Padded by zeros, prefix and number; the last digits of all that count.
+                let all = format!("{:0>digits$}{}{number}", "", self.prefix);
+                all.get(all.len().saturating_sub(digits)..)?.to_owned()
+            }
+        };
+        (user.len() <= mwi::smdi::MAX_DIGITS).then_some(user)
+    }
+
+    fn check(&self) -> Result<(), HardwareError> {
+        let bad = |problem: String| HardwareError::Smdi { name: self.name.clone(), problem };
+        for pattern in &self.numbers {
+            if let Err(error) = pattern.parse::<dialpeer::Pattern>() {
+                return Err(bad(format!("numbers {pattern:?}: {error}")));
+            }
+        }
+        if self.digits.is_some_and(|digits| !(1..=10).contains(&digits)) {
+            return Err(bad("digits expects 1 to 10".into()));
+        }
+        if !self.prefix.bytes().all(|digit| digit.is_ascii_digit()) {
+            return Err(bad(format!("prefix {:?} expects digits", self.prefix)));
+        }
+        if !(50..=115_200).contains(&self.speed) {
+            return Err(bad("speed expects 50 to 115200".into()));
+        }
+        if !(1000..=60_000).contains(&self.silence_ms) {
+            return Err(bad("silence_ms expects 1000 to 60000".into()));
+        }
+        if self.desk.is_some_and(|desk| desk > 999) {
+            return Err(bad("desk expects 0 to 999".into()));
+        }
+        Ok(())
+    }
 }
 
 /// One FXS port.
@@ -98,6 +202,14 @@ pub enum HardwareError {
         /// What stands there.
         found: String,
     },
+    /// An SMDI line that cannot be.
+    #[error("hardware file: smdi {name}: {problem}")]
+    Smdi {
+        /// The line.
+        name: String,
+        /// What is wrong and what was expected.
+        problem: String,
+    },
     /// A socket trunk without address, or an address on another backend.
     #[error("hardware file: controller {controller}: {problem}")]
     Address {
@@ -149,6 +261,12 @@ impl Hardware {
                 }
             }
             pri.socket_address()?;
+        }
+        for (at, smdi) in hardware.smdi.iter().enumerate() {
+            if hardware.smdi.iter().skip(at + 1).any(|other| other.name == smdi.name) {
+                return Err(HardwareError::Duplicate { what: "smdi", name: smdi.name.clone() });
+            }
+            smdi.check()?;
         }
         Ok(hardware)
     }
@@ -252,10 +370,30 @@ mod tests {
                 "[[pri]]\ncontroller=\"E1 1/0\"\nbackend=\"socket\"\naddress=\"carrier-pigeon:1\"",
                 "carrier-pigeon",
             ),
+            ("[[smdi]]\nname=\"a\"\ntty=\"/dev/ttyS1\"\nnumbers=[\"4(\"]", "smdi a: numbers \"4(\""),
+            ("[[smdi]]\nname=\"a\"\ntty=\"/dev/ttyS1\"\nnumbers=[]\ndigits=11", "1 to 10"),
+            ("[[smdi]]\nname=\"a\"\ntty=\"/dev/ttyS1\"\nnumbers=[]\nframing=\"7N2\"", "7E1"),
         ] {
             let error = Hardware::parse(text).unwrap_err().to_string();
             assert!(error.contains(expected), "{error}");
         }
+    }
+
+    #[test]
+    fn a_mailbox_has_the_number_its_pbx_gives_it() {
+        let smdi = |more: &str| {
+            let text = format!("[[smdi]]\nname=\"a\"\ntty=\"/dev/ttyS1\"\nnumbers=[\".T\"]\n{more}");
+            Hardware::parse(&text).unwrap().smdi.remove(0)
+        };
+        let user = |more: &str, number: &str| smdi(more).user(number).unwrap_or_default();
+        assert_eq!(user("", "4711"), "4711");
+        assert_eq!(user("", "+4711"), "4711");
+        assert_eq!(user("", "12345678901"), "");
+        assert_eq!(user("", "*98"), "");
+        assert_eq!(user("digits=7", "4711"), "0004711");
+        assert_eq!(user("digits=7\nprefix=\"555\"", "4711"), "5554711");
+        assert_eq!(user("digits=4\nprefix=\"555\"", "5550100"), "0100");
+        assert_eq!(user("digits=10\nprefix=\"21255\"", "50100"), "2125550100");
     }
 
     #[test]

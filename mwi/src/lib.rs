@@ -15,7 +15,6 @@
 //! | [`queue`] | operations on their way to a trunk's PBX |
 //! | [`verdict`] | what the PBX said, as a SIP status |
 //! | [`subscription`] | subscriptions to the voice mail server |
-//! | [`notifier`] | subscriptions of others to our mailboxes |
 //! | [`smdi`] | message waiting over a serial line |
 //! | [`show`] | `show sip-ua mwi` |
 //!
@@ -64,7 +63,6 @@
 pub mod config;
 pub mod indicate;
 pub mod mailbox;
-pub mod notifier;
 pub mod queue;
 pub mod route;
 pub mod show;

@@ -116,7 +116,7 @@ pub enum Place {
     BackOff(Instant),
 }
 
-/// Totals since construction.
+/// Totals of a queue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
     /// Jobs pushed.
@@ -306,9 +306,14 @@ impl TrunkQueue {
         !self.down
     }
 
-    /// Totals since construction.
+    /// Totals since construction, or since [`TrunkQueue::reset_counters`].
     pub fn counters(&self) -> Counters {
         self.counters
+    }
+
+    /// Counts anew from nothing.
+    pub fn reset_counters(&mut self) {
+        self.counters = Counters::default();
     }
 
     fn may_start(&self, now: Instant) -> bool {

@@ -3,11 +3,15 @@
 use super::matcher::Args;
 use super::{Apply, Command};
 use crate::command;
-use crate::session::{DebugTopic, Exec, SessionCommand, Show};
+use crate::session::{DebugTopic, Exec, MwiCommand, MwiQuery, MwiScope, MwiView, SessionCommand, Show};
 
 const SHOW: &str = "Show running system information";
 const SIP_UA: &str = "SIP User Agent information";
 const DEBUG: &str = "Debugging functions (see also 'undebug')";
+const MWI: &str = "Message waiting indication";
+const CLEAR: &str = "Reset functions";
+const CLEAR_MWI: &str = "Message waiting indication";
+const SYNC: &str = "Tell telephones and PBXs again what the mailboxes hold";
 const UNDEBUG: &str = "Disable debugging functions (see also 'debug')";
 
 macro_rules! show {
@@ -33,6 +37,16 @@ pub(super) static EXEC: &[Command] = &[
     command! { "clear line (<0-2000>|(vty|console) <0-2000>)", help: &["Reset functions", "Reset a terminal line", "Line number", "Virtual terminal", "Primary terminal line", "Number"],
     apply: Apply::Exec(|a| Exec::ClearLine { line: a.join(a.words.len()).trim_start_matches("clear line ").to_owned() }) },
     command! { "clear logging", help: &["Reset functions", "Clear logging buffer"], apply: Apply::Exec(|_| Exec::ClearLogging) },
+    command! { "clear mwi all", help: &[CLEAR, CLEAR_MWI, "Forget every mailbox: lamps go dark, PBXs are told nothing"],
+    apply: Apply::Exec(|_| Exec::ClearMwi { number: None }) },
+    command! { "clear mwi history", help: &[CLEAR, CLEAR_MWI, "Forget what happened"],
+    apply: Apply::Exec(|_| Exec::Mwi(MwiCommand::ClearHistory)) },
+    command! { "clear mwi queue [WORD]", help: &[CLEAR, CLEAR_MWI, "Drop what waits for PBXs", "Voice port of the trunk, or name of the SMDI line"],
+    apply: Apply::Exec(|a| Exec::Mwi(MwiCommand::ClearQueue { trunk: a.argument(0).map(str::to_owned) })) },
+    command! { "clear mwi statistics", help: &[CLEAR, CLEAR_MWI, "Count anew"],
+    apply: Apply::Exec(|_| Exec::Mwi(MwiCommand::ClearStatistics)) },
+    command! { "clear mwi WORD", help: &[CLEAR, CLEAR_MWI, "Number of the mailbox to forget"],
+    apply: Apply::Exec(|a| Exec::ClearMwi { number: a.argument(0).map(str::to_owned) }) },
     command! { "clear sip-ua mwi [WORD]", help: &["Reset functions", "SIP User Agent", "Message waiting states", "Number"],
     apply: Apply::Exec(|a| Exec::ClearMwi { number: a.argument(0).map(str::to_owned) }) },
     command! { "configure terminal", help: &["Enter configuration mode", "Configure from the terminal"],
@@ -78,6 +92,17 @@ pub(super) static EXEC: &[Command] = &[
     command! { "help", help: &["Description of the interactive help system"], privilege: 0, apply: Apply::Exec(|_| Exec::Session(SessionCommand::Help)) },
     command! { "login", help: &["Log in as a particular user"], privilege: 0, apply: Apply::Exec(|_| Exec::Session(SessionCommand::Login)) },
     command! { "logout", help: &["Exit from the EXEC"], privilege: 0, apply: Apply::Exec(|_| Exec::Session(SessionCommand::Exit)) },
+    command! { "mwi set WORD (on|off) [count <0-65535>]",
+    help: &[MWI, "Give a mailbox a state as if its voice mail had told it", "Number of the mailbox", "Messages wait", "No messages wait", "New voice messages", "How many"],
+    apply: Apply::Exec(|a| Exec::Mwi(MwiCommand::Set {
+        number: a.argument(0).unwrap_or("").to_owned(),
+        on: a.has("on"),
+        count: a.number_after("count"),
+    })) },
+    command! { "mwi sync all", help: &[MWI, SYNC, "Every mailbox"],
+    apply: Apply::Exec(|_| Exec::Mwi(MwiCommand::Sync { number: None })) },
+    command! { "mwi sync WORD", help: &[MWI, SYNC, "Number of the mailbox"],
+    apply: Apply::Exec(|a| Exec::Mwi(MwiCommand::Sync { number: a.argument(0).map(str::to_owned) })) },
     command! { "no debug all", help: &["Disable debugging functions", DEBUG, "All debugging"], apply: Apply::Exec(|_| Exec::UndebugAll) },
     command! { "no debug ccsip messages", help: &["Disable debugging functions", DEBUG, "SPI debugging", "SIP messages"], apply: Apply::Exec(|_| off(DebugTopic::CcsipMessages)) },
     command! { "no debug ccsip all", help: &["Disable debugging functions", DEBUG, "SPI debugging", "All SIP debugging"], apply: Apply::Exec(|_| off(DebugTopic::CcsipAll)) },
@@ -183,9 +208,63 @@ pub(super) static EXEC: &[Command] = &[
     )),
     show!("show isdn status", [SHOW, "ISDN information", "Line status"], 1, |_| Exec::Show(Show::IsdnStatus)),
     show!("show logging", [SHOW, "Show the contents of logging buffers"], 1, |_| Exec::Show(Show::Logging)),
-    show!("show mwi", [SHOW, "Mailboxes, queues and trunks of message waiting indication"], 1, |_| {
-        Exec::Show(Show::Mwi)
-    }),
+    show!(
+        "show mwi [detail|history|queue|statistics]",
+        [
+            SHOW,
+            MWI,
+            "Everything known of each mailbox",
+            "What happened lately",
+            "What waits for PBXs",
+            "Totals"
+        ],
+        1,
+        |a| mwi(a, MwiScope::All)
+    ),
+    show!(
+        "show mwi port WORD [detail|history|queue|statistics]",
+        [
+            SHOW,
+            MWI,
+            "Mailboxes of a voice port",
+            "Port",
+            "Everything known of each mailbox",
+            "What happened lately",
+            "What waits for PBXs",
+            "Totals"
+        ],
+        1,
+        |a| mwi(a, MwiScope::Port(a.argument(0).unwrap_or("").to_owned()))
+    ),
+    show!(
+        "show mwi trunk WORD [detail|history|queue|statistics]",
+        [
+            SHOW,
+            MWI,
+            "Mailboxes behind a trunk",
+            "Voice port of the trunk, or name of the SMDI line",
+            "Everything known of each mailbox",
+            "What happened lately",
+            "What waits for PBXs",
+            "Totals"
+        ],
+        1,
+        |a| mwi(a, MwiScope::Trunk(a.argument(0).unwrap_or("").to_owned()))
+    ),
+    show!(
+        "show mwi WORD [detail|history|queue|statistics]",
+        [
+            SHOW,
+            MWI,
+            "Number of the mailbox",
+            "Everything known of the mailbox",
+            "What happened lately",
+            "What waits for PBXs",
+            "Totals"
+        ],
+        1,
+        |a| mwi(a, MwiScope::Number(a.argument(0).unwrap_or("").to_owned()))
+    ),
     show!("show num-exp", [SHOW, "Number expansion"], 1, |_| Exec::Show(Show::NumExp)),
     show!("show privilege", [SHOW, "Show current privilege level"], 1, |_| Exec::Session(
         SessionCommand::ShowPrivilege
@@ -424,6 +503,17 @@ fn on(what: DebugTopic) -> Exec {
 
 fn off(what: DebugTopic) -> Exec {
     Exec::Debug { what, on: false }
+}
+
+fn mwi(args: &Args, scope: MwiScope) -> Exec {
+    let view = match ["detail", "history", "queue", "statistics"].iter().position(|word| args.has(word)) {
+        Some(0) => MwiView::Detail,
+        Some(1) => MwiView::History,
+        Some(2) => MwiView::Queue,
+        Some(_) => MwiView::Statistics,
+        None => MwiView::Brief,
+    };
+    Exec::Show(Show::Mwi(MwiQuery { scope, view }))
 }
 
 fn section(args: &Args, kind: &str) -> Exec {

@@ -344,6 +344,15 @@ pub(super) static SIP: &[Command] = &[
         "transport switch udp tcp",
         ["Transport", "Switch", "From UDP", "To TCP, for requests that are too long"]
     ),
+    acted!(
+        "subscription maximum accept <1-100000>",
+        [
+            "Subscriptions",
+            "Limit of their number",
+            "Of others to mailboxes of the gateway",
+            "Number, twice that of the dial peers by default"
+        ]
+    ),
     kept!("tel-config LINE", ["tel URI", "The setting"], SIP_LATER, keyed: WHOLE),
     kept!("url (sip|sips|tel) [LINE]", ["URL kind", "sip", "sips", "tel", "Options"], SIP_LATER),
     kept!("xfer target LINE", ["Transfer", "Target", "The setting"], SIP_LATER),

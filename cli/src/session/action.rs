@@ -85,11 +85,13 @@ pub enum Exec {
         /// The number called.
         number: String,
     },
-    /// `clear sip-ua mwi [NUMBER]`: forgets mailbox states.
+    /// `clear sip-ua mwi [NUMBER]`, `clear mwi all`, `clear mwi NUMBER`: forgets mailbox states.
     ClearMwi {
         /// One number, or all.
         number: Option<String>,
     },
+    /// `mwi …` and the parts of `clear mwi …` that no other command has.
+    Mwi(MwiCommand),
     /// `clear counters`.
     ClearCounters,
     /// `clear logging`.
@@ -126,6 +128,73 @@ pub enum Exec {
     },
     /// A command the session does itself; never given to the gateway.
     Session(SessionCommand),
+}
+
+/// Message waiting worked by hand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MwiCommand {
+    /// `mwi set NUMBER on|off [count N]`.
+    Set {
+        /// The mailbox.
+        number: String,
+        /// On or off.
+        on: bool,
+        /// New voice messages.
+        count: Option<u32>,
+    },
+    /// `mwi sync NUMBER|all`: tells lamps and PBXs again what the mailbox table holds.
+    Sync {
+        /// One mailbox, or all.
+        number: Option<String>,
+    },
+    /// `clear mwi queue [TRUNK]`.
+    ClearQueue {
+        /// One trunk, or all.
+        trunk: Option<String>,
+    },
+    /// `clear mwi history`.
+    ClearHistory,
+    /// `clear mwi statistics`.
+    ClearStatistics,
+}
+
+/// What `show mwi` is asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MwiQuery {
+    /// Whose.
+    pub scope: MwiScope,
+    /// What of it.
+    pub view: MwiView,
+}
+
+/// Which mailboxes `show mwi` is about.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum MwiScope {
+    /// All.
+    #[default]
+    All,
+    /// One number.
+    Number(String),
+    /// Those of a voice port.
+    Port(String),
+    /// Those behind a trunk.
+    Trunk(String),
+}
+
+/// What `show mwi` tells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MwiView {
+    /// The table.
+    #[default]
+    Brief,
+    /// Everything known of each mailbox.
+    Detail,
+    /// What happened lately.
+    History,
+    /// What waits for PBXs.
+    Queue,
+    /// Totals.
+    Statistics,
 }
 
 /// Commands that concern only the terminal they are typed at.
@@ -205,8 +274,8 @@ pub enum Show {
     SipUaRetry,
     /// `show sip-ua service`.
     SipUaService,
-    /// `show mwi`: mailboxes, queues and trunks.
-    Mwi,
+    /// `show mwi …`: mailboxes, queues and trunks.
+    Mwi(MwiQuery),
     /// `show running-config`, with the header of one section or whole.
     RunningConfig {
         /// Header of a section (`interface GigabitEthernet0/0`).

@@ -162,6 +162,7 @@ impl Host {
             }
             Exec::CsimStart { number } => switch.csim(now, &number),
             Exec::TestVoicePortMwi { port, on } => switch.test_mwi(now, &port, on),
+            Exec::Mwi(command) => switch.mwi_command(now, command),
             Exec::ClearMwi { number } => switch.clear_mwi(now, number.as_deref()),
             Exec::ClearLogging => {
                 switch.clear_logging();

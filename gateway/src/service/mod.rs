@@ -1,8 +1,10 @@
 //! What the switch uses: trust, mailboxes as stored, counters, debug output.
 
+pub mod history;
 pub mod mailbox;
 pub mod metrics;
 pub mod monitor;
 pub mod names;
 pub mod servers;
+pub mod smdi;
 pub mod trust;

@@ -5,15 +5,13 @@ use std::time::Instant;
 
 use cli::session::{DebugTopic, Reply, Show};
 use dialpeer::PeerKind;
-use mwi::queue::Place;
 use mwi::show::show_sip_ua_mwi;
-use mwi::subscription::Status;
 
 use super::{PortIndex, Switch};
 
 use crate::leg::pri::{PriTrunk, Service};
 use crate::leg::sip::agent::AgentSettings;
-use crate::service::mailbox::Delivery;
+use crate::service::history::Happening;
 
 impl Switch {
     /// Switches a debug topic and says so as IOS does.
@@ -44,7 +42,7 @@ impl Switch {
         self.trunks.iter_mut().for_each(|trunk| trunk.want_notes(wanted));
     }
 
-    /// `clear sip-ua mwi [NUMBER]`: forgets mailboxes, lamps go dark, nothing is sent to a PBX.
+    /// `clear sip-ua mwi [NUMBER]`, `clear mwi all`, `clear mwi NUMBER`: forgets mailboxes, lamps go dark, nothing is sent to a PBX.
     pub fn clear_mwi(&mut self, now: Instant, number: Option<&str>) -> Reply {
         let numbers: Vec<String> = match number {
             Some(number) => vec![number.to_owned()],
@@ -56,12 +54,15 @@ impl Switch {
             }
             self.deliveries.remove(number);
             self.store.remove(number);
+            self.history.note(now, number, Happening::Forgotten);
+            self.tell_watchers(now, number);
         }
         self.restore_deliveries(now);
         self.refresh_lamps(now);
         for line in 0..self.lines.len() {
             self.drain_line(now, line);
         }
+        self.drain_sip(now);
         Reply::none()
     }
 
@@ -83,7 +84,7 @@ impl Switch {
     pub fn show(&self, now: Instant, show: &Show) -> Option<String> {
         Some(match show {
             Show::SipUaMwi => self.show_sip_ua_mwi(),
-            Show::Mwi => self.show_mwi(now),
+            Show::Mwi(query) => self.show_mwi(now, query),
             Show::Clock => self.clock.show_clock(now),
             Show::Version => self.show_version(now),
             Show::Inventory => self.show_inventory(),
@@ -149,86 +150,11 @@ impl Switch {
         show_sip_ua_mwi(server, &addresses, current, retries, endpoints.into_iter())
     }
 
-    fn show_mwi(&self, now: Instant) -> String {
-        let mut out = String::new();
-        let waiting = self.mailboxes.iter().filter(|r| r.state.summary.waiting).count();
-        let _ = writeln!(out, "{} mailboxes, {waiting} with messages waiting", self.mailboxes.len());
-        let _ = writeln!(out, "\nMailbox          Status  New/Old   Delivery    Via         Age");
-        for record in self.mailboxes.iter() {
-            let delivery = self.deliveries.get(&record.number).unwrap_or(&Delivery::Local);
-            let via = delivery.trunk().map_or_else(|| self.line_of(&record.number), str::to_owned);
-            let counts = record
-                .state
-                .summary
-                .voice()
-                .map_or_else(|| "-".to_owned(), |v| format!("{}/{}", v.new, v.old));
-            let status = if record.state.summary.waiting { "ON" } else { "OFF" };
-            let age = self.clock.unix_ms(now).saturating_sub(record.state.received) / 1000;
-            let _ = write!(
-                out,
-                "{:<16} {status:<7} {counts:<9} {:<11} {via:<11} {age} s",
-                record.number,
-                delivery.word()
-            );
-            if let Delivery::Failed { status, outcome, .. } = delivery {
-                let _ = write!(out, "  ({status}: {outcome})");
-            }
-            out.push('\n');
-        }
-        for (endpoint, status) in self.subscriptions.iter() {
-            let words = match status {
-                Status::Blocked => "waits for the server's address".to_owned(),
-                Status::Waiting(at) => {
-                    format!("subscribes in {} s", at.saturating_duration_since(now).as_secs())
-                }
-                Status::Trying => "subscribing".to_owned(),
-                Status::Active { refresh } => {
-                    format!("subscribed, refresh in {} s", refresh.saturating_duration_since(now).as_secs())
-                }
-                Status::Ending => "being ended".to_owned(),
-            };
-            let _ = writeln!(out, "\nSubscription {} (port {}): {words}", endpoint.number, endpoint.port);
-        }
-        for trunk in &self.trunks {
-            let counters = trunk.queue.counters();
-            let _ = writeln!(
-                out,
-                "\nTrunk {}: mwi {}, {}, {} under way, {} waiting; started {}, done {}, failed {}, again {}, replaced {}",
-                trunk.port,
-                if trunk.mwi { "on" } else { "off" },
-                if trunk.span.is_up() { "up" } else { "down" },
-                trunk.queue.in_flight(),
-                trunk.queue.waiting(),
-                counters.started,
-                counters.done,
-                counters.failed,
-                counters.again,
-                counters.replaced,
-            );
-            if trunk.unsupported {
-                let _ = writeln!(out, "  the PBX has refused message waiting as unknown");
-            }
-            let mut jobs: Vec<_> = trunk.queue.iter().collect();
-            jobs.sort_by(|a, b| a.0.activation.number.cmp(&b.0.activation.number));
-            for (job, place) in jobs.into_iter().take(100) {
-                let word = match place {
-                    Place::InFlight => "under way".to_owned(),
-                    Place::Waiting => "waiting".to_owned(),
-                    Place::BackOff(at) => {
-                        format!("again in {} s", at.saturating_duration_since(now).as_secs())
-                    }
-                };
-                let state = if job.activation.on { "ON" } else { "OFF" };
-                let _ = writeln!(out, "  {} {state}: {word}", job.activation.number);
-            }
-        }
-        out
-    }
-
-    fn line_of(&self, number: &str) -> String {
+    pub(super) fn line_of(&self, number: &str) -> String {
         match self.routes(number).first().map(|route| route.port) {
             Some(PortIndex::Line(line)) => self.lines.get(line).map(|l| l.name().to_owned()),
             Some(PortIndex::Trunk(trunk)) => self.trunks.get(trunk).map(|t| t.port.clone()),
+            Some(PortIndex::Smdi(at)) => self.smdi.get(at).map(|line| line.settings.name.clone()),
             None => None,
         }
         .unwrap_or_else(|| "-".to_owned())
@@ -253,7 +179,7 @@ impl Switch {
                         let up = self.trunks.get(*trunk).is_some_and(|t| t.span.is_up());
                         if up { "up" } else { "down" }
                     }
-                    Some(PortIndex::Line(_)) => "up",
+                    Some(PortIndex::Line(_) | PortIndex::Smdi(_)) => "up",
                     None => "does not exist",
                 };
                 let _ = writeln!(out, "        Member {port}: {state}");

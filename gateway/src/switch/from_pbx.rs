@@ -5,7 +5,8 @@ use std::time::Instant;
 use cli::session::DebugTopic;
 use mwi::mailbox::{Change, State};
 use mwi::summary::{ClassCount, MessageClass, Summary};
-use qsig::{IndicationId, MwiAction, MwiAnswer, MwiRequest, MwiStatus};
+use mwi::translate::{Services, activations};
+use qsig::{BasicService, IndicationId, MwiAction, MwiAnswer, MwiRequest, MwiStatus};
 
 use super::{PortIndex, Switch};
 use crate::service::mailbox::Delivery;
@@ -33,14 +34,17 @@ impl Switch {
             PortIndex::Line(line) if self.lines.get(line).is_some_and(|l| l.mwi().enabled) => Some(line),
             _ => None,
         });
-        let Some(line) = line else {
+        // A telephone of ours, or a mailbox somebody has subscribed to here; a question also about what is known.
+        let asks = request.action == MwiAction::Interrogate;
+        let known = asks && self.mailboxes.record(&number).is_some();
+        if line.is_none() && !known && !self.is_watched(&number) {
             return self.answer_pbx(now, trunk, id, MwiAnswer::Error(INVALID_SERVED_USER));
-        };
+        }
         let on = match request.action {
             MwiAction::Activate => true,
             MwiAction::Deactivate => false,
             MwiAction::Interrogate => {
-                let statuses = self.statuses(&number);
+                let statuses = self.statuses(&number, request.basic_service);
                 return self.answer_pbx(now, trunk, id, MwiAnswer::InterrogateResult(statuses));
             }
         };
@@ -52,17 +56,17 @@ impl Switch {
             cseq: 0,
             received: self.mailboxes.stamp(self.clock.unix_ms(now)),
         };
-        let was_waiting = self.mailboxes.is_waiting(&number);
-        match self.mailboxes.update(&number, state) {
+        match self.learn(now, &number, state) {
             Change::Refused => {
                 return self.answer_pbx(now, trunk, id, MwiAnswer::Error(TEMPORARILY_UNAVAILABLE));
             }
             Change::Stale => return self.answer_pbx(now, trunk, id, MwiAnswer::Result),
             Change::New | Change::Changed | Change::Same => {}
         }
-        self.count_mailboxes(was_waiting, on);
         self.deliveries.insert(number.clone(), Delivery::Local);
-        self.mark_line(now, line, &number, on);
+        if let Some(line) = line {
+            self.mark_line(now, line, &number, on);
+        }
         if let Some(ticket) = self.keep(&number) {
             self.indications.insert(ticket, (trunk, id));
         }
@@ -83,19 +87,20 @@ impl Switch {
         }
     }
 
-    /// What an interrogation is told: the mailbox's voice messages, or nothing.
-    fn statuses(&self, number: &str) -> Vec<MwiStatus> {
-        let record = self.mailboxes.record(number).filter(|r| r.state.summary.waiting);
-        record
-            .map(|record| MwiStatus {
-                basic_service: qsig::BasicService::SPEECH,
+    /// What an interrogation is told: the mailbox's new messages of the service asked for, or of each.
+    fn statuses(&self, number: &str, asked: BasicService) -> Vec<MwiStatus> {
+        let Some(record) = self.mailboxes.record(number) else { return Vec::new() };
+        let all = activations(&record.state.summary, number, Services::PerClass).into_iter();
+        let wanted = |service| asked == BasicService::ALL || asked == BasicService(service);
+        all.filter(|active| active.on && wanted(active.service))
+            .map(|active| MwiStatus {
+                basic_service: BasicService(active.service),
                 message_centre: None,
-                messages: record.state.summary.voice().and_then(|v| u16::try_from(v.new).ok()),
+                messages: active.messages,
                 originating: None,
                 timestamp: None,
-                priority: None,
+                priority: active.urgent.then_some(0),
             })
-            .into_iter()
             .collect()
     }
 }

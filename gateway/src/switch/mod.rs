@@ -9,6 +9,8 @@ mod exec;
 mod from_pbx;
 mod keepalive;
 mod lamp;
+mod mwi_hand;
+mod mwi_notifier;
 mod notify;
 mod on_line;
 mod on_sip;
@@ -20,10 +22,12 @@ mod show_agent;
 mod show_box;
 mod show_call;
 mod show_isdn;
+mod show_mwi;
 mod show_plan;
 mod show_port;
 mod show_sip;
 mod sip_calls;
+mod smdi;
 mod statistics;
 mod subscribe;
 
@@ -48,6 +52,7 @@ use crate::leg::sip::agent::AgentSettings;
 use crate::leg::sip::settings::SipSettings;
 use crate::leg::sip::transport::TransportSettings;
 use crate::media::MediaCommand;
+use crate::service::history::{History, Totals};
 use crate::service::mailbox::{Delivery, Record};
 use crate::service::metrics::Metrics;
 use crate::service::monitor::Monitor;
@@ -57,11 +62,17 @@ use crate::store::{Committed, Store, Ticket};
 use call::Calls;
 use call::plan::DialPlan;
 use keepalive::Keepalives;
+use mwi_hand::ByHand;
+use mwi_notifier::Watchers;
 use notify::Waiting;
 use plan::Plan;
 use register::Registrations;
 pub use show_agent::Connections;
+<<<<<<< HEAD
 use sip::admission::{Admission, AdmissionConfig};
+=======
+use smdi::SmdiLine;
+>>>>>>> b57f8ef (Message waiting by hand, show mwi in full, subscribers of message-summary, SMDI lines)
 use subscribe::Subscriptions;
 
 /// What the switch wants done.
@@ -83,6 +94,13 @@ pub enum Output {
         /// What.
         action: LineAction,
     },
+    /// Write octets to an SMDI line.
+    Serial {
+        /// Index of the SMDI line.
+        line: usize,
+        /// What.
+        octets: Bytes,
+    },
     /// Connect audio, or end a connection.
     Media(MediaCommand),
     /// The port or address SIP listens on changed.
@@ -96,6 +114,7 @@ pub enum Output {
 enum PortIndex {
     Line(usize),
     Trunk(usize),
+    Smdi(usize),
 }
 
 /// Calls, lines and lamps of the gateway.
@@ -113,6 +132,7 @@ pub struct Switch {
     lines: Vec<FxsPort>,
     ringing: ringing::Ringing,
     trunks: Vec<PriTrunk>,
+    smdi: Vec<SmdiLine>,
     ports: HashMap<String, PortIndex>,
     mailboxes: Mailboxes,
     deliveries: HashMap<String, Delivery>,
@@ -127,6 +147,11 @@ pub struct Switch {
     /// Indications of a PBX that are answered when their state is on disk.
     indications: HashMap<Ticket, (usize, qsig::IndicationId)>,
     next_waiting: u64,
+    /// What became of mailboxes lately.
+    history: History,
+    totals: Totals,
+    by_hand: ByHand,
+    watchers: Watchers,
     monitor: Monitor,
     metrics: Metrics,
     subscriptions: Subscriptions,
@@ -215,6 +240,10 @@ impl Switch {
             ports.insert(port.clone(), PortIndex::Trunk(at));
             trunks.push(PriTrunk::new(at, &port, kind, slot, u64::from_le_bytes(first8(&seed)) ^ at as u64));
         }
+        let seed_of = |at: usize| u64::from_le_bytes(first8(&seed)).rotate_left(32) ^ at as u64;
+        let smdi =
+            hardware.smdi.iter().enumerate().map(|(at, line)| SmdiLine::new(line.clone(), seed_of(at)));
+        let smdi = smdi.collect();
         let listen = TransportSettings::new(&config);
         let gauges = |port: &str| {
             (metrics.queue_depth.with_label_values(&[port]), metrics.trunk_up.with_label_values(&[port]))
@@ -239,6 +268,7 @@ impl Switch {
             ),
             lines,
             trunks,
+            smdi,
             ports,
             mailboxes: Mailboxes::default(),
             deliveries: HashMap::new(),
@@ -250,6 +280,10 @@ impl Switch {
             tickets: HashMap::new(),
             indications: HashMap::new(),
             next_waiting: 0,
+            history: History::default(),
+            totals: Totals::default(),
+            by_hand: ByHand::default(),
+            watchers: Watchers::new(&config, seed),
             monitor: Monitor::new(clock),
             metrics,
             subscriptions: Subscriptions::new(u64::from_le_bytes(first8(&seed))),
@@ -370,6 +404,7 @@ impl Switch {
             self.refresh_lamps(now);
         }
         let listen = TransportSettings::new(&self.config);
+        self.watchers.configure(&self.config);
         if listen != self.listen {
             self.ports_in_use = (listen.port, listen.port_secure);
             self.listen = listen;
@@ -411,6 +446,8 @@ impl Switch {
         self.registrations_timeout(now);
         self.sip.handle_pings(now);
         self.keepalives_timeout(now);
+        self.watchers_timeout(now);
+        self.smdi_timeout(now);
         self.drain_sip(now);
         for trunk in 0..self.trunks.len() {
             let due = self.trunks.get(trunk).and_then(PriTrunk::poll_timeout).is_some_and(|at| at <= now);
@@ -441,6 +478,8 @@ impl Switch {
         let others = [
             self.sip.ua().poll_timeout(),
             self.subscriptions.poll_timeout(),
+            self.watchers.poll_timeout(),
+            self.smdi_poll_timeout(),
             self.registrations.poll_timeout(),
             self.keepalives.poll_timeout(),
             self.sip.poll_ping(),
@@ -472,7 +511,9 @@ impl Switch {
         }
         let targets = self.plan.targets(number).into_iter();
         let on_this_box = |t: plan::Target| Some(Route { peer: t.peer, port: *self.ports.get(&t.port)? });
-        let routes: Arc<[Route]> = targets.filter_map(on_this_box).collect();
+        let serial = |(at, _)| Route { peer: 0, port: PortIndex::Smdi(at) };
+        let smdi = self.smdi.iter().enumerate().filter(|(_, line)| line.takes(number)).map(serial);
+        let routes: Arc<[Route]> = targets.filter_map(on_this_box).chain(smdi).collect();
         if known.len() >= ROUTES {
             known.clear();
         }

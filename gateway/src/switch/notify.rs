@@ -16,6 +16,7 @@ use sip::{Flow, Message, Reply, ServerTransactionId};
 
 use super::{PortIndex, Route, Switch, usable};
 use crate::leg::pri::Ended;
+use crate::service::history::Happening;
 use crate::service::mailbox::{Delivery, RecordRef};
 use crate::service::trust::Sender;
 use crate::store::Ticket;
@@ -41,9 +42,9 @@ impl Waiting {
 
 /// A final answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Answer {
+pub(super) struct Answer {
     status: u16,
-    reason: Option<String>,
+    pub(super) reason: Option<String>,
     retry_after: Option<u32>,
 }
 
@@ -56,20 +57,22 @@ impl Answer {
         Self { status, reason: Some(reason.into()), retry_after: None }
     }
 
-    fn later(reason: &str) -> Self {
+    pub(super) fn later(reason: &str) -> Self {
         Self { status: 503, reason: Some(reason.to_owned()), retry_after: Some(RETRY_AFTER) }
     }
 
-    fn of(verdict: &Verdict, outcome: &Outcome) -> Self {
+    pub(super) fn of(verdict: &Verdict, outcome: &Outcome) -> Self {
         let reason = (verdict.status != 200).then(|| words(outcome));
         Self { status: verdict.status, reason, retry_after: verdict.retry_after }
     }
 }
 
 /// Where a NOTIFY leads.
-enum Place {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
     Line(usize),
     Trunk { trunk: usize, peer: u32 },
+    Smdi(usize),
 }
 
 impl Switch {
@@ -116,8 +119,7 @@ impl Switch {
             call_id: request.call_id().unwrap_or_default().to_owned(),
             received: self.mailboxes.stamp(self.clock.unix_ms(now)),
         };
-        let was_waiting = self.mailboxes.is_waiting(&number);
-        let change = self.mailboxes.update(&number, state);
+        let change = self.learn(now, &number, state);
         if self.monitor.on(DebugTopic::Mwi) {
             let word = if is_waiting { "waiting" } else { "none waiting" };
             let text = format!("MWI: NOTIFY from {} for {number}: {word}, {change:?}", flow.remote);
@@ -131,27 +133,52 @@ impl Switch {
             }
             Change::New | Change::Changed | Change::Same => {}
         }
-        self.count_mailboxes(was_waiting, is_waiting);
         self.next_waiting += 1;
         let key = self.next_waiting;
         let waiting =
             Waiting { transaction: id, arrived: now, stored: false, verdict: None, tried: BTreeSet::new() };
         self.waiting.insert(key, waiting);
-        match &place {
-            Place::Line(line) => {
-                self.deliveries.insert(number.clone(), Delivery::Local);
-                self.mark_line(now, *line, &number, is_waiting);
-                self.decide(now, key, Answer::ok());
+        self.deliver(now, Some(key), &number, &place);
+        Ok(())
+    }
+
+    /// Gives a mailbox its newest state, whoever told it; where its telephone is, is the caller's next question.
+    pub(super) fn learn(&mut self, now: Instant, number: &str, state: State) -> Change {
+        let (was_waiting, waiting) = (self.mailboxes.is_waiting(number), state.summary.waiting);
+        let news = Happening::news(&state);
+        let change = self.mailboxes.update(number, state);
+        if matches!(change, Change::New | Change::Changed | Change::Same) {
+            self.history.note(now, number, news);
+            self.count_mailboxes(was_waiting, waiting);
+            if change.is_news() {
+                self.tell_watchers(now, number);
             }
-            Place::Trunk { trunk, peer } => self.send_to_trunk(now, Some(key), *trunk, *peer, &number),
         }
-        if let Some(ticket) = self.keep(&number) {
+        change
+    }
+
+    /// Brings a mailbox's newest state to its telephone and to the store. `key` names the NOTIFY that waits for it.
+    pub(super) fn deliver(&mut self, now: Instant, key: Option<u64>, number: &str, place: &Place) {
+        match *place {
+            Place::Line(line) => {
+                self.deliveries.insert(number.to_owned(), Delivery::Local);
+                self.mark_line(now, line, number, self.mailboxes.is_waiting(number));
+                if let Some(key) = key {
+                    self.decide(now, key, Answer::ok());
+                }
+            }
+            Place::Trunk { trunk, peer } => self.send_to_trunk(now, key, trunk, peer, number),
+            Place::Smdi(at) => self.send_to_smdi(now, key, at, number),
+        }
+        let ticket = self.keep(number);
+        if let (Some(ticket), Some(key)) = (ticket, key) {
             self.tickets.insert(ticket, key);
         }
-        if let Place::Trunk { trunk, .. } = place {
-            self.drain_trunk(now, trunk);
+        match *place {
+            Place::Line(_) => {}
+            Place::Trunk { trunk, .. } => self.drain_trunk(now, trunk),
+            Place::Smdi(at) => self.drain_smdi(now, at),
         }
-        Ok(())
     }
 
     /// Whether the sender may notify; the number subscribed for, where the server is one we subscribe to.
@@ -184,7 +211,11 @@ impl Switch {
     }
 
     /// The first number of the request that the dial plan leads to ports of this box.
-    fn find_number(&self, request: &Message, summary: &Summary) -> Result<(String, Arc<[Route]>), Answer> {
+    pub(super) fn find_number(
+        &self,
+        request: &Message,
+        summary: &Summary,
+    ) -> Result<(String, Arc<[Route]>), Answer> {
         let uri = request.request_uri();
         let to = request.to().ok().and_then(|to| to.uri_str().ok().map(str::to_owned));
         let order = self.settings.number_order;
@@ -206,7 +237,7 @@ impl Switch {
     }
 
     /// The first place with `mwi` that can take the state now, else the first trunk, which queues it.
-    fn choose(&self, number: &str, routes: &[Route]) -> Result<Place, Answer> {
+    pub(super) fn choose(&self, number: &str, routes: &[Route]) -> Result<Place, Answer> {
         let mut queue_on = None;
         for &Route { peer, port } in routes {
             match port {
@@ -223,6 +254,12 @@ impl Switch {
                     if pri.mwi && queue_on.is_none() {
                         queue_on = Some(Place::Trunk { trunk, peer });
                     }
+                }
+                PortIndex::Smdi(at) => {
+                    if self.smdi.get(at).is_some_and(|line| line.up) {
+                        return Ok(Place::Smdi(at));
+                    }
+                    queue_on.get_or_insert(Place::Smdi(at));
                 }
             }
         }
@@ -253,16 +290,7 @@ impl Switch {
         let mut answer = None;
         for activation in activations(&summary, &user, Services::SpeechOnly) {
             let job = Job { token: key, ..Job::new(activation) };
-            match pri.queue.push(now, job) {
-                Push::Startable => {}
-                Push::Queued | Push::Replaced(_) => {
-                    answer = Some(match self.settings.refuse_queued {
-                        false => Answer::ok(),
-                        true => Answer::later("Queued for the trunk"),
-                    });
-                }
-                Push::Full(_) => answer = Some(Answer::later("Trunk queue full")),
-            }
+            answer = pushed(&pri.queue.push(now, job), self.settings.refuse_queued);
         }
         self.users.insert((trunk, user), (number.to_owned(), key));
         let Some(key) = key else { return };
@@ -294,6 +322,7 @@ impl Switch {
         let Ended { user, service, outcome } = ended;
         let verdict = sip_status(&outcome);
         self.metrics.trunk_operations.with_label_values(&[label(&outcome)]).inc();
+        *self.totals.outcomes.entry(label(&outcome)).or_default() += 1;
         let port = self.trunks.get(trunk).map(|t| t.port.clone()).unwrap_or_default();
         if self.monitor.on(DebugTopic::Mwi) {
             let text = format!("MWI: {user} on trunk {port}: {}", words(&outcome));
@@ -344,7 +373,7 @@ impl Switch {
     }
 
     /// The state stays queued: a lost link is our affair, a PBX that said "later" is the voice mail's too.
-    fn decide_queued(&mut self, now: Instant, key: u64, verdict: &Verdict, outcome: &Outcome) {
+    pub(super) fn decide_queued(&mut self, now: Instant, key: u64, verdict: &Verdict, outcome: &Outcome) {
         let ours = verdict.retry == RetryClass::TrunkDown && !self.settings.refuse_queued;
         let answer = if ours { Answer::ok() } else { Answer::of(verdict, outcome) };
         self.decide(now, key, answer);
@@ -366,7 +395,7 @@ impl Switch {
         })
     }
 
-    fn delivered(
+    pub(super) fn delivered(
         &mut self,
         now: Instant,
         trunk: &str,
@@ -375,6 +404,9 @@ impl Switch {
         outcome: &Outcome,
         verdict: &Verdict,
     ) {
+        let happening = Happening::Told { trunk: trunk.to_owned(), on: sent.on, outcome: words(outcome) };
+        self.history.note(now, number, happening);
+        self.by_hand_ended(now, number, verdict.is_done(), &words(outcome));
         if self.mailboxes.is_waiting(number) != sent.on {
             return; // A newer state is queued behind this one.
         }
@@ -405,6 +437,7 @@ impl Switch {
             under_way.extend(jobs.map(|sent| ((at, sent.number.clone()), sent.on)));
         }
         self.users.retain(|user, _| under_way.contains_key(user));
+        let on_serial = self.restart_smdi_queues();
         let pending: Vec<String> = self
             .deliveries
             .iter()
@@ -417,6 +450,13 @@ impl Switch {
                     let user = (trunk, self.served_user(peer, &number));
                     if under_way.get(&user) != Some(&self.mailboxes.is_waiting(&number)) {
                         self.send_to_trunk(now, None, trunk, peer, &number);
+                    }
+                }
+                Ok(Place::Smdi(at)) => {
+                    let user = self.smdi_user(at, &number).map(|user| (at, user));
+                    let sent = user.and_then(|user| on_serial.get(&user));
+                    if sent != Some(&self.mailboxes.is_waiting(&number)) {
+                        self.send_to_smdi(now, None, at, &number);
                     }
                 }
                 Ok(Place::Line(_)) | Err(_) => {
@@ -436,7 +476,7 @@ impl Switch {
         self.finish(now, key);
     }
 
-    fn decide(&mut self, now: Instant, key: u64, answer: Answer) {
+    pub(super) fn decide(&mut self, now: Instant, key: u64, answer: Answer) {
         if let Some(waiting) = self.waiting.get_mut(&key) {
             waiting.verdict.get_or_insert(answer);
             self.finish(now, key);
@@ -453,6 +493,7 @@ impl Switch {
 
     fn answer(&mut self, now: Instant, id: ServerTransactionId, answer: &Answer) {
         self.metrics.count_notify(answer.status);
+        *self.totals.notifies.entry(answer.status).or_default() += 1;
         let mut reply = Reply::new(answer.status);
         if let Some(reason) = &answer.reason {
             // The phrase may hold digits of a number the peer chose: printable ASCII only.
@@ -470,6 +511,16 @@ impl Switch {
     }
 }
 
+/// The answer to a NOTIFY whose state went into a queue; none while it can be told at once and the PBX's is awaited.
+pub(super) fn pushed(push: &Push, refuse_queued: bool) -> Option<Answer> {
+    match push {
+        Push::Startable => None,
+        Push::Queued | Push::Replaced(_) if refuse_queued => Some(Answer::later("Queued for the trunk")),
+        Push::Queued | Push::Replaced(_) => Some(Answer::ok()),
+        Push::Full(_) => Some(Answer::later("Trunk queue full")),
+    }
+}
+
 /// The summary of a NOTIFY, or the answer owed.
 fn summary(request: &Message) -> Result<Summary, Answer> {
     let content_type = request.content_type().map_err(|e| Answer::refuse(400, e.reason_phrase()))?;
@@ -483,7 +534,7 @@ fn summary(request: &Message) -> Result<Summary, Answer> {
 }
 
 /// What a PBX said, in words for reasons and logs.
-fn words(outcome: &Outcome) -> String {
+pub(super) fn words(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Done => "done".to_owned(),
         Outcome::Error(value) => format!("PBX returned error {value}"),
@@ -497,7 +548,7 @@ fn words(outcome: &Outcome) -> String {
 }
 
 /// Bounded label for metrics.
-fn label(outcome: &Outcome) -> &'static str {
+pub(super) fn label(outcome: &Outcome) -> &'static str {
     match outcome {
         Outcome::Done => "done",
         Outcome::Error(_) => "error",

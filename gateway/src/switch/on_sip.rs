@@ -94,13 +94,17 @@ impl Switch {
             Event::Request { id, flow, request } if request.method_ref() == Some(&Method::Notify) => {
                 self.handle_notify(now, id, &flow, &request);
             }
+            Event::Request { id, flow, request } if request.method_ref() == Some(&Method::Subscribe) => {
+                self.handle_subscribe(now, id, &flow, &request);
+            }
             Event::Request { id, .. } => {
                 // `allow` names only what is handled above, in calls, or by the endpoint itself.
                 let _ = self.sip.ua_mut().endpoint_mut().respond(now, id, sip::Reply::new(501));
             }
             Event::Response { id, response, .. } => {
-                let known =
-                    self.register_answered(now, id, &response) || self.keepalive_answered(now, id, &response);
+                let known = self.register_answered(now, id, &response)
+                    || self.watcher_answered(now, id, &response)
+                    || self.keepalive_answered(now, id, &response);
                 if !known {
                     self.subscribe_answered(now, id, &response);
                 }
@@ -114,7 +118,8 @@ impl Switch {
 
     /// A request of ours outside calls was not answered or could not be sent.
     fn request_failed(&mut self, now: Instant, id: ClientTransactionId, why: Failure) {
-        if !self.register_failed(now, id) && !self.keepalive_failed(now, id) {
+        if !self.register_failed(now, id) && !self.watcher_failed(now, id) && !self.keepalive_failed(now, id)
+        {
             self.subscribe_failed(now, id, why);
         }
     }

@@ -12,7 +12,7 @@ impl Switch {
         let reachable = |port: &str| match self.ports.get(port) {
             Some(PortIndex::Line(_)) => !self.config.voice_port(port).is_some_and(|p| p.shutdown),
             Some(PortIndex::Trunk(trunk)) => self.trunks.get(*trunk).is_some_and(|t| t.span.is_up()),
-            None => false,
+            Some(PortIndex::Smdi(_)) | None => false,
         };
         match peer.kind {
             PeerKind::Voip => !self.keepalives.is_down(peer.tag),

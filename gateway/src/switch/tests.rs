@@ -13,6 +13,8 @@ use telephony_hal::line::Tone;
 
 use super::*;
 
+mod hand;
+
 const CONFIG: &str = "\
 isdn switch-type primary-qsig
 trunk group PBX
@@ -423,7 +425,13 @@ fn the_pbx_is_called_by_the_number_its_telephones_have() {
     bench.link(0, true);
     bench.notify("94911", true);
     assert_eq!(bench.pbx[0].heard, [("4911".to_owned(), true)], "prefix is obeyed as for a call");
-    assert!(bench.switch.show(bench.now, &cli::session::Show::Mwi).unwrap().contains("94911"));
+    assert!(
+        bench
+            .switch
+            .show(bench.now, &cli::session::Show::Mwi(cli::session::MwiQuery::default()))
+            .unwrap()
+            .contains("94911")
+    );
 }
 
 #[test]

@@ -101,6 +101,16 @@ impl Notifier {
         }
     }
 
+    /// What is granted from now on. The event package is not to be changed.
+    pub fn config_mut(&mut self) -> &mut NotifierConfig {
+        &mut self.config
+    }
+
+    /// Subscriptions to `resource`, those being ended included.
+    pub fn watched(&self, resource: &str) -> usize {
+        self.by_resource.get(resource).map_or(0, BTreeSet::len)
+    }
+
     /// Takes a SUBSCRIBE, new or inside a dialog, and gives the response it is owed: 200, 400, 406, 423,
     /// 481, 489, 500 or 503. A 200 is followed by a NOTIFY.
     ///

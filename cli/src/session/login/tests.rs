@@ -119,7 +119,12 @@ fn the_console_starts_at_the_level_of_its_line_and_knows_aliases() {
         "Welcome\nto the branch\nRouter#show privilege\nCurrent privilege level is 3\nRouter#"
     );
     console.type_in("mw\r");
-    assert_eq!(console.asked, [Action::Exec(crate::session::Exec::Show(crate::session::Show::Mwi))]);
+    assert_eq!(
+        console.asked,
+        [Action::Exec(crate::session::Exec::Show(crate::session::Show::Mwi(
+            crate::session::MwiQuery::default()
+        )))]
+    );
 }
 
 #[test]

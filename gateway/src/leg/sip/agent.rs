@@ -124,6 +124,7 @@ impl AgentSettings {
                 Method::Update,
                 Method::Refer,
                 Method::Notify,
+                Method::Subscribe,
                 Method::Info,
             ],
             allow_events: vec!["message-summary".to_owned(), "telephone-event".to_owned()],

@@ -456,6 +456,7 @@ impl Switch {
         Some(match self.ports.get(name)? {
             PortIndex::Line(line) => LegPort::Line(*line),
             PortIndex::Trunk(trunk) => LegPort::Trunk(*trunk),
+            PortIndex::Smdi(_) => return None,
         })
     }
 

@@ -1,0 +1,120 @@
+//! The serial lines of SMDI: opened with their speed and framing, opened again after they were gone.
+
+use std::io;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::sync::mpsc;
+use tokio_serial::{DataBits, Parity, SerialStream, StopBits};
+
+use crate::hardware::{Framing, Smdi};
+
+/// How long to wait before a tty that cannot be opened is tried again.
+const RETRY: Duration = Duration::from_secs(1);
+/// A tty that takes nothing for so long is as good as gone. Shorter than any silence that is taken for success.
+const STUCK: Duration = Duration::from_millis(900);
+/// Requests that may wait to be written.
+const REQUESTS: usize = 128;
+
+/// What a line tells.
+#[derive(Debug)]
+pub enum SmdiEvent {
+    /// The tty was opened.
+    Up,
+    /// The tty is gone.
+    Down,
+    /// The PBX speaks.
+    Octets(Bytes),
+}
+
+/// To the line, from a switch that does not wait.
+pub type Requests = mpsc::Sender<Bytes>;
+
+/// Serves line number `line` for ever: what happens goes to `events`, what is sent to the result is written.
+#[must_use]
+pub fn open(
+    line: usize,
+    settings: Smdi,
+    events: mpsc::Sender<(usize, SmdiEvent)>,
+) -> (Requests, impl Future<Output = ()> + Send) {
+    let (requests, to_write) = mpsc::channel(REQUESTS);
+    (requests, serve(line, settings, events, to_write))
+}
+
+async fn serve(
+    line: usize,
+    settings: Smdi,
+    events: mpsc::Sender<(usize, SmdiEvent)>,
+    mut to_write: mpsc::Receiver<Bytes>,
+) {
+    // One word in the log for each time it is gone.
+    let mut missing = false;
+    loop {
+        match connect(&settings) {
+            Ok(mut tty) => {
+                missing = false;
+                // What waited was for a line that is gone.
+                while to_write.try_recv().is_ok() {}
+                if events.send((line, SmdiEvent::Up)).await.is_err() {
+                    return;
+                }
+                let error = talk(&mut tty, line, &events, &mut to_write).await;
+                tracing::warn!("%SMDI-4-TTY: {}: {error}", settings.tty.display());
+                if events.send((line, SmdiEvent::Down)).await.is_err() {
+                    return;
+                }
+            }
+            Err(error) if !missing => {
+                missing = true;
+                tracing::warn!("%SMDI-4-TTY: {}: {error}", settings.tty.display());
+            }
+            Err(_) => {}
+        }
+        tokio::time::sleep(RETRY).await;
+    }
+}
+
+fn connect(settings: &Smdi) -> io::Result<SerialStream> {
+    let (bits, parity) = match settings.framing {
+        Framing::SevenEven => (DataBits::Seven, Parity::Even),
+        Framing::EightNone => (DataBits::Eight, Parity::None),
+    };
+    let builder = tokio_serial::new(settings.tty.to_string_lossy(), settings.speed)
+        .data_bits(bits)
+        .parity(parity)
+        .stop_bits(StopBits::One);
+    Ok(SerialStream::open(&builder)?)
+}
+
+/// Moves octets both ways until the line is gone, and gives the reason.
+async fn talk(
+    tty: &mut SerialStream,
+    line: usize,
+    events: &mpsc::Sender<(usize, SmdiEvent)>,
+    to_write: &mut mpsc::Receiver<Bytes>,
+) -> io::Error {
+    let mut octets = [0; 1024];
+    loop {
+        tokio::select! {
+            read = tty.read(&mut octets) => match read {
+                Ok(0) => return io::ErrorKind::UnexpectedEof.into(),
+                Ok(n) => {
+                    let heard = Bytes::copy_from_slice(octets.get(..n).unwrap_or_default());
+                    if events.send((line, SmdiEvent::Octets(heard))).await.is_err() {
+                        return io::ErrorKind::BrokenPipe.into();
+                    }
+                }
+                Err(error) => return error,
+            },
+            request = to_write.recv() => {
+                let Some(request) = request else { return io::ErrorKind::BrokenPipe.into() };
+                match tokio::time::timeout(STUCK, tty.write_all(&request)).await {
+                    Ok(Ok(())) => {}
+                    Ok(Err(error)) => return error,
+                    Err(_) => return io::ErrorKind::TimedOut.into(),
+                }
+            }
+        }
+    }
+}

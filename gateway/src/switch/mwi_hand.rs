@@ -1,0 +1,250 @@
+//! Message waiting worked by hand: `mwi set`, `mwi sync`, `clear mwi`. A state given by hand goes the way of a NOTIFY: the
+//! dial plan, the telephone's line or the trunk's queue, which paces it.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use cli::session::{MwiCommand, Reply};
+use mwi::mailbox::{Change, State};
+use mwi::queue::TrunkQueue;
+use mwi::summary::{ClassCount, MessageClass, Summary};
+
+use super::Switch;
+use super::notify::{Answer, Place};
+use crate::service::history::Totals;
+use crate::service::mailbox::Delivery;
+
+/// Source of states that were given by hand.
+const CONSOLE: &str = "console";
+/// Status of a state that was dropped from a queue by hand: the request was terminated.
+const TERMINATED: u16 = 487;
+
+/// States given by hand whose PBX has not said anything yet.
+#[derive(Debug, Default)]
+pub(super) struct ByHand {
+    open: BTreeSet<String>,
+    done: usize,
+    failed: usize,
+    /// States given so far, for Call-IDs of their own.
+    given: u64,
+}
+
+impl ByHand {
+    /// Outcomes known and open: done, failed, to go.
+    pub(super) fn progress(&self) -> (usize, usize, usize) {
+        (self.done, self.failed, self.open.len())
+    }
+}
+
+impl Switch {
+    /// `mwi …` and the parts of `clear mwi …`.
+    pub fn mwi_command(&mut self, now: Instant, command: MwiCommand) -> Reply {
+        let reply = self.do_mwi_command(now, command);
+        self.drain_sip(now);
+        reply
+    }
+
+    fn do_mwi_command(&mut self, now: Instant, command: MwiCommand) -> Reply {
+        match command {
+            MwiCommand::Set { number, on, count } => self.mwi_set(now, &number, on, count),
+            MwiCommand::Sync { number: Some(number) } => self.mwi_sync_one(now, &number),
+            MwiCommand::Sync { number: None } => self.mwi_sync_all(now),
+            MwiCommand::ClearQueue { trunk } => self.clear_mwi_queue(now, trunk.as_deref()),
+            MwiCommand::ClearHistory => {
+                self.history.clear();
+                Reply::none()
+            }
+            MwiCommand::ClearStatistics => {
+                self.totals = Totals::default();
+                let lines = self.smdi.iter_mut().map(|line| &mut line.queue);
+                for queue in self.trunks.iter_mut().map(|trunk| &mut trunk.queue).chain(lines) {
+                    queue.reset_counters();
+                }
+                Reply::none()
+            }
+        }
+    }
+
+    fn mwi_set(&mut self, now: Instant, number: &str, on: bool, count: Option<u32>) -> Reply {
+        let place = match self.mwi_place(number) {
+            Ok(place) => place,
+            Err(why) => return Reply::error(why),
+        };
+        self.by_hand.given += 1;
+        let mut summary = Summary::new(on);
+        if let Some(new) = count {
+            let voice = MessageClass::Voice;
+            summary.classes.push(ClassCount {
+                class: voice,
+                new,
+                old: 0,
+                urgent_new: None,
+                urgent_old: None,
+            });
+        }
+        let received = self.mailboxes.stamp(self.clock.unix_ms(now));
+        let state = State {
+            summary,
+            source: CONSOLE.to_owned(),
+            cseq: 0,
+            call_id: format!("{CONSOLE}/{received}/{}", self.by_hand.given),
+            received,
+        };
+        if self.learn(now, number, state) == Change::Refused {
+            return Reply::error("% Mailbox table full");
+        }
+        let word = if on { "ON" } else { "OFF" };
+        let to = self.bring(now, number, &place);
+        Reply::text(format!("{number} {word}: {to}"))
+    }
+
+    fn mwi_sync_one(&mut self, now: Instant, number: &str) -> Reply {
+        if self.mailboxes.record(number).is_none() {
+            return Reply::error(format!("% No mailbox {number} is known"));
+        }
+        match self.mwi_place(number) {
+            Ok(place) => {
+                let to = self.bring(now, number, &place);
+                Reply::text(format!("{number}: {to}"))
+            }
+            Err(why) => Reply::error(why),
+        }
+    }
+
+    /// Every mailbox in order of its number; the queues of the trunks pace what follows.
+    fn mwi_sync_all(&mut self, now: Instant) -> Reply {
+        let numbers: Vec<String> = self.mailboxes.iter().map(|record| record.number.clone()).collect();
+        let (mut lines, mut trunks, mut nowhere) = (0_usize, 0_usize, 0_usize);
+        for number in &numbers {
+            match self.mwi_place(number) {
+                Ok(place) => {
+                    self.bring(now, number, &place);
+                    match place {
+                        Place::Line(_) => lines += 1,
+                        Place::Trunk { .. } | Place::Smdi(_) => trunks += 1,
+                    }
+                }
+                Err(_) => nowhere += 1,
+            }
+        }
+        let mut text = format!(
+            "{} mailboxes: {lines} at telephones of this gateway, {trunks} on their way to PBXs",
+            numbers.len()
+        );
+        if nowhere > 0 {
+            text.push_str(&format!(", {nowhere} lead nowhere"));
+        }
+        Reply::text(text)
+    }
+
+    /// Where the telephone of a number is, or what the console is told instead.
+    fn mwi_place(&self, number: &str) -> Result<Place, String> {
+        let routes = self.routes(number);
+        if routes.is_empty() {
+            return Err(format!("% No dial peer leads to a port for {number}"));
+        }
+        self.choose(number, &routes)
+            .map_err(|answer: Answer| format!("% {}", answer.reason.unwrap_or_default()))
+    }
+
+    /// Brings a mailbox's state to its telephone, and says which way it goes.
+    fn bring(&mut self, now: Instant, number: &str, place: &Place) -> String {
+        let to = match *place {
+            Place::Line(line) => {
+                let port = self.lines.get(line).map(|l| l.name().to_owned()).unwrap_or_default();
+                format!("port {port}")
+            }
+            Place::Trunk { trunk, .. } => {
+                let Some(pri) = self.trunks.get(trunk) else { return String::new() };
+                self.by_hand.open.insert(number.to_owned());
+                way(&pri.port, pri.span.is_up(), &pri.queue)
+            }
+            Place::Smdi(at) => {
+                let Some(line) = self.smdi.get(at) else { return String::new() };
+                self.by_hand.open.insert(number.to_owned());
+                way(&line.settings.name, line.up, &line.queue)
+            }
+        };
+        self.deliver(now, None, number, place);
+        to
+    }
+
+    /// The end of a state's way to a PBX, if it was given by hand; the last one says how many went well.
+    pub(super) fn by_hand_ended(&mut self, now: Instant, number: &str, done: bool, words: &str) {
+        if !self.by_hand.open.remove(number) {
+            return;
+        }
+        let count = if done { &mut self.by_hand.done } else { &mut self.by_hand.failed };
+        *count += 1;
+        let ByHand { done: well, failed, .. } = self.by_hand;
+        if !done || (well + failed == 1 && self.by_hand.open.is_empty()) {
+            self.monitor.syslog(now, 6, &format!("%MWI-6-BYHAND: {number}: {words}"));
+        }
+        if self.by_hand.open.is_empty() {
+            if well + failed > 1 {
+                let text = format!("%MWI-6-BYHAND: {well} done, {failed} failed, nothing left to tell");
+                self.monitor.syslog(now, 6, &text);
+            }
+            (self.by_hand.done, self.by_hand.failed) = (0, 0);
+        }
+    }
+
+    /// Drops what waits for a PBX; what is under way stays. The mailboxes keep their state and are marked as failed.
+    fn clear_mwi_queue(&mut self, now: Instant, trunk: Option<&str>) -> Reply {
+        let wanted = |name: &str| trunk.is_none_or(|wanted| wanted == name);
+        if let Some(name) = trunk
+            && !self.trunks.iter().any(|pri| pri.port == name)
+            && !self.smdi.iter().any(|line| line.settings.name == name)
+        {
+            return Reply::error(format!("% {name} is not a trunk of this gateway"));
+        }
+        let mut dropped = Vec::new();
+        for (at, pri) in self.trunks.iter_mut().enumerate().filter(|(_, pri)| wanted(&pri.port)) {
+            for job in pri.queue.clear() {
+                let known = self.users.get(&(at, job.activation.number.clone()));
+                dropped.push((known.map(|(number, _)| number.clone()), pri.port.clone(), job.token));
+            }
+        }
+        for at in 0..self.smdi.len() {
+            let Some(line) = self.smdi.get_mut(at).filter(|line| wanted(&line.settings.name)) else {
+                continue;
+            };
+            let name = line.settings.name.clone();
+            for job in line.queue.clear() {
+                dropped.push((self.smdi_mailbox(at, &job.activation.number), name.clone(), job.token));
+            }
+        }
+        let count = dropped.len();
+        for (number, port, token) in dropped {
+            if let Some(key) = token {
+                self.decide(now, key, Answer::later("Dropped from the trunk's queue"));
+            }
+            if let Some(number) = number {
+                self.drop_delivery(now, &number, port);
+            }
+        }
+        for at in 0..self.trunks.len() {
+            self.drain_trunk(now, at);
+        }
+        Reply::text(format!("{count} dropped"))
+    }
+
+    /// A mailbox's news will not reach its PBX.
+    fn drop_delivery(&mut self, now: Instant, number: &str, trunk: String) {
+        let outcome = "dropped by hand".to_owned();
+        self.by_hand_ended(now, number, false, &outcome);
+        let at = self.clock.unix_ms(now);
+        let failed = Delivery::Failed { trunk, status: TERMINATED, outcome, at };
+        self.deliveries.insert(number.to_owned(), failed);
+        self.keep(number);
+    }
+}
+
+/// Which way a state goes to a PBX, in words.
+fn way(name: &str, is_up: bool, queue: &TrunkQueue) -> String {
+    match (is_up, queue.waiting() + queue.in_flight()) {
+        (false, _) => format!("waits for trunk {name}, which is down"),
+        (true, 0) => format!("on its way to trunk {name}"),
+        (true, ahead) => format!("queued for trunk {name}, {ahead} before it"),
+    }
+}

@@ -1,0 +1,289 @@
+//! SMDI lines: message waiting over a serial line, for PBXs that have nothing better. The gateway is the message desk.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use cli::session::DebugTopic;
+use dialpeer::Pattern;
+use mwi::queue::{Finished, Job, Place as JobPlace, Settings, TrunkQueue};
+use mwi::smdi::{Call, CallKind, Desk, Event};
+use mwi::translate::{Activation, SPEECH, Services, activations};
+use mwi::verdict::{Outcome, RetryClass, sip_status};
+
+use super::notify::{label, words};
+use super::{Output, Switch};
+use crate::hardware::Smdi;
+use crate::service::mailbox::Delivery;
+
+/// Requests whose outcome may be open at a time.
+const IN_FLIGHT: usize = 64;
+/// Calls to voice mail remembered for `show`.
+const CALLS: usize = 100;
+/// Octets of a request with its end, with room to spare; each takes 10 bits.
+const REQUEST_BITS: u64 = 24 * 10;
+
+/// One serial line to a PBX.
+#[derive(Debug)]
+pub(super) struct SmdiLine {
+    pub(super) settings: Smdi,
+    patterns: Vec<Pattern>,
+    desk: Desk,
+    pub(super) queue: TrunkQueue,
+    pub(super) up: bool,
+    /// Mailbox behind a number of the PBX, and the NOTIFY that last brought it.
+    users: HashMap<String, (String, Option<u64>)>,
+    /// The latest calls to voice mail.
+    pub(super) calls: VecDeque<(Instant, Call)>,
+    pub(super) heard: Heard,
+}
+
+/// What a line brought, in totals.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Heard {
+    pub(super) calls: u64,
+    pub(super) refusals: u64,
+    /// Messages that are none.
+    pub(super) rubbish: u64,
+}
+
+impl SmdiLine {
+    /// A line that is not open yet.
+    pub(super) fn new(settings: Smdi, seed: u64) -> Self {
+        let pace = Duration::from_millis(1000 * REQUEST_BITS / u64::from(settings.speed.max(1)));
+        let queue_settings = Settings { in_flight: IN_FLIGHT, pace, ..Settings::default() };
+        let mut queue = TrunkQueue::new(queue_settings, seed);
+        queue.set_up(false);
+        Self {
+            patterns: settings.numbers.iter().filter_map(|pattern| pattern.parse().ok()).collect(),
+            desk: Desk::new(Duration::from_millis(settings.silence_ms)),
+            settings,
+            queue,
+            up: false,
+            users: HashMap::new(),
+            calls: VecDeque::new(),
+            heard: Heard::default(),
+        }
+    }
+
+    /// Whether a mailbox's lamp is worked over this line.
+    pub(super) fn takes(&self, number: &str) -> bool {
+        self.settings.user(number).is_some() && self.patterns.iter().any(|p| p.matches(number).is_some())
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        [self.desk.poll_timeout(), self.queue.poll_timeout()].into_iter().flatten().min()
+    }
+}
+
+impl Switch {
+    /// The serial line of an SMDI line was opened, or is gone.
+    pub fn handle_smdi_link(&mut self, now: Instant, at: usize, up: bool) {
+        let Some(line) = self.smdi.get_mut(at) else { return };
+        if line.up != up {
+            line.up = up;
+            line.queue.set_up(up);
+            let state = if up { "up" } else { "down" };
+            let text = format!("%SMDI-5-UPDOWN: SMDI line {}, changed state to {state}", line.settings.name);
+            // What was asked on a line that is gone has no answer to wait for.
+            line.desk = Desk::new(Duration::from_millis(line.settings.silence_ms));
+            let open: Vec<String> = line
+                .queue
+                .iter()
+                .filter(|(_, place)| *place == JobPlace::InFlight)
+                .map(|(job, _)| job.activation.number.clone())
+                .collect();
+            self.monitor.syslog(now, 5, &text);
+            for user in open {
+                self.smdi_ended(now, at, &user, Outcome::LinkDown);
+            }
+        }
+        self.drain_smdi(now, at);
+        self.drain_sip(now);
+    }
+
+    /// Octets of an SMDI line.
+    pub fn handle_smdi_octets(&mut self, now: Instant, at: usize, octets: &[u8]) {
+        if let Some(line) = self.smdi.get_mut(at) {
+            line.desk.handle_octets(octets);
+        }
+        self.drain_smdi(now, at);
+        self.drain_sip(now);
+    }
+
+    pub(super) fn smdi_timeout(&mut self, now: Instant) {
+        for at in 0..self.smdi.len() {
+            if self.smdi.get(at).and_then(SmdiLine::poll_timeout).is_some_and(|due| due <= now) {
+                self.drain_smdi(now, at);
+            }
+        }
+    }
+
+    pub(super) fn smdi_poll_timeout(&self) -> Option<Instant> {
+        self.smdi.iter().filter_map(SmdiLine::poll_timeout).min()
+    }
+
+    /// Gives a mailbox's newest state to a line's queue.
+    pub(super) fn send_to_smdi(&mut self, now: Instant, key: Option<u64>, at: usize, number: &str) {
+        let Some(summary) = self.mailboxes.record(number).map(|r| r.state.summary.clone()) else { return };
+        let Some(line) = self.smdi.get_mut(at) else { return };
+        let Some(user) = line.settings.user(number) else { return };
+        let mut answer = None;
+        for activation in activations(&summary, &user, Services::SpeechOnly) {
+            answer = super::notify::pushed(
+                &line.queue.push(now, Job { token: key, ..Job::new(activation) }),
+                self.settings.refuse_queued,
+            );
+        }
+        line.users.insert(user, (number.to_owned(), key));
+        let trunk = line.settings.name.clone();
+        self.deliveries.insert(number.to_owned(), Delivery::Pending { trunk });
+        if let (Some(key), Some(answer)) = (key, answer) {
+            self.decide(now, key, answer);
+        }
+    }
+
+    /// States under way on SMDI lines, by line and the PBX's number; what waits is dropped, to be queued anew.
+    pub(super) fn restart_smdi_queues(&mut self) -> HashMap<(usize, String), bool> {
+        let mut under_way = HashMap::new();
+        for (at, line) in self.smdi.iter_mut().enumerate() {
+            line.queue.clear();
+            under_way.extend(
+                line.queue.iter().map(|(job, _)| ((at, job.activation.number.clone()), job.activation.on)),
+            );
+        }
+        under_way
+    }
+
+    /// The PBX's number for a mailbox.
+    pub(super) fn smdi_user(&self, at: usize, number: &str) -> Option<String> {
+        self.smdi.get(at)?.settings.user(number)
+    }
+
+    /// The mailbox behind a PBX's number.
+    pub(super) fn smdi_mailbox(&self, at: usize, user: &str) -> Option<String> {
+        Some(self.smdi.get(at)?.users.get(user)?.0.clone())
+    }
+
+    /// Takes what the line brought and asks what is next.
+    pub(super) fn drain_smdi(&mut self, now: Instant, at: usize) {
+        loop {
+            while let Some(event) = self.smdi.get_mut(at).and_then(|line| line.desk.poll(now)) {
+                self.smdi_event(now, at, event);
+            }
+            let Some(line) = self.smdi.get_mut(at) else { return };
+            let Some(Job { activation: Activation { number, on, .. }, .. }) = line.queue.next(now) else {
+                return;
+            };
+            match line.desk.send(now, &number, on) {
+                Ok(octets) => {
+                    if self.monitor.on(DebugTopic::Mwi) {
+                        let word = if on { "OP:MWI" } else { "RMV:MWI" };
+                        let text = format!("MWI: {word} {number} to {}", line.settings.name);
+                        self.monitor.print(now, DebugTopic::Mwi, &text);
+                    }
+                    self.outputs.push_back(Output::Serial { line: at, octets: Bytes::from(octets) });
+                }
+                // Numbers are checked before they come here: only a desk with too much open refuses.
+                Err(_) => self.smdi_ended(now, at, &number, Outcome::Error(1000)),
+            }
+        }
+    }
+
+    fn smdi_event(&mut self, now: Instant, at: usize, event: Event) {
+        let Some(line) = self.smdi.get_mut(at) else { return };
+        match event {
+            Event::Done { number, .. } => self.smdi_ended(now, at, &number, Outcome::Done),
+            Event::Refused { number, reason, .. } => {
+                line.heard.refusals += 1;
+                self.smdi_ended(now, at, &number, reason.outcome());
+            }
+            Event::Call(call) => {
+                if line.settings.desk.is_some_and(|desk| desk != call.desk) {
+                    return;
+                }
+                line.heard.calls += 1;
+                let text = format!("%SMDI-6-CALL: {}: {}", line.settings.name, call_words(&call));
+                if line.calls.len() >= CALLS {
+                    line.calls.pop_front();
+                }
+                line.calls.push_back((now, call));
+                self.monitor.syslog(now, 6, &text);
+            }
+            Event::Error(error) => {
+                line.heard.rubbish += 1;
+                let text = format!("MWI: rubbish on {}: {error}", line.settings.name);
+                self.monitor.print(now, DebugTopic::Mwi, &text);
+            }
+        }
+    }
+
+    /// A request ended: answered, refused, or not refused in time.
+    fn smdi_ended(&mut self, now: Instant, at: usize, user: &str, outcome: Outcome) {
+        let verdict = sip_status(&outcome);
+        self.metrics.trunk_operations.with_label_values(&[label(&outcome)]).inc();
+        *self.totals.outcomes.entry(label(&outcome)).or_default() += 1;
+        let Some(line) = self.smdi.get_mut(at) else { return };
+        let name = line.settings.name.clone();
+        let (number, token) = line.users.get(user).cloned().unzip();
+        let finished = line.queue.done(now, user, SPEECH, verdict);
+        if self.monitor.on(DebugTopic::Mwi) {
+            let text = format!("MWI: {user} on {name}: {}", words(&outcome));
+            self.monitor.print(now, DebugTopic::Mwi, &text);
+        }
+        match finished {
+            Finished::Final(job) => {
+                if let Some(number) = number {
+                    self.delivered(now, &name, &number, &job.activation, &outcome, &verdict);
+                }
+                if let Some(key) = job.token {
+                    self.decide(now, key, super::notify::Answer::of(&verdict, &outcome));
+                }
+            }
+            Finished::Again(_) => {
+                if let Some(key) = token.flatten() {
+                    self.decide_queued(now, key, &verdict, &outcome);
+                }
+            }
+            Finished::Overtaken(job) => {
+                if let Some(key) = job.token {
+                    self.decide_queued(now, key, &verdict, &outcome);
+                }
+            }
+            // A refusal after the silence that was taken for success: the lamp is not as the mailbox wants it.
+            Finished::Unknown => {
+                let known = number.filter(|_| verdict.retry == RetryClass::No && !verdict.is_done());
+                if let Some(number) = known {
+                    let on = self.mailboxes.is_waiting(&number);
+                    let sent = Activation {
+                        on,
+                        number: user.to_owned(),
+                        service: SPEECH,
+                        messages: None,
+                        urgent: false,
+                    };
+                    self.delivered(now, &name, &number, &sent, &outcome, &verdict);
+                }
+            }
+        }
+    }
+}
+
+/// A call to voice mail in words.
+pub(super) fn call_words(call: &Call) -> String {
+    let why = match call.kind {
+        CallKind::All => "all calls forwarded",
+        CallKind::Busy => "busy",
+        CallKind::Direct => "direct",
+        CallKind::NoAnswer => "no answer",
+        CallKind::Unknown => "for an unknown reason",
+    };
+    let mut text = format!("desk {:03} line {:04}, {why}", call.desk, call.terminal);
+    if let Some(number) = &call.forwarding {
+        text.push_str(&format!(", for {number}"));
+    }
+    if let Some(number) = &call.calling {
+        text.push_str(&format!(", from {number}"));
+    }
+    text
+}

@@ -1,0 +1,183 @@
+//! SMDI: a PBX at the other end of a serial line (a pseudo terminal) is told of messages, refuses, tells of calls, talks
+//! rubbish and goes away.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::net::SocketAddr;
+use std::os::unix::fs::{OpenOptionsExt as _, symlink};
+use std::path::Path;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use nix::fcntl::OFlag;
+use nix::pty::{PtyMaster, grantpt, posix_openpt, ptsname_r, unlockpt};
+use system_tests::{Answer, Tipringd, VoiceMail};
+
+const LONG: Duration = Duration::from_secs(20);
+
+/// The PBX's end of the line.
+struct Switch {
+    master: PtyMaster,
+    /// Kept open, so that the line does not hang up while the gateway has it closed.
+    _slave: File,
+    seen: String,
+}
+
+impl Switch {
+    /// A pseudo terminal that `link` leads to.
+    fn plug(link: &Path) -> Self {
+        // Not for the gateway to inherit: an end that stays open there would never hang up.
+        let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
+        let master = posix_openpt(flags).unwrap();
+        grantpt(&master).unwrap();
+        unlockpt(&master).unwrap();
+        let name = ptsname_r(&master).unwrap();
+        let flags = OFlag::O_NOCTTY.bits();
+        let slave = File::options().read(true).write(true).custom_flags(flags).open(&name).unwrap();
+        let _ = std::fs::remove_file(link);
+        symlink(&name, link).unwrap();
+        Self { master, _slave: slave, seen: String::new() }
+    }
+
+    fn says(&mut self, octets: &[u8]) {
+        for part in octets.chunks(256) {
+            self.master.write_all(part).unwrap();
+            // What the kernel holds for a reader is little.
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Waits until `wanted` has come since the last time, and gives what came up to it.
+    #[track_caller]
+    fn hears(&mut self, wanted: &str) -> String {
+        let end = Instant::now() + LONG;
+        loop {
+            self.listen();
+            if let Some(at) = self.seen.find(wanted) {
+                let rest = self.seen.split_off(at + wanted.len());
+                return std::mem::replace(&mut self.seen, rest);
+            }
+            assert!(Instant::now() < end, "no {wanted:?} in {:?}", self.seen);
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    fn listen(&mut self) {
+        let mut octets = [0; 1024];
+        while let Ok(n) = self.master.read(&mut octets) {
+            self.seen.push_str(&String::from_utf8_lossy(&octets[..n]));
+        }
+    }
+}
+
+/// The voice mail tells in a thread of its own: its answer waits for the PBX.
+fn tell(gateway: SocketAddr, number: &str, waiting: bool) -> JoinHandle<Answer> {
+    let number = number.to_owned();
+    std::thread::spawn(move || VoiceMail::udp(gateway).notify(&number, waiting))
+}
+
+fn start(tty: &Path) -> Tipringd {
+    Tipringd::start(
+        "voice-port 2/0\n mwi\n!\ndial-peer voice 1 pots\n destination-pattern 4700\n port 2/0\n!\n\
+         sip-ua\n mwi-server ipv4:127.0.0.1 unsolicited\n",
+        &format!(
+            "[[fxs]]\nport = \"2/0\"\nbackend = \"sim\"\n\n[[smdi]]\nname = \"pbx1\"\ntty = {:?}\nspeed = 9600\n\
+             desk = 1\nnumbers = [\"47..\"]\ndigits = 7\nprefix = \"555\"\n",
+            tty.to_str().unwrap()
+        ),
+    )
+}
+
+fn comes_up(gateway: &Tipringd) {
+    gateway.show_until("show mwi trunk pbx1", LONG, |shown| shown.contains(": up, "));
+}
+
+#[test]
+fn a_pbx_on_a_serial_line_is_told_and_its_refusals_are_the_voice_mail_s_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    let tty = folder.path().join("ttyS1");
+    let mut switch = Switch::plug(&tty);
+    let gateway = start(&tty);
+    comes_up(&gateway);
+
+    // Silence is success.
+    let answer = tell(gateway.sip(), "4711", true);
+    switch.hears("OP:MWI 5554711!\u{4}");
+    assert_eq!(answer.join().unwrap().status, 200);
+    assert!(gateway.show("show mwi 4711").contains("delivered"));
+    let answer = tell(gateway.sip(), "4711", false);
+    switch.hears("RMV:MWI 5554711!\u{4}");
+    assert_eq!(answer.join().unwrap().status, 200);
+
+    // A number the PBX does not know.
+    let answer = tell(gateway.sip(), "4712", true);
+    switch.hears("OP:MWI 5554712!\u{4}");
+    switch.says(b"\r\nMWI 5554712 INV\r\n\x19");
+    assert_eq!(answer.join().unwrap().status, 404);
+    assert!(gateway.show("show mwi 4712 detail").contains("Delivery: failed by pbx1"));
+
+    // Not now: later, and then well.
+    let answer = tell(gateway.sip(), "4713", true);
+    switch.hears("OP:MWI 5554713!\u{4}");
+    switch.says(b"\r\nMWI 5554713 BLK\r\n\x19");
+    let answer = answer.join().unwrap();
+    assert_eq!((answer.status, answer.header("Retry-After")), (503, Some("30")));
+    switch.hears("OP:MWI 5554713!\u{4}");
+    gateway.show_until("show mwi 4713", LONG, |shown| shown.contains("delivered"));
+
+    // A telephone of the gateway's own goes before; what nobody has is refused.
+    assert_eq!(tell(gateway.sip(), "4700", true).join().unwrap().status, 200);
+    assert!(gateway.lines().listen("2/0", 3.0).is_message_waiting_tone("us"));
+    assert_eq!(tell(gateway.sip(), "4811", true).join().unwrap().status, 404);
+    switch.listen();
+    assert_eq!(switch.seen, "");
+
+    // By hand the same way.
+    assert_eq!(gateway.show("mwi set 4714 on").trim(), "4714 ON: on its way to trunk pbx1");
+    switch.hears("OP:MWI 5554714!\u{4}");
+}
+
+#[test]
+fn calls_to_voice_mail_are_logged_rubbish_survived_and_a_line_that_was_gone_gets_the_newest_state() {
+    let folder = tempfile::tempdir().unwrap();
+    let tty = folder.path().join("ttyS1");
+    let mut switch = Switch::plug(&tty);
+    let gateway = start(&tty);
+    comes_up(&gateway);
+
+    let call = "desk 001 line 0023, no answer, for 5554711, from 2125550100";
+    switch.says(b"\r\nMD0020001D 5550199 \r\n\x19\r\nMD0010023N5554711 2125550100 \r\n\x19");
+    gateway.show_until("show mwi trunk pbx1 history", LONG, |shown| shown.contains(call));
+    let log = gateway.show("show logging");
+    assert!(log.contains(&format!("%SMDI-6-CALL: pbx1: {call}")) && !log.contains("desk 002"), "{log}");
+
+    // Octets of every kind, without end and with ends.
+    let rubbish: Vec<u8> = (0..4000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    switch.says(&rubbish);
+    switch.says(b"\x19\r\nMWI 5554711 INV\r\n\x19");
+    let totals = gateway.show_until("show mwi trunk pbx1 statistics", LONG, |shown| {
+        shown.contains("heard 1 calls, 1 refusals, ")
+    });
+    assert!(!totals.contains(" 0 unreadable"), "{totals}");
+
+    // The line is cut under a request: it is asked again when the line is back, with the newest state, once.
+    let answer = tell(gateway.sip(), "4715", true);
+    switch.hears("OP:MWI 5554715!\u{4}");
+    drop(switch);
+    assert_eq!(answer.join().unwrap().status, 200);
+    gateway.show_until("show mwi trunk pbx1", LONG, |shown| shown.contains(": down, "));
+    for waiting in [false, true, false] {
+        assert_eq!(tell(gateway.sip(), "4715", waiting).join().unwrap().status, 200);
+    }
+    assert_eq!(tell(gateway.sip(), "4716", true).join().unwrap().status, 200);
+    assert!(gateway.show("show mwi queue").contains("5554716 ON: waiting"));
+    let mut switch = Switch::plug(&tty);
+    switch.hears("RMV:MWI 5554715!\u{4}");
+    gateway.show_until("show mwi trunk pbx1", LONG, |shown| {
+        shown.matches("delivered").count() == 2 && shown.contains("0 under way, 0 waiting")
+    });
+    switch.listen();
+    let both = switch.seen.matches("5554715").count() + switch.seen.matches("OP:MWI 5554716!").count();
+    assert!(both <= 1, "{:?}", switch.seen);
+}
