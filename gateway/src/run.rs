@@ -38,7 +38,7 @@ use crate::media::MediaEnd;
 use crate::media::driver::Driver;
 use crate::ready::{Port, ReadySet};
 use crate::service::metrics::{self, Metrics};
-use crate::service::smdi::{self, Requests, SmdiEvent};
+use crate::service::smdi::SmdiLines;
 use crate::simpbx::{self, SimPbx};
 use crate::store::{Committed, Store};
 use crate::switch::{Output, Parts, Switch};
@@ -263,7 +263,7 @@ pub async fn start(setup: Setup) -> Result<Gateway, RunError> {
     hostname.set(&config.hostname);
     let clock = Clock::system();
     let serial = setup.hardware.console.clone();
-    let smdi_lines = setup.hardware.smdi.clone();
+    let smdi = SmdiLines::open(&setup.hardware.smdi);
     let mut switch = Switch::new(
         now,
         Parts {
@@ -302,13 +302,6 @@ pub async fn start(setup: Setup) -> Result<Gateway, RunError> {
         let task = tokio::spawn(crate::console::serial::serve(serial.tty, shared.clone()));
         helpers.push(task.abort_handle());
     }
-    let (smdi_events, smdi) = mpsc::channel(64);
-    let mut smdi_requests = Vec::new();
-    for (at, line) in smdi_lines.into_iter().enumerate() {
-        let (requests, runs) = smdi::open(at, line, smdi_events.clone());
-        smdi_requests.push(requests);
-        helpers.push(tokio::spawn(runs).abort_handle());
-    }
     let console = serve(&socket, shared).map_err(io_error(socket.display().to_string()))?;
     let lookup_seed = seed().map_err(io_error("random seed"))?;
     let (lookups, looked_up) = Lookups::new(setup.dns, setup.sip_address, lookup_seed);
@@ -328,7 +321,6 @@ pub async fn start(setup: Setup) -> Result<Gateway, RunError> {
         committed,
         commands: commands_rx,
         smdi,
-        smdi_requests,
         monitor: monitor.clone(),
         lookups,
         looked_up,
@@ -488,8 +480,7 @@ struct Daemon {
     received: mpsc::Receiver<NetEvent>,
     committed: mpsc::UnboundedReceiver<Committed>,
     commands: mpsc::Receiver<Command>,
-    smdi: mpsc::Receiver<(usize, SmdiEvent)>,
-    smdi_requests: Vec<Requests>,
+    smdi: SmdiLines,
     monitor: broadcast::Sender<String>,
     lookups: Lookups,
     looked_up: mpsc::Receiver<Found>,
@@ -582,12 +573,7 @@ impl Daemon {
                     self.backlog = self.switch.serve_sip(Instant::now(), SERVED);
                 }
                 Some((line, event)) = self.smdi.recv() => {
-                    let now = Instant::now();
-                    match event {
-                        SmdiEvent::Up => self.switch.handle_smdi_link(now, line, true),
-                        SmdiEvent::Down => self.switch.handle_smdi_link(now, line, false),
-                        SmdiEvent::Octets(octets) => self.switch.handle_smdi_octets(now, line, &octets),
-                    }
+                    self.switch.handle_smdi(Instant::now(), line, event);
                 }
                 command = self.commands.recv() => {
                     match command {
@@ -658,13 +644,7 @@ impl Daemon {
                     }
                 }
                 Output::Line { line, action } => self.act(line, &action),
-                Output::Serial { line, octets } => {
-                    // A line that takes no more is gone; its task says so too, as soon as it sees it.
-                    if self.smdi_requests.get(line).is_none_or(|requests| requests.try_send(octets).is_err())
-                    {
-                        self.switch.handle_smdi_link(Instant::now(), line, false);
-                    }
-                }
+                Output::Serial { line, octets } => self.smdi.send(line, octets),
                 Output::Media(command) => self.media.handle(Instant::now(), command),
                 Output::Rebind => self.rebind = true,
                 Output::Lookup => {

@@ -64,7 +64,7 @@ fn sipp_hears_of_its_mailbox_from_the_voice_mail_the_pbx_and_the_console() {
 }
 
 /// A SUBSCRIBE by hand; the answer's status.
-fn ask(mut sender: VoiceMail, user: &str, event: &str, expires: &str) -> u16 {
+fn ask(sender: &mut VoiceMail, user: &str, event: &str, expires: &str) -> u16 {
     let text = sender
         .text(user, true)
         .body("")
@@ -80,14 +80,14 @@ fn ask(mut sender: VoiceMail, user: &str, event: &str, expires: &str) -> u16 {
 fn who_may_not_subscribe_is_told_why() {
     let trunk = SocketAddr::from(([127, 0, 0, 1], free_port()));
     let gateway = gateway(trunk);
-    let stranger = VoiceMail::udp_from([127, 0, 0, 2].into(), gateway.sip());
-    assert_eq!(ask(stranger, "8000", "message-summary", "600"), 403);
-    let known = || VoiceMail::udp(gateway.sip());
-    assert_eq!(ask(known(), "9999", "message-summary", "600"), 404);
-    assert_eq!(ask(known(), "8000", "presence", "600"), 489);
-    assert_eq!(ask(known(), "8000", "message-summary", "5"), 423);
-    // As many as the configuration allows.
-    for status in [200, 200, 200, 503] {
-        assert_eq!(ask(known(), "8000", "message-summary", "600"), status);
-    }
+    let mut stranger = VoiceMail::udp_from([127, 0, 0, 2].into(), gateway.sip());
+    assert_eq!(ask(&mut stranger, "8000", "message-summary", "600"), 403);
+    let mut known = VoiceMail::udp(gateway.sip());
+    assert_eq!(ask(&mut known, "9999", "message-summary", "600"), 404);
+    assert_eq!(ask(&mut known, "8000", "presence", "600"), 489);
+    assert_eq!(ask(&mut known, "8000", "message-summary", "5"), 423);
+    // As many as the configuration allows, each with somebody there who is told.
+    let mut subscribers: Vec<_> = (0..4).map(|_| VoiceMail::udp(gateway.sip())).collect();
+    let answers = subscribers.iter_mut().map(|phone| ask(phone, "8000", "message-summary", "600"));
+    assert_eq!(answers.collect::<Vec<_>>(), [200, 200, 200, 503]);
 }

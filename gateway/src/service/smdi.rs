@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
 use tokio_serial::{DataBits, Parity, SerialStream, StopBits};
 
 use crate::hardware::{Framing, Smdi};
@@ -16,6 +17,8 @@ const RETRY: Duration = Duration::from_secs(1);
 const STUCK: Duration = Duration::from_millis(900);
 /// Requests that may wait to be written.
 const REQUESTS: usize = 128;
+/// Events that may wait for the switch.
+const EVENTS: usize = 64;
 
 /// What a line tells.
 #[derive(Debug)]
@@ -28,18 +31,48 @@ pub enum SmdiEvent {
     Octets(Bytes),
 }
 
-/// To the line, from a switch that does not wait.
-pub type Requests = mpsc::Sender<Bytes>;
+/// All lines of the gateway, each with a task of its own that ends with this.
+#[derive(Debug)]
+pub struct SmdiLines {
+    requests: Vec<mpsc::Sender<Bytes>>,
+    tasks: Vec<AbortHandle>,
+    to_switch: mpsc::Sender<(usize, SmdiEvent)>,
+    events: mpsc::Receiver<(usize, SmdiEvent)>,
+}
 
-/// Serves line number `line` for ever: what happens goes to `events`, what is sent to the result is written.
-#[must_use]
-pub fn open(
-    line: usize,
-    settings: Smdi,
-    events: mpsc::Sender<(usize, SmdiEvent)>,
-) -> (Requests, impl Future<Output = ()> + Send) {
-    let (requests, to_write) = mpsc::channel(REQUESTS);
-    (requests, serve(line, settings, events, to_write))
+impl SmdiLines {
+    /// Opens the lines on the current runtime.
+    #[must_use]
+    pub fn open(lines: &[Smdi]) -> Self {
+        let (to_switch, events) = mpsc::channel(EVENTS);
+        let mut opened = Self { requests: Vec::new(), tasks: Vec::new(), to_switch, events };
+        for (at, settings) in lines.iter().enumerate() {
+            let (requests, to_write) = mpsc::channel(REQUESTS);
+            let runs = serve(at, settings.clone(), opened.to_switch.clone(), to_write);
+            opened.requests.push(requests);
+            opened.tasks.push(tokio::spawn(runs).abort_handle());
+        }
+        opened
+    }
+
+    /// The next thing a line tells, with the line's number.
+    pub async fn recv(&mut self) -> Option<(usize, SmdiEvent)> {
+        self.events.recv().await
+    }
+
+    /// Writes a request. A line that takes no more is told of as gone.
+    pub fn send(&self, line: usize, request: Bytes) {
+        if self.requests.get(line).is_none_or(|requests| requests.try_send(request).is_err()) {
+            // With so many events on their way the line lives, and the PBX's silence is its own.
+            let _ = self.to_switch.try_send((line, SmdiEvent::Down));
+        }
+    }
+}
+
+impl Drop for SmdiLines {
+    fn drop(&mut self) {
+        self.tasks.iter().for_each(AbortHandle::abort);
+    }
 }
 
 async fn serve(

@@ -15,6 +15,7 @@ use super::notify::{label, words};
 use super::{Output, Switch};
 use crate::hardware::Smdi;
 use crate::service::mailbox::Delivery;
+use crate::service::smdi::SmdiEvent;
 
 /// Requests whose outcome may be open at a time.
 const IN_FLIGHT: usize = 64;
@@ -77,8 +78,17 @@ impl SmdiLine {
 }
 
 impl Switch {
+    /// What an SMDI line tells.
+    pub fn handle_smdi(&mut self, now: Instant, line: usize, event: SmdiEvent) {
+        match event {
+            SmdiEvent::Up => self.handle_smdi_link(now, line, true),
+            SmdiEvent::Down => self.handle_smdi_link(now, line, false),
+            SmdiEvent::Octets(octets) => self.handle_smdi_octets(now, line, &octets),
+        }
+    }
+
     /// The serial line of an SMDI line was opened, or is gone.
-    pub fn handle_smdi_link(&mut self, now: Instant, at: usize, up: bool) {
+    fn handle_smdi_link(&mut self, now: Instant, at: usize, up: bool) {
         let Some(line) = self.smdi.get_mut(at) else { return };
         if line.up != up {
             line.up = up;
@@ -103,7 +113,7 @@ impl Switch {
     }
 
     /// Octets of an SMDI line.
-    pub fn handle_smdi_octets(&mut self, now: Instant, at: usize, octets: &[u8]) {
+    fn handle_smdi_octets(&mut self, now: Instant, at: usize, octets: &[u8]) {
         if let Some(line) = self.smdi.get_mut(at) {
             line.desk.handle_octets(octets);
         }
