@@ -4,14 +4,14 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sip::Transport;
 use sip::net::{ClientAuth, Identity, Net, NetConfig, NetEvent, TlsConfig};
 use tokio::sync::mpsc;
 
 use crate::leg::sip::transport::{TlsSettings, TransportSettings};
-use crate::switch::Connections;
+use crate::switch::{Connections, Switch};
 
 /// Where SIP listens unless the configuration says so, and where certificates are.
 #[derive(Debug, Clone)]
@@ -136,4 +136,12 @@ fn read(tls: &TlsSettings, pki: &Path) -> Result<TlsConfig, String> {
         Err(error) => return Err(said(error)),
     }
     Ok(config)
+}
+
+/// Tells the switch which ports the system has given it.
+pub(crate) fn tell_ports(now: Instant, switch: &mut Switch, net: &Net) {
+    let plain = [net.udp_addrs(), net.tcp_addrs()].concat();
+    let port = |of: &[SocketAddr], else_: u16| of.first().map_or(else_, SocketAddr::port);
+    let ports = (port(&plain, switch.listen().port), port(&net.tls_addrs(), switch.listen().port_secure));
+    switch.set_sip_ports(now, ports.0, ports.1);
 }

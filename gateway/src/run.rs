@@ -32,7 +32,7 @@ use crate::console::unix::{Console, Hostname, Shared, serve};
 use crate::hardware::{FxsBackend, Hardware, LineKind, Pri, PriBackend};
 use crate::leg::fxs::{LineAction, TICK};
 use crate::leg::sip::transport::TransportSettings;
-use crate::listen::{Place, bind, rebind};
+use crate::listen::{Place, bind, rebind, tell_ports};
 use crate::lookup::{Found, Lookups};
 use crate::media::MediaEnd;
 use crate::media::driver::Driver;
@@ -374,14 +374,6 @@ fn seed() -> io::Result<[u8; 32]> {
     let mut seed = [0; 32];
     rand::rngs::SysRng.try_fill_bytes(&mut seed).map_err(io::Error::other)?;
     Ok(seed)
-}
-
-/// Tells the switch which ports the system has given it.
-fn tell_ports(now: Instant, switch: &mut Switch, net: &Net) {
-    let plain = [net.udp_addrs(), net.tcp_addrs()].concat();
-    let port = |of: &[SocketAddr], else_: u16| of.first().map_or(else_, SocketAddr::port);
-    let ports = (port(&plain, switch.listen().port), port(&net.tls_addrs(), switch.listen().port_secure));
-    switch.set_sip_ports(now, ports.0, ports.1);
 }
 
 type AnyChannel = Box<dyn DChannel<Error = AnyError> + Send>;
