@@ -68,11 +68,8 @@ use notify::Waiting;
 use plan::Plan;
 use register::Registrations;
 pub use show_agent::Connections;
-<<<<<<< HEAD
 use sip::admission::{Admission, AdmissionConfig};
-=======
 use smdi::SmdiLine;
->>>>>>> b57f8ef (Message waiting by hand, show mwi in full, subscribers of message-summary, SMDI lines)
 use subscribe::Subscriptions;
 
 /// What the switch wants done.
