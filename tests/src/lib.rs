@@ -21,6 +21,7 @@
 #![allow(clippy::panic, clippy::unwrap_used, reason = "test support: a failed expectation is a failed test")]
 
 mod blast;
+mod call_load;
 mod console;
 mod daemon;
 mod dns;
@@ -39,6 +40,7 @@ mod trunk;
 mod tshark;
 
 pub use blast::{Blast, BlastReport};
+pub use call_load::{CallAnswerer, CallReport, CallSink, CallSource, speak_rtp};
 pub use console::Console;
 pub use daemon::{Profile, Run, Tipringd};
 pub use dns::{Dns, Record};

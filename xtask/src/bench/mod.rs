@@ -8,7 +8,9 @@ use clap::ValueEnum;
 
 use crate::shell::{Outcome, cargo, root, run, say};
 
+mod calls;
 mod notify;
+mod process;
 mod sip;
 
 /// What to measure.
@@ -16,6 +18,8 @@ mod sip;
 pub(crate) enum Name {
     /// The daemon: CPU per NOTIFY accepted, routed, stored, queued
     Notify,
+    /// The daemon: CPU, memory and delay of calls SIP to PRI, RTP relayed
+    Calls,
     /// Dial peer look-up
     Lookup,
     /// SIP messages beside rsip's and rsipstack's; transaction and answer
@@ -62,6 +66,9 @@ pub(crate) fn bench(name: Name) -> Outcome {
     let mut problems = Vec::new();
     if matches!(name, Name::Notify | Name::All) {
         rows.extend(notify::bench());
+    }
+    if matches!(name, Name::Calls | Name::All) {
+        rows.extend(calls::bench());
     }
     if matches!(name, Name::Sip | Name::All) {
         match sip::bench() {

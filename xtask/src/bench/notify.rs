@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use system_tests::{Blast, Profile, Run, Tipringd, free_port};
 
+use super::process;
 use crate::shell::say;
 
 /// NOTIFYs a round.
@@ -37,12 +38,12 @@ pub(crate) fn bench() -> Vec<(String, String)> {
             })
             .collect();
         let blast = Blast { target: gateway.sip(), window, notifies, burst: (0, 0) };
-        let before = cpu(gateway.pid());
+        let before = process::cpu(gateway.pid());
         let started = Instant::now();
         let report = blast.run();
         // what was answered may still be on its way to disk
         std::thread::sleep(Duration::from_millis(300));
-        let spent = cpu(gateway.pid()).saturating_sub(before);
+        let spent = process::cpu(gateway.pid()).saturating_sub(before);
         let answered = report.latencies.len().max(1);
         #[allow(clippy::cast_precision_loss)]
         let each = spent.as_secs_f64() * 1e6 / answered as f64;
@@ -60,7 +61,7 @@ pub(crate) fn bench() -> Vec<(String, String)> {
                 report.statuses,
                 report.retransmissions,
                 started.elapsed().as_secs_f64(),
-                rss_mib(gateway.pid()),
+                process::rss_kib(gateway.pid()) / 1024,
             ),
         ));
     }
@@ -74,20 +75,4 @@ fn config() -> String {
      dial-peer voice 47 pots\n destination-pattern 47...\n port 1/0:15\n!\n\
      sip-ua\n mwi-server ipv4:127.0.0.1 unsolicited\n"
         .into()
-}
-
-/// User and system time of a process and all its threads so far.
-fn cpu(pid: u32) -> Duration {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    // the command name may hold spaces and parentheses; the fields we want stand behind it
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or("").split_whitespace().collect();
-    let ticks: u64 = [11, 12].iter().filter_map(|&at| fields.get(at)?.parse::<u64>().ok()).sum();
-    // USER_HZ is 100 on every Linux of ours
-    Duration::from_millis(ticks * 10)
-}
-
-fn rss_mib(pid: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let kib = status.lines().find_map(|l| l.strip_prefix("VmRSS:")).and_then(|l| l.split_whitespace().next());
-    kib.and_then(|k| k.parse::<u64>().ok()).unwrap_or(0) / 1024
 }

@@ -6,6 +6,7 @@
 mod analogue;
 mod hunting;
 mod isdn;
+mod phones;
 mod storm;
 mod trunk;
 
@@ -21,6 +22,7 @@ use telephony_hal::line::{State, Tone};
 use crate::clock::Clock;
 use crate::hardware::Hardware;
 use crate::leg::fxs::LineAction;
+use crate::media::rtp::RtpCommand;
 use crate::media::{MediaCommand, MediaEnd};
 use crate::service::metrics::Metrics;
 use crate::store::Store;
@@ -96,10 +98,22 @@ backend = \"sim\"
 pub(super) struct Wires {
     hears: BTreeMap<MediaEnd, BTreeSet<MediaEnd>>,
     pub(super) tones: BTreeMap<MediaEnd, ToneKind>,
+    /// RTP streams that are open.
+    pub(super) streams: BTreeSet<u64>,
 }
 
 impl Wires {
     fn take(&mut self, command: &MediaCommand) {
+        if let MediaCommand::Rtp { stream, command } = command {
+            match command {
+                RtpCommand::Open { .. } => assert!(self.streams.insert(*stream), "{stream} is open"),
+                RtpCommand::Settings(_) => assert!(self.streams.contains(stream), "{stream} is closed"),
+                RtpCommand::Close => assert!(self.streams.remove(stream), "{stream} is closed"),
+            }
+            if !matches!(command, RtpCommand::Close) {
+                return;
+            }
+        }
         for end in command.ends() {
             self.tones.remove(&end);
             for other in self.hears.remove(&end).unwrap_or_default() {
@@ -128,7 +142,7 @@ impl Wires {
     }
 
     pub(super) fn is_silent(&self) -> bool {
-        self.hears.is_empty() && self.tones.is_empty()
+        self.hears.is_empty() && self.tones.is_empty() && self.streams.is_empty()
     }
 }
 
@@ -157,6 +171,8 @@ pub(super) struct Sim {
     pub(super) now: Instant,
     pub(super) pbx: Vec<Pbx>,
     pub(super) wires: Wires,
+    phones: phones::Phones,
+    next_port: u16,
     pub(super) bell: BTreeMap<usize, bool>,
     pub(super) reversed: BTreeMap<usize, bool>,
     _directory: tempfile::TempDir,
@@ -197,7 +213,7 @@ impl Sim {
             records,
             metrics: Metrics::new().unwrap(),
             seed: [9; 32],
-            local_address: |_| None,
+            local_address: |_| Some([192, 0, 2, 1].into()),
         };
         let pbx = || Pbx {
             span: Span::new(SpanConfig { accept_calls: true, ..SpanConfig::default() }),
@@ -210,6 +226,8 @@ impl Sim {
             now,
             pbx: vec![pbx(), pbx()],
             wires: Wires::default(),
+            phones: phones::Phones::new(),
+            next_port: 16_384,
             bell: BTreeMap::new(),
             reversed: BTreeMap::new(),
             _directory: directory,
@@ -243,6 +261,14 @@ impl Sim {
     pub(super) fn settle(&mut self) {
         loop {
             let mut idle = true;
+            for _ in 0..self.switch.rtp_ports().wanted() {
+                self.switch.rtp_ports().add(self.next_port);
+                self.next_port = self.next_port.checked_add(2).unwrap_or(16_384);
+            }
+            while let Some((flow, data)) = self.phones.poll_transmit(self.now) {
+                idle = false;
+                self.switch.handle_sip(self.now, flow, data);
+            }
             while let Some(output) = self.switch.poll_output() {
                 idle = false;
                 match output {
@@ -251,6 +277,7 @@ impl Sim {
                         self.pbx[at].span.handle_frame_of(self.now, link, &frame);
                     }
                     Output::Media(command) => self.wires.take(&command),
+                    Output::Sip(transmit) => self.phones.receive(self.now, transmit),
                     Output::Line { line, action: LineAction::Ring(on) } => {
                         self.bell.insert(line, on);
                     }
@@ -311,10 +338,12 @@ impl Sim {
         let end = self.now + Duration::from_millis(ms);
         loop {
             let spans = self.pbx.iter().filter_map(|p| p.span.poll_timeout());
-            let next = spans.chain(self.switch.poll_timeout()).min().filter(|at| *at <= end);
+            let others = [self.switch.poll_timeout(), self.phones.poll_timeout()];
+            let next = spans.chain(others.into_iter().flatten()).min().filter(|at| *at <= end);
             let Some(next) = next else { break };
             self.now = self.now.max(next);
             self.switch.handle_timeout(self.now);
+            self.phones.handle_timeout(self.now);
             for pbx in &mut self.pbx {
                 pbx.span.handle_timeout(self.now);
             }
@@ -418,6 +447,11 @@ impl Sim {
         assert!(calls.connections.is_empty(), "{:?}", calls.connections);
         assert!(calls.events.is_empty() && calls.spoken_to.is_empty());
         assert_eq!(calls.records.pending(), 0);
+        let sip = &self.switch.sip;
+        assert!(sip.is_empty(), "{sip:?}");
+        assert_eq!((sip.ports.used(), sip.ua().held()), (0, 0), "{}", sip.ua().census());
+        let (held, census) = self.phones.held();
+        assert_eq!(held, 0, "the telephones: {census}");
         assert!(self.wires.is_silent(), "{:?}", self.wires);
         for port in &self.switch.lines {
             assert!(!port.is_busy(), "{port:?}");
