@@ -12,7 +12,8 @@
 //! // `configure replace FILE revert trigger error timer 5`
 //! let plan = engine.plan("hostname Pier\n").unwrap();
 //! assert_eq!(plan.differences(), "!Contextual Config Diffs:\n+hostname Pier\n-hostname Quay\n");
-//! engine.commit(now, plan.candidate, Some(Duration::from_secs(300)));
+//! engine.arm(now, Duration::from_secs(300), "ann");
+//! engine.commit(plan.candidate);
 //! assert_eq!(engine.running().hostname, "Pier");
 //! // Nobody typed `configure confirm`.
 //! assert_eq!(engine.handle_timeout(now + Duration::from_secs(301)).unwrap().hostname, "Quay");
@@ -21,7 +22,7 @@
 
 use crate::config::{Body, Config, Node, PortId};
 use crate::session::ConfigureText;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 
@@ -37,6 +38,18 @@ pub struct Engine {
 struct Revert {
     before: Config,
     deadline: Instant,
+    pending: Pending,
+}
+
+/// A change that waits to be confirmed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pending {
+    /// When its timer was started.
+    pub since: Instant,
+    /// How long it runs.
+    pub after: Duration,
+    /// Who started it.
+    pub user: String,
 }
 
 /// Why a session cannot change the configuration now.
@@ -64,6 +77,11 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// What it would go over from.
+    pub fn before(&self) -> &Config {
+        &self.before
+    }
+
     /// The difference as lines, see [`differences`].
     pub fn differences(&self) -> String {
         differences(&self.before, &self.candidate)
@@ -144,14 +162,31 @@ impl Engine {
         })
     }
 
-    /// Makes a candidate the running configuration. With `revert_after` the change is taken back at that time unless
-    /// [`Engine::confirm`] comes first; while a timer runs, it goes back to what ran before the first change.
-    pub fn commit(&mut self, now: Instant, candidate: Config, revert_after: Option<Duration>) {
-        let before = std::mem::replace(&mut self.running, candidate);
-        if let Some(after) = revert_after {
-            let before = self.revert.take().map_or(before, |r| r.before);
-            self.revert = Some(Revert { before, deadline: now + after });
-        }
+    /// Makes a candidate the running configuration. While the timer of [`Engine::arm`] runs, the way back leads to what
+    /// ran when it was started.
+    pub fn commit(&mut self, candidate: Config) {
+        self.running = candidate;
+    }
+
+    /// Starts the timer at whose end the configuration that runs now comes back unless [`Engine::confirm`] comes first; while
+    /// one runs, it is set anew and still leads to what ran before the first.
+    pub fn arm(&mut self, now: Instant, after: Duration, user: &str) {
+        let before = self.revert.take().map_or_else(|| self.running.clone(), |r| r.before);
+        let pending = Pending { since: now, after, user: user.to_owned() };
+        self.revert = Some(Revert { before, deadline: now + after, pending });
+    }
+
+    /// `configure revert timer N`: another time for the timer that runs. False if none does.
+    pub fn rearm(&mut self, now: Instant, after: Duration) -> bool {
+        let Some(revert) = &mut self.revert else { return false };
+        revert.deadline = now + after;
+        (revert.pending.since, revert.pending.after) = (now, after);
+        true
+    }
+
+    /// The change that waits to be confirmed.
+    pub fn pending(&self) -> Option<&Pending> {
+        self.revert.as_ref().map(|r| &r.pending)
     }
 
     /// `configure confirm`: the change stays. False if no timer runs.
@@ -241,6 +276,38 @@ pub fn differences(from: &Config, to: &Config) -> String {
     let mut out = String::from("!Contextual Config Diffs:\n");
     body(from.tree(), to.tree(), 0, &mut out);
     out
+}
+
+/// The lines that make `to` of `from` when they are entered, under the headers of their sections, between
+/// `!List of Commands:` and `end`.
+pub fn commands(from: &Config, to: &Config) -> String {
+    let mut out = String::from("!List of Commands:\n");
+    enter(from.tree(), to.tree(), 0, &mut out);
+    out.push_str("end\n");
+    out
+}
+
+fn enter(from: &Body, to: &Body, depth: usize, out: &mut String) {
+    let old: HashMap<&str, &Node> = from.nodes().iter().map(|n| (n.key.as_str(), &**n)).collect();
+    let new: HashSet<&str> = to.nodes().iter().map(|n| n.key.as_str()).collect();
+    let empty = Body::default();
+    for node in to.nodes() {
+        let before = old.get(node.key.as_str());
+        let same_line = before.is_some_and(|b| b.line == node.line);
+        let inner = node.section.as_ref().map_or(&empty, |(_, body)| body);
+        let outer = before.and_then(|b| b.section.as_ref()).map_or(&empty, |(_, body)| body);
+        if !same_line || inner != outer {
+            line(' ', &node.line, depth, out);
+            enter(outer, inner, depth + 1, out);
+        }
+    }
+    for node in from.nodes().iter().filter(|n| !new.contains(n.key.as_str())) {
+        let first = node.line.lines().next().unwrap_or("");
+        match first.strip_prefix("no ") {
+            Some(positive) => line(' ', positive, depth, out),
+            None => line(' ', &format!("no {first}"), depth, out),
+        }
+    }
 }
 
 fn body(from: &Body, to: &Body, depth: usize, out: &mut String) {

@@ -217,6 +217,12 @@ impl Connection {
             self.respond(Response { output, error: reply.error, ..Response::default() });
         } else {
             self.session.complete(reply);
+            // A question that the session has answered itself: the command goes on.
+            if let Some(action) = self.session.poll_action().filter(|_| self.session.is_waiting()) {
+                self.busy = true;
+                self.actions.push_back(action);
+                return;
+            }
             self.answer();
         }
         self.next();

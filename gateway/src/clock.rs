@@ -86,6 +86,22 @@ pub fn show_clock(unix_ms: u64) -> String {
     )
 }
 
+/// `Nov 21 2026 09:30:00 +00:00`, as `dir` prints it.
+#[must_use]
+pub fn file_time(at: SystemTime) -> String {
+    let ms = at.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_millis());
+    let (t, _) = split(u64::try_from(ms).unwrap_or(u64::MAX));
+    format!(
+        "{} {:02} {} {:02}:{:02}:{:02} +00:00",
+        month(t.month()),
+        t.day(),
+        t.year(),
+        t.hour(),
+        t.minute(),
+        t.second()
+    )
+}
+
 /// A time as hours, minutes and seconds, `00:01:07`.
 #[must_use]
 pub fn clock_face(time: Duration) -> String {
@@ -142,6 +158,7 @@ mod tests {
         let clock = Clock::new(start, wall);
         assert_eq!(clock.timestamp(start + Duration::from_secs(3)), "Nov 21 09:30:03.123");
         assert_eq!(clock.show_clock(start), "09:30:00.123 UTC Sat Nov 21 2026");
+        assert_eq!(file_time(wall), "Nov 21 2026 09:30:00 +00:00");
         assert_eq!(uptime_words(Duration::from_secs(90_060)), "1 day, 1 hour, 1 minute");
         assert_eq!(uptime_words(Duration::ZERO), "0 minutes");
     }

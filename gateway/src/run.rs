@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use cli::config::{Config, MessageKind};
 use cli::engine::Engine;
+use cli::session::Reply;
 use media::dtmf::{DtmfConfig, DtmfDetector, DtmfEvent};
 use sip::net::{Net, NetConfig, NetEvent};
 use sip::{Transmit, Transport};
@@ -19,16 +20,17 @@ use telephony_hal::wrap::{Erased, PcapWriter, Record, Side};
 use telephony_hal::{
     AnyError, DChannel, DChannelEvent, ErrorKind, FxsLine, HalError, Lamp, Span as _, SpanKind,
 };
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::clock::Clock;
-use crate::console::Command;
 use crate::console::host::{Host, load};
 use crate::console::network::{Addresses, Listeners};
 use crate::console::terminals::Terminals;
 use crate::console::unix::{Console, Hostname, Shared, serve};
+use crate::console::{self, Command};
+use crate::files::{Answer, FileSystem};
 use crate::hardware::{FxsBackend, Hardware, LineKind, Pri, PriBackend};
 use crate::leg::fxs::{LineAction, TICK};
 use crate::leg::sip::transport::TransportSettings;
@@ -288,7 +290,10 @@ pub async fn start(setup: Setup) -> Result<Gateway, RunError> {
     let socket = setup.state_dir.join("console.sock");
     let terminals = Terminals::default();
     terminals.publish(switch.config());
+    let files = FileSystem::open(&setup.state_dir, &setup.startup)
+        .map_err(io_error(setup.state_dir.display().to_string()))?;
     let shared = Shared {
+        files: files.clone(),
         commands: commands.clone(),
         monitor: monitor.clone(),
         hostname: hostname.clone(),
@@ -307,20 +312,14 @@ pub async fn start(setup: Setup) -> Result<Gateway, RunError> {
     let (lookups, looked_up) = Lookups::new(setup.dns, setup.sip_address, lookup_seed);
     let range = switch.rtp_range();
     let daemon = Daemon {
-        host: Host {
-            startup: setup.startup,
-            hostname,
-            terminals,
-            relisten: false,
-            reload: false,
-            engine: Engine::new(switch.config().clone()),
-        },
+        host: Host::new(files, hostname, terminals, Engine::new(switch.config().clone())),
         switch,
         net,
         received,
         committed,
         commands: commands_rx,
         smdi,
+        continuations: commands.downgrade(),
         monitor: monitor.clone(),
         lookups,
         looked_up,
@@ -336,6 +335,7 @@ pub async fn start(setup: Setup) -> Result<Gateway, RunError> {
         listening,
         backlog: false,
     };
+    helpers.push(tokio::spawn(daemon.host.load.clone().keep_sampling()).abort_handle());
     let task = tokio::spawn(daemon.run());
     Ok(Gateway {
         udp,
@@ -473,6 +473,8 @@ struct Daemon {
     committed: mpsc::UnboundedReceiver<Committed>,
     commands: mpsc::Receiver<Command>,
     smdi: SmdiLines,
+    /// Weak: the daemon ends when everybody who could speak to it is gone.
+    continuations: mpsc::WeakSender<Command>,
     monitor: broadcast::Sender<String>,
     lookups: Lookups,
     looked_up: mpsc::Receiver<Found>,
@@ -510,6 +512,9 @@ impl Daemon {
         let mut audio = false;
         loop {
             self.flush();
+            while let Some(job) = self.host.poll_job() {
+                self.answer(Answer::Later(job), None);
+            }
             if std::mem::take(&mut self.host.relisten) {
                 self.listeners.refresh_or_say().await;
             }
@@ -573,12 +578,16 @@ impl Daemon {
                         Some(Command::Log { severity, text }) => {
                             self.switch.log(Instant::now(), severity, &text);
                         }
-                        Some(Command::Do { action, line, reply }) => {
+                        Some(Command::Do { action, caller, reply }) => {
                             self.switch.set_connections(crate::listen::connections(&self.net));
-                            let answer = self.host.execute(Instant::now(), &mut self.switch, action, line);
-                            // A console that has left does not want its answer.
-                            let _ = reply.send(answer);
+                            let answer = self.host.execute(Instant::now(), &mut self.switch, action, &caller);
+                            self.answer(answer, Some(reply));
                         }
+                        Some(Command::Continue { then, reply }) => {
+                            let answer = (then.0)(&mut self.host, Instant::now(), &mut self.switch);
+                            self.answer(answer, reply);
+                        }
+                        Some(Command::Gone(console)) => self.host.gone(console),
                     }
                 }
                 Some((lookup, targets)) = self.looked_up.recv() => {
@@ -594,6 +603,11 @@ impl Daemon {
                 }
             }
         }
+    }
+
+    /// Gives an answer to its console, after the work it needs.
+    fn answer(&self, answer: Answer, reply: Option<oneshot::Sender<Reply>>) {
+        tokio::spawn(console::give(answer, reply, self.continuations.clone()));
     }
 
     fn handle_received(&mut self, batch: &mut Vec<NetEvent>) {

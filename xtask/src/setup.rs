@@ -19,6 +19,8 @@ const PACKAGES: &[(&str, &str)] = &[
     ("g++", "builds libFuzzer"),
     ("make", "builds PBX and ears"),
     ("openssl", "the other end of TLS"),
+    ("atftpd", "the server of copies by TFTP"),
+    ("python3-pyftpdlib", "the server of copies by FTP"),
     ("python3", "the PBX's own tests, netmiko"),
     ("python3-venv", "where netmiko is installed"),
     ("openssh-client", "comes in by SSH"),

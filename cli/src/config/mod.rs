@@ -5,6 +5,7 @@
 
 mod access;
 mod apply;
+mod archive;
 mod context;
 mod interface;
 mod print;
@@ -12,6 +13,7 @@ mod tree;
 mod types;
 
 pub use access::*;
+pub use archive::{Archive, CommandLog, FilePrompt};
 pub use context::{ApplyError, Cx};
 pub use interface::interface_name;
 pub use tree::{Body, Node};

@@ -28,14 +28,21 @@ fn a_change_is_taken_back_unless_confirmed_in_time() {
     let now = Instant::now();
     let minute = Duration::from_secs(60);
     let mut engine = Engine::new(config("hostname A\n"));
-    engine.commit(now, config("hostname B\n"), Some(minute));
+    engine.arm(now, minute, "ann");
+    engine.commit(config("hostname B\n"));
     // A second change under the timer goes back to the beginning too.
-    engine.commit(now, config("hostname C\n"), Some(2 * minute));
+    engine.arm(now, 2 * minute, "bob");
+    engine.commit(config("hostname C\n"));
+    assert_eq!(engine.pending().map(|p| (p.user.as_str(), p.after)), Some(("bob", 2 * minute)));
     assert_eq!(engine.poll_timeout(), Some(now + 2 * minute));
     assert!(engine.handle_timeout(now + minute).is_none());
     assert_eq!(engine.handle_timeout(now + 2 * minute).unwrap().hostname, "A");
     assert_eq!(engine.poll_timeout(), None);
-    engine.commit(now, config("hostname D\n"), Some(minute));
+    assert!(!engine.rearm(now, minute), "none runs");
+    engine.arm(now, 9 * minute, "ann");
+    assert!(engine.rearm(now + minute, minute));
+    assert_eq!(engine.poll_timeout(), Some(now + 2 * minute));
+    engine.commit(config("hostname D\n"));
     assert!(engine.confirm() && !engine.confirm());
     assert!(engine.handle_timeout(now + 10 * minute).is_none());
     assert_eq!(engine.running().hostname, "D");
@@ -55,6 +62,21 @@ fn replace_starts_from_nothing_and_merge_from_what_runs() {
         refused.to_string(),
         "line 2:\nvoice-port x\n           ^\n% Invalid input detected at '^' marker."
     );
+}
+
+#[test]
+fn the_commands_of_a_difference_make_one_from_the_other() {
+    let from = config("hostname A\nvoice-port 2/0\n mwi\n cptone GB\ndial-peer voice 1 pots\n port 2/0\n");
+    let to = config("hostname A\nvoice-port 2/0\n cptone DE\ndial-peer voice 2 pots\n port 2/1\n");
+    let commands = commands(&from, &to);
+    assert_eq!(
+        commands,
+        "!List of Commands:\nvoice-port 2/0\n cptone DE\n no mwi\ndial-peer voice 2 pots\n port 2/1\n\
+         no dial-peer voice 1 pots\nend\n"
+    );
+    let (made, reply) = ConfigureText { text: commands, keep_going: false }.apply(&from);
+    assert!(!reply.error, "{}", reply.text);
+    assert_eq!(made.unwrap().running(), to.running());
 }
 
 #[test]

@@ -49,25 +49,6 @@ pub(super) static EXEC: &[Command] = &[
     apply: Apply::Exec(|a| Exec::ClearMwi { number: a.argument(0).map(str::to_owned) }) },
     command! { "clear sip-ua mwi [WORD]", help: &["Reset functions", "SIP User Agent", "Message waiting states", "Number"],
     apply: Apply::Exec(|a| Exec::ClearMwi { number: a.argument(0).map(str::to_owned) }) },
-    command! { "configure terminal", help: &["Enter configuration mode", "Configure from the terminal"],
-    apply: Apply::Exec(|_| Exec::Session(SessionCommand::Configure)) },
-    command! { "configure replace WORD [force] [revert trigger error timer <1-120>|time <1-120>]",
-    help: &["Enter configuration mode", "Parameters for replacing running-config", "URL of the configuration", "Without asking",
-        "Take back", "Trigger", "On error", "After a time", "Minutes", "Take back after a time", "Minutes"],
-    apply: Apply::Exec(|a| Exec::ConfigureReplace {
-        file: a.argument(0).unwrap_or("").to_owned(),
-        revert_minutes: a.number_after("timer").or_else(|| a.number_after("time")),
-    }) },
-    command! { "configure plan WORD", help: &["Enter configuration mode", "Print what a configuration would change", "URL of the configuration"],
-    apply: Apply::Exec(|a| Exec::ConfigurePlan { file: a.argument(0).unwrap_or("").to_owned() }) },
-    command! { "configure confirm", help: &["Enter configuration mode", "Confirm replacement of running-config"],
-    apply: Apply::Exec(|_| Exec::ConfigureConfirm) },
-    command! { "configure revert now", help: &["Enter configuration mode", "Parameters for reverting the configuration", "At once"],
-    apply: Apply::Exec(|_| Exec::ConfigureRevert) },
-    command! { "copy running-config startup-config", help: &["Copy from one file to another", "Current system configuration", "Startup configuration"],
-    apply: Apply::Exec(|_| Exec::WriteMemory) },
-    command! { "copy startup-config running-config", help: &["Copy from one file to another", "Startup configuration", "Current system configuration"],
-    apply: Apply::Exec(|_| Exec::CopyStartRun) },
     command! { "csim start WORD", help: &["Call simulator", "Start a call", "Number to call"],
     apply: Apply::Exec(|a| Exec::CsimStart { number: a.argument(0).unwrap_or("").to_owned() }) },
     command! { "debug ccsip messages", help: &[DEBUG, "SPI debugging", "SIP messages"], apply: Apply::Exec(|_| on(DebugTopic::CcsipMessages)) },
@@ -87,7 +68,6 @@ pub(super) static EXEC: &[Command] = &[
     apply: Apply::Exec(|a| Exec::Session(SessionCommand::Disable(a.number(0).unwrap_or(1)))) },
     command! { "enable [<0-15>]", help: &["Turn on privileged commands", "Enable level"], privilege: 0,
     apply: Apply::Exec(|a| Exec::Session(SessionCommand::Enable(a.number(0).unwrap_or(15)))) },
-    command! { "erase startup-config", help: &["Erase a filesystem", "Startup configuration"], apply: Apply::Exec(|_| Exec::WriteErase) },
     command! { "exit", help: &["Exit from the EXEC"], privilege: 0, apply: Apply::Exec(|_| Exec::Session(SessionCommand::Exit)) },
     command! { "help", help: &["Description of the interactive help system"], privilege: 0, apply: Apply::Exec(|_| Exec::Session(SessionCommand::Help)) },
     command! { "login", help: &["Log in as a particular user"], privilege: 0, apply: Apply::Exec(|_| Exec::Session(SessionCommand::Login)) },
@@ -120,11 +100,9 @@ pub(super) static EXEC: &[Command] = &[
     command! { "ping WORD", help: &["Send echo messages", "Address or host name"], privilege: 1,
     apply: Apply::Exec(|a| Exec::Ping { target: a.argument(0).unwrap_or("").to_owned() }) },
     command! { "quit", help: &["Exit from the EXEC"], privilege: 0, apply: Apply::Exec(|_| Exec::Session(SessionCommand::Exit)) },
-    command! { "reload", help: &["Halt and perform a cold restart"], apply: Apply::Exec(|_| Exec::Reload) },
     show!("show aliases", [SHOW, "Display alias commands"], 1, |_| Exec::Session(
         SessionCommand::ShowAliases
     )),
-    show!("show archive", [SHOW, "Archive of the running configuration"], 15, |_| Exec::Show(Show::Archive)),
     show!(
         "show call active voice [brief]",
         [SHOW, "Show Calls", "Active calls", "Voice calls", "Short form"],
@@ -181,10 +159,13 @@ pub(super) static EXEC: &[Command] = &[
     show!("show history", [SHOW, "Display the session command history"], 1, |_| Exec::Session(
         SessionCommand::ShowHistory
     )),
-    show!("show interfaces [INTERFACE]", [SHOW, "Interface status and configuration", "Interface"], 1, |a| {
+    show!("show interfaces [WORD]", [SHOW, "Interface status and configuration", "Interface"], 1, |a| {
         Exec::Show(Show::Interfaces { name: a.argument(0).map(str::to_owned) })
     }),
     show!("show inventory", [SHOW, "Show the physical inventory"], 1, |_| Exec::Show(Show::Inventory)),
+    show!("show ip interface [WORD]", [SHOW, "IP information", "IP interface status", "Interface"], 1, |a| {
+        Exec::Show(Show::IpInterface { name: a.argument(0).map(str::to_owned) })
+    }),
     show!("show ip interface brief", [SHOW, "IP information", "IP interface status", "Brief"], 1, |_| {
         Exec::Show(Show::IpInterfaceBrief)
     }),
@@ -489,12 +470,6 @@ pub(super) static EXEC: &[Command] = &[
     command! { "undebug vpm all", help: &[UNDEBUG, "Voice port module", "All"], apply: Apply::Exec(|_| off(DebugTopic::VpmAll)) },
     command! { "where", help: &["List active connections"], privilege: 1, apply: Apply::Exec(|_| Exec::Session(SessionCommand::Where)) },
     command! { "who", help: &["Display information about terminal lines"], privilege: 1, apply: Apply::Exec(|_| Exec::Show(Show::Users)) },
-    command! { "write [memory]", help: &["Write running configuration to memory, network, or terminal", "Write to NV memory"],
-    apply: Apply::Exec(|_| Exec::WriteMemory) },
-    command! { "write erase", help: &["Write running configuration to memory, network, or terminal", "Erase NV memory"],
-    apply: Apply::Exec(|_| Exec::WriteErase) },
-    command! { "write terminal", help: &["Write running configuration to memory, network, or terminal", "Write to terminal"],
-    apply: Apply::Exec(|_| Exec::Show(Show::RunningConfig { section: None })) },
 ];
 
 fn on(what: DebugTopic) -> Exec {

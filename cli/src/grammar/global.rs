@@ -70,6 +70,10 @@ pub(super) static FIRST: &[Command] = &[
     acted!("ip domain name WORD", [IP_GLOBAL, "Domain of names without one", "Domain", "Name"], keyed: 3),
     acted!("ip domain-name WORD", [IP_GLOBAL, "Domain of names without one", "Name"], keyed: 2, with_previous: true),
     acted!("ip name-server A.B.C.D...", [IP_GLOBAL, "DNS servers for SIP", "Address"], keyed: WHOLE, with_previous: true),
+    acted!(
+        "ip scp server enable",
+        ["Global IP configuration subcommands", "Secure copy", "Server", "Enable"]
+    ),
     kept!("ip (cef|dhcp|domain|domain-name|domain-lookup|name-server|host|subnet-zero|classless|multicast-routing|routing|finger|bootp|gratuitous-arps|options|tcp|inspect|ips|admission|auth-proxy|cache|rcmd|scp|sla|vrf|arp|audit|multicast|telnet|igmp|pim|mobile|mroute|port-map|urlfilter|load-sharing) [LINE]",
         IP_HELP, HOST, keyed: WHOLE, no_shown: true),
     kept!("ipv6 LINE", ["Global IPv6 configuration commands", "The setting"], HOST, keyed: WHOLE, no_shown: true),
@@ -169,7 +173,7 @@ pub(super) static VOICE: &[Command] = &[
     kept!("call LINE", ["Calls", "The setting"], CALLS, keyed: WHOLE),
     kept!("application", ["Applications"], FEATURE, enters: Some(ModeKind::Kept)),
     kept!("license LINE", ["License", "The setting"], INFO, keyed: WHOLE),
-    kept!("archive", ["Archive of configurations"], CONSOLE, enters: Some(ModeKind::Archive)),
+    acted!("archive", ["Archive of configurations"], enters: Some(ModeKind::Archive)),
     command! {
         "username WORD [privilege <0-15>] [(nopassword|secret LINE|password LINE)]", keyed: 2,
         help: &["Establish User Name Authentication", "User name", "Set user privilege level", "User privilege level",
@@ -399,7 +403,8 @@ pub(super) static LAST: &[Command] = &[
     kept!("netconf-yang", ["NETCONF over YANG models"], FEATURE),
     kept!("restconf", ["RESTCONF"], FEATURE),
     kept!("parser LINE", ["Configure parser", "The setting"], CONSOLE, keyed: WHOLE),
-    kept!("file prompt (alert|noisy|quiet)", ["Files", "Questions", "Alert", "All", "None"], CONSOLE),
+    acted!("file prompt (alert|noisy|quiet)", ["File management", "Level of questions", "Only before something is lost", "Always", "Never"],
+        default: "file prompt alert"),
     command! {
         "login block-for <1-65535> attempts <1-65535> within <1-65535>", keyed: 2,
         help: &["Enable secure login checking", "Set quiet-mode active time period", "Time period in seconds",

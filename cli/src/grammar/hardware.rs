@@ -418,19 +418,6 @@ pub(super) static TRUNK_GROUP: &[Command] = &[
     kept!("default-label LINE", ["Default label", "The setting"], LINE_LATER),
 ];
 
-pub(super) static ARCHIVE: &[Command] = &[
-    kept!("path WORD", ["Path for backups", "URL"], CONSOLE),
-    kept!("maximum <1-14>", ["Maximum number of backup copies", "Number"], CONSOLE),
-    kept!("write-memory", ["Enable automatic backup generation during write memory"], CONSOLE),
-    kept!(
-        "time-period <1-525600>",
-        ["Period of time in minutes to automatically archive the running-config", "Minutes"],
-        CONSOLE
-    ),
-    kept!("rollback LINE", ["Rollback parameters", "The setting"], CONSOLE, keyed: WHOLE),
-    kept!("log config", ["Logging commands", "Configuration changes"], CONSOLE, enters: Some(ModeKind::Kept)),
-];
-
 /// `isdn switch-type` in global configuration and on an interface.
 pub(super) fn switch_type(cx: &Cx<'_>) -> Result<Option<SwitchType>, ApplyError> {
     const TYPES: &[&str] = &[

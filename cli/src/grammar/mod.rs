@@ -9,6 +9,7 @@ mod bodies;
 mod classes;
 mod dial_peer;
 mod exec;
+mod files;
 mod global;
 mod hardware;
 pub mod matcher;
@@ -182,8 +183,8 @@ macro_rules! modes {
 }
 
 modes! {
-    User ">" "Exec" &[exec::EXEC];
-    Privileged "#" "Exec" &[exec::EXEC];
+    User ">" "Exec" &[exec::EXEC, files::EXEC];
+    Privileged "#" "Exec" &[exec::EXEC, files::EXEC];
     Global "(config)#" "Configure" &[global::FIRST, global::VOICE, global::LAST];
     Interface "(config-if)#" "Interface configuration" &[hardware::INTERFACE];
     Controller "(config-controller)#" "Controller configuration" &[hardware::CONTROLLER];
@@ -203,7 +204,8 @@ modes! {
     Dualtone "(cfg-cp-dualtone)#" "Dualtone configuration" &[classes::DUALTONE];
     TranslationRule "(cfg-translation-rule)#" "Translation rule configuration" &[classes::TRANSLATION_RULE];
     TranslationProfile "(cfg-translation-profile)#" "Translation profile configuration" &[classes::PROFILE];
-    Archive "(config-archive)#" "Archive configuration" &[hardware::ARCHIVE];
+    Archive "(config-archive)#" "Archive configuration" &[files::ARCHIVE];
+    ArchiveLog "(config-archive-log-cfg)#" "Archive log configuration" &[files::ARCHIVE_LOG];
     SshKeys "(conf-ssh-pubkey)#" "Public keys of SSH" &[access::SSH_KEYS];
     SshUser "(conf-ssh-pubkey-user)#" "Public keys of a user" &[access::SSH_USER];
     KeptKey "(conf-ssh-pubkey-data)#" "Rows of a public key" &[bodies::NONE];

@@ -1,5 +1,6 @@
 //! What a session asks of the gateway, and the answer.
 
+use super::{ArchiveCommand, FileCommand, Question};
 use crate::config::{Config, LineErrorKind, LineOutcome, Mode};
 use crate::secret::Password;
 
@@ -53,14 +54,23 @@ pub enum Exec {
     },
     /// `undebug all`.
     UndebugAll,
-    /// `write memory`, `copy running-config startup-config`: save the running configuration.
+    /// `dir`, `copy` and other commands on files.
+    Files(FileCommand),
+    /// `archive config`, `show archive …`.
+    Archive(ArchiveCommand),
+    /// A command that has asked, with the answers so far.
+    Answered {
+        /// The command.
+        exec: Box<Exec>,
+        /// Answers in the order of the questions.
+        answers: Vec<String>,
+    },
+    /// `write memory`: save the running configuration.
     WriteMemory,
     /// `write erase`: remove the startup configuration.
     WriteErase,
-    /// `copy startup-config running-config`: merge the startup configuration.
-    CopyStartRun,
-    /// `reload`.
-    Reload,
+    /// `reload …`.
+    Reload(Reload),
     /// `ping`.
     Ping {
         /// Address or name.
@@ -101,10 +111,23 @@ pub enum Exec {
         /// The line.
         line: String,
     },
+    /// `configure terminal` with a lock or a timer; without either the session does it itself.
+    ConfigureTerminal {
+        /// Nobody else may change the configuration meanwhile.
+        lock: bool,
+        /// Minutes after which what is changed is taken back unless confirmed.
+        revert_minutes: Option<u32>,
+    },
     /// `configure replace FILE`.
     ConfigureReplace {
         /// Path or URL.
         file: String,
+        /// Prints the lines that change.
+        list: bool,
+        /// Asks nothing.
+        force: bool,
+        /// `revert trigger error`.
+        trigger: bool,
         /// Minutes after which the change is taken back unless confirmed.
         revert_minutes: Option<u32>,
     },
@@ -115,8 +138,13 @@ pub enum Exec {
     },
     /// `configure confirm`.
     ConfigureConfirm,
-    /// `configure revert now`.
-    ConfigureRevert,
+    /// `configure revert now`, or `configure revert timer N`: in N minutes from now.
+    ConfigureRevert {
+        /// Minutes, 1 to 120.
+        minutes: Option<u32>,
+    },
+    /// A command whose arguments are no command's: these are the words. Never given to the gateway.
+    Refuse(String),
     /// `… | redirect URL`, `append`, `tee`: puts what a command has printed into a file.
     SaveOutput {
         /// Where, as typed: `flash:NAME`.
@@ -195,6 +223,27 @@ pub enum MwiView {
     Queue,
     /// Totals.
     Statistics,
+}
+
+/// `reload …`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reload {
+    /// `reload [REASON]`.
+    Now,
+    /// `reload in MINUTES`.
+    In {
+        /// Minutes.
+        minutes: u32,
+    },
+    /// `reload at HH:MM`: the next time it is that late.
+    At {
+        /// 0 to 23.
+        hour: u8,
+        /// 0 to 59.
+        minute: u8,
+    },
+    /// `reload cancel`.
+    Cancel,
 }
 
 /// Commands that concern only the terminal they are typed at.
@@ -362,6 +411,11 @@ pub enum Show {
     },
     /// `show ip interface brief`.
     IpInterfaceBrief,
+    /// `show ip interface [NAME]`.
+    IpInterface {
+        /// One interface.
+        name: Option<String>,
+    },
     /// `show inventory`.
     Inventory,
     /// `show processes cpu`.
@@ -374,8 +428,12 @@ pub enum Show {
     Users,
     /// `show logging`.
     Logging,
-    /// `show archive`.
-    Archive,
+    /// `show reload`.
+    Reload,
+    /// `show hosts`.
+    Hosts,
+    /// `show memory statistics`.
+    Memory,
     /// `show timers`.
     Timers,
     /// `show tech-support`.
@@ -575,12 +633,14 @@ pub struct Reply {
     pub error: bool,
     /// New host name for the prompt.
     pub hostname: Option<String>,
-    /// Where the next line of configuration belongs.
+    /// Where the next line of configuration belongs; configuration mode begins if it has not.
     pub mode: Option<Mode>,
     /// Configuration mode ends.
     pub leave: bool,
     /// The session ends.
     pub close: bool,
+    /// Something is asked before the command goes on; [`Reply::text`] is printed before it.
+    pub ask: Option<Box<Question>>,
     /// New privilege level: the answer to an [`Action::Authenticate`] that succeeded.
     pub privilege: Option<u8>,
 }
@@ -594,6 +654,11 @@ impl Reply {
     /// Output.
     pub fn text(text: impl Into<String>) -> Reply {
         Reply { text: text.into(), ..Reply::default() }
+    }
+
+    /// A question.
+    pub fn ask(question: Question) -> Reply {
+        Reply { ask: Some(Box::new(question)), ..Reply::default() }
     }
 
     /// A failure.

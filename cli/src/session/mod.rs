@@ -6,6 +6,7 @@
 
 mod action;
 mod editor;
+mod files;
 mod filter;
 mod help;
 mod login;
@@ -13,6 +14,7 @@ mod own;
 mod pager;
 
 pub use action::*;
+pub use files::*;
 pub use login::authenticate;
 
 use crate::config::{CommandLevel, LineError, Mode};
@@ -45,8 +47,8 @@ enum State {
     Waiting,
     /// Output is stopped at ` --More-- `.
     More(pager::Pager),
-    /// `[confirm]` or a file name is asked for before this command runs.
-    Question(Exec),
+    /// The gateway wants an answer before a command goes on.
+    Asked(Question),
     Closed,
 }
 
@@ -70,6 +72,8 @@ pub struct Session {
     editor: Editor,
     exec_history: VecDeque<String>,
     config_history: VecDeque<String>,
+    /// Answers to questions have none.
+    no_history: VecDeque<String>,
     history_size: usize,
     state: State,
     monitor: bool,
@@ -105,6 +109,7 @@ impl Session {
             editor: Editor::default(),
             exec_history: VecDeque::new(),
             config_history: VecDeque::new(),
+            no_history: VecDeque::new(),
             history_size: 20,
             state: State::Idle,
             started: false,
@@ -216,11 +221,17 @@ impl Session {
         if let Some(name) = reply.hostname {
             self.hostname = name;
         }
-        if let (Some(mode), Some(config)) = (reply.mode, self.config.as_mut()) {
-            *config = mode;
+        if reply.mode.is_some() {
+            self.config = reply.mode;
         }
         if reply.leave {
             self.config = None;
+        }
+        if let Some(question) = reply.ask {
+            self.print(&reply.text);
+            self.put_to_user(*question);
+            self.take_pending();
+            return;
         }
         if reply.close {
             self.print(&reply.text);
@@ -324,7 +335,7 @@ impl Session {
         match std::mem::replace(&mut self.state, State::Idle) {
             State::Idle => self.key(octet),
             State::More(pager) => self.more_key(pager, octet),
-            State::Question(exec) => self.answer(exec, octet),
+            State::Asked(question) => self.question_key(question, octet),
             state @ (State::Waiting | State::Closed) => self.state = state,
         }
     }
@@ -369,22 +380,19 @@ impl Session {
                     self.pending.push_front(0x1a);
                     self.take_pending();
                 } else {
-                    self.config = None;
-                    self.show_prompt();
+                    self.leave_configuration();
                 }
             }
             Key::Abort => {
                 self.out.extend(b"^C");
                 self.newline();
                 self.editor.clear();
-                self.config = None;
-                self.show_prompt();
+                self.leave_configuration();
             }
             Key::EndOfInput => {
                 self.newline();
                 if self.config.is_some() {
-                    self.config = None;
-                    self.show_prompt();
+                    self.leave_configuration();
                 } else {
                     self.close();
                 }
@@ -453,6 +461,16 @@ impl Session {
         let Some(mode) = self.config.clone() else { return };
         self.pipe = None;
         self.act(Action::Configure(ConfigureLine { line: line.to_owned(), mode, indent }));
+    }
+
+    /// Configuration ends by a key; the gateway hears of it as of `end`.
+    fn leave_configuration(&mut self) {
+        if self.config.as_ref().is_some_and(|mode| !mode.reads_text()) {
+            self.configure("end");
+        } else {
+            self.config = None;
+            self.show_prompt();
+        }
     }
 
     fn act(&mut self, action: Action) {
@@ -524,15 +542,11 @@ impl Session {
     fn exec(&mut self, exec: Exec) {
         match exec {
             Exec::Session(command) => self.own(command),
-            Exec::WriteErase if self.interactive() => {
-                self.print_part(
-                    "Erasing the nvram filesystem will remove all configuration files! Continue? [confirm]",
-                );
-                self.state = State::Question(exec);
-            }
-            Exec::Reload if self.interactive() => {
-                self.print_part("Proceed with reload? [confirm]");
-                self.state = State::Question(exec);
+            Exec::Refuse(text) => {
+                self.failed = true;
+                self.pipe = None;
+                self.print(&text);
+                self.show_prompt();
             }
             exec => self.act(Action::Exec(exec)),
         }
@@ -580,15 +594,6 @@ impl Session {
     fn blank_line(&mut self) {
         if self.interactive() {
             self.newline();
-        }
-    }
-
-    fn answer(&mut self, exec: Exec, octet: u8) {
-        self.newline();
-        if matches!(octet, b'\r' | b'\n' | b'y' | b'Y') {
-            self.act(Action::Exec(exec));
-        } else {
-            self.show_prompt();
         }
     }
 

@@ -132,16 +132,71 @@ fn a_log_line_repaints_what_is_being_typed() {
     assert!(vty.poll_output().is_some());
 }
 
+fn question(kind: QuestionKind) -> Reply {
+    let exec = Box::new(Exec::WriteErase);
+    Reply::ask(Question { text: "Sure? ".into(), kind, unattended: "no".into(), exec })
+}
+
 #[test]
-fn reload_and_erase_ask_and_anything_but_return_or_y_means_no() {
+fn a_confirmation_takes_return_or_y_and_anything_else_means_no() {
     let mut session = Session::new(SessionKind::Console, 80, 24);
-    session.feed(b"en\rreload\rn");
+    session.feed(b"en\rwrite erase\r");
+    assert_eq!(session.poll_action(), Some(Action::Exec(Exec::WriteErase)));
+    session.complete(question(QuestionKind::Confirm));
+    session.feed(b"n");
     assert_eq!(session.poll_action(), None);
-    session.feed(b"reload\r\r");
-    assert_eq!(session.poll_action(), Some(Action::Exec(Exec::Reload)));
+    for yes in [b"\r", b"y"] {
+        session.feed(b"write erase\r");
+        let _ = session.poll_action();
+        session.complete(question(QuestionKind::Confirm));
+        assert!(session.poll_output().unwrap().ends_with(b"Sure? "));
+        session.feed(yes);
+        let answered = Exec::WriteErase.answered("y".into());
+        assert_eq!(session.poll_action(), Some(Action::Exec(answered)));
+        session.complete(Reply::none());
+    }
+}
+
+#[test]
+fn a_question_takes_a_line_its_default_or_an_end() {
+    let mut session = Session::new(SessionKind::Console, 80, 24);
+    session.feed(b"en\r");
+    for (keys, answer) in [(&b"flasx\x7fh:a\r"[..], Some("flash:a")), (b"\r", Some("x")), (b"ab\x03", None)] {
+        session.feed(b"write erase\r");
+        assert!(session.poll_action().is_some());
+        // typed ahead of the question
+        session.feed(keys);
+        session.complete(question(QuestionKind::Line("x".into())));
+        let wanted = answer.map(|a| Action::Exec(Exec::WriteErase.answered(a.into())));
+        assert_eq!(session.poll_action(), wanted);
+        session.complete(Reply::none());
+        assert!(session.poll_output().unwrap().ends_with(b"Router#"));
+    }
+    session.feed(b"write erase\r");
+    let _ = session.poll_action();
+    session.complete(question(QuestionKind::Hidden));
+    session.feed(b"hush\r");
+    assert_eq!(session.poll_action(), Some(Action::Exec(Exec::WriteErase.answered("hush".into()))));
+    assert!(!String::from_utf8(session.poll_output().unwrap()).unwrap().contains("hush"));
+}
+
+#[test]
+fn a_script_is_not_asked_and_no_command_asks_for_ever() {
     let mut script = Session::new(SessionKind::Script, 0, 0);
     script.execute_line("write erase");
-    assert_eq!(script.poll_action(), Some(Action::Exec(Exec::WriteErase)));
+    let mut asked = 0;
+    while let Some(Action::Exec(exec)) = script.poll_action() {
+        asked += 1;
+        let unattended = Question {
+            text: "Sure? ".into(),
+            kind: QuestionKind::Confirm,
+            unattended: "no".into(),
+            exec: Box::new(exec),
+        };
+        script.complete(Reply::ask(unattended));
+    }
+    assert_eq!(asked, 17);
+    assert!(script.failed() && !script.is_waiting());
 }
 
 #[test]

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::terminals::Place;
 use super::unix::Shared;
-use super::{Command, ask};
+use super::{Caller, Command, ask};
 
 /// What comes from a terminal.
 #[derive(Debug)]
@@ -42,6 +42,8 @@ pub(super) async fn run<W: Wire>(
     place: Place,
     shared: Shared,
 ) -> io::Result<()> {
+    let caller = Caller::new(Some(place.number()));
+    let _leaving = Leaving { shared: shared.clone(), console: caller.id };
     let mut monitor = shared.monitor.subscribe();
     let mut running: Option<oneshot::Receiver<Reply>> = None;
     let mut access = shared.terminals.access();
@@ -55,7 +57,7 @@ pub(super) async fn run<W: Wire>(
             running = match action {
                 Action::Close => continue,
                 Action::Authenticate(attempt) => Some(decide(attempt, &place.line, place.number(), &shared)),
-                action => Some(ask(&shared.commands, action, Some(place.number())).await),
+                action => Some(ask(&shared.commands, action, caller.with_user(session.username())).await),
             };
         }
         session.set_hostname(&shared.hostname.read());
@@ -101,6 +103,24 @@ pub(super) async fn run<W: Wire>(
                 wire.write(b"\r\n[Connection to Router closed by foreign host]\r\n").await?;
                 return Ok(());
             }
+        }
+    }
+}
+
+/// Tells the switch that a console has left, however it ended.
+pub(super) struct Leaving {
+    pub(super) shared: Shared,
+    pub(super) console: u64,
+}
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        let (commands, console) = (self.shared.commands.clone(), self.console);
+        // There is no runtime any more when the gateway itself ends.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move {
+                let _ = commands.send(Command::Gone(console)).await;
+            });
         }
     }
 }

@@ -1,22 +1,25 @@
 //! Commands that concern the box: files, saving, restarting.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use cli::config::Config;
-use cli::engine::{Engine, Plan};
-use cli::session::{Action, Exec, Reply, Show};
+use cli::engine::Engine;
+use cli::session::{Action, Exec, Reload, Reply, Show};
 
+use super::Caller;
+use super::config_log::CommandHistory;
 use super::terminals::Terminals;
 use super::unix::Hostname;
+use crate::files::{self, Answer, Context, FileSystem, Job, Next, Place, Stop};
+use crate::service::load::{Load, threads};
 use crate::switch::Switch;
 
 /// The box the switch runs on.
 #[derive(Debug)]
 pub struct Host {
-    /// Where the configuration is saved.
-    pub startup: PathBuf,
+    /// `flash:`, `nvram:`, `tmp:`.
+    pub files: FileSystem,
     /// Host name for prompts.
     pub hostname: Hostname,
     /// Who may come to the terminals.
@@ -27,6 +30,20 @@ pub struct Host {
     pub reload: bool,
     /// The running configuration, and the way back where one is kept open.
     pub engine: Engine,
+    /// How busy it is.
+    pub load: Load,
+    pub(super) history: CommandHistory,
+    pub(super) archive_due: Option<(Duration, Instant)>,
+    restart: Option<Instant>,
+    jobs: Vec<BackgroundJob>,
+}
+
+pub(super) struct BackgroundJob(pub(super) Job);
+
+impl std::fmt::Debug for BackgroundJob {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("BackgroundJob")
+    }
 }
 
 /// Why a startup configuration cannot be used.
@@ -38,127 +55,178 @@ pub struct StartupError {
 }
 
 impl Host {
-    /// Does what a console asked for; `line` is the absolute number of its terminal line, if it has one.
-    pub fn execute(&mut self, now: Instant, switch: &mut Switch, action: Action, line: Option<u16>) -> Reply {
+    /// A box at rest.
+    #[must_use]
+    pub fn new(files: FileSystem, hostname: Hostname, terminals: Terminals, engine: Engine) -> Host {
+        Host {
+            files,
+            hostname,
+            terminals,
+            relisten: false,
+            reload: false,
+            engine,
+            load: Load::default(),
+            history: CommandHistory::default(),
+            archive_due: None,
+            restart: None,
+            jobs: Vec::new(),
+        }
+    }
+
+    /// Does what a console asked for.
+    pub fn execute(&mut self, now: Instant, switch: &mut Switch, action: Action, caller: &Caller) -> Answer {
         match action {
-            Action::Exec(Exec::Show(Show::Users)) => Reply::text(self.terminals.show(line)),
-            Action::Exec(Exec::ClearLine { line }) => match self.terminals.clear(&line) {
-                true => Reply::text("[OK]"),
-                false => Reply::error("% Not an active line"),
-            },
-            Action::Exec(exec) => self.exec(now, switch, exec),
+            Action::Exec(exec) => self.exec(now, switch, exec, caller),
             Action::Configure(line) => {
+                if let Err(locked) = self.engine.check_lock(caller.id) {
+                    return Reply::error(locked.to_string()).into();
+                }
+                let text = line.line.clone();
                 let (candidate, reply) = line.apply(switch.config());
                 self.adopt(now, switch, candidate);
-                reply
+                if !reply.error {
+                    self.remember(now, switch, &text, caller);
+                }
+                if reply.leave {
+                    self.engine.unlock(caller.id);
+                }
+                reply.into()
             }
             Action::ConfigureText(text) => {
+                if let Err(locked) = self.engine.check_lock(caller.id) {
+                    return Reply::error(locked.to_string()).into();
+                }
                 let (candidate, reply) = text.apply(switch.config());
+                let changed = candidate.is_some();
                 self.adopt(now, switch, candidate);
-                reply
+                if changed {
+                    text.text.lines().for_each(|line| self.remember(now, switch, line, caller));
+                }
+                reply.into()
             }
             // Terminals decide this themselves, away from the thread that carries calls.
-            Action::Authenticate(_) => Reply::error("% Login invalid"),
-            Action::Close => Reply::none(),
+            Action::Authenticate(_) => Reply::error("% Login invalid").into(),
+            Action::Close => Reply::none().into(),
         }
+    }
+
+    /// A console has left.
+    pub fn gone(&mut self, console: u64) {
+        self.engine.unlock(console);
     }
 
     /// When to call [`Host::handle_timeout`].
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.engine.poll_timeout()
+        [self.engine.poll_timeout(), self.restart, self.archive_due.map(|(_, at)| at)]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
-    /// Takes back a change that nobody confirmed in time.
+    /// Takes back a change that nobody confirmed in time, saves into the archive, restarts: what is due.
     pub fn handle_timeout(&mut self, now: Instant, switch: &mut Switch) {
         if let Some(config) = self.engine.handle_timeout(now).cloned() {
-            tracing::warn!("%ARCHIVE_DIFF-5-ROLLBK_CNFMD_TIMEOUT: not confirmed in time, rolled back");
+            let text = "%ARCHIVE_DIFF-5-ROLLBK_CNFMD_CHG_ROLLBACK_START: not confirmed in time, rolled back";
+            switch.log(now, 5, text);
             self.apply(now, switch, config);
+        }
+        if let Some((period, at)) = self.archive_due
+            && now >= at
+        {
+            self.archive_due = Some((period, now + period));
+            self.archive_in_background(now, switch);
+        }
+        if self.restart.is_some_and(|at| now >= at) {
+            switch.log(now, 5, "%SYS-5-RELOAD: Reload as scheduled");
+            self.reload = true;
         }
     }
 
-    fn adopt(&mut self, now: Instant, switch: &mut Switch, candidate: Option<Config>) {
+    /// Work that no console waits for.
+    pub fn poll_job(&mut self) -> Option<Job> {
+        self.jobs.pop().map(|job| job.0)
+    }
+
+    pub(super) fn in_background(&mut self, job: impl FnOnce() -> Next + Send + 'static) {
+        self.jobs.push(BackgroundJob(Box::new(job)));
+    }
+
+    pub(crate) fn adopt(&mut self, now: Instant, switch: &mut Switch, candidate: Option<Config>) {
         if let Some(config) = candidate {
-            self.engine.commit(now, config.clone(), None);
+            self.engine.commit(config.clone());
             self.apply(now, switch, config);
         }
     }
 
-    fn apply(&mut self, now: Instant, switch: &mut Switch, config: Config) {
+    pub(super) fn apply(&mut self, now: Instant, switch: &mut Switch, config: Config) {
         self.hostname.set(&config.hostname);
         self.terminals.publish(&config);
         self.relisten = true;
+        let archive = config.archive().filter(|archive| archive.path.is_some());
+        let period = archive.and_then(|archive| archive.time_period);
+        if self.archive_due.map(|(old, _)| old) != period {
+            self.archive_due = period.map(|period| (period, now + period));
+        }
         switch.apply(now, config);
     }
 
-    /// What a file would change, or what the console is told instead.
-    fn plan(&self, file: &str) -> Result<Plan, String> {
-        let text = std::fs::read_to_string(file).map_err(|e| format!("% {file}: {e}"))?;
-        self.engine.plan(&text).map_err(|refused| refused.to_string())
+    pub(super) fn context(&self, switch: &Switch, caller: &Caller, exec: Exec) -> Context {
+        Context::new(self.files.clone(), switch.config().clone(), caller.user.clone(), exec)
     }
 
-    fn replace(
-        &mut self,
-        now: Instant,
-        switch: &mut Switch,
-        file: &str,
-        revert_minutes: Option<u32>,
-    ) -> Reply {
-        let plan = match self.plan(file) {
-            Ok(plan) => plan,
-            Err(why) => return Reply::error(why),
+    fn exec(&mut self, now: Instant, switch: &mut Switch, exec: Exec, caller: &Caller) -> Answer {
+        let command = match &exec {
+            Exec::Answered { exec, .. } => (**exec).clone(),
+            exec => exec.clone(),
         };
-        let revert = revert_minutes.map(|minutes| Duration::from_secs(60 * u64::from(minutes)));
-        self.engine.commit(now, plan.candidate.clone(), revert);
-        self.apply(now, switch, plan.candidate);
-        Reply::text("Total number of passes: 1\nRollback Done")
-    }
-
-    fn exec(&mut self, now: Instant, switch: &mut Switch, exec: Exec) -> Reply {
-        match exec {
-            Exec::Show(show) => self.show(now, switch, &show),
+        let reply = match command {
+            Exec::Show(Show::Users) => Reply::text(self.terminals.show(caller.line)),
+            Exec::Show(Show::Reload) => Reply::text(self.show_reload(now, switch)),
+            Exec::Show(show) => return self.show(now, switch, show),
+            Exec::ClearLine { line } => match self.terminals.clear(&line) {
+                true => Reply::text("[OK]"),
+                false => Reply::error("% Not an active line"),
+            },
             Exec::Debug { what, on } => switch.debug(what, on),
             Exec::UndebugAll => switch.undebug_all(),
-            Exec::ConfigurePlan { file } => match self.plan(&file) {
-                Ok(plan) => Reply::text(plan.differences()),
-                Err(why) => Reply::error(why),
-            },
-            Exec::ConfigureReplace { file, revert_minutes } => {
-                self.replace(now, switch, &file, revert_minutes)
+            Exec::Files(_) => {
+                let context = self.context(switch, caller, exec);
+                return Answer::later(move || files::run(context));
             }
-            Exec::ConfigureConfirm => match self.engine.confirm() {
-                true => Reply::none(),
-                false => Reply::error("% No change waits to be confirmed"),
-            },
-            Exec::ConfigureRevert => match self.engine.revert().cloned() {
-                Some(config) => {
-                    self.apply(now, switch, config);
-                    Reply::text("Rollback Done")
+            Exec::SaveOutput { url, text, append } => {
+                let files = self.files.clone();
+                return Answer::later(move || {
+                    let saved = save_output(&files, &url, text, append);
+                    Next::Reply(saved.map_or_else(Reply::error, |()| Reply::none()))
+                });
+            }
+            Exec::Archive(command) => return self.archive(now, switch, command, caller),
+            Exec::ConfigureTerminal { .. }
+            | Exec::ConfigurePlan { .. }
+            | Exec::ConfigureReplace { .. }
+            | Exec::ConfigureConfirm
+            | Exec::ConfigureRevert { .. } => return self.configure(now, switch, exec, caller),
+            Exec::WriteMemory => return self.saved(now, switch),
+            Exec::WriteErase => {
+                let mut context = self.context(switch, caller, exec);
+                return Answer::later(move || Next::Reply(erase(&mut context).unwrap_or_else(Reply::from)));
+            }
+            Exec::Reload(Reload::Cancel) => match self.restart.take() {
+                Some(_) => {
+                    switch.log(now, 5, "%SYS-5-SCHEDULED_RELOAD_CANCELLED: Scheduled reload cancelled");
+                    Reply::text("\n***\n*** --- SHUTDOWN ABORTED ---\n***\n")
                 }
-                None => Reply::error("% No change waits to be confirmed"),
+                None => Reply::error("%No reload is scheduled."),
             },
-            Exec::WriteMemory => match save(&self.startup, &switch.config().running()) {
-                Ok(()) => Reply::text("Building configuration...\n[OK]"),
-                Err(error) => Reply::error(format!("% {}: {error}", self.startup.display())),
-            },
-            Exec::WriteErase => match std::fs::remove_file(&self.startup) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    Reply::error(format!("% {}: {error}", self.startup.display()))
-                }
-                _ => Reply::text("[OK]\nErase of nvram: complete"),
-            },
-            Exec::CopyStartRun => match std::fs::read_to_string(&self.startup) {
-                Ok(text) => {
-                    let text = cli::session::ConfigureText { text, keep_going: true };
-                    let (candidate, reply) = text.apply(switch.config());
-                    self.adopt(now, switch, candidate);
-                    reply
-                }
-                Err(error) => Reply::error(format!("% {}: {error}", self.startup.display())),
-            },
-            Exec::Reload => {
-                self.reload = true;
-                Reply { close: true, ..Reply::none() }
+            Exec::Reload(reload) => {
+                let context = self.context(switch, caller, exec);
+                return Answer::later(move || {
+                    restart(context, reload).unwrap_or_else(|stop| Next::Reply(stop.into()))
+                });
+            }
+            Exec::Ping { target } => {
+                return Answer::later(move || Next::Reply(super::ping::ping(&target)));
             }
             Exec::CsimStart { number } => switch.csim(now, &number),
             Exec::TestVoicePortMwi { port, on } => switch.test_mwi(now, &port, on),
@@ -169,24 +237,170 @@ impl Host {
                 Reply::none()
             }
             other => offline(switch, &other),
-        }
+        };
+        reply.into()
     }
 
-    fn show(&self, now: Instant, switch: &Switch, show: &Show) -> Reply {
-        match show {
+    fn show(&self, now: Instant, switch: &Switch, show: Show) -> Answer {
+        let reply = match show {
             Show::RunningConfig { section } => {
                 Reply::text(cli::render::running_config(switch.config(), section.as_deref(), None))
             }
-            Show::StartupConfig => match std::fs::read_to_string(&self.startup) {
-                Ok(text) => Reply::text(format!("Using {} bytes\n{text}", text.len())),
-                Err(_) => Reply::error("startup-config is not present"),
-            },
-            other => match switch.show(now, other) {
+            Show::ProcessesCpu => Reply::text(self.load.show(now, &threads())),
+            Show::StartupConfig => {
+                let files = self.files.clone();
+                return Answer::later(move || Next::Reply(show_startup(&files)));
+            }
+            Show::TechSupport => {
+                let startup = self.files.clone();
+                let parts = self.tech_support(now, switch);
+                return Answer::later(move || {
+                    let startup = section("show startup-config", &show_startup(&startup).text);
+                    Next::Reply(Reply::text(parts + &startup))
+                });
+            }
+            other => match switch.show(now, &other) {
                 Some(text) => Reply::text(text),
-                None => offline(switch, &Exec::Show(other.clone())),
+                None => offline(switch, &Exec::Show(other)),
             },
+        };
+        reply.into()
+    }
+
+    /// Saves the running configuration as the startup configuration, and into the archive if that says `write-memory`.
+    pub(crate) fn saved(&mut self, now: Instant, switch: &mut Switch) -> Answer {
+        if switch.config().archive().is_some_and(|archive| archive.write_memory) {
+            self.archive_in_background(now, switch);
+        }
+        let (files, text) = (self.files.clone(), switch.config().running());
+        Answer::later(move || {
+            Next::Reply(match files.write(&Place::Startup, text.as_bytes()) {
+                Ok(()) => Reply::text("Building configuration...\n[OK]"),
+                Err(error) => Reply::error(error.to_string()),
+            })
+        })
+    }
+
+    fn show_reload(&self, now: Instant, switch: &Switch) -> String {
+        match self.restart {
+            None => "No reload is scheduled.\n".to_owned(),
+            Some(at) => format!(
+                "Reload scheduled for {} (in {})\n",
+                switch.clock().show_clock(at),
+                crate::clock::clock_face(at.saturating_duration_since(now))
+            ),
         }
     }
+
+    /// What a maker of routers wants to see first.
+    fn tech_support(&self, now: Instant, switch: &Switch) -> String {
+        let mut out = String::new();
+        let shows: [(&str, Show); 13] = [
+            ("show clock", Show::Clock),
+            ("show version", Show::Version),
+            ("show inventory", Show::Inventory),
+            ("show interfaces", Show::Interfaces { name: None }),
+            ("show controllers", Show::Controllers { unit: None }),
+            ("show isdn status", Show::IsdnStatus),
+            ("show voice port summary", Show::VoicePort { port: None, summary: true }),
+            ("show dial-peer voice summary", Show::DialPeerVoice { tag: None, summary: true }),
+            ("show call active voice brief", Show::CallActiveVoice { brief: true }),
+            ("show sip-ua statistics", Show::SipUaStatistics),
+            ("show mwi", Show::Mwi),
+            ("show processes cpu", Show::ProcessesCpu),
+            ("show logging", Show::Logging),
+        ];
+        for (title, show) in shows {
+            let text = match &show {
+                Show::ProcessesCpu => self.load.show(now, &threads()),
+                show => {
+                    switch.show(now, show).unwrap_or_else(|| offline(switch, &Exec::Show(show.clone())).text)
+                }
+            };
+            out += &section(title, &text);
+        }
+        let running = cli::render::running_config(switch.config(), None, None);
+        out += &section("show running-config", &without_secrets(&running));
+        out
+    }
+}
+
+/// A part of `show tech-support`.
+fn section(title: &str, text: &str) -> String {
+    format!("\n------------------ {title} ------------------\n\n{text}\n")
+}
+
+/// As in `show tech-support` of a router: what is sent away has no secrets, not even encrypted ones.
+fn without_secrets(text: &str) -> String {
+    let hide = |line: &str| super::config_log::hide(line).replace("*****", "<removed>");
+    text.lines().map(|line| hide(line) + "\n").collect()
+}
+
+/// `… | redirect`, `append`, `tee`.
+fn save_output(files: &FileSystem, url: &str, text: String, append: bool) -> Result<(), String> {
+    let place = Place::parse(url).map_err(|e| e.to_string())?;
+    let old = match append && files.stat(&place).is_ok() {
+        true => files.read(&place).map_err(|e| e.to_string())?,
+        false => Vec::new(),
+    };
+    files::keep(files, &place, &(String::from_utf8_lossy(&old).into_owned() + &text))
+}
+
+fn show_startup(files: &FileSystem) -> Reply {
+    match files.read(&Place::Startup) {
+        Ok(octets) => {
+            let text = String::from_utf8_lossy(&octets).into_owned();
+            Reply::text(format!("Using {} bytes\n{text}", octets.len()))
+        }
+        Err(_) => Reply::error("startup-config is not present"),
+    }
+}
+
+fn erase(context: &mut Context) -> Result<Reply, Stop> {
+    context.insist("Erasing the nvram filesystem will remove all configuration files! Continue?")?;
+    match std::fs::remove_file(&context.system.startup) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Stop::Failed(format!("%Error erasing nvram: ({error})")))
+        }
+        _ => Ok(Reply::text("[OK]\nErase of nvram: complete")),
+    }
+}
+
+fn restart(mut context: Context, reload: Reload) -> Result<Next, Stop> {
+    let startup = context.system.read(&Place::Startup).unwrap_or_default();
+    let startup = Config::parse(&String::from_utf8_lossy(&startup)).config;
+    if !startup.same_lines(&context.running)
+        && context.yes("\nSystem configuration has been modified. Save? [yes/no]: ", false, false)?
+    {
+        context.system.write(&Place::Startup, context.running.running().as_bytes())?;
+    }
+    context.insist("Proceed with reload?")?;
+    Ok(Next::then(move |host, now, switch| {
+        let wait = match reload {
+            Reload::In { minutes } => Duration::from_secs(60 * u64::from(minutes)),
+            Reload::At { hour, minute } => until(switch.clock().unix_ms(now), hour, minute),
+            Reload::Now | Reload::Cancel => {
+                switch.log(now, 5, "%SYS-5-RELOAD: Reload requested");
+                host.reload = true;
+                return Reply { close: true, ..Reply::none() }.into();
+            }
+        };
+        host.restart = Some(now + wait);
+        let text = format!(
+            "%SYS-5-SCHEDULED_RELOAD: Reload requested for {}",
+            switch.clock().show_clock(now + wait)
+        );
+        switch.log(now, 5, &text);
+        Reply::text(host.show_reload(now, switch)).into()
+    }))
+}
+
+/// How long it is until a time of day, UTC.
+fn until(unix_ms: u64, hour: u8, minute: u8) -> Duration {
+    const DAY: u64 = 86_400_000;
+    let wanted = (u64::from(hour) * 60 + u64::from(minute)) * 60_000;
+    let ms = (wanted + DAY - unix_ms % DAY) % DAY;
+    Duration::from_millis(if ms == 0 { DAY } else { ms })
 }
 
 /// What the configuration alone can answer.
@@ -207,13 +421,4 @@ pub fn load(path: &Path) -> Result<Option<String>, StartupError> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(source) => Err(StartupError { path: path.to_owned(), source }),
     }
-}
-
-/// Writes a file so that a crash leaves the old or the new one.
-fn save(path: &Path, text: &str) -> std::io::Result<()> {
-    let temporary = path.with_extension("new");
-    let mut file = std::fs::File::create(&temporary)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    std::fs::rename(&temporary, path)
 }

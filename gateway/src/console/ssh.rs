@@ -15,10 +15,11 @@ use russh::server::{Auth, ChannelOpenHandle, Handler, Msg, VerifiedPublicKey};
 use russh::{Channel, ChannelId, ChannelMsg, MethodKind, MethodSet, Pty};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::ask;
 use super::drive::{self, Input, Wire};
 use super::terminals::{FIRST_VTY, Place, Transport};
 use super::unix::Shared;
+use super::{Caller, ask, scp};
+use crate::files::scp::Request;
 
 /// Longest command of an `exec` request.
 const MAX_COMMAND: usize = 4096;
@@ -159,7 +160,16 @@ impl Client {
         let (user, level, size) = (self.user.clone(), self.level, self.size);
         tokio::spawn(async move {
             match command {
-                Some(command) => execute(channel, &command, (&user, level), place, shared).await,
+                Some(command) => match Request::parse(&command) {
+                    Some(request) => {
+                        let caller = Caller::new(Some(place.number())).with_user(&user);
+                        let mut channel = channel;
+                        let status = scp::serve(&mut channel, request, level, caller, &shared).await;
+                        finish(&channel, status).await;
+                        drop(place);
+                    }
+                    None => execute(channel, &command, (&user, level), place, shared).await,
+                },
                 None => terminal(channel, (&user, level), size, place, shared).await,
             }
         });
@@ -308,12 +318,13 @@ async fn terminal(channel: Channel<Msg>, user: (&str, u8), size: (u16, u16), pla
 async fn execute(channel: Channel<Msg>, command: &str, user: (&str, u8), place: Place, shared: Shared) {
     let mut session = Session::new(SessionKind::Script, 0, 0);
     session.set_line(&shared.terminals.access(), &place.line, Some(user));
+    let caller = Caller::new(Some(place.number())).with_user(user.0);
     session.execute_line(command);
     while let Some(action) = session.poll_action() {
         if matches!(action, Action::Close) {
             break;
         }
-        let mut running = Some(ask(&shared.commands, action, Some(place.number())).await);
+        let mut running = Some(ask(&shared.commands, action, caller.clone()).await);
         session.complete(drive::reply(&mut running).await);
     }
     while let Some(output) = session.poll_output() {

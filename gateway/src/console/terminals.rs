@@ -48,6 +48,7 @@ struct Inner {
     changes: watch::Sender<Arc<Access>>,
     lists: BTreeMap<String, AccessList>,
     keys: SshKeys,
+    scp: bool,
     seats: BTreeMap<u16, Seat>,
     failures: VecDeque<Instant>,
     quiet_until: Option<Instant>,
@@ -102,6 +103,7 @@ impl Terminals {
         let mut inner = self.lock();
         inner.lists = lists;
         inner.keys = config.ssh_keys();
+        inner.scp = config.scp_server();
         if *inner.access != config.access {
             inner.access = Arc::new(config.access.clone());
             let access = Arc::clone(&inner.access);
@@ -119,6 +121,12 @@ impl Terminals {
     #[must_use]
     pub fn access(&self) -> Arc<Access> {
         Arc::clone(&self.lock().access)
+    }
+
+    /// True if `scp` is served: `ip scp server enable`.
+    #[must_use]
+    pub fn takes_scp(&self) -> bool {
+        self.lock().scp
     }
 
     /// True if the user has the public key with these octets.

@@ -13,7 +13,8 @@ use tokio::sync::{Semaphore, broadcast, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::terminals::Terminals;
-use super::{Command, ask, drive};
+use super::{Caller, Command, ask, drive};
+use crate::files::FileSystem;
 
 /// Consoles at the same time.
 const SESSIONS: usize = 100;
@@ -60,6 +61,8 @@ pub struct Shared {
     pub hostname: Hostname,
     /// Who may come.
     pub terminals: Terminals,
+    /// The disks, for `scp`.
+    pub files: FileSystem,
 }
 
 /// Serves consoles on a Unix socket; a socket left behind by a dead daemon is replaced.
@@ -105,6 +108,8 @@ async fn accept(listener: UnixListener, shared: Shared) {
 
 async fn session(mut stream: UnixStream, shared: Shared) -> io::Result<()> {
     let mut connection = Connection::new(&shared.hostname.read());
+    let caller = Caller::new(None);
+    let _leaving = drive::Leaving { shared: shared.clone(), console: caller.id };
     let mut monitor = shared.monitor.subscribe();
     let mut running: Option<oneshot::Receiver<Reply>> = None;
     let mut octets = vec![0; 16 * 1024];
@@ -120,7 +125,7 @@ async fn session(mut stream: UnixStream, shared: Shared) -> io::Result<()> {
                     let line = shared.terminals.access().line(LineKind::Console, 0);
                     drive::decide(attempt, &line, 0, &shared)
                 }
-                action => ask(&shared.commands, action, None).await,
+                action => ask(&shared.commands, action, caller.clone()).await,
             });
         }
         connection.set_hostname(&shared.hostname.read());

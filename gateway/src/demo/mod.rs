@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use cli::session::{Action, DebugTopic, Exec, Show};
 use tokio::sync::{broadcast, oneshot};
 
-use crate::console::Command;
+use crate::console::{Caller, Command};
 use crate::hardware::{Hardware, HardwareError};
 use crate::run::{Gateway, RunError, Setup, start};
 use voicemail::VoiceMail;
@@ -286,7 +286,7 @@ impl Stage {
     async fn command(&self, exec: Exec) -> Result<String, DemoError> {
         let gone = || DemoError::Step { step: "console", why: "the gateway has ended".to_owned() };
         let (reply, answer) = oneshot::channel();
-        let command = Command::Do { action: Action::Exec(exec), line: None, reply };
+        let command = Command::Do { action: Action::Exec(exec), caller: Caller::default(), reply };
         self.gateway.commands.send(command).await.map_err(|_| gone())?;
         Ok(answer.await.map_err(|_| gone())?.text)
     }

@@ -1,6 +1,7 @@
 //! What the switch uses: trust, mailboxes as stored, counters, debug output.
 
 pub mod history;
+pub mod load;
 pub mod mailbox;
 pub mod metrics;
 pub mod monitor;

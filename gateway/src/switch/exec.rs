@@ -7,7 +7,7 @@ use cli::session::{DebugTopic, Reply, Show};
 use dialpeer::PeerKind;
 use mwi::show::show_sip_ua_mwi;
 
-use super::{PortIndex, Switch};
+use super::{PortIndex, Switch, show_host};
 
 use crate::leg::pri::{PriTrunk, Service};
 use crate::leg::sip::agent::AgentSettings;
@@ -89,6 +89,11 @@ impl Switch {
             Show::Version => self.show_version(now),
             Show::Inventory => self.show_inventory(),
             Show::IpInterfaceBrief => super::show_box::ip_interface_brief(),
+            Show::IpInterface { name } => show_host::ip_interface(name.as_deref()),
+            Show::Interfaces { name } => show_host::interfaces_text(&self.config, name.as_deref()),
+            Show::Hosts => show_host::hosts(&self.config),
+            Show::Memory => show_host::memory_statistics(),
+            Show::ProcessesMemory => show_host::processes_memory(),
             Show::Debugging => self.show_debugging(),
             Show::Logging => self.monitor.show_logging(),
             Show::DialPeerVoice { tag, summary } => self.show_dial_peers(*tag, *summary),

@@ -21,6 +21,7 @@ pub mod ringing;
 mod show_agent;
 mod show_box;
 mod show_call;
+mod show_host;
 mod show_isdn;
 mod show_mwi;
 mod show_plan;
@@ -323,6 +324,12 @@ impl Switch {
     #[must_use]
     pub fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// The clock of what is shown.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.clock
     }
 
     /// Where SIP should listen.

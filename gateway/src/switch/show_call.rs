@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
+use cli::engine::Touched;
 use cli::session::Reply;
 use telephony_hal::line::State;
 
@@ -103,6 +104,38 @@ impl Switch {
         for call in self.call_records(now) {
             for (index, leg) in (1..).zip(&call.legs) {
                 self.show_past_leg(&mut out, call, leg, index, brief);
+            }
+        }
+        out
+    }
+
+    /// The calls in progress that use what a change touches: their numbers, their ports and dial peers.
+    #[must_use]
+    pub fn calls_touched(&self, touched: &Touched) -> Vec<String> {
+        let mut out = Vec::new();
+        for call in self.calls.calls.values() {
+            let uses = |leg: &Leg| {
+                let port = self.port_name(leg.port);
+                let named = |name: &str| port == Some(name);
+                let span = |unit: &String| {
+                    let unit = unit.rsplit(' ').next().unwrap_or("");
+                    port.is_some_and(|port| port.split(':').next() == Some(unit) && port.contains(':'))
+                };
+                touched.dial_peers.contains(&leg.peer)
+                    || touched.voice_ports.iter().any(|port| named(port.as_str()))
+                    || touched.serial_interfaces.iter().any(|name| named(name))
+                    || touched.controllers.iter().any(span)
+                    || leg.port == LegPort::Sip && (touched.sip_ua || touched.voice_service_voip)
+            };
+            if self.legs_of(call).any(uses) {
+                let legs: Vec<String> = self
+                    .legs_of(call)
+                    .map(|leg| {
+                        let number = if leg.outgoing { &leg.called } else { &leg.party.number };
+                        format!("{number} (pid:{} {})", leg.peer, self.port_name(leg.port).unwrap_or("SIP"))
+                    })
+                    .collect();
+                out.push(format!("{} {}", guid_text(call.guid), legs.join(" - ")));
             }
         }
         out

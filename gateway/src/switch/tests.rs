@@ -669,25 +669,24 @@ fn a_subscription_refused_or_unanswered_is_tried_again_later() {
 
 #[test]
 fn a_replaced_configuration_comes_back_unless_it_is_confirmed() {
+    use crate::console::Caller;
     use crate::console::host::Host;
+    use crate::files::FileSystem;
     use cli::engine::Engine;
     use cli::session::{Action, Exec};
 
     let mut bench = Bench::new();
     bench.notify("8000", true);
-    let file = bench.directory.path().join("new.cfg");
-    std::fs::write(&file, CONFIG.replace("voice-port 2/0\n mwi\n", "voice-port 2/0\n")).unwrap();
-    let file = file.to_str().unwrap().to_owned();
-    let mut host = Host {
-        startup: bench.directory.path().join("startup-config"),
-        hostname: Default::default(),
-        terminals: Default::default(),
-        relisten: false,
-        reload: false,
-        engine: Engine::new(bench.switch.config().clone()),
-    };
+    let directory = bench.directory.path().to_owned();
+    let files = FileSystem::open(&directory, &directory.join("startup-config")).unwrap();
+    let text = CONFIG.replace("voice-port 2/0\n mwi\n", "voice-port 2/0\n");
+    std::fs::write(directory.join("flash/new.cfg"), text).unwrap();
+    let file = "flash:new.cfg".to_owned();
+    let engine = Engine::new(bench.switch.config().clone());
+    let mut host = Host::new(files, Default::default(), Default::default(), engine);
     let act = |bench: &mut Bench, host: &mut Host, exec| {
-        let reply = host.execute(bench.now, &mut bench.switch, Action::Exec(exec), None);
+        let answer = host.execute(bench.now, &mut bench.switch, Action::Exec(exec), &Caller::default());
+        let reply = answer.wait(host, bench.now, &mut bench.switch);
         bench.settle();
         reply
     };
@@ -695,18 +694,25 @@ fn a_replaced_configuration_comes_back_unless_it_is_confirmed() {
     assert_eq!(plan.text, "!Contextual Config Diffs:\nvoice-port 2/0\n -mwi\n");
     assert_eq!(bench.tone_off_hook(0), Tone::Stutter, "a plan changes nothing");
 
-    let replace = Exec::ConfigureReplace { file, revert_minutes: Some(5) };
-    assert!(!act(&mut bench, &mut host, replace.clone()).error);
+    let replace = |file: &str, revert_minutes| Exec::ConfigureReplace {
+        file: file.into(),
+        list: true,
+        force: true,
+        trigger: false,
+        revert_minutes,
+    };
+    assert!(!act(&mut bench, &mut host, replace(&file, Some(5))).error);
     assert_eq!(bench.tone_off_hook(0), Tone::Dial);
     let late = host.poll_timeout().unwrap();
     host.handle_timeout(late, &mut bench.switch);
     assert_eq!(bench.tone_off_hook(0), Tone::Stutter, "nobody confirmed");
 
-    act(&mut bench, &mut host, replace);
+    let reply = act(&mut bench, &mut host, replace(&file, Some(5)));
+    assert!(reply.text.contains("voice-port 2/0\n no mwi\nend\n"), "{}", reply.text);
     assert!(!act(&mut bench, &mut host, Exec::ConfigureConfirm).error);
     assert_eq!(host.poll_timeout(), None);
     assert_eq!(bench.tone_off_hook(0), Tone::Dial);
-    assert!(act(&mut bench, &mut host, Exec::ConfigureRevert).error);
-    let missing = Exec::ConfigureReplace { file: "/nowhere/x.cfg".into(), revert_minutes: None };
-    assert!(act(&mut bench, &mut host, missing).text.contains("/nowhere/x.cfg"));
+    assert!(act(&mut bench, &mut host, Exec::ConfigureRevert { minutes: None }).error);
+    let missing = act(&mut bench, &mut host, replace("nowhere/x.cfg", None));
+    assert!(missing.text.contains("%Error opening flash:/nowhere/x.cfg (No such file or directory)"));
 }
