@@ -12,7 +12,7 @@ from napalm.base.exceptions import MergeConfigException, ReplaceConfigException
 
 def main(port):
     driver = get_network_driver("ios")
-    router = driver("127.0.0.1", "oper", "looking", timeout=60,
+    router = driver("127.0.0.1", "admin", "opensesame", timeout=60,
                     optional_args={"port": port, "secret": "topmost", "conn_timeout": 60,
                                    "read_timeout_override": 60})
     router.open()

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use system_tests::{Profile, Run, Tipringd, Value, finish, python, workspace_root};
 
-const CONFIG: &str = "hostname Branch\nusername oper password 0 looking\nenable secret 0 topmost\n\
+const CONFIG: &str = "hostname Branch\nusername oper password 0 looking\nusername admin privilege 15 secret 0 opensesame\nenable secret 0 topmost\n\
     ip scp server enable\nip domain name branch.example\narchive\n path flash:backup\n\
     line vty 0 4\n login local\n transport input ssh telnet\n!\n\
     controller E1 1/0\n pri-group timeslots 1-31\n!\ninterface Serial1/0:15\n isdn switch-type primary-qsig\n!\n";
@@ -90,7 +90,7 @@ fn napalm_compares_commits_and_rolls_back() {
     let facts = &seen["facts"];
     assert_eq!((&facts["hostname"], &facts["fqdn"]), (&"Branch".into(), &"Branch.branch.example".into()));
     assert!(facts["interface_list"].as_array().unwrap().contains(&"lo".into()), "{facts}");
-    assert_eq!(seen["users"]["oper"]["level"], 1);
+    assert_eq!((&seen["users"]["oper"]["level"], &seen["users"]["admin"]["level"]), (&1.into(), &15.into()));
     assert_eq!(seen["interfaces"]["lo"]["is_up"], true, "{}", seen["interfaces"]);
     assert_eq!(seen["addresses"]["lo"]["ipv4"]["127.0.0.1"]["prefix_length"], 8, "{}", seen["addresses"]);
     assert!(seen["running"].as_str().unwrap().contains("hostname Branch"), "{seen}");

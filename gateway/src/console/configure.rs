@@ -97,8 +97,9 @@ impl Host {
                     let text =
                         format!("%ARCHIVE_DIFF-5-ROLLBK_CNFMD_CHG_ROLLBACK_START: User: {user}: Rolled back");
                     switch.log(now, 5, &text);
+                    let hostname = Some(config.hostname.clone());
                     self.apply(now, switch, config);
-                    Reply::text("Total number of passes: 1\nRollback Done").into()
+                    Reply { hostname, ..Reply::text("Total number of passes: 1\nRollback Done") }.into()
                 }
                 None => Reply::error(NOTHING_PENDING).into(),
             },
