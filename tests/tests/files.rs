@@ -214,7 +214,10 @@ fn the_archive_keeps_its_number_of_copies_and_says_what_differs() {
         console.exec(line);
     }
     let differs = show(&format!("show archive config differences {newest}"));
-    assert!(differs.starts_with("!Contextual Config Diffs:\n+hostname Harbour\n-hostname Branch\n"), "{differs}");
+    assert!(
+        differs.starts_with("!Contextual Config Diffs:\n+hostname Harbour\n-hostname Branch\n"),
+        "{differs}"
+    );
     assert!(differs.contains("voice-port 2/0\n +mwi"), "{differs}");
     let log = show("show archive log config all");
     assert!(log.contains("console@console  |hostname Harbour\n") && log.contains("|mwi\n"), "{log}");
@@ -257,9 +260,7 @@ fn a_change_waits_to_be_confirmed_and_the_lock_keeps_others_out() {
     assert!(it.gateway.show("configure revert now").contains("Rollback Done"));
     assert!(it.gateway.show("show running-config").contains("\nhostname Branch\n"));
     // a session that leaves without unlocking leaves no lock behind
-    let mut console = it.gateway.console();
-    console.exec("configure terminal lock");
-    drop(console);
+    drop(it.gateway.show("configure terminal lock"));
     let end = Instant::now() + Duration::from_secs(10);
     while it.gateway.tipring(&[file.to_str().unwrap()]).code != Some(0) {
         assert!(Instant::now() < end, "the lock is still held");
