@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use cli::config::{Config, MessageKind};
+use cli::config::Config;
 use cli::engine::Engine;
 use cli::session::Reply;
 use media::dtmf::{DtmfConfig, DtmfDetector, DtmfEvent};
@@ -25,7 +25,7 @@ use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::clock::Clock;
-use crate::console::host::{Host, load};
+use crate::console::host::{Host, configuration, load};
 use crate::console::network::{Addresses, Listeners};
 use crate::console::terminals::Terminals;
 use crate::console::unix::{Console, Hostname, Shared, serve};
@@ -238,7 +238,7 @@ async fn run_once(options: &Options) -> Result<bool, RunError> {
 /// [`RunError`] names what could not be opened or read.
 pub async fn start(setup: Setup) -> Result<Gateway, RunError> {
     let now = Instant::now();
-    let config = configuration(&setup);
+    let config = configuration(&setup.config, &setup.startup);
     let (committed_tx, committed) = mpsc::unbounded_channel();
     let (store, records) = Store::open(&setup.state_dir, move |committed: Committed| {
         // The daemon ends before its store does; nobody is left to be told then.
@@ -351,22 +351,6 @@ pub async fn start(setup: Setup) -> Result<Gateway, RunError> {
         _console: console,
         helpers,
     })
-}
-
-/// Reads the configuration text; refused lines are logged, the rest is used, as a router does at boot.
-fn configuration(setup: &Setup) -> Config {
-    let parsed = Config::parse(&setup.config);
-    for message in &parsed.messages {
-        if let MessageKind::Refused { text, .. } = &message.kind {
-            tracing::error!(
-                "%SYS-3-CONFIG_REFUSED: {} line {}: {}",
-                setup.startup.display(),
-                message.line,
-                text.replace('\n', " ")
-            );
-        }
-    }
-    parsed.config
 }
 
 fn seed() -> io::Result<[u8; 32]> {

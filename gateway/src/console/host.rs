@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use cli::config::Config;
+use cli::config::{Config, MessageKind};
 use cli::engine::Engine;
 use cli::session::{Action, Exec, Reload, Reply, Show};
 
@@ -409,6 +409,22 @@ fn offline(switch: &Switch, exec: &Exec) -> Reply {
         Some(text) => Reply::text(text),
         None => Reply::error("% This command is not acted on by this release"),
     }
+}
+
+/// Reads a configuration text from `path`; refused lines are logged, the rest is used, as a router does at boot.
+pub(crate) fn configuration(text: &str, path: &Path) -> Config {
+    let parsed = Config::parse(text);
+    for message in &parsed.messages {
+        if let MessageKind::Refused { text, .. } = &message.kind {
+            tracing::error!(
+                "%SYS-3-CONFIG_REFUSED: {} line {}: {}",
+                path.display(),
+                message.line,
+                text.replace('\n', " ")
+            );
+        }
+    }
+    parsed.config
 }
 
 /// Reads the startup configuration; `None` where there is none yet.
