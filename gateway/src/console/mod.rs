@@ -75,8 +75,10 @@ pub(crate) async fn give(
     };
     match next {
         Next::Reply(text) => {
-            // A console that has left does not want its answer.
-            let _ = reply.map(|reply| reply.send(text));
+            if let Some(reply) = reply {
+                // A console that has left does not want its answer.
+                let _ = reply.send(text);
+            }
         }
         Next::Then(then) => {
             if let Some(commands) = commands.upgrade() {

@@ -31,6 +31,7 @@ pub type Job = Box<dyn FnOnce() -> Next + Send>;
 pub type Then = Box<dyn FnOnce(&mut Host, Instant, &mut Switch) -> Answer + Send>;
 
 /// What a job came to.
+#[allow(clippy::large_enum_variant)] // the large one is the common one
 pub enum Next {
     /// The console's answer.
     Reply(Reply),
@@ -39,6 +40,7 @@ pub enum Next {
 }
 
 /// The answer to a console.
+#[allow(clippy::large_enum_variant)] // the large one is the common one
 pub enum Answer {
     /// At once.
     Now(Reply),
