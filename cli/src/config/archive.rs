@@ -87,6 +87,8 @@ fn number<T: std::str::FromStr>(section: &Node, words: &str) -> Option<T> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
 
     #[test]
