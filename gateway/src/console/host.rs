@@ -306,7 +306,7 @@ impl Host {
             ("show dial-peer voice summary", Show::DialPeerVoice { tag: None, summary: true }),
             ("show call active voice brief", Show::CallActiveVoice { brief: true }),
             ("show sip-ua statistics", Show::SipUaStatistics),
-            ("show mwi", Show::Mwi),
+            ("show mwi", Show::Mwi(cli::session::MwiQuery::default())),
             ("show processes cpu", Show::ProcessesCpu),
             ("show logging", Show::Logging),
         ];
