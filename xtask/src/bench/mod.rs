@@ -9,6 +9,7 @@ use clap::ValueEnum;
 use crate::shell::{Outcome, cargo, root, run, say};
 
 mod calls;
+mod config;
 mod notify;
 mod process;
 mod sip;
@@ -20,6 +21,8 @@ pub(crate) enum Name {
     Notify,
     /// The daemon: CPU, memory and delay of calls SIP to PRI, RTP relayed
     Calls,
+    /// A configuration of 10,000 lines through the console, FRR's vtysh beside it
+    Config,
     /// Dial peer look-up
     Lookup,
     /// SIP messages beside rsip's and rsipstack's; transaction and answer
@@ -42,6 +45,13 @@ const EXAMPLES: [(Name, &str, &str); 5] = [
     (Name::Tones, "media", "tone_cost"),
     (Name::Lines, "telephony-hal", "line_bench"),
 ];
+
+/// What was measured, and what is over its budget.
+#[derive(Debug, Default)]
+pub(super) struct Measured {
+    pub(super) rows: Vec<(String, String)>,
+    pub(super) problems: Vec<String>,
+}
 
 /// Longest run of one benchmark, builds apart.
 const LIMIT: Duration = Duration::from_secs(180);
@@ -69,6 +79,15 @@ pub(crate) fn bench(name: Name) -> Outcome {
     }
     if matches!(name, Name::Calls | Name::All) {
         rows.extend(calls::bench());
+    }
+    if matches!(name, Name::Config | Name::All) {
+        match config::bench() {
+            Ok(measured) => {
+                rows.extend(measured.rows);
+                problems.extend(measured.problems);
+            }
+            Err(why) => problems.push(why),
+        }
     }
     if matches!(name, Name::Sip | Name::All) {
         match sip::bench() {

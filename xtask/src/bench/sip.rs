@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
+use super::Measured;
 use crate::shell::{Outcome, cargo, read, root, run, say};
 
 /// Whom `tests/bench-peers` knows, ours first.
@@ -15,13 +16,6 @@ const COUNTED: u32 = 1_000;
 const MOST_ALLOCATIONS: u64 = 2;
 /// What one message of ours may take, in ns.
 const MOST_NANOSECONDS: u64 = 1_000;
-
-/// What was measured, and what is over its budget.
-#[derive(Debug, Default)]
-pub(super) struct Measured {
-    pub(super) rows: Vec<(String, String)>,
-    pub(super) problems: Vec<String>,
-}
 
 /// Builds the programs and measures.
 pub(super) fn bench() -> Outcome<Measured> {
