@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
+use cli::config::{Change, Datetime, Zone};
 use time::{Month, OffsetDateTime};
 
 /// Ties monotonic instants to wall time. Made once at start, or fixed by a test.
@@ -58,6 +59,33 @@ impl Clock {
         )
     }
 
+    /// The time as `service timestamps` prints it with these parts.
+    #[must_use]
+    pub fn stamp(&self, now: Instant, parts: Datetime, zone: &Zone) -> String {
+        let utc = self.unix_ms(now);
+        let (shown, name) = if parts.localtime { local(utc, zone) } else { (utc, "UTC") };
+        let (t, ms) = split(shown);
+        let mut out = format!("{} {:>2} ", month(t.month()), t.day());
+        if parts.year {
+            out.push_str(&format!("{} ", t.year()));
+        }
+        out.push_str(&format!("{:02}:{:02}:{:02}", t.hour(), t.minute(), t.second()));
+        if parts.msec {
+            out.push_str(&format!(".{ms:03}"));
+        }
+        if parts.show_timezone {
+            out.push_str(&format!(" {name}"));
+        }
+        out
+    }
+
+    /// `10:30:00.123 CET Sat Nov 21 2026`: `show clock` in local time.
+    #[must_use]
+    pub fn show_local_clock(&self, now: Instant, zone: &Zone) -> String {
+        let (shown, name) = local(self.unix_ms(now), zone);
+        show_clock(shown).replacen("UTC", name, 1)
+    }
+
     /// `09:30:00.123 UTC Sat Nov 21 2026`, as `show clock` prints it.
     #[must_use]
     pub fn show_clock(&self, now: Instant) -> String {
@@ -100,6 +128,56 @@ pub fn file_time(at: SystemTime) -> String {
         t.minute(),
         t.second()
     )
+}
+
+/// Local time in milliseconds, and its name.
+fn local(utc: u64, zone: &Zone) -> (u64, &str) {
+    let minutes = |ms: u64, minutes: i32| ms.saturating_add_signed(i64::from(minutes) * 60_000);
+    let standard = minutes(utc, zone.minutes);
+    let Some(summer) = &zone.summer else { return (standard, &zone.name) };
+    let year = split(standard).0.year();
+    // Begins in standard time, ends in summer time.
+    let (Some(begin), Some(end)) = (
+        change(summer.begin, year),
+        change(summer.end, year).map(|at| at.saturating_sub(i64::from(summer.minutes) * 60)),
+    ) else {
+        return (standard, &zone.name);
+    };
+    let now = i64::try_from(standard / 1000).unwrap_or(i64::MAX);
+    // South of the equator summer runs over the end of the year.
+    let is_summer = if begin <= end { begin <= now && now < end } else { !(end <= now && now < begin) };
+    if is_summer { (minutes(standard, summer.minutes), &summer.name) } else { (standard, &zone.name) }
+}
+
+/// Seconds since 1970 of a change of the clocks in a year, on the wall clock.
+fn change(at: Change, year: i32) -> Option<i64> {
+    let (date, minute) = match at {
+        Change::Date { year, month, day, minute } => {
+            (time::Date::from_calendar_date(year, Month::try_from(month).ok()?, day).ok()?, minute)
+        }
+        Change::Recurring { week, weekday, month, minute } => {
+            let month = Month::try_from(month).ok()?;
+            let first = time::Date::from_calendar_date(year, month, 1).ok()?;
+            let ahead = (7 + weekday - first.weekday().number_days_from_sunday()) % 7;
+            let mut day = 1 + ahead + 7 * (week - 1);
+            while day > month.length(year) {
+                day -= 7;
+            }
+            (time::Date::from_calendar_date(year, month, day).ok()?, minute)
+        }
+    };
+    Some(date.midnight().assume_utc().unix_timestamp() + i64::from(minute) * 60)
+}
+
+/// Time since the start as `service timestamps uptime` prints it: `00:01:07`, `1d03h`, `2w4d`.
+#[must_use]
+pub fn uptime_stamp(time: Duration) -> String {
+    let hours = time.as_secs() / 3600;
+    match hours {
+        0..24 => clock_face(time),
+        24..168 => format!("{}d{:02}h", hours / 24, hours % 24),
+        _ => format!("{}w{}d", hours / 168, hours / 24 % 7),
+    }
 }
 
 /// A time as hours, minutes and seconds, `00:01:07`.
@@ -161,5 +239,30 @@ mod tests {
         assert_eq!(file_time(wall), "Nov 21 2026 09:30:00 +00:00");
         assert_eq!(uptime_words(Duration::from_secs(90_060)), "1 day, 1 hour, 1 minute");
         assert_eq!(uptime_words(Duration::ZERO), "0 minutes");
+    }
+
+    #[test]
+    fn summer_time_begins_and_ends_as_configured() {
+        let zone = |config: &str| cli::config::Config::parse(config).config.log_style().zone;
+        let berlin =
+            zone("clock timezone CET 1 0\nclock summer-time CEST recurring last Sun Mar 2:00 last Sun Oct 3:00\n");
+        let sydney = zone("clock timezone AEST 10\nclock summer-time AEDT recurring 1 Sun Oct 2:00 1 Sun Apr 3:00\n");
+        let once = zone("clock timezone X -3 30\nclock summer-time Y date 1 Jun 2026 0:00 Jul 1 2026 0:00 30\n");
+        let america = zone("clock timezone EST -5\nclock summer-time EDT recurring\n");
+        // `date -d @N` of GNU coreutils with TZ=Europe/Berlin, Australia/Sydney, America/New_York
+        for (unix, zone, wanted) in [
+            (1_774_745_999, &berlin, "01:59:59.000 CET Sun Mar 29 2026"),
+            (1_774_746_000, &berlin, "03:00:00.000 CEST Sun Mar 29 2026"),
+            (1_792_889_999, &berlin, "02:59:59.000 CEST Sun Oct 25 2026"),
+            (1_792_890_000, &berlin, "02:00:00.000 CET Sun Oct 25 2026"),
+            (1_767_225_600, &sydney, "11:00:00.000 AEDT Thu Jan 1 2026"),
+            (1_782_864_000, &sydney, "10:00:00.000 AEST Wed Jul 1 2026"),
+            (1_772_953_200, &america, "03:00:00.000 EDT Sun Mar 8 2026"),
+            (1_793_512_800, &america, "01:00:00.000 EST Sun Nov 1 2026"),
+            (1_781_006_400, &once, "09:00:00.000 Y Tue Jun 9 2026"),
+        ] {
+            let clock = Clock::new(Instant::now(), SystemTime::UNIX_EPOCH + Duration::from_secs(unix));
+            assert_eq!(clock.show_local_clock(clock.started(), zone), wanted);
+        }
     }
 }

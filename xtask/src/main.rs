@@ -11,6 +11,7 @@ mod features;
 mod fuzz;
 mod libtest;
 mod manual;
+mod messages;
 mod setup;
 mod shell;
 mod test;
@@ -65,7 +66,7 @@ enum Command {
         #[arg(long, conflicts_with = "seconds")]
         minimise: bool,
     },
-    /// Writes the command reference docs/commands from the grammar
+    /// Writes the command reference docs/commands from the grammar, and docs/messages.md from the sources
     Manual {
         /// Only look: fail when docs/commands is not current
         #[arg(long)]

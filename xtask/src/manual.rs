@@ -7,6 +7,7 @@ use crate::shell::{Outcome, cargo, root, run};
 
 /// Writes docs/commands, or with `check` fails when it is not what the grammar gives.
 pub(crate) fn manual(check: bool) -> Outcome {
+    messages(check)?;
     let docs = root().join("docs/commands");
     let fresh = system_tests::target_dir().join("manual");
     // chapters of commands that are gone must not stay
@@ -37,6 +38,20 @@ pub(crate) fn manual(check: bool) -> Outcome {
         std::fs::write(docs.join(name), text).map_err(|e| format!("docs/commands/{name}: {e}"))?;
     }
     Ok(())
+}
+
+/// The catalogue of log messages.
+fn messages(check: bool) -> Outcome {
+    let file = root().join("docs/messages.md");
+    let new = crate::messages::catalogue()?;
+    // Nothing is there before the first time.
+    if std::fs::read_to_string(&file).unwrap_or_default() == new {
+        return Ok(());
+    }
+    if check {
+        return Err("docs/messages.md is not current; type\n\n    cargo xtask manual\n".into());
+    }
+    std::fs::write(&file, new).map_err(|e| format!("{}: {e}", file.display()))
 }
 
 /// The Markdown files of a directory by name.

@@ -228,6 +228,10 @@ pub struct Access {
     pub aliases: BTreeMap<String, String>,
     /// `alias MODE NAME COMMAND` of the configuration modes that [`alias_modes`] knows, by mode and name.
     pub mode_aliases: BTreeMap<(String, String), String>,
+    /// `logging console`: the least severe lines shown there, 0 to 7; `None` for none.
+    pub console_log: Option<u8>,
+    /// `logging monitor`: the same for other terminals with `terminal monitor`.
+    pub monitor_log: Option<u8>,
     /// `ip ssh time-out`: seconds a login may take, 1 to 120.
     pub ssh_timeout: Duration,
     /// `ip ssh authentication-retries`: 0 to 5.
@@ -249,6 +253,8 @@ impl Default for Access {
             levels: Vec::new(),
             aliases: BTreeMap::new(),
             mode_aliases: BTreeMap::new(),
+            console_log: Some(7),
+            monitor_log: Some(7),
             ssh_timeout: Duration::from_secs(120),
             ssh_retries: 3,
         }

@@ -398,7 +398,15 @@ impl Config {
         order: Order,
         sign: Sign,
     ) -> Result<Option<String>, ApplyError> {
-        let (notice, appear, vanish) = self.act(mode, found, command, sign)?;
+        let before = self.displace(mode, found, command, syntax);
+        let (notice, appear, vanish) = match (self.act(mode, found, command, sign), before) {
+            (Ok(done), _) => done,
+            (Err(refused), Some(before)) => {
+                *self = before;
+                return Err(refused);
+            }
+            (Err(refused), None) => return Err(refused),
+        };
         let shown = match (command.show, sign) {
             (Some(show), Sign::Set) => {
                 let cx = Cx::new(self, &mode.frames, found, false);
@@ -447,6 +455,30 @@ impl Config {
         }
         self.hardware(appear, vanish);
         Ok(notice)
+    }
+
+    /// Takes back what another command with the same words has set: `dial-type mf` comes in place of `dial-type pulse`. Gives
+    /// the configuration before, for a line that is refused after all.
+    fn displace(&mut self, mode: &Mode, found: &Found, command: &Command, syntax: &Syntax) -> Option<Config> {
+        let words = matcher::identity(command, syntax).min(found.args.words.len());
+        let key = found.args.join(words);
+        let body = body_mut(&mut self.tree, &mode.frames)?;
+        let at = body.position(&key, usize::MAX)?;
+        let line = body.nodes.get(at).map(|n| n.line.clone())?;
+        let table = mode.kind().table();
+        let input = matcher::words(&line);
+        let old = matcher::find(table, &line, &input, false).ok()?;
+        let (other, _) = table.command(old.command)?;
+        if other.syntax == command.syntax || !matches!(other.apply, Apply::Acted(_)) || other.enters.is_some() {
+            return None;
+        }
+        let before = self.clone();
+        // What cannot be taken back stays as it is.
+        let _ = self.act(mode, &old, other, Sign::Default);
+        if let Some(body) = body_mut(&mut self.tree, &mode.frames) {
+            body.remove(|n| n.key == key);
+        }
+        Some(before)
     }
 
     #[allow(clippy::type_complexity)]

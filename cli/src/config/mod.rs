@@ -8,6 +8,7 @@ mod apply;
 mod archive;
 mod context;
 mod interface;
+mod logging;
 mod print;
 mod tree;
 mod types;
@@ -16,6 +17,8 @@ pub use access::*;
 pub use archive::{Archive, CommandLog, FilePrompt};
 pub use context::{ApplyError, Cx};
 pub use interface::interface_name;
+pub use logging::{Change, Datetime, LogStyle, Stamp, Summer, Zone};
+pub(crate) use logging::{offset, summer};
 pub use tree::{Body, Node};
 pub use types::*;
 

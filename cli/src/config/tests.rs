@@ -106,7 +106,7 @@ proptest! {
         let (a, b) = (format!("{:#?}", again.config), format!("{config:#?}"));
         let difference: Vec<_> = a.lines().zip(b.lines()).filter(|(a, b)| a != b).take(5).collect();
         prop_assert!(again.config.same_lines(&config));
-        prop_assert!(again.config == config, "{running}\nread again and first: {difference:#?}");
+        prop_assert!(again.config == config, "{running}\nread again and first: {difference:#?}, {} and {} lines, ends {:?}", a.lines().count(), b.lines().count(), a.lines().zip(b.lines()).last());
     }
 
     #[test]
@@ -215,6 +215,7 @@ fn trusted_networks_and_bind_are_typed() {
     assert!(!service.trusted_authenticate);
     assert_eq!(service.sip.bind_control.as_deref(), Some("GigabitEthernet0/0"));
     assert_eq!(service.sip.bind_media, None);
+    assert_eq!(service.sip.control_interface(), Some("GigabitEthernet0/0"));
     assert_eq!(config.interfaces[0].address, Some(([192, 0, 2, 7].into(), [255, 255, 255, 0].into())));
 }
 

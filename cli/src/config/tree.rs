@@ -116,8 +116,13 @@ impl Body {
     /// Adds the line or puts it in the place of the one with the same key.
     pub(crate) fn put(&mut self, node: Node) {
         match self.position(&node.key, usize::MAX).and_then(|at| self.nodes.get_mut(at)) {
-            Some(old) => {
+            Some(old) if old.order == node.order => {
                 Arc::make_mut(old).line = node.line;
+            }
+            // Another command with the same words stands elsewhere.
+            Some(_) => {
+                self.remove(|n| n.key == node.key);
+                self.insert(node);
             }
             None => {
                 self.insert(node);

@@ -399,10 +399,19 @@ pub struct VoiceServiceSip {
     pub listen_port_non_secure: Option<u16>,
     /// TLS port, if configured; 5061 otherwise.
     pub listen_port_secure: Option<u16>,
-    /// Interface whose address signalling uses.
+    /// `bind all`: interface whose address signalling and media use.
+    pub bind_all: Option<String>,
+    /// `bind control`: interface whose address signalling uses.
     pub bind_control: Option<String>,
-    /// Interface whose address media uses.
+    /// `bind media`: interface whose address media uses.
     pub bind_media: Option<String>,
+}
+
+impl VoiceServiceSip {
+    /// The interface whose address signalling uses, if one is bound.
+    pub fn control_interface(&self) -> Option<&str> {
+        self.bind_control.as_deref().or(self.bind_all.as_deref())
+    }
 }
 
 /// `voice service voip`.
@@ -422,6 +431,7 @@ impl Default for VoiceServiceVoip {
             sip: VoiceServiceSip {
                 listen_port_non_secure: None,
                 listen_port_secure: None,
+                bind_all: None,
                 bind_control: None,
                 bind_media: None,
             },

@@ -49,6 +49,8 @@ pub(super) static EXEC: &[Command] = &[
     apply: Apply::Exec(|a| Exec::ClearMwi { number: a.argument(0).map(str::to_owned) }) },
     command! { "clear sip-ua mwi [WORD]", help: &["Reset functions", "SIP User Agent", "Message waiting states", "Number"],
     apply: Apply::Exec(|a| Exec::ClearMwi { number: a.argument(0).map(str::to_owned) }) },
+    command! { "clock set LINE", help: &["Manage the system clock", "Set the time and date", "Time, day, month, year"],
+    apply: Apply::Exec(|_| Exec::Session(SessionCommand::HostClock)) },
     command! { "csim start WORD", help: &["Call simulator", "Start a call", "Number to call"],
     apply: Apply::Exec(|a| Exec::CsimStart { number: a.argument(0).unwrap_or("").to_owned() }) },
     command! { "debug ccsip messages", help: &[DEBUG, "SPI debugging", "SIP messages"], apply: Apply::Exec(|_| on(DebugTopic::CcsipMessages)) },
@@ -118,7 +120,9 @@ pub(super) static EXEC: &[Command] = &[
     show!("show call resource", [SHOW, "Show Calls", "Calls, thresholds and what was refused"], 1, |_| {
         Exec::Show(Show::CallResource)
     }),
-    show!("show clock", [SHOW, "Display the system clock"], 1, |_| Exec::Show(Show::Clock)),
+    show!("show clock [detail]", [SHOW, "Display the system clock", "Display detailed information"], 1, |a| {
+        Exec::Show(if a.has("detail") { Show::ClockDetail } else { Show::Clock })
+    }),
     show!(
         "show configuration unsupported",
         [SHOW, "Configuration", "Lines that are kept without effect, with the reason"],

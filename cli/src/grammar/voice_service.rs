@@ -252,7 +252,9 @@ pub(super) static TRUSTED: &[Command] = &[
             let network = Network { address, mask };
             let list = &mut cx.config.voice_service_voip.trusted;
             if cx.no {
-                list.retain(|n| *n != network);
+                // Without a mask every network of this address goes.
+                let whole = cx.args.argument(1).is_none();
+                list.retain(|n| n.address != address || !whole && n.mask != mask);
             } else if !list.contains(&network) {
                 list.push(network);
             }
@@ -374,16 +376,14 @@ pub(super) static SIP: &[Command] = &[
 ];
 
 fn bind(cx: &mut Cx<'_>) -> Result<(), ApplyError> {
-    let all = cx.args.has("all");
-    let (control, media) = (all || cx.args.has("control"), all || cx.args.has("media"));
     let name = cx.text(0);
     let sip = &mut cx.config.voice_service_voip.sip;
-    if control {
-        sip.bind_control.clone_from(&name);
-    }
-    if media {
-        sip.bind_media = name;
-    }
+    let place = match cx.args.word(1) {
+        Some("control") => &mut sip.bind_control,
+        Some("media") => &mut sip.bind_media,
+        _ => &mut sip.bind_all,
+    };
+    *place = name;
     Ok(())
 }
 

@@ -73,6 +73,7 @@ fn sample(token: &Token) -> String {
 /// Words that a command checks beyond its syntax, or that read better.
 const WORDS: &[(&str, &str)] = &[
     ("hostname", "Harbour"),
+    ("clock timezone", "1"),
     ("isdn switch-type", "primary-qsig"),
     ("pri-group", "1-31"),
     ("session target", "ipv4:192.0.2.1"),
@@ -104,6 +105,12 @@ const WORDS: &[(&str, &str)] = &[
 fn adapt(syntax: &str, line: &str) -> String {
     let line = &match syntax {
         "rule <1-100> reject LINE" => line.replace("sample text", "/^0190/"),
+        "clock summer-time WORD (recurring|date) [LINE]" if line.contains("date") => {
+            format!("{} 29 Mar 2026 2:00 25 Oct 2026 3:00", line.trim_end_matches(" sample text"))
+        }
+        "clock summer-time WORD (recurring|date) [LINE]" => {
+            line.replace("sample text", "last Sun Mar 2:00 last Sun Oct 3:00")
+        }
         "rule <1-100> LINE" => line.replace("sample text", "/^9/ //"),
         _ => line.to_owned(),
     };

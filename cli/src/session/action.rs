@@ -273,6 +273,8 @@ pub enum SessionCommand {
     History(bool),
     /// `terminal editing`, `terminal no editing`.
     Editing(bool),
+    /// `clock set`: the host keeps the time.
+    HostClock,
     /// `where`: the connections made from here, of which there are none.
     Where,
     /// `show aliases`.
@@ -340,6 +342,8 @@ pub enum Show {
     Version,
     /// `show clock`.
     Clock,
+    /// `show clock detail`.
+    ClockDetail,
     /// `show dial-peer voice [TAG] [summary]`.
     DialPeerVoice {
         /// One peer.

@@ -72,6 +72,7 @@ impl Session {
     /// that the transport has already asked: the user's name and level.
     pub fn set_line(&mut self, access: &Access, line: &TerminalLine, known: Option<(&str, u8)>) {
         self.history_size = usize::from(line.history);
+        self.synchronous = line.synchronous;
         self.height = line.length.unwrap_or(self.height);
         self.width = line.width.unwrap_or(self.width);
         self.set_access(access);
@@ -99,6 +100,8 @@ impl Session {
     pub fn set_access(&mut self, access: &Access) {
         self.levels.clone_from(&access.levels);
         self.aliases.clone_from(&access.aliases);
+        self.log_level =
+            if self.kind == SessionKind::Console { access.console_log } else { access.monitor_log };
         self.mode_aliases.clone_from(&access.mode_aliases);
         self.enable_asks = (0..=15).filter(|level| access.enable(*level).is_some()).collect();
     }

@@ -77,6 +77,10 @@ pub struct Session {
     history_size: usize,
     state: State,
     monitor: bool,
+    /// The least severe line shown, 0 to 7; `None` for none.
+    log_level: Option<u8>,
+    /// `logging synchronous`: what is being typed is painted again behind a line.
+    synchronous: bool,
     started: bool,
     after_return: bool,
     failed: bool,
@@ -94,6 +98,8 @@ impl Session {
         let privilege = if kind == SessionKind::Script { 15 } else { 1 };
         Session {
             monitor: kind == SessionKind::Console,
+            log_level: Some(7),
+            synchronous: true,
             kind,
             width,
             height,
@@ -254,6 +260,7 @@ impl Session {
     /// Shows a log or debug line, if this terminal shows them; the line being typed is painted again below.
     pub fn notify(&mut self, text: &str) {
         if !self.monitor
+            || self.log_level.is_none_or(|level| severity(text) > level)
             || self.is_locked()
             || self.kind == SessionKind::Script
             || !matches!(self.state, State::Idle | State::Waiting)
@@ -267,7 +274,9 @@ impl Session {
         }
         self.out.extend(b"\r\n");
         self.print(text);
-        self.repaint();
+        if self.synchronous {
+            self.repaint();
+        }
     }
 
     /// Runs one line without echo, editing or history; for scripts and for clients that edit lines themselves.
@@ -643,6 +652,17 @@ impl Session {
             self.out.extend(text.as_bytes());
         }
     }
+}
+
+/// The severity of a log line, `%FACILITY-SEVERITY-MNEMONIC`; debug output has 7.
+fn severity(text: &str) -> u8 {
+    let mut parts = text.split('%').skip(1).map(|part| part.splitn(3, '-'));
+    let found = parts.find_map(|mut words| {
+        let (facility, severity, _) = (words.next()?, words.next()?, words.next()?);
+        let named = !facility.is_empty() && facility.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
+        severity.parse().ok().filter(|severity| named && *severity <= 7)
+    });
+    found.unwrap_or(7)
 }
 
 /// The answer to `help`.

@@ -56,6 +56,10 @@ impl Session {
                 self.deliver(format!("Current privilege level is {}", self.privilege));
                 return;
             }
+            SessionCommand::HostClock => {
+                self.failed = true;
+                self.print("% The Linux host keeps the time: timedatectl, chrony");
+            }
             SessionCommand::Where => self.print("% No connections open"),
             SessionCommand::ShowAliases => {
                 self.deliver(self.aliases_text());

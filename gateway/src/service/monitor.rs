@@ -3,9 +3,10 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Instant;
 
+use cli::config::{LogStyle, Stamp};
 use cli::session::DebugTopic;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, uptime_stamp};
 
 /// Lines kept for consoles that have not fetched them; the oldest go first.
 const BACKLOG: usize = 10_000;
@@ -19,13 +20,27 @@ pub struct Monitor {
     topics: BTreeSet<DebugTopic>,
     lines: VecDeque<String>,
     log: VecDeque<String>,
+    style: LogStyle,
+    /// Lines numbered so far.
+    sequence: u64,
 }
 
 impl Monitor {
     /// All topics off.
     #[must_use]
     pub fn new(clock: Clock) -> Self {
-        Self { clock, topics: BTreeSet::new(), lines: VecDeque::new(), log: VecDeque::new() }
+        Self { clock, topics: BTreeSet::new(), lines: VecDeque::new(), log: VecDeque::new(), style: LogStyle::default(), sequence: 0 }
+    }
+
+    /// How lines look from now on.
+    pub fn set_style(&mut self, style: LogStyle) {
+        self.style = style;
+    }
+
+    /// How lines look.
+    #[must_use]
+    pub fn style(&self) -> &LogStyle {
+        &self.style
     }
 
     /// Switches one topic.
@@ -56,8 +71,8 @@ impl Monitor {
     /// Prints text with a time stamp if the topic is on.
     pub fn print(&mut self, now: Instant, topic: DebugTopic, text: &str) {
         if self.on(topic) {
-            let stamp = self.clock.timestamp(now);
-            self.push(format!("{stamp}: {text}"));
+            let line = format!("{}{text}", self.prefix(now, self.style.debug));
+            self.push(line);
         }
     }
 
@@ -71,11 +86,11 @@ impl Monitor {
     /// Prints a SIP message as `debug ccsip messages` does.
     pub fn sip(&mut self, now: Instant, sent: bool, message: &[u8]) {
         if self.on(DebugTopic::CcsipMessages) {
-            let stamp = self.clock.timestamp(now);
+            let stamp = self.prefix(now, self.style.debug);
             let direction = if sent { "Sent" } else { "Received" };
             let text = harmless(message);
             self.push(format!(
-                "{stamp}: //-1/xxxxxxxxxxxx/SIP/Msg/ccsipDisplayMsg:\n{direction}: \n{text}\n"
+                "{stamp}//-1/xxxxxxxxxxxx/SIP/Msg/ccsipDisplayMsg:\n{direction}: \n{text}\n"
             ));
         }
     }
@@ -87,8 +102,7 @@ impl Monitor {
             4 => tracing::warn!("{message}"),
             _ => tracing::info!("{message}"),
         }
-        let stamp = self.clock.timestamp(now);
-        let line = format!("{stamp}: {message}");
+        let line = format!("{}{message}", self.prefix(now, self.style.log));
         if self.log.len() >= LOG {
             self.log.pop_front();
         }
@@ -115,6 +129,24 @@ impl Monitor {
     /// The next line for the consoles; a SIP message is one item of several rows.
     pub fn poll_line(&mut self) -> Option<String> {
         self.lines.pop_front()
+    }
+
+    /// Number and time stamp before a line's text.
+    fn prefix(&mut self, now: Instant, stamp: Stamp) -> String {
+        let number = match self.style.sequence_numbers {
+            true => {
+                self.sequence += 1;
+                format!("{:06}: ", self.sequence)
+            }
+            false => String::new(),
+        };
+        match stamp {
+            Stamp::None => number,
+            Stamp::Uptime => format!("{number}{}: ", uptime_stamp(self.clock.uptime(now))),
+            Stamp::Datetime(parts) => {
+                format!("{number}{}: ", self.clock.stamp(now, parts, &self.style.zone))
+            }
+        }
     }
 
     fn push(&mut self, line: String) {
@@ -151,5 +183,22 @@ mod tests {
         monitor.set(DebugTopic::IsdnQ921, true);
         monitor.print(Instant::now(), DebugTopic::IsdnQ921, "x");
         assert!(monitor.poll_line().is_some_and(|l| l.ends_with(": x")));
+    }
+
+    #[test]
+    fn lines_are_stamped_as_the_services_say() {
+        let mut monitor = Monitor::new(Clock::new(Instant::now(), std::time::SystemTime::UNIX_EPOCH));
+        let now = monitor.clock.started() + std::time::Duration::from_secs(100_000);
+        let mut line = |config: &str| {
+            monitor.set_style(cli::config::Config::parse(config).config.log_style());
+            monitor.syslog(now, 5, "%SYS-5-CONFIG_I: x");
+            monitor.poll_line().unwrap_or_default()
+        };
+        assert_eq!(line(""), "Jan  2 03:46:40.000: %SYS-5-CONFIG_I: x");
+        assert_eq!(line("no service timestamps log\n"), "%SYS-5-CONFIG_I: x");
+        assert_eq!(line("service timestamps log uptime\n"), "1d03h: %SYS-5-CONFIG_I: x");
+        let all = "service timestamps log datetime localtime show-timezone year\nservice sequence-numbers\nclock timezone EST -5 0\n";
+        assert_eq!(line(all), "000001: Jan  1 1970 22:46:40 EST: %SYS-5-CONFIG_I: x");
+        assert_eq!(line("service sequence-numbers\n"), "000002: Jan  2 03:46:40.000: %SYS-5-CONFIG_I: x");
     }
 }

@@ -85,7 +85,11 @@ impl Switch {
         Some(match show {
             Show::SipUaMwi => self.show_sip_ua_mwi(),
             Show::Mwi(query) => self.show_mwi(now, query),
-            Show::Clock => self.clock.show_clock(now),
+            Show::Clock => self.clock.show_local_clock(now, &self.monitor.style().zone),
+            Show::ClockDetail => format!(
+                "{}\nTime source is the Linux host",
+                self.clock.show_local_clock(now, &self.monitor.style().zone)
+            ),
             Show::Version => self.show_version(now),
             Show::Inventory => self.show_inventory(),
             Show::IpInterfaceBrief => super::show_box::ip_interface_brief(),

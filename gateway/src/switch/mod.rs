@@ -297,6 +297,7 @@ impl Switch {
             listen,
             config,
         };
+        switch.monitor.set_style(switch.config.log_style());
         for (number, record) in records {
             if switch.mailboxes.restore(record.mailbox) {
                 switch.deliveries.insert(number, record.delivery);
@@ -374,6 +375,7 @@ impl Switch {
     pub fn apply(&mut self, now: Instant, config: Config) {
         let old = std::mem::replace(&mut self.config, config);
         self.settings = settings(&self.config);
+        self.monitor.set_style(self.config.log_style());
         let replanned = old.dial_peers != self.config.dial_peers
             || old.trunk_groups != self.config.trunk_groups
             || old.serial_interfaces != self.config.serial_interfaces

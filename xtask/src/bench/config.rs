@@ -86,7 +86,7 @@ pub(crate) fn bench() -> Outcome<Measured> {
                 .map_err(|e| e.to_string())?;
         }
         let differences = timed(&mut plan, || console.exec(&format!("configure plan {}", large.display())))?;
-        if !differences.contains("+ description peer seven") {
+        if !differences.contains("+description peer seven") {
             return Err(format!(
                 "configure plan: {}",
                 differences.lines().take(5).collect::<Vec<_>>().join("/")

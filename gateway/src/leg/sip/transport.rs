@@ -53,7 +53,7 @@ impl TransportSettings {
         let agent = AgentSettings::new(config);
         let refused = |line: &str| ua.is_some_and(|ua| ua.has(line));
         Self {
-            address: sip.bind_control.as_deref().and_then(|name| address_of(config, name)),
+            address: sip.control_interface().and_then(|name| address_of(config, name)),
             port: sip.listen_port_non_secure.unwrap_or(5060),
             port_secure: sip.listen_port_secure.unwrap_or(5061),
             udp: !refused("no transport udp"),
