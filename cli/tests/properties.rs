@@ -43,7 +43,8 @@ fn exec_lines() -> &'static [String] {
 
 /// A mode by number, and lines in it: number, and 0 for the line itself, 1 for `no`, 2 for `default`.
 fn walk() -> impl Strategy<Value = Vec<(usize, Vec<(usize, u8)>)>> {
-    let lines = prop::collection::vec((any::<prop::sample::Index>().prop_map(|i| i.index(1 << 16)), 0..5_u8), 1..8);
+    let lines =
+        prop::collection::vec((any::<prop::sample::Index>().prop_map(|i| i.index(1 << 16)), 0..5_u8), 1..8);
     prop::collection::vec((any::<prop::sample::Index>().prop_map(|i| i.index(1 << 16)), lines), 1..10)
 }
 

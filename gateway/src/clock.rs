@@ -244,10 +244,13 @@ mod tests {
     #[test]
     fn summer_time_begins_and_ends_as_configured() {
         let zone = |config: &str| cli::config::Config::parse(config).config.log_style().zone;
-        let berlin =
-            zone("clock timezone CET 1 0\nclock summer-time CEST recurring last Sun Mar 2:00 last Sun Oct 3:00\n");
-        let sydney = zone("clock timezone AEST 10\nclock summer-time AEDT recurring 1 Sun Oct 2:00 1 Sun Apr 3:00\n");
-        let once = zone("clock timezone X -3 30\nclock summer-time Y date 1 Jun 2026 0:00 Jul 1 2026 0:00 30\n");
+        let berlin = zone(
+            "clock timezone CET 1 0\nclock summer-time CEST recurring last Sun Mar 2:00 last Sun Oct 3:00\n",
+        );
+        let sydney =
+            zone("clock timezone AEST 10\nclock summer-time AEDT recurring 1 Sun Oct 2:00 1 Sun Apr 3:00\n");
+        let once =
+            zone("clock timezone X -3 30\nclock summer-time Y date 1 Jun 2026 0:00 Jul 1 2026 0:00 30\n");
         let america = zone("clock timezone EST -5\nclock summer-time EDT recurring\n");
         // `date -d @N` of GNU coreutils with TZ=Europe/Berlin, Australia/Sydney, America/New_York
         for (unix, zone, wanted) in [

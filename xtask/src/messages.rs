@@ -10,16 +10,8 @@ use crate::shell::{Outcome, root};
 /// Where messages are written.
 const SOURCES: [&str; 2] = ["gateway/src", "cli/src"];
 
-const SEVERITIES: [&str; 8] = [
-    "emergency",
-    "alert",
-    "critical",
-    "error",
-    "warning",
-    "notification",
-    "informational",
-    "debugging",
-];
+const SEVERITIES: [&str; 8] =
+    ["emergency", "alert", "critical", "error", "warning", "notification", "informational", "debugging"];
 
 /// One message: its name, and its texts with the places of what varies.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -123,7 +115,10 @@ mod tests {
     #[test]
     fn messages_are_found_with_what_varies() {
         let mut found = BTreeMap::new();
-        read("  log(\"%LINK-3-UPDOWN: port {port} is {}, {why:?}\");\n// %A-1-B: no\n\"100%-x: y\"", &mut found);
+        read(
+            "  log(\"%LINK-3-UPDOWN: port {port} is {}, {why:?}\");\n// %A-1-B: no\n\"100%-x: y\"",
+            &mut found,
+        );
         let message = Message { severity: 3, texts: vec!["port \\<port> is \\<value>, \\<why>".into()] };
         assert_eq!(found.into_iter().collect::<Vec<_>>(), [("LINK-3-UPDOWN".to_owned(), message)]);
     }

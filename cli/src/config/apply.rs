@@ -469,7 +469,8 @@ impl Config {
         let input = matcher::words(&line);
         let old = matcher::find(table, &line, &input, false).ok()?;
         let (other, _) = table.command(old.command)?;
-        if other.syntax == command.syntax || !matches!(other.apply, Apply::Acted(_)) || other.enters.is_some() {
+        if other.syntax == command.syntax || !matches!(other.apply, Apply::Acted(_)) || other.enters.is_some()
+        {
             return None;
         }
         let before = self.clone();

@@ -186,7 +186,8 @@ fn recurring(words: &[&str]) -> Option<Change> {
         "last" => 5,
         number => number.parse().ok().filter(|n| (1..=5).contains(n))?,
     };
-    let weekday = position(&["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"], weekday)?;
+    let weekday =
+        position(&["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"], weekday)?;
     Some(Change::Recurring { week, weekday, month: self::month(month)?, minute: minute(time)? })
 }
 

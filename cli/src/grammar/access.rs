@@ -317,7 +317,8 @@ const SEVERITIES: [&str; 8] = [
 ];
 
 pub(super) fn log_level(cx: &mut Cx<'_>) -> Done {
-    let named = |word: &str| SEVERITIES.iter().position(|name| *name == word).and_then(|at| u8::try_from(at).ok());
+    let named =
+        |word: &str| SEVERITIES.iter().position(|name| *name == word).and_then(|at| u8::try_from(at).ok());
     let level = cx.args.word(2).and_then(|word| named(word).or_else(|| word.parse().ok())).unwrap_or(7);
     let level = if cx.no && !cx.default { None } else { Some(if cx.default { 7 } else { level }) };
     let access = &mut cx.config.access;

@@ -120,9 +120,12 @@ pub(super) static EXEC: &[Command] = &[
     show!("show call resource", [SHOW, "Show Calls", "Calls, thresholds and what was refused"], 1, |_| {
         Exec::Show(Show::CallResource)
     }),
-    show!("show clock [detail]", [SHOW, "Display the system clock", "Display detailed information"], 1, |a| {
-        Exec::Show(if a.has("detail") { Show::ClockDetail } else { Show::Clock })
-    }),
+    show!(
+        "show clock [detail]",
+        [SHOW, "Display the system clock", "Display detailed information"],
+        1,
+        |a| { Exec::Show(if a.has("detail") { Show::ClockDetail } else { Show::Clock }) }
+    ),
     show!(
         "show configuration unsupported",
         [SHOW, "Configuration", "Lines that are kept without effect, with the reason"],

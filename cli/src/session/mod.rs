@@ -659,7 +659,8 @@ fn severity(text: &str) -> u8 {
     let mut parts = text.split('%').skip(1).map(|part| part.splitn(3, '-'));
     let found = parts.find_map(|mut words| {
         let (facility, severity, _) = (words.next()?, words.next()?, words.next()?);
-        let named = !facility.is_empty() && facility.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
+        let named = !facility.is_empty()
+            && facility.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
         severity.parse().ok().filter(|severity| named && *severity <= 7)
     });
     found.unwrap_or(7)

@@ -29,7 +29,14 @@ impl Monitor {
     /// All topics off.
     #[must_use]
     pub fn new(clock: Clock) -> Self {
-        Self { clock, topics: BTreeSet::new(), lines: VecDeque::new(), log: VecDeque::new(), style: LogStyle::default(), sequence: 0 }
+        Self {
+            clock,
+            topics: BTreeSet::new(),
+            lines: VecDeque::new(),
+            log: VecDeque::new(),
+            style: LogStyle::default(),
+            sequence: 0,
+        }
     }
 
     /// How lines look from now on.
@@ -89,9 +96,7 @@ impl Monitor {
             let stamp = self.prefix(now, self.style.debug);
             let direction = if sent { "Sent" } else { "Received" };
             let text = harmless(message);
-            self.push(format!(
-                "{stamp}//-1/xxxxxxxxxxxx/SIP/Msg/ccsipDisplayMsg:\n{direction}: \n{text}\n"
-            ));
+            self.push(format!("{stamp}//-1/xxxxxxxxxxxx/SIP/Msg/ccsipDisplayMsg:\n{direction}: \n{text}\n"));
         }
     }
 
