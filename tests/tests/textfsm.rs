@@ -85,7 +85,7 @@ fn the_templates_read_every_voice_command() {
         &json!({"status": "ON", "port": "5060", "transport": "UDP"}),
     );
     assert_eq!(seen["show sip-ua status"][0]["udp"], "ENABLED");
-    assert_eq!(seen["show sip-ua status"][0]["port"], gateway.sip().port().to_string());
+    assert_eq!(seen["show sip-ua status"][0]["max_forwards"], "70");
     has(
         row(&seen["show sip-ua statistics"], "name", "NOTIFY"),
         &json!({"group": "SIP Total Traffic", "inbound": "1", "outbound": "0"}),
