@@ -12,6 +12,9 @@ pub struct Hardware {
     /// Analogue telephone lines.
     #[serde(default)]
     pub fxs: Vec<Fxs>,
+    /// Exchange lines.
+    #[serde(default)]
+    pub fxo: Vec<Fxo>,
     /// Primary rate trunks.
     #[serde(default)]
     pub pri: Vec<Pri>,
@@ -149,6 +152,27 @@ pub enum FxsBackend {
     Sim,
 }
 
+/// One FXO port.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fxo {
+    /// Voice port name, e.g. `0/1/0`.
+    pub port: String,
+    /// What drives the line.
+    pub backend: FxoBackend,
+    /// With backend `sim`: the FXS port of this box at the other end of the pair, which plays the exchange.
+    #[serde(rename = "wired-to")]
+    pub wired_to: String,
+}
+
+/// What drives an FXO port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FxoBackend {
+    /// A pair of wires to an FXS port of the same box.
+    Sim,
+}
+
 /// One primary rate trunk.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -195,6 +219,16 @@ pub enum HardwareError {
         what: &'static str,
         /// Its name.
         name: String,
+    },
+    /// An exchange line that leads nowhere.
+    #[error(
+        "hardware file: fxo port {port} is wired to {found:?}, expected an fxs port that no other is wired to"
+    )]
+    Wired {
+        /// The FXO port.
+        port: String,
+        /// What it is wired to.
+        found: String,
     },
     /// A controller name of another form.
     #[error("hardware file: controller {found:?}, expected \"E1 SLOT/PORT\" or \"T1 SLOT/PORT\"")]
@@ -248,6 +282,17 @@ impl Hardware {
         for (at, fxs) in hardware.fxs.iter().enumerate() {
             if hardware.fxs.iter().skip(at + 1).any(|other| other.port == fxs.port) {
                 return Err(HardwareError::Duplicate { what: "fxs port", name: fxs.port.clone() });
+            }
+        }
+        for (at, fxo) in hardware.fxo.iter().enumerate() {
+            let mut others = hardware.fxo.iter().skip(at + 1);
+            let twice = others.clone().any(|other| other.port == fxo.port);
+            if twice || hardware.fxs.iter().any(|fxs| fxs.port == fxo.port) {
+                return Err(HardwareError::Duplicate { what: "fxo port", name: fxo.port.clone() });
+            }
+            let exists = hardware.fxs.iter().any(|fxs| fxs.port == fxo.wired_to);
+            if !exists || others.any(|other| other.wired_to == fxo.wired_to) {
+                return Err(HardwareError::Wired { port: fxo.port.clone(), found: fxo.wired_to.clone() });
             }
         }
         for (at, pri) in hardware.pri.iter().enumerate() {
@@ -356,6 +401,16 @@ mod tests {
         for (text, expected) in [
             ("[[fxs]]\nport=\"2/0\"\nbackend=\"sim\"\n[[fxs]]\nport=\"2/0\"\nbackend=\"sim\"", "twice"),
             ("[[fxs]]\nport=\"2/0\"\nbackend=\"magic\"", "magic"),
+            ("[[fxo]]\nport=\"0/1/0\"\nbackend=\"sim\"\nwired-to=\"2/0\"", "expected an fxs port"),
+            (
+                "[[fxs]]\nport=\"2/0\"\nbackend=\"sim\"\n[[fxo]]\nport=\"0/1/0\"\nbackend=\"sim\"\nwired-to=\"2/0\"\n\
+                 [[fxo]]\nport=\"0/1/1\"\nbackend=\"sim\"\nwired-to=\"2/0\"",
+                "no other",
+            ),
+            (
+                "[[fxs]]\nport=\"2/0\"\nbackend=\"sim\"\n[[fxo]]\nport=\"2/0\"\nbackend=\"sim\"\nwired-to=\"2/0\"",
+                "twice",
+            ),
             ("[[pri]]\ncontroller=\"J1 0\"\nbackend=\"sim\"", "expected \"E1 SLOT/PORT\""),
             ("[[pri]]\ncontroller=\"E1 1/0\"\nbackend=\"socket\"", "expects address"),
             (

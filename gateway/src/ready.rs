@@ -9,6 +9,8 @@ use std::task::{Context, Poll, Wake, Waker};
 pub enum Port {
     /// Index into the FXS ports.
     Line(usize),
+    /// Index into the FXO ports.
+    Office(usize),
     /// Index into the trunks.
     Trunk(usize),
 }

@@ -11,15 +11,12 @@ use std::time::{Duration, Instant};
 use cli::config::Config;
 use cli::engine::Engine;
 use cli::session::Reply;
-use media::dtmf::{DtmfConfig, DtmfDetector, DtmfEvent};
 use sip::net::{Net, NetConfig, NetEvent};
 use sip::{Transmit, Transport};
-use telephony_hal::sim::{Plant, SimLine, SimSpan, span_pair};
+use telephony_hal::sim::{Plant, SimSpan, span_pair};
 use telephony_hal::socket::SocketTrunk;
 use telephony_hal::wrap::{Erased, PcapWriter, Record, Side};
-use telephony_hal::{
-    AnyError, DChannel, DChannelEvent, ErrorKind, FxsLine, HalError, Lamp, Span as _, SpanKind,
-};
+use telephony_hal::{AnyError, DChannel, DChannelEvent, ErrorKind, HalError, Span as _, SpanKind};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::{MissedTickBehavior, interval};
@@ -31,13 +28,12 @@ use crate::console::terminals::Terminals;
 use crate::console::unix::{Console, Hostname, Shared, serve};
 use crate::console::{self, Command};
 use crate::files::{Answer, FileSystem};
-use crate::hardware::{FxsBackend, Hardware, LineKind, Pri, PriBackend};
-use crate::leg::fxs::{LineAction, TICK};
+use crate::hardware::{Hardware, LineKind, Pri, PriBackend};
 use crate::leg::sip::transport::TransportSettings;
 use crate::listen::{Place, bind, rebind, tell_ports};
 use crate::lookup::{Found, Lookups};
-use crate::media::MediaEnd;
 use crate::media::driver::Driver;
+use crate::media::pairs::Pairs;
 use crate::ready::{Port, ReadySet};
 use crate::service::metrics::{self, Metrics};
 use crate::service::smdi::SmdiLines;
@@ -254,7 +250,7 @@ pub async fn start(setup: Setup) -> Result<Gateway, RunError> {
     }
     let ready = ReadySet::default();
     let plant = Plant::new();
-    let lines = open_lines(&setup.hardware, &plant);
+    let pairs = Pairs::open(&setup.hardware, &plant);
     let OpenTrunks { trunks, pbxs, spans } = open_trunks(&setup.hardware, &config, &mut helpers)?;
     let socket = setup.state_dir.join("lines.sock");
     let plant_server = telephony_hal::sim::Server::bind(plant.clone(), &socket)
@@ -323,7 +319,7 @@ pub async fn start(setup: Setup) -> Result<Gateway, RunError> {
         monitor: monitor.clone(),
         lookups,
         looked_up,
-        lines,
+        pairs,
         trunks,
         media: Driver::new(clock, seed().map_err(io_error("random seed"))?, setup.sip_address, range, spans),
         half: false,
@@ -361,17 +357,6 @@ fn seed() -> io::Result<[u8; 32]> {
 }
 
 type AnyChannel = Box<dyn DChannel<Error = AnyError> + Send>;
-
-fn open_lines(hardware: &Hardware, plant: &Plant) -> Vec<LineDevice> {
-    let open = |fxs: &crate::hardware::Fxs| match fxs.backend {
-        FxsBackend::Sim => LineDevice {
-            line: plant.add_line(&fxs.port),
-            detector: DtmfDetector::new(DtmfConfig::default()),
-            closed: false,
-        },
-    };
-    hardware.fxs.iter().map(open).collect()
-}
 
 struct OpenTrunks {
     trunks: Vec<TrunkDevice>,
@@ -438,12 +423,6 @@ where
     Ok(Box::new(Record::new(channel, writer)))
 }
 
-struct LineDevice {
-    line: SimLine,
-    detector: DtmfDetector,
-    closed: bool,
-}
-
 struct TrunkDevice {
     channel: AnyChannel,
     closed: bool,
@@ -462,7 +441,7 @@ struct Daemon {
     monitor: broadcast::Sender<String>,
     lookups: Lookups,
     looked_up: mpsc::Receiver<Found>,
-    lines: Vec<LineDevice>,
+    pairs: Pairs,
     trunks: Vec<TrunkDevice>,
     media: Driver,
     /// The next turn of 10 ms is the second of a tick.
@@ -482,8 +461,12 @@ struct Daemon {
 impl Daemon {
     /// Runs until `reload` (`true`) or until everybody who could speak to it is gone.
     async fn run(mut self) -> bool {
-        for line in 0..self.lines.len() {
+        let (lines, offices) = self.pairs.counts();
+        for line in 0..lines {
             self.ready.mark(Port::Line(line));
+        }
+        for office in 0..offices {
+            self.ready.mark(Port::Office(office));
         }
         for trunk in 0..self.trunks.len() {
             self.ready.mark(Port::Trunk(trunk));
@@ -508,8 +491,7 @@ impl Daemon {
             if self.host.reload {
                 return true;
             }
-            let active =
-                self.media.is_active() || (0..self.lines.len()).any(|line| self.switch.line_is_active(line));
+            let active = self.media.is_active() || self.pairs.any_active(&self.switch);
             if active && !audio {
                 tick.reset_immediately();
             }
@@ -633,7 +615,8 @@ impl Daemon {
                         tracing::debug!(%error, trunk, "frame not sent");
                     }
                 }
-                Output::Line { line, action } => self.act(line, &action),
+                Output::Line { line, action } => self.pairs.act(line, &action),
+                Output::Office { office, action } => self.pairs.act_office(office, &action),
                 Output::Serial { line, octets } => self.smdi.send(line, octets),
                 Output::Media(command) => self.media.handle(Instant::now(), command),
                 Output::Rebind => self.rebind = true,
@@ -661,37 +644,19 @@ impl Daemon {
         self.net.send(transmit);
     }
 
-    fn act(&mut self, line: usize, action: &LineAction) {
-        let Some(device) = self.lines.get_mut(line) else { return };
-        let done = match *action {
-            LineAction::Ring(on) => device.line.set_ringing(on),
-            LineAction::Lamp(on) => device.line.set_lamp(if on { Lamp::HighVoltage } else { Lamp::Off }),
-            LineAction::Polarity(reversed) => device.line.set_polarity(reversed),
-            LineAction::Battery(on) => device.line.set_battery(on),
-            LineAction::Impedance(impedance) => device.line.set_impedance(impedance),
-        };
-        if let Err(error) = done {
-            tracing::warn!(%error, line, ?action, "line");
-        }
-    }
-
     /// Takes everything a port has to say.
     fn look(&mut self, port: Port) {
         let waker = self.ready.waker(port);
         let mut cx = Context::from_waker(&waker);
         match port {
             Port::Line(line) => {
-                while let Some(device) = self.lines.get_mut(line)
-                    && !device.closed
-                    && let Poll::Ready(event) = device.line.poll_event(&mut cx)
-                {
-                    match event {
-                        Ok(event) => self.switch.handle_line(Instant::now(), line, event),
-                        Err(error) => {
-                            device.closed = error.kind() == ErrorKind::Closed;
-                            tracing::warn!(%error, line, "line");
-                        }
-                    }
+                while let Some(event) = self.pairs.poll_line(&mut cx, line) {
+                    self.switch.handle_line(Instant::now(), line, event);
+                }
+            }
+            Port::Office(office) => {
+                while let Some(event) = self.pairs.poll_office(&mut cx, office) {
+                    self.switch.handle_office(Instant::now(), office, event);
                 }
             }
             Port::Trunk(trunk) => {
@@ -727,41 +692,12 @@ impl Daemon {
 
     /// 20 ms of audio on every line in use and every connection.
     fn tick(&mut self, now: Instant) {
-        let mut samples = [0; TICK];
-        for line in 0..self.lines.len() {
-            let Some(device) = self.lines.get_mut(line).filter(|_| self.switch.line_is_active(line)) else {
-                continue;
-            };
-            let read = device.line.read_audio(&mut samples).unwrap_or(0);
-            let heard = samples.get_mut(..read).unwrap_or_default();
-            self.switch.line_said(line, heard);
-            let muted = self.switch.line_is_muted(line);
-            self.media.plane.put(MediaEnd::Line(line), if muted { &[] } else { heard });
-            let mut digits = Vec::new();
-            device.detector.set_dial_tone(self.switch.line_has_tone(line));
-            device.detector.feed(heard, |event| {
-                if let DtmfEvent::Start { digit, .. } = event {
-                    digits.push(digit);
-                }
-            });
-            for digit in digits {
-                self.switch.handle_digit(now, line, digit);
-            }
-        }
+        self.pairs.hear(now, &mut self.switch, &mut self.media.plane);
         self.media.tick(now);
         while let Some(event) = self.media.poll_event() {
             self.switch.handle_plane(now, &event);
         }
-        for line in 0..self.lines.len() {
-            let Some(device) = self.lines.get_mut(line).filter(|_| self.switch.line_is_active(line)) else {
-                continue;
-            };
-            samples = self.media.plane.heard_by(MediaEnd::Line(line)).copied().unwrap_or([0; TICK]);
-            self.switch.line_audio(line, &mut samples);
-            if let Err(error) = device.line.write_audio(&samples) {
-                tracing::debug!(%error, line, "audio");
-            }
-        }
+        self.pairs.speak(&mut self.switch, &self.media.plane);
     }
 
     async fn rebind(&mut self) {

@@ -3,6 +3,7 @@
 mod call;
 mod settings;
 
+pub(super) use settings::locale;
 pub use settings::port_mwi;
 
 use std::collections::VecDeque;
@@ -20,7 +21,7 @@ use super::audio::{AudioSettings, PortAudio};
 use super::vmwi::Script;
 use super::{LegEvent, LegId, LegIds, Party, Presentation};
 use call::Slots;
-use settings::{CallerIdForm, call_setup, line_config, locale};
+use settings::{CallerIdForm, call_setup, line_config};
 
 /// Samples in one tick of 20 ms.
 pub const TICK: usize = 160;

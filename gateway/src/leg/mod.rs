@@ -9,6 +9,7 @@
 //! Or it *goes out*: [`LegCommand::Offer`] first, then events answer it.
 
 pub mod audio;
+pub mod fxo;
 pub mod fxs;
 pub mod pri;
 pub mod sip;
@@ -37,8 +38,10 @@ impl LegIds {
 /// What carries a leg.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum LegPort {
-    /// An analogue line, by its index.
+    /// A telephone's line, by its index.
     Line(usize),
+    /// An exchange line, by its index.
+    Office(usize),
     /// A trunk, by its index.
     Trunk(usize),
     /// SIP.

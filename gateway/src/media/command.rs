@@ -7,7 +7,7 @@ use super::rtp::RtpCommand;
 /// Where audio goes in and out of the gateway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum MediaEnd {
-    /// An analogue line, by its index.
+    /// An analogue pair, by its number: FXS ports first, then FXO ports.
     Line(usize),
     /// A B channel.
     Channel {

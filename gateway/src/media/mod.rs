@@ -7,10 +7,12 @@
 //! | [`rtp`] | one RTP stream: settings, and which packets are believed |
 //! | [`ports`] | UDP ports that are open ahead of their use |
 //! | [`sockets`] | the sockets |
+//! | [`pairs`] | analogue lines and exchange lines |
 //! | [`driver`] | plane, sockets and B channels together: what the daemon turns |
 
 pub mod command;
 pub mod driver;
+pub mod pairs;
 pub mod plane;
 pub mod ports;
 pub mod rtp;

@@ -162,6 +162,7 @@ impl Switch {
     pub(super) fn line_of(&self, number: &str) -> String {
         match self.routes(number).first().map(|route| route.port) {
             Some(PortIndex::Line(line)) => self.lines.get(line).map(|l| l.name().to_owned()),
+            Some(PortIndex::Office(office)) => self.offices.get(office).map(|o| o.name().to_owned()),
             Some(PortIndex::Trunk(trunk)) => self.trunks.get(trunk).map(|t| t.port.clone()),
             Some(PortIndex::Smdi(at)) => self.smdi.get(at).map(|line| line.settings.name.clone()),
             None => None,
@@ -188,7 +189,7 @@ impl Switch {
                         let up = self.trunks.get(*trunk).is_some_and(|t| t.span.is_up());
                         if up { "up" } else { "down" }
                     }
-                    Some(PortIndex::Line(_) | PortIndex::Smdi(_)) => "up",
+                    Some(PortIndex::Line(_) | PortIndex::Office(_) | PortIndex::Smdi(_)) => "up",
                     None => "does not exist",
                 };
                 let _ = writeln!(out, "        Member {port}: {state}");

@@ -13,6 +13,7 @@ mod mwi_hand;
 mod mwi_notifier;
 mod notify;
 mod on_line;
+mod on_office;
 mod on_sip;
 mod on_trunk;
 pub mod plan;
@@ -46,6 +47,7 @@ use sip::Transmit;
 
 use crate::clock::Clock;
 use crate::hardware::{Hardware, HardwareError};
+use crate::leg::fxo::{FxoPort, OfficeAction};
 use crate::leg::fxs::{FxsPort, LineAction};
 use crate::leg::pri::{PriTrunk, Service};
 use crate::leg::sip::SipLegs;
@@ -99,6 +101,13 @@ pub enum Output {
         /// What.
         octets: Bytes,
     },
+    /// Do something to an exchange line.
+    Office {
+        /// Index of the exchange line.
+        office: usize,
+        /// What.
+        action: OfficeAction,
+    },
     /// Connect audio, or end a connection.
     Media(MediaCommand),
     /// The port or address SIP listens on changed.
@@ -111,6 +120,7 @@ pub enum Output {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum PortIndex {
     Line(usize),
+    Office(usize),
     Trunk(usize),
     Smdi(usize),
 }
@@ -128,6 +138,7 @@ pub struct Switch {
     trust: Trust,
     sip: SipLegs,
     lines: Vec<FxsPort>,
+    offices: Vec<FxoPort>,
     ringing: ringing::Ringing,
     trunks: Vec<PriTrunk>,
     smdi: Vec<SmdiLine>,
@@ -231,6 +242,11 @@ impl Switch {
             ports.insert(fxs.port.clone(), PortIndex::Line(lines.len()));
             lines.push(FxsPort::new(now, &fxs.port, config.voice_port(&fxs.port)));
         }
+        let mut offices = Vec::new();
+        for fxo in &hardware.fxo {
+            ports.insert(fxo.port.clone(), PortIndex::Office(offices.len()));
+            offices.push(FxoPort::new(now, &fxo.port, config.voice_port(&fxo.port)));
+        }
         let mut trunks = Vec::new();
         for (at, pri) in hardware.pri.iter().enumerate() {
             let (kind, slot) = pri.split()?;
@@ -265,6 +281,7 @@ impl Switch {
                 seed,
             ),
             lines,
+            offices,
             trunks,
             smdi,
             ports,
@@ -314,6 +331,7 @@ impl Switch {
         for trunk in 0..switch.trunks.len() {
             switch.drain_trunk(now, trunk);
         }
+        switch.configure_offices(now);
         switch.watch_busyout(now);
         for line in 0..switch.lines.len() {
             switch.drain_line(now, line);
@@ -423,6 +441,7 @@ impl Switch {
         for trunk in 0..self.trunks.len() {
             self.drain_trunk(now, trunk);
         }
+        self.configure_offices(now);
         self.watch_busyout(now);
         for line in 0..self.lines.len() {
             self.drain_line(now, line);
@@ -465,6 +484,7 @@ impl Switch {
             }
         }
         self.calls_timeout(now);
+        self.offices_timeout(now);
         for line in 0..self.lines.len() {
             let due = self.lines.get(line).and_then(FxsPort::poll_timeout).is_some_and(|at| at <= now);
             if due {
@@ -481,6 +501,7 @@ impl Switch {
     pub fn poll_timeout(&self) -> Option<Instant> {
         let trunks = self.trunks.iter().filter_map(PriTrunk::poll_timeout);
         let lines = self.lines.iter().filter_map(FxsPort::poll_timeout);
+        let offices = self.offices.iter().filter_map(FxoPort::poll_timeout);
         let others = [
             self.sip.ua().poll_timeout(),
             self.subscriptions.poll_timeout(),
@@ -491,7 +512,7 @@ impl Switch {
             self.sip.poll_ping(),
             self.calls.poll_timeout(),
         ];
-        trunks.chain(lines).chain(others.into_iter().flatten()).min()
+        trunks.chain(lines).chain(offices).chain(others.into_iter().flatten()).min()
     }
 
     /// The next thing to do.

@@ -246,6 +246,8 @@ impl Switch {
                         return Ok(Place::Line(line));
                     }
                 }
+                // An exchange lights no lamp for us.
+                PortIndex::Office(_) => {}
                 PortIndex::Trunk(trunk) => {
                     let Some(pri) = self.trunks.get(trunk) else { continue };
                     if usable(pri) {

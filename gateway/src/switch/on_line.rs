@@ -6,6 +6,7 @@ use cli::session::DebugTopic;
 use telephony_hal::LineEvent;
 
 use super::{Output, Switch};
+use crate::leg::fxo::FxoPort;
 use crate::leg::fxs::{FxsOutput, FxsPort, LineAction, TICK};
 use crate::leg::{LegEvent, LegPort};
 use crate::media::MediaEnd;
@@ -31,18 +32,23 @@ impl Switch {
         self.drain_line(now, line);
     }
 
-    /// A digit heard on a line.
+    /// A digit heard on a pair.
     pub fn handle_digit(&mut self, now: Instant, line: usize, digit: char) {
         if let Some(port) = self.lines.get_mut(line) {
             port.handle_digit(now, digit);
             self.drain_line(now, line);
+        } else {
+            self.office_digit(now, line, digit);
         }
     }
 
-    /// Whether a line wants audio every 20 ms.
+    /// Whether a pair wants audio every 20 ms.
     #[must_use]
     pub fn line_is_active(&self, line: usize) -> bool {
-        self.lines.get(line).is_some_and(FxsPort::is_active)
+        match self.lines.get(line) {
+            Some(port) => port.is_active(),
+            None => self.office_at(line).is_some_and(FxoPort::is_active),
+        }
     }
 
     /// Whether the telephone of a line hears a call's far end now.
@@ -60,16 +66,20 @@ impl Switch {
         }
     }
 
-    /// Whether a tone plays toward a line's telephone, which the digit detector hears as echo.
+    /// Whether a tone of ours plays on a pair, which the digit detector hears as echo.
     #[must_use]
     pub fn line_has_tone(&self, line: usize) -> bool {
-        self.lines.get(line).is_some_and(|port| port.line().tone() != telephony_hal::line::Tone::None)
+        match self.lines.get(line) {
+            Some(port) => port.line().tone() != telephony_hal::line::Tone::None,
+            None => self.office_at(line).is_some_and(FxoPort::has_tone),
+        }
     }
 
-    /// What a line's telephone said in 20 ms: it becomes what the far end hears.
-    pub fn line_said(&mut self, line: usize, samples: &mut [i16]) {
-        if let Some(port) = self.lines.get_mut(line) {
-            port.said(samples);
+    /// What came from a pair in 20 ms: it becomes what the far end hears.
+    pub fn line_said(&mut self, now: Instant, line: usize, samples: &mut [i16]) {
+        match self.lines.get_mut(line) {
+            Some(port) => port.said(samples),
+            None => self.office_said(now, line, samples),
         }
     }
 
@@ -79,7 +89,7 @@ impl Switch {
         self.lines.get(line).is_some_and(FxsPort::is_muted)
     }
 
-    /// The next 20 ms toward a line's telephone; `out` comes with what the far end of its call says.
+    /// The next 20 ms on a pair; `out` comes with what the far end of its call says.
     pub fn line_audio(&mut self, line: usize, out: &mut [i16; TICK]) {
         if let Some(port) = self.lines.get_mut(line) {
             port.audio(out);
@@ -88,6 +98,8 @@ impl Switch {
                 let then = |line, action| outputs.push_back(Output::Line { line, action });
                 self.ringing.act(line, action, then);
             }
+        } else {
+            self.office_audio(line, out);
         }
     }
 
@@ -132,17 +144,27 @@ impl Switch {
                 continue;
             };
             port.set_busied_out(now, down);
-            self.busyout_told(now, &name, down);
+            self.busyout_told(now, "Station", &name, down);
             self.drain_line(now, line);
+        }
+        for office in 0..self.offices.len() {
+            let Some(name) = self.offices.get(office).map(|port| port.name().to_owned()) else { continue };
+            let down = self.is_busied_out(&name);
+            let Some(port) = self.offices.get_mut(office).filter(|port| port.is_busied_out() != down) else {
+                continue;
+            };
+            port.set_busied_out(now, down);
+            self.busyout_told(now, "Office", &name, down);
+            self.drain_office(now, office);
         }
     }
 
-    fn busyout_told(&mut self, now: Instant, name: &str, down: bool) {
+    fn busyout_told(&mut self, now: Instant, kind: &str, name: &str, down: bool) {
         let state = if down { "busyout" } else { "normal" };
         self.monitor.syslog(
             now,
             5,
-            &format!("%LINK-3-UPDOWN: Interface Foreign Exchange {name}, changed state to {state}"),
+            &format!("%LINK-3-UPDOWN: Interface Foreign Exchange {kind} {name}, changed state to {state}"),
         );
     }
 

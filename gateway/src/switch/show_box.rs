@@ -23,12 +23,14 @@ impl Switch {
              System image file is \"flash:tipringd\"\n\n\
              Processor board ID {serial}\n\
              {lines} FXS voice interface(s)\n\
+             {offices} FXO voice interface(s)\n\
              {trunks} channelized E1/PRI or T1/PRI port(s)\n\n\
              Configuration register is 0x2102\n",
             system = system(),
             uptime = uptime_words(self.clock.uptime(now)),
             serial = serial(),
             lines = self.lines.len(),
+            offices = self.offices.len(),
             trunks = self.trunks.len(),
         )
     }
@@ -45,6 +47,9 @@ impl Switch {
         row("Chassis", "Tipring voice gateway", PRODUCT, &serial());
         for line in &self.lines {
             row(&format!("Voice port {}", line.name()), "FXS line", "FXS", "");
+        }
+        for office in &self.offices {
+            row(&format!("Voice port {}", office.name()), "FXO line", "FXO", "");
         }
         for trunk in &self.trunks {
             row(&format!("Controller {}", trunk.controller), "Primary rate trunk", "PRI", "");

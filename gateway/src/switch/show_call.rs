@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use cli::engine::Touched;
 use cli::session::Reply;
 use telephony_hal::line::State;
+use telephony_hal::line::fxo::FxoState;
 
 use super::Switch;
 use super::call::record::{CallRecord, LegRecord, guid_text};
@@ -149,6 +150,7 @@ impl Switch {
         let since = |at: u64| at.saturating_sub(started);
         let port = match leg.kind {
             "line" => LegPort::Line(leg.index),
+            "office" => LegPort::Office(leg.index),
             "trunk" => LegPort::Trunk(leg.index),
             _ => LegPort::Sip,
         };
@@ -240,6 +242,18 @@ impl Switch {
                 _ => ("None", "S_WAIT_RELEASE", "FXSLS_OFFHOOK"),
             };
             let _ = writeln!(out, "{:<14} {codec:<9} --  {vtsp:<20} {vpm}", line.name());
+        }
+        for office in &self.offices {
+            let (codec, vtsp, vpm) = match office.line().state() {
+                FxoState::Idle | FxoState::OutOfService => ("--", "--", "FXOLS_ONHOOK"),
+                FxoState::Ringing => ("None", "S_SETUP_INDICATED", "FXOLS_RINGING"),
+                FxoState::Seizing | FxoState::Dialling => {
+                    ("None", "S_SETUP_REQ_PROC", "FXOLS_WAIT_DIAL_DONE")
+                }
+                FxoState::Connected => ("None", "S_CONNECT", "FXOLS_OFFHOOK"),
+                _ => ("None", "S_WAIT_RELEASE", "FXOLS_GUARD_OUT"),
+            };
+            let _ = writeln!(out, "{:<14} {codec:<9} --  {vtsp:<20} {vpm}", office.name());
         }
         out
     }

@@ -10,7 +10,9 @@ use super::{PortIndex, Switch};
 impl Switch {
     fn peer_is_up(&self, peer: &DialPeer) -> bool {
         let reachable = |port: &str| match self.ports.get(port) {
-            Some(PortIndex::Line(_)) => !self.config.voice_port(port).is_some_and(|p| p.shutdown),
+            Some(PortIndex::Line(_) | PortIndex::Office(_)) => {
+                !self.config.voice_port(port).is_some_and(|p| p.shutdown)
+            }
             Some(PortIndex::Trunk(trunk)) => self.trunks.get(*trunk).is_some_and(|t| t.span.is_up()),
             Some(PortIndex::Smdi(_)) | None => false,
         };

@@ -1,13 +1,17 @@
 //! `show voice port`.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use cli::config::{Connection, VoicePort};
 use telephony_hal::Impedance;
+use telephony_hal::line::Signal;
+use telephony_hal::line::fxo::{DialType, FxoState};
 
 use super::Switch;
 use super::exec::service_words;
 use crate::leg::audio::AudioSettings;
+use crate::leg::fxo::FxoPort;
 use crate::leg::pri::Service;
 
 impl Switch {
@@ -35,12 +39,30 @@ impl Switch {
                 let off = line.line().is_off_hook();
                 let _ = writeln!(
                     out,
-                    "{:<15} --  fxs-ls       {:<5} {:<4} {:<8} {:<8} n",
+                    "{:<15} --  {:<12} {:<5} {:<4} {:<8} {:<8} {}",
                     line.name(),
+                    if line.line().config().signal == Signal::GroundStart { "fxs-gs" } else { "fxs-ls" },
                     if down { "down" } else { "up" },
                     if off { "up" } else { "dorm" },
                     if off { "off-hook" } else { "on-hook" },
                     if line.line().is_ring_burst() { "ring" } else { "idle" },
+                    if line.audio_side().settings().echo.is_some() { "y" } else { "n" },
+                );
+            }
+            for office in &self.offices {
+                let config = self.config.voice_port(office.name());
+                let down = config.is_some_and(|p| p.shutdown);
+                let off = office.line().is_off_hook();
+                let _ = writeln!(
+                    out,
+                    "{:<15} --  {:<12} {:<5} {:<4} {:<8} {:<8} {}",
+                    office.name(),
+                    if config.is_some_and(|c| c.line.ground_start) { "fxo-gs" } else { "fxo-ls" },
+                    if down { "down" } else { "up" },
+                    if off { "up" } else { "dorm" },
+                    if office.line().state() == FxoState::Ringing { "ringing" } else { "idle" },
+                    if off { "off-hook" } else { "on-hook" },
+                    if office.audio_side().settings().echo.is_some() { "y" } else { "n" },
                 );
             }
             return out;
@@ -88,6 +110,9 @@ impl Switch {
             let number = config.and_then(|c| c.station_id_number.as_deref()).unwrap_or_default();
             let _ = writeln!(out, " Station name {name}, Station number {number}\n");
         }
+        for office in self.offices.iter().filter(|o| port.is_none_or(|p| p == o.name())) {
+            out.push_str(&self.show_office(office));
+        }
         for trunk in self.trunks.iter().filter(|t| port.is_none_or(|p| p == t.port)) {
             let _ = writeln!(out, "ISDN {} Slot is {}", trunk.port, trunk.controller);
             let _ = writeln!(out, " Type of VoicePort is ISDN-VOICE");
@@ -100,6 +125,48 @@ impl Switch {
                 if trunk.mwi { "enabled" } else { "disabled" }
             );
         }
+        out
+    }
+}
+
+impl Switch {
+    fn show_office(&self, office: &FxoPort) -> String {
+        let config = self.config.voice_port(office.name());
+        let line = office.line().config();
+        let ms = |time: Duration| format!("{} ms", time.as_millis());
+        let mut out = format!(
+            "Foreign Exchange Office {name} Slot is {name}\n Type of VoicePort is FXO\n Operation State is {}\n \
+             Administrative State is {}\n Description is {}\n Line state is {:?}\n Region Tone is set for {}\n",
+            if office.line().is_off_hook() { "UP" } else { "DORMANT" },
+            if config.is_some_and(|c| c.shutdown) { "DOWN" } else { "UP" },
+            config.and_then(|c| c.description.as_deref()).unwrap_or("not set"),
+            office.line().state(),
+            office.locale().code.to_uppercase(),
+            name = office.name(),
+        );
+        out.push_str(&audio_words(office.audio_side().settings(), office.impedance()));
+        out.push_str(&connection_words(config));
+        let disconnect = line.supervisory_disconnect.map_or_else(|| "none".to_owned(), ms);
+        let _ = writeln!(
+            out,
+            " Signal Type is {:?}\n Number Of Rings is set to {}\n Dial Out Type is {}\n \
+             Battery-Reversal is {}\n Supervisory Disconnect is {disconnect}\n Digit Duration Timing is set to {}\n \
+             InterDigit Duration Timing is set to {}\n Pulse break and make are {} and {}\n \
+             InterDigit Pulse Duration Timing is set to {}\n Hookflash-out Timing is set to {}\n \
+             Guard-out Timing is set to {}\n Dialout Delay is set to {}\n",
+            line.signal,
+            line.ring_number,
+            if line.dial_type == DialType::Pulse { "pulse" } else { "dtmf" },
+            if line.battery_reversal { "enabled" } else { "disabled" },
+            ms(line.digit),
+            ms(line.inter_digit),
+            ms(line.pulse.0),
+            ms(line.pulse.1),
+            ms(line.pulse_inter_digit),
+            ms(line.hookflash_out),
+            ms(line.guard_out),
+            ms(line.dial_delay),
+        );
         out
     }
 }

@@ -205,6 +205,10 @@ impl Wires {
     /// Tells the exchange when loop current started or stopped.
     fn sense(&mut self, before: bool) {
         let now = self.current();
+        if before && !now {
+            // The next call hears nothing of this one.
+            self.to_fxs.clear();
+        }
         if now != before {
             self.fxs.push(if now { LineEvent::OffHook } else { LineEvent::OnHook });
         }

@@ -122,7 +122,7 @@ pub fn port_mwi(config: Option<&VoicePort>) -> PortMwi {
     PortMwi { enabled: config.is_some_and(|c| c.mwi), visual }
 }
 
-pub(super) fn locale(config: Option<&VoicePort>) -> &'static Locale {
+pub(in crate::leg) fn locale(config: Option<&VoicePort>) -> &'static Locale {
     config.and_then(|c| media::locale::find(&c.cptone)).unwrap_or_else(media::locale::default)
 }
 

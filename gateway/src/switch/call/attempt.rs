@@ -104,6 +104,7 @@ impl Switch {
         let leg = self.calls.ids.take();
         let media = match place.port {
             LegPort::Line(line) => Some(MediaEnd::Line(line)),
+            LegPort::Office(office) => Some(self.office_end(office)),
             LegPort::Trunk(_) | LegPort::Sip => None,
         };
         self.calls.legs.insert(
@@ -186,6 +187,12 @@ impl Switch {
                         channels.push(Channel { trunk: at, preference, number, idle, idle_since });
                         places.push((port, Some(timeslot)));
                     }
+                }
+                Some(port @ LegPort::Office(office)) => {
+                    let idle = self.offices.get(office).is_some_and(|port| !port.is_busy());
+                    up = true;
+                    channels.push(Channel { trunk: at, preference, number: 1, idle, idle_since: 0 });
+                    places.push((port, None));
                 }
                 Some(LegPort::Sip) | None => {}
             }

@@ -71,7 +71,9 @@ impl Switch {
         let answered = self.calls.legs.get(&caller).is_some_and(|leg| leg.answered.is_some());
         let trunk_waits = matches!(from, Some(LegPort::Trunk(_))) && !matches!(to, Some(LegPort::Trunk(_)));
         // Behind the trunk nobody knows that the telephone rings, unless the ringing can be heard.
-        if !cut_through && (trunk_waits || answered && !matches!(from, Some(LegPort::Line(_)))) {
+        if !cut_through
+            && (trunk_waits || answered && !matches!(from, Some(LegPort::Line(_) | LegPort::Office(_))))
+        {
             self.ringback(id, caller);
             progress.inband |= trunk_waits;
         }
@@ -180,16 +182,12 @@ impl Switch {
 
     /// How long digits toward a port are.
     fn digit_timing(&self, port: LegPort) -> DigitTiming {
-        match port {
-            LegPort::Line(line) => {
-                let line = self.lines.get(line);
-                line.map_or_else(DigitTiming::default, |line| {
-                    let (on_ms, off_ms) = line.digit_ms();
-                    DigitTiming { on_ms, off_ms }
-                })
-            }
-            LegPort::Trunk(_) | LegPort::Sip => DigitTiming::default(),
-        }
+        let ms = match port {
+            LegPort::Line(line) => self.lines.get(line).map(|port| port.digit_ms()),
+            LegPort::Office(office) => self.offices.get(office).map(|port| port.digit_ms()),
+            LegPort::Trunk(_) | LegPort::Sip => None,
+        };
+        ms.map_or_else(DigitTiming::default, |(on_ms, off_ms)| DigitTiming { on_ms, off_ms })
     }
 
     /// Connects what should be connected now, and tells the media plane only if that changed.

@@ -25,6 +25,7 @@ impl Switch {
         let port = known.port;
         let name = match port {
             LegPort::Line(line) => self.lines.get(line).map(|line| line.name()),
+            LegPort::Office(office) => self.offices.get(office).map(|port| port.name()),
             LegPort::Trunk(trunk) => self.trunks.get(trunk).map(|trunk| trunk.port.as_str()),
             LegPort::Sip => None,
         };
@@ -143,7 +144,8 @@ impl Switch {
         else {
             return;
         };
-        if !matches!(known.port, LegPort::Line(_)) && !std::mem::replace(&mut known.asked_for_more, true) {
+        let analogue = matches!(known.port, LegPort::Line(_) | LegPort::Office(_));
+        if !analogue && !std::mem::replace(&mut known.asked_for_more, true) {
             self.command(now, leg, LegCommand::MoreDigits { dial_tone: false });
         }
     }

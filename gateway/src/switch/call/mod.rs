@@ -236,6 +236,7 @@ impl Switch {
             }
             match self.calls.spoken_to.pop() {
                 Some(LegPort::Line(line)) => self.collect_line(now, line),
+                Some(LegPort::Office(office)) => self.collect_office(now, office),
                 Some(LegPort::Trunk(trunk)) => self.collect_trunk(now, trunk),
                 Some(LegPort::Sip) => self.collect_sip(now),
                 None => return,
@@ -253,6 +254,11 @@ impl Switch {
                         let (pattern, lead) = port.ring_pattern(setup);
                         port.delay_ring(self.ringing.plan(now, line, port.ren(), lead, &pattern));
                     }
+                    port.command(now, leg, command);
+                }
+            }
+            LegPort::Office(office) => {
+                if let Some(port) = self.offices.get_mut(office) {
                     port.command(now, leg, command);
                 }
             }
@@ -321,6 +327,7 @@ impl Switch {
         let guid = if setup.guid == [0; 4] { self.calls.guid() } else { setup.guid };
         let media = match port {
             LegPort::Line(line) => Some(MediaEnd::Line(line)),
+            LegPort::Office(office) => Some(self.office_end(office)),
             LegPort::Trunk(_) | LegPort::Sip => None,
         };
         self.calls.legs.insert(
@@ -446,6 +453,7 @@ impl Switch {
     pub(super) fn port_name(&self, port: LegPort) -> Option<&str> {
         match port {
             LegPort::Line(line) => self.lines.get(line).map(|line| line.name()),
+            LegPort::Office(office) => self.offices.get(office).map(|port| port.name()),
             LegPort::Trunk(trunk) => self.trunks.get(trunk).map(|trunk| trunk.port.as_str()),
             LegPort::Sip => None,
         }
@@ -455,6 +463,7 @@ impl Switch {
     fn leg_port(&self, name: &str) -> Option<LegPort> {
         Some(match self.ports.get(name)? {
             PortIndex::Line(line) => LegPort::Line(*line),
+            PortIndex::Office(office) => LegPort::Office(*office),
             PortIndex::Trunk(trunk) => LegPort::Trunk(*trunk),
             PortIndex::Smdi(_) => return None,
         })

@@ -46,6 +46,7 @@ impl LegRecord {
     pub(super) fn of(leg: &Leg, now: Instant, cause: Cause, unix_ms: impl Fn(Instant) -> u64) -> Self {
         let (kind, index) = match leg.port {
             LegPort::Line(line) => ("line", line),
+            LegPort::Office(office) => ("office", office),
             LegPort::Trunk(trunk) => ("trunk", trunk),
             LegPort::Sip => ("sip", 0),
         };

@@ -1,0 +1,571 @@
+//! An FXO port: the discipline of an exchange line, what its ears tell, and the leg of its call.
+//!
+//! A call that rings goes where `connection plar` says, answered at once, or with `plar opx` when the called party answers;
+//! without either it is answered, and the caller dials on. A call that goes out is dialled, and answered when the exchange
+//! reverses the battery or ringback ends, if the port is told to look for that; else when its digits are out.
+
+mod ears;
+mod settings;
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use cli::config::{Connection, VoicePort};
+use media::dtmf;
+use media::locale::{Locale, ToneKind};
+use media::tone::ToneGenerator;
+use telephony_hal::line::Caller;
+use telephony_hal::line::fxo::{FxoEventOut, FxoOutput, FxoState, OfficeLine, SeizeError, SeizeFailure};
+use telephony_hal::{FxoEvent, Impedance};
+
+use super::audio::{AudioSettings, PortAudio};
+use super::fxs::{TICK, locale};
+use super::{
+    Answer, Cause, LegCommand, LegEvent, LegId, LegIds, MAX_DIGITS, Party, Presentation, Progress, Setup,
+};
+use ears::{Ears, Heard};
+use settings::{Settings, line_config};
+
+/// A caller who is refused hears why for so long before the port hangs up.
+const REFUSED: Duration = Duration::from_secs(10);
+
+/// What the port's hardware is to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OfficeAction {
+    /// Close the loop (off hook) or open it.
+    Hook(bool),
+    /// Ground the ring lead or free it.
+    RingGround(bool),
+    /// What terminates the pair.
+    Impedance(Impedance),
+}
+
+/// What an FXO port wants done, or tells.
+#[derive(Debug, PartialEq, Eq)]
+pub enum OfficePortOutput {
+    /// For the hardware.
+    Action(OfficeAction),
+    /// Of its leg.
+    Leg(LegId, LegEvent),
+    /// The exchange told that messages wait, or no more.
+    MessageWaiting(bool),
+}
+
+/// How far the leg has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// The exchange rings; the call is answered when the called party answers (`plar opx`).
+    Offered,
+    /// Answered: the caller hears dial tone and dials.
+    Collecting,
+    /// Answered, and the number is known.
+    Routing,
+    /// Digits go out.
+    Dialling,
+    /// Digits are out; the answer is awaited.
+    Waiting,
+    /// Conversation.
+    Talking,
+}
+
+#[derive(Debug)]
+struct Leg {
+    id: LegId,
+    stage: Stage,
+    digits: String,
+}
+
+/// One FXO port.
+#[derive(Debug)]
+pub struct FxoPort {
+    name: String,
+    line: OfficeLine,
+    settings: Settings,
+    locale: &'static Locale,
+    audio: PortAudio,
+    impedance: Impedance,
+    ears: Ears,
+    leg: Option<Leg>,
+    /// Waits for digits of a caller, or for the end of the tone that refuses one.
+    deadline: Option<Instant>,
+    /// A digit on its way to the exchange, and samples that are left of it.
+    digit: Option<(ToneGenerator, usize)>,
+    /// What a caller hears of us.
+    tone: Option<ToneGenerator>,
+    terminator: Option<char>,
+    busied_out: bool,
+    seized_for_busyout: bool,
+    actions: VecDeque<OfficeAction>,
+    events: VecDeque<(LegId, LegEvent)>,
+}
+
+impl FxoPort {
+    /// A port with the settings of its `voice-port`, or IOS's defaults.
+    #[must_use]
+    pub fn new(now: Instant, name: &str, config: Option<&VoicePort>) -> Self {
+        let mut port = Self {
+            name: name.to_owned(),
+            line: OfficeLine::new(line_config(config)),
+            settings: Settings::new(config),
+            locale: locale(config),
+            audio: PortAudio::new(AudioSettings::new(config)),
+            impedance: Impedance::default(),
+            ears: Ears::new(config),
+            leg: None,
+            deadline: None,
+            digit: None,
+            tone: None,
+            terminator: Some('#'),
+            busied_out: false,
+            seized_for_busyout: false,
+            actions: VecDeque::new(),
+            events: VecDeque::new(),
+        };
+        port.configure(now, config);
+        port
+    }
+
+    /// Voice port name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The line machine, to look at.
+    #[must_use]
+    pub fn line(&self) -> &OfficeLine {
+        &self.line
+    }
+
+    /// Country of the port's tones.
+    #[must_use]
+    pub fn locale(&self) -> &'static Locale {
+        self.locale
+    }
+
+    /// What terminates the pair.
+    #[must_use]
+    pub fn impedance(&self) -> Impedance {
+        self.impedance
+    }
+
+    /// The audio side, to look at.
+    #[must_use]
+    pub fn audio_side(&self) -> &PortAudio {
+        &self.audio
+    }
+
+    /// The audio side, to test.
+    pub fn audio_mut(&mut self) -> &mut PortAudio {
+        &mut self.audio
+    }
+
+    /// Whether a call is on the port, or the exchange line is not free.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        self.leg.is_some() || self.line.state() != FxoState::Idle
+    }
+
+    /// Length of a digit sent to the exchange, and of the pause after it, ms.
+    #[must_use]
+    pub fn digit_ms(&self) -> (u32, u32) {
+        let config = self.line.config();
+        let ms = |time: Duration| u32::try_from(time.as_millis()).unwrap_or(100);
+        (ms(config.digit), ms(config.inter_digit))
+    }
+
+    /// Takes new settings; a call in progress is not disturbed.
+    pub fn configure(&mut self, now: Instant, config: Option<&VoicePort>) {
+        self.locale = locale(config);
+        self.settings = Settings::new(config);
+        self.ears.configure(config);
+        self.audio.configure(AudioSettings::new(config));
+        let word = config.and_then(|c| c.line.impedance.as_deref());
+        let impedance = word.and_then(Impedance::named).unwrap_or_default();
+        if std::mem::replace(&mut self.impedance, impedance) != impedance {
+            self.actions.push_back(OfficeAction::Impedance(impedance));
+        }
+        let wanted = line_config(config);
+        if *self.line.config() != wanted {
+            self.line.set_config(now, wanted);
+        }
+        self.serve(now);
+    }
+
+    /// `dial-peer terminator`.
+    pub fn set_terminator(&mut self, terminator: Option<char>) {
+        self.terminator = terminator;
+    }
+
+    /// Takes the port out of service while what `busyout monitor` watches is down.
+    pub fn set_busied_out(&mut self, now: Instant, busied_out: bool) {
+        self.busied_out = busied_out;
+        self.serve(now);
+    }
+
+    /// Whether `busyout monitor` keeps the port out of service.
+    #[must_use]
+    pub fn is_busied_out(&self) -> bool {
+        self.busied_out
+    }
+
+    /// In service or not, and how its exchange learns of it.
+    fn serve(&mut self, now: Instant) {
+        let busyout = self.busied_out || self.settings.forced;
+        let down = self.settings.shutdown || busyout;
+        if down && let Some(leg) = self.leg.take() {
+            self.tell(leg.id, LegEvent::Released(Cause::OUT_OF_ORDER));
+        }
+        if down {
+            self.quiet();
+        }
+        self.line.shutdown(now, down);
+        let seize = busyout && !self.settings.shutdown && self.settings.seize;
+        if std::mem::replace(&mut self.seized_for_busyout, seize) != seize {
+            self.actions.push_back(OfficeAction::Hook(seize));
+        }
+    }
+
+    /// An event of the hardware.
+    pub fn handle_event(&mut self, now: Instant, event: FxoEvent) {
+        self.line.handle_event(now, event);
+    }
+
+    /// A digit heard on the line: a caller dials on, or presses keys in a call.
+    pub fn handle_digit(&mut self, now: Instant, digit: char) {
+        let Some(leg) = &mut self.leg else { return };
+        if leg.stage != Stage::Collecting {
+            if leg.stage == Stage::Talking {
+                let id = leg.id;
+                self.tell(id, LegEvent::Dtmf(digit));
+            }
+            return;
+        }
+        self.tone = None;
+        let ends = Some(digit) == self.terminator && !leg.digits.is_empty();
+        if !ends && leg.digits.len() < MAX_DIGITS {
+            leg.digits.push(digit);
+        }
+        let (id, digits) = (leg.id, leg.digits.clone());
+        self.deadline = self.settings.interdigit.map(|limit| now + limit).filter(|_| !ends);
+        self.tell(id, LegEvent::Digits { digits, complete: ends });
+    }
+
+    /// Runs what is due.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.line.handle_timeout(now);
+        if self.deadline.is_some_and(|at| at <= now) {
+            self.deadline = None;
+            match &self.leg {
+                Some(leg) if leg.stage == Stage::Collecting && leg.digits.is_empty() => {
+                    let id = leg.id;
+                    self.leg = None;
+                    self.refuse(now, Cause::INVALID_NUMBER);
+                    self.tell(id, LegEvent::Released(Cause::INVALID_NUMBER));
+                }
+                Some(leg) if leg.stage == Stage::Collecting => {
+                    let (id, digits) = (leg.id, leg.digits.clone());
+                    self.tell(id, LegEvent::Digits { digits, complete: true });
+                }
+                // The tone has been heard long enough.
+                None => {
+                    self.quiet();
+                    self.line.release(now);
+                }
+                Some(_) => {}
+            }
+        }
+    }
+
+    /// When to call [`FxoPort::handle_timeout`].
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        [self.line.poll_timeout(), self.deadline].into_iter().flatten().min()
+    }
+
+    /// The next thing to do or to know.
+    pub fn poll(&mut self, now: Instant, ids: &mut LegIds) -> Option<OfficePortOutput> {
+        loop {
+            if let Some((leg, event)) = self.events.pop_front() {
+                return Some(OfficePortOutput::Leg(leg, event));
+            }
+            if let Some(action) = self.actions.pop_front() {
+                return Some(OfficePortOutput::Action(action));
+            }
+            return Some(OfficePortOutput::Action(match self.line.poll_output()? {
+                FxoOutput::Hook(off) => OfficeAction::Hook(off),
+                FxoOutput::RingGround(on) => OfficeAction::RingGround(on),
+                FxoOutput::Digit(digit) => {
+                    let samples = self.line.config().digit.as_millis() * 8;
+                    let spec = dtmf::held(digit, self.locale.dtmf).ok();
+                    self.digit =
+                        spec.map(|spec| (ToneGenerator::new(&spec), usize::try_from(samples).unwrap_or(800)));
+                    continue;
+                }
+                FxoOutput::Event(FxoEventOut::MessageWaiting(on)) => {
+                    return Some(OfficePortOutput::MessageWaiting(on));
+                }
+                FxoOutput::Event(event) => {
+                    self.line_event(now, event, ids);
+                    continue;
+                }
+                _ => continue,
+            }));
+        }
+    }
+
+    /// What the switch wants of the leg.
+    pub fn command(&mut self, now: Instant, leg: LegId, command: LegCommand) {
+        if let LegCommand::Offer(setup) = &command {
+            return self.offer(now, leg, setup);
+        }
+        let Some(known) = self.leg.as_mut().filter(|known| known.id == leg) else { return };
+        match command {
+            LegCommand::Release(cause) => self.release(now, leg, cause),
+            LegCommand::Proceed if known.stage == Stage::Collecting => {
+                known.stage = Stage::Routing;
+                self.deadline = None;
+                self.tone = None;
+            }
+            LegCommand::MoreDigits { dial_tone }
+                if matches!(known.stage, Stage::Routing | Stage::Collecting) =>
+            {
+                known.stage = Stage::Collecting;
+                if dial_tone {
+                    known.digits.clear();
+                    self.tone = Some(ToneGenerator::new(self.locale.tone(ToneKind::SecondaryDial)));
+                }
+                self.deadline = self.settings.interdigit.map(|limit| now + limit);
+            }
+            LegCommand::Digits { digits, .. } => {
+                // More than fits, or what cannot be dialled that way: the exchange hears no more.
+                let _ = self.line.send_digits(now, &digits);
+            }
+            LegCommand::Alert(Progress { inband: false, .. }) if known.stage == Stage::Routing => {
+                self.tone = Some(ToneGenerator::new(self.locale.tone(ToneKind::Ringback)));
+            }
+            LegCommand::Alert(_) | LegCommand::Progress(Progress { inband: true, .. }) => self.tone = None,
+            LegCommand::Answer(_) => {
+                let offered = known.stage == Stage::Offered;
+                known.stage = Stage::Talking;
+                self.tone = None;
+                self.deadline = None;
+                if offered {
+                    self.line.answer(now);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether the port needs audio every 20 ms.
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        self.line.is_off_hook() || self.listens() || self.audio.is_tested()
+    }
+
+    fn listens(&self) -> bool {
+        self.line.config().caller_id && self.line.listens_for_caller_id()
+    }
+
+    /// Whether a tone of ours is on the line, which the digit detector hears as echo.
+    #[must_use]
+    pub fn has_tone(&self) -> bool {
+        self.tone.is_some()
+    }
+
+    /// What came from the exchange in 20 ms becomes what the other end hears; caller ID and the tones of supervision are heard
+    /// on the way.
+    pub fn said(&mut self, now: Instant, samples: &mut [i16]) {
+        if self.listens() {
+            match self.ears.caller_id(samples) {
+                Some(Heard::Caller(caller)) => self.line.handle_caller_id(now, caller),
+                Some(Heard::MessageWaiting(on)) => self.line.handle_message_waiting(now, on),
+                None => {}
+            }
+            return samples.fill(0);
+        }
+        let stage = self.leg.as_ref().map(|leg| leg.stage);
+        if self.line.is_talking() {
+            if stage == Some(Stage::Waiting) && self.ears.answer(samples) {
+                self.answered();
+            }
+            let before = matches!(stage, Some(Stage::Waiting | Stage::Routing | Stage::Collecting));
+            if (stage == Some(Stage::Talking) || before) && self.ears.disconnect(samples, before) {
+                self.line.handle_disconnect_tone(now);
+            }
+        }
+        let talking = self.line.is_talking() && matches!(stage, Some(Stage::Waiting | Stage::Talking));
+        self.audio.from_pair(samples, talking);
+    }
+
+    /// The next 20 ms toward the exchange: `out` comes with what the other end says.
+    pub fn audio(&mut self, out: &mut [i16; TICK]) {
+        if let Some((digit, left)) = &mut self.digit {
+            out.fill(0);
+            let count = (*left).min(TICK);
+            digit.fill(out.get_mut(..count).unwrap_or_default());
+            *left -= count;
+            if *left == 0 {
+                self.digit = None;
+            }
+        } else if let Some(tone) = &mut self.tone {
+            tone.fill(out);
+        } else if self.leg.is_none() || !self.line.is_talking() {
+            out.fill(0);
+        }
+        self.audio.to_pair(out);
+    }
+}
+
+impl FxoPort {
+    fn tell(&mut self, leg: LegId, event: LegEvent) {
+        self.events.push_back((leg, event));
+    }
+
+    fn quiet(&mut self) {
+        self.tone = None;
+        self.digit = None;
+        self.deadline = None;
+        self.ears.reset();
+    }
+
+    fn offer(&mut self, now: Instant, leg: LegId, setup: &Setup) {
+        // Who is on the line already keeps it; a tone that refused somebody must end first.
+        if self.leg.is_some() {
+            return self.tell(leg, LegEvent::Released(Cause::NO_CIRCUIT));
+        }
+        let digits: String = setup.called.number.chars().filter(|digit| *digit != '+').collect();
+        match self.line.seize(now, &digits) {
+            Ok(()) => {
+                self.quiet();
+                self.leg = Some(Leg { id: leg, stage: Stage::Dialling, digits });
+                self.tell(leg, LegEvent::Proceeding(Progress::default()));
+            }
+            Err(error) => {
+                let cause = match error {
+                    SeizeError::Busy(FxoState::OutOfService) | SeizeError::NoBattery => Cause::OUT_OF_ORDER,
+                    SeizeError::Busy(_) => Cause::NO_CIRCUIT,
+                    SeizeError::Digit { .. } | SeizeError::TooMany { .. } => Cause::INVALID_NUMBER,
+                };
+                self.tell(leg, LegEvent::Released(cause));
+            }
+        }
+    }
+
+    fn line_event(&mut self, now: Instant, event: FxoEventOut, ids: &mut LegIds) {
+        match event {
+            FxoEventOut::Ringing { caller } => self.rings(now, caller, ids),
+            FxoEventOut::RingEnded => self.gone(Cause::NORMAL),
+            FxoEventOut::SeizeFailed(why) => self.gone(match why {
+                SeizeFailure::NoBattery => Cause::OUT_OF_ORDER,
+                SeizeFailure::NoDialTone | SeizeFailure::NoGround => Cause::NO_CIRCUIT,
+            }),
+            FxoEventOut::Dialled => self.dialled(),
+            FxoEventOut::Answered if self.settings.reversal_answers => self.answered(),
+            FxoEventOut::Disconnected(_) => self.gone(Cause::NORMAL),
+            _ => {}
+        }
+    }
+
+    /// The leg is over, by the exchange's doing.
+    fn gone(&mut self, cause: Cause) {
+        self.quiet();
+        if let Some(leg) = self.leg.take() {
+            self.tell(leg.id, LegEvent::Released(cause));
+        }
+    }
+
+    fn rings(&mut self, now: Instant, caller: Option<Caller>, ids: &mut LegIds) {
+        self.quiet();
+        let id = ids.take();
+        let (number, stage) = match &self.settings.connection {
+            Some(Connection::PlarOpx { number, .. }) => (Some(number.clone()), Stage::Offered),
+            Some(Connection::Plar(number)) => (Some(number.clone()), Stage::Routing),
+            Some(Connection::TieLine(_)) | None => (None, Stage::Collecting),
+        };
+        let prefix = match &self.settings.connection {
+            Some(Connection::TieLine(digits)) => digits.clone(),
+            _ => String::new(),
+        };
+        if stage != Stage::Offered {
+            self.line.answer(now);
+        }
+        if stage == Stage::Collecting {
+            self.tone = Some(ToneGenerator::new(self.locale.tone(ToneKind::Dial)));
+            self.deadline = self.settings.initial.map(|limit| now + limit);
+        }
+        let setup = Setup {
+            called: Party::new(number.clone().unwrap_or_default()),
+            calling: self.calling(caller),
+            complete: number.is_some(),
+            ..Setup::default()
+        };
+        self.leg = Some(Leg { id, stage, digits: prefix });
+        self.tell(id, LegEvent::Incoming(Box::new(setup)));
+    }
+
+    /// Who calls: what the exchange told, or the port's `station-id`.
+    fn calling(&self, caller: Option<Caller>) -> Party {
+        let Some(caller) = caller else { return self.settings.station.clone() };
+        let presentation = match (caller.private, &caller.number) {
+            (true, _) => Presentation::Restricted,
+            (false, None) => Presentation::Unavailable,
+            (false, Some(_)) => Presentation::Allowed,
+        };
+        Party { name: caller.name, presentation, ..Party::new(caller.number.unwrap_or_default()) }
+    }
+
+    fn dialled(&mut self) {
+        let supervised = self.settings.reversal_answers || self.settings.tone_answers;
+        let Some(leg) = self.leg.as_mut().filter(|leg| leg.stage == Stage::Dialling) else { return };
+        leg.stage = if supervised { Stage::Waiting } else { Stage::Talking };
+        let id = leg.id;
+        self.ears.begin(self.settings.tone_answers);
+        let event = if supervised {
+            LegEvent::Progress(Progress { inband: true, ..Progress::default() })
+        } else {
+            LegEvent::Answered(Answer::default())
+        };
+        self.tell(id, event);
+    }
+
+    fn answered(&mut self) {
+        let Some(leg) = self.leg.as_mut().filter(|leg| matches!(leg.stage, Stage::Waiting | Stage::Dialling))
+        else {
+            return;
+        };
+        leg.stage = Stage::Talking;
+        let id = leg.id;
+        self.tell(id, LegEvent::Answered(Answer::default()));
+    }
+
+    fn release(&mut self, now: Instant, leg: LegId, cause: Cause) {
+        let stage = self.leg.take().map(|leg| leg.stage);
+        self.tell(leg, LegEvent::Released(cause));
+        match stage {
+            // On two wires a ringing call cannot be refused: the exchange rings on.
+            Some(Stage::Offered) | None => self.quiet(),
+            Some(Stage::Collecting | Stage::Routing) if cause != Cause::NORMAL => self.refuse(now, cause),
+            Some(_) => {
+                self.quiet();
+                self.line.release(now);
+            }
+        }
+    }
+
+    /// The caller hears why, then the port hangs up.
+    fn refuse(&mut self, now: Instant, cause: Cause) {
+        let kind = match cause.0 {
+            17 => ToneKind::Busy,
+            1 | 2 | 3 | 22 | 28 => ToneKind::Unobtainable,
+            _ => ToneKind::Congestion,
+        };
+        self.quiet();
+        self.tone = Some(ToneGenerator::new(self.locale.tone(kind)));
+        self.deadline = Some(now + REFUSED);
+    }
+}
+
+#[cfg(test)]
+mod tests;

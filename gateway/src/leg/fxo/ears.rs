@@ -1,0 +1,174 @@
+//! What only ears can tell of an exchange line: who calls, that the far end answered, that the call is over.
+
+use cli::config::{ToneDisconnect, VoicePort};
+use media::callerid::Party as Shown;
+use media::callerid::receive::{CallerIdReceiver, Message};
+use media::locale::{CidScheme, Locale, ToneKind};
+use media::supervision::{DetectParams, ToneDetector};
+use media::tone::ToneStep;
+use telephony_hal::line::Caller;
+
+use crate::leg::fxs::locale;
+
+/// Louder than this is sound: mean square of some -40 dBm0.
+const SOUND: i64 = 162 * 162;
+/// Ringback that is other than its cadence for so many blocks of 20 ms has ended: 400 ms.
+const DIFFERS: u32 = 20;
+/// Without any ringback the far end is taken to have answered after so many blocks: 30 s.
+const NO_RINGBACK: u32 = 1500;
+
+/// What came by data or digits from the exchange.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Heard {
+    /// Who calls.
+    Caller(Caller),
+    /// Messages wait, or no more.
+    MessageWaiting(bool),
+}
+
+/// The ears of one port.
+#[derive(Debug)]
+pub(super) struct Ears {
+    locale: &'static Locale,
+    scheme: CidScheme,
+    receiver: CallerIdReceiver,
+    disconnect: Option<ToneDisconnect>,
+    /// Made when a call begins.
+    tones: Vec<ToneDetector>,
+    ringback: Option<Ringback>,
+}
+
+impl Ears {
+    pub(super) fn new(config: Option<&VoicePort>) -> Self {
+        let locale = locale(config);
+        let scheme = locale.caller_id.scheme;
+        Self {
+            locale,
+            scheme,
+            receiver: CallerIdReceiver::new(scheme),
+            disconnect: config.and_then(|config| config.line.tone_disconnect),
+            tones: Vec::new(),
+            ringback: None,
+        }
+    }
+
+    pub(super) fn configure(&mut self, config: Option<&VoicePort>) {
+        let new = Self::new(config);
+        if new.scheme != self.scheme
+            || new.disconnect != self.disconnect
+            || !std::ptr::eq(new.locale, self.locale)
+        {
+            *self = new;
+        }
+    }
+
+    /// As before any call.
+    pub(super) fn reset(&mut self) {
+        self.receiver.reset();
+        self.tones.clear();
+        self.ringback = None;
+    }
+
+    /// A call of ours has been dialled; its answer is heard if `answer` says so.
+    pub(super) fn begin(&mut self, answer: bool) {
+        self.ringback = if answer { Ringback::new(self.locale) } else { None };
+    }
+
+    /// What an idle or ringing exchange line says.
+    pub(super) fn caller_id(&mut self, samples: &[i16]) -> Option<Heard> {
+        let mut heard = None;
+        self.receiver.feed(samples, |message| heard = Some(message));
+        Some(match heard? {
+            Message::Waiting { on, .. } => Heard::MessageWaiting(on),
+            Message::Call(call) => {
+                let known = |party: &Shown| match party {
+                    Shown::Known(text) => Some(text.clone()),
+                    _ => None,
+                };
+                let private = matches!(call.number, Shown::Private) || matches!(call.name, Shown::Private);
+                Heard::Caller(Caller { number: known(&call.number), name: known(&call.name), private })
+            }
+        })
+    }
+
+    /// Whether a tone says that the call is over; `before`: the far end has not answered yet.
+    pub(super) fn disconnect(&mut self, samples: &[i16], before: bool) -> bool {
+        let Some(which) = self.disconnect else { return false };
+        if before && which == ToneDisconnect::MidCall {
+            return false;
+        }
+        if self.tones.is_empty() {
+            let any = [ToneKind::Busy, ToneKind::Congestion, ToneKind::Unobtainable, ToneKind::Dial];
+            let kinds = if which == ToneDisconnect::AnyTone { &any[..] } else { &any[..2] };
+            // A tone that cannot be told from speech cannot end a call.
+            self.tones.extend(kinds.iter().filter_map(|kind| {
+                ToneDetector::new(
+                    self.locale.tone(*kind),
+                    DetectParams { max_power: 0, ..DetectParams::default() },
+                )
+                .ok()
+            }));
+        }
+        let mut over = false;
+        for tone in &mut self.tones {
+            over |= tone.feed(samples);
+        }
+        over
+    }
+
+    /// Whether ringback has ended: the far end has answered.
+    pub(super) fn answer(&mut self, samples: &[i16]) -> bool {
+        self.ringback.as_mut().is_some_and(|ringback| ringback.feed(samples))
+    }
+}
+
+/// Hears the end of ringback: once its cadence is known, anything else than its next bursts and pauses is the answer.
+#[derive(Debug)]
+struct Ringback {
+    detector: ToneDetector,
+    /// The cadence in blocks of 20 ms: sound or not.
+    pattern: Vec<bool>,
+    /// Place in the cadence, once it is known.
+    at: Option<usize>,
+    differs: u32,
+    blocks: u32,
+}
+
+impl Ringback {
+    fn new(locale: &'static Locale) -> Option<Self> {
+        let spec = locale.tone(ToneKind::Ringback);
+        let params = DetectParams { max_power: 0, ..DetectParams::default() };
+        let detector = ToneDetector::new(spec, params).ok()?;
+        let blocks = |ms: u32| (ms / 20) as usize;
+        let mut pattern = Vec::new();
+        for step in spec.repeat() {
+            let step: &ToneStep = step;
+            pattern.extend(std::iter::repeat_n(true, blocks(step.on_ms()?)));
+            pattern.extend(std::iter::repeat_n(false, blocks(step.off_ms())));
+        }
+        pattern.iter().any(|sound| !sound).then_some(Self {
+            detector,
+            pattern,
+            at: None,
+            differs: 0,
+            blocks: 0,
+        })
+    }
+
+    fn feed(&mut self, samples: &[i16]) -> bool {
+        self.blocks += 1;
+        let Some(at) = self.at else {
+            if self.detector.feed(samples) {
+                // It is sure at the beginning of a burst.
+                self.at = Some(1);
+            }
+            return self.blocks > NO_RINGBACK;
+        };
+        let power: i64 = samples.iter().map(|sample| i64::from(*sample).pow(2)).sum();
+        let sounds = power > SOUND * samples.len() as i64;
+        let expected = self.pattern.get(at % self.pattern.len().max(1)).copied().unwrap_or(false);
+        self.differs = if sounds == expected { self.differs.saturating_sub(1) } else { self.differs + 1 };
+        self.at = Some((at + 1) % self.pattern.len().max(1));
+        self.differs >= DIFFERS
+    }
+}

@@ -1,0 +1,194 @@
+//! The analogue pairs of the box: their hardware, and 20 ms of audio at a time between it and the media plane.
+//!
+//! Pairs are counted through: the FXS ports first, then the FXO ports.
+
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use media::dtmf::{DtmfConfig, DtmfDetector, DtmfEvent};
+use telephony_hal::sim::{Plant, tie_line};
+use telephony_hal::wrap::Erased;
+use telephony_hal::{AnyError, ErrorKind, FxoEvent, FxoLine, FxsLine, HalError, Lamp, LineEvent};
+
+use super::MediaEnd;
+use super::plane::{Plane, TICK};
+use crate::hardware::{FxoBackend, FxsBackend, Hardware};
+use crate::leg::fxo::OfficeAction;
+use crate::leg::fxs::LineAction;
+use crate::switch::Switch;
+
+type AnyFxs = Box<dyn FxsLine<Error = AnyError> + Send>;
+type AnyFxo = Box<dyn FxoLine<Error = AnyError> + Send>;
+
+/// A port of either kind.
+enum Port {
+    Station(AnyFxs),
+    Office(AnyFxo),
+}
+
+struct Pair {
+    port: Port,
+    detector: DtmfDetector,
+    closed: bool,
+    /// Its audio moved in the last tick.
+    active: bool,
+}
+
+/// All pairs.
+pub struct Pairs {
+    pairs: Vec<Pair>,
+    stations: usize,
+}
+
+impl Pairs {
+    /// Opens the FXS ports of a checked `hardware.toml` toward the plant's telephones, or toward the FXO ports wired to them.
+    #[must_use]
+    pub fn open(hardware: &Hardware, plant: &Plant) -> Self {
+        let pair = |port| Pair {
+            port,
+            detector: DtmfDetector::new(DtmfConfig::default()),
+            closed: false,
+            active: false,
+        };
+        let mut pairs = Vec::new();
+        let mut offices: Vec<Option<AnyFxo>> = hardware.fxo.iter().map(|_| None).collect();
+        for fxs in &hardware.fxs {
+            let FxsBackend::Sim = fxs.backend;
+            let wired = hardware.fxo.iter().zip(&mut offices).find(|(fxo, _)| fxo.wired_to == fxs.port);
+            let line: AnyFxs = match wired {
+                None => Box::new(Erased(plant.add_line(&fxs.port))),
+                Some((fxo, end)) => {
+                    let FxoBackend::Sim = fxo.backend;
+                    let (station, office) = tie_line();
+                    *end = Some(Box::new(Erased(office)));
+                    Box::new(Erased(station))
+                }
+            };
+            pairs.push(pair(Port::Station(line)));
+        }
+        let stations = pairs.len();
+        pairs.extend(offices.into_iter().flatten().map(|office| pair(Port::Office(office))));
+        Self { pairs, stations }
+    }
+
+    /// How many FXS ports and how many FXO ports.
+    #[must_use]
+    pub fn counts(&self) -> (usize, usize) {
+        (self.stations, self.pairs.len() - self.stations)
+    }
+
+    /// Whether the switch wants audio on any pair.
+    #[must_use]
+    pub fn any_active(&self, switch: &Switch) -> bool {
+        (0..self.pairs.len()).any(|pair| switch.line_is_active(pair))
+    }
+
+    /// Does what the switch wants of an FXS port.
+    pub fn act(&mut self, line: usize, action: &LineAction) {
+        let Some(Pair { port: Port::Station(port), .. }) = self.pairs.get_mut(line) else { return };
+        let done = match *action {
+            LineAction::Ring(on) => port.set_ringing(on),
+            LineAction::Lamp(on) => port.set_lamp(if on { Lamp::HighVoltage } else { Lamp::Off }),
+            LineAction::Polarity(reversed) => port.set_polarity(reversed),
+            LineAction::Battery(on) => port.set_battery(on),
+            LineAction::Impedance(impedance) => port.set_impedance(impedance),
+        };
+        if let Err(error) = done {
+            tracing::warn!(%error, line, ?action, "line");
+        }
+    }
+
+    /// Does what the switch wants of an FXO port.
+    pub fn act_office(&mut self, office: usize, action: &OfficeAction) {
+        let pair = self.pairs.get_mut(self.stations + office);
+        let Some(Pair { port: Port::Office(port), .. }) = pair else { return };
+        let done = match *action {
+            OfficeAction::Hook(off) => port.set_hook(off),
+            OfficeAction::RingGround(on) => port.set_ring_ground(on),
+            OfficeAction::Impedance(impedance) => port.set_impedance(impedance),
+        };
+        if let Err(error) = done {
+            tracing::warn!(%error, office, ?action, "exchange line");
+        }
+    }
+
+    /// The next event of an FXS port, if one is there.
+    pub fn poll_line(&mut self, cx: &mut Context<'_>, line: usize) -> Option<LineEvent> {
+        let pair = self.pairs.get_mut(line)?;
+        let Port::Station(port) = &mut pair.port else { return None };
+        next(&mut pair.closed, || port.poll_event(cx))
+    }
+
+    /// The next event of an FXO port, if one is there.
+    pub fn poll_office(&mut self, cx: &mut Context<'_>, office: usize) -> Option<FxoEvent> {
+        let pair = self.pairs.get_mut(self.stations + office)?;
+        let Port::Office(port) = &mut pair.port else { return None };
+        next(&mut pair.closed, || port.poll_event(cx))
+    }
+
+    /// What every pair in use says in 20 ms goes to the plane, and its digits to the switch.
+    pub fn hear(&mut self, now: Instant, switch: &mut Switch, plane: &mut Plane) {
+        for (at, pair) in self.pairs.iter_mut().enumerate() {
+            let was_active = std::mem::replace(&mut pair.active, switch.line_is_active(at));
+            if !pair.active {
+                continue;
+            }
+            let mut samples = [0; TICK];
+            let read = match &mut pair.port {
+                Port::Station(port) => port.read_audio(&mut samples),
+                Port::Office(port) => {
+                    // What came while nobody listened would only be late.
+                    while !was_active && port.read_audio(&mut samples).is_ok_and(|read| read > 0) {}
+                    port.read_audio(&mut samples)
+                }
+            };
+            let heard = samples.get_mut(..read.unwrap_or(0)).unwrap_or_default();
+            switch.line_said(now, at, heard);
+            let muted = switch.line_is_muted(at);
+            plane.put(MediaEnd::Line(at), if muted { &[] } else { heard });
+            let mut digits = Vec::new();
+            pair.detector.set_dial_tone(switch.line_has_tone(at));
+            pair.detector.feed(heard, |event| {
+                if let DtmfEvent::Start { digit, .. } = event {
+                    digits.push(digit);
+                }
+            });
+            for digit in digits {
+                switch.handle_digit(now, at, digit);
+            }
+        }
+    }
+
+    /// What every pair in use hears in 20 ms.
+    pub fn speak(&mut self, switch: &mut Switch, plane: &Plane) {
+        for (at, pair) in self.pairs.iter_mut().enumerate() {
+            if !switch.line_is_active(at) {
+                continue;
+            }
+            let mut samples = plane.heard_by(MediaEnd::Line(at)).copied().unwrap_or([0; TICK]);
+            switch.line_audio(at, &mut samples);
+            let written = match &mut pair.port {
+                Port::Station(port) => port.write_audio(&samples),
+                Port::Office(port) => port.write_audio(&samples),
+            };
+            if let Err(error) = written {
+                tracing::debug!(%error, at, "audio");
+            }
+        }
+    }
+}
+
+/// The next event; a port that is closed has none any more.
+fn next<E>(closed: &mut bool, mut poll: impl FnMut() -> Poll<Result<E, AnyError>>) -> Option<E> {
+    while !*closed {
+        match poll() {
+            Poll::Pending => return None,
+            Poll::Ready(Ok(event)) => return Some(event),
+            Poll::Ready(Err(error)) => {
+                *closed = error.kind() == ErrorKind::Closed;
+                tracing::warn!(%error, "analogue port");
+            }
+        }
+    }
+    None
+}
