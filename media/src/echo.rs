@@ -2,7 +2,8 @@
 //!
 //! What is sent to a telephone comes back from the hybrid, up to a coverage of 128 ms later. Two adaptive filters of that
 //! length learn the way it takes: one learns all the time (NLMS), the other is used, and takes the first one's coefficients only
-//! when they have proved better. So a voice at the near end (double talk) can spoil what is learnt, never what is used. What
+//! when they have proved better without learning on: a filter that learns follows any near end that sounds at the same time for a
+//! while. So a voice at the near end (double talk) can spoil what is learnt, never what is used. What
 //! little is left after subtraction, while only the far end talks, gives way to comfort noise of the near end's own level.
 //!
 //! Not here: the tone disabler of G.164/G.165 for modems. Call control leaves the canceller out for fax and data.
@@ -46,6 +47,8 @@ const SMOOTH: f32 = 0.25;
 /// The learning filter must leave this part of what the other leaves, so many blocks in a row, to take its place.
 const BETTER: (f32, u32) = (0.85, 4);
 const BETTER_DOUBLE_TALK: (f32, u32) = (0.4, 40);
+/// So many blocks its coefficients, as they are then, are tried before they are used: 30 ms.
+const TRIAL_BLOCKS: u32 = 6;
 /// If it leaves that many times more, it begins anew from the other.
 const WORSE: f32 = 2.5;
 /// The far end counts as talking above this level, dBm0.
@@ -102,6 +105,11 @@ pub struct EchoCanceller {
     energy: f32,
     used: Vec<f32>,
     learnt: Vec<f32>,
+    /// Coefficients of the learning filter that are to prove themselves; empty when none are.
+    trial: Vec<f32>,
+    /// What trial and filter in use have left since it began, and blocks that it still lasts.
+    trial_left: (f32, f32),
+    trial_blocks: u32,
     step: f32,
     block: Powers,
     filled: usize,
@@ -149,6 +157,9 @@ impl EchoCanceller {
             energy: 0.0,
             used: vec![0.0; taps],
             learnt: vec![0.0; taps],
+            trial: Vec::with_capacity(taps),
+            trial_left: (0.0, 0.0),
+            trial_blocks: 0,
             step: STEP,
             block: Powers::default(),
             filled: 0,
@@ -214,6 +225,11 @@ impl EchoCanceller {
             for (tap, sample) in self.learnt.iter_mut().zip(sent) {
                 *tap += step * sample;
             }
+        }
+        if !self.trial.is_empty() {
+            let tried = line - dot(&self.trial, sent);
+            self.trial_left.0 += tried * tried;
+            self.trial_left.1 += left * left;
         }
         self.block.far += far * far;
         self.block.line += line * line;
@@ -284,6 +300,7 @@ impl EchoCanceller {
         let Powers { line, used, learnt, .. } = self.smooth;
         if !active {
             (self.better, self.harm) = (0, 0);
+            self.trial.clear();
             return;
         }
         // What is in use makes echo instead of taking it away: the line is another.
@@ -291,12 +308,24 @@ impl EchoCanceller {
         if self.harm >= HARM_BLOCKS {
             self.used.fill(0.0);
             (self.harm, self.left, self.known) = (0, 1.0, false);
+            self.trial.clear();
         }
         // A voice can look learnt for an instant: while it talks, much more is asked for.
         let (part, blocks) = if self.near_blocks > 0 { BETTER_DOUBLE_TALK } else { BETTER };
+        if !self.trial.is_empty() {
+            self.trial_blocks = self.trial_blocks.saturating_sub(1);
+            if self.trial_blocks == 0 {
+                let (tried, before) = self.trial_left;
+                if tried < part * before {
+                    self.used.copy_from_slice(&self.trial);
+                }
+                self.trial.clear();
+            }
+        }
         self.better = if learnt < part * used && learnt < line { self.better + 1 } else { 0 };
-        if self.better >= blocks {
-            self.used.copy_from_slice(&self.learnt);
+        if self.better >= blocks && self.trial.is_empty() {
+            self.trial.extend_from_slice(&self.learnt);
+            (self.trial_left, self.trial_blocks) = ((0.0, 0.0), TRIAL_BLOCKS);
             self.better = 0;
         } else if learnt > WORSE * used + self.noise {
             self.learnt.copy_from_slice(&self.used);

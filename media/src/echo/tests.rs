@@ -232,3 +232,20 @@ fn a_perfect_line_is_left_alone() {
     canceller.reset();
     assert_eq!(canceller.stats().erl_db, None);
 }
+
+#[test]
+fn two_tones_at_once_pass_each_other_on_a_line_without_echo() {
+    let tone = |hz: f64| {
+        let spec = crate::tone::ToneSpec::dual(&[hz], -15.0, &[]).unwrap();
+        let mut audio = vec![0; 16_000];
+        crate::tone::ToneGenerator::new(&spec).fill(&mut audio);
+        audio
+    };
+    for (far, near) in [(700.0, 1100.0), (440.0, 480.0), (1000.0, 300.0), (2000.0, 2100.0)] {
+        let mut canceller = EchoCanceller::new(EchoConfig::default());
+        let mut line = tone(near);
+        canceller.process(&tone(far), &mut line);
+        let level = level_dbm0(tail(&line, 1000));
+        assert!((level + 15.0).abs() < 0.5, "{near} Hz under {far} Hz comes at {level} dBm0");
+    }
+}
