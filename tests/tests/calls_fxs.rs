@@ -160,3 +160,36 @@ fn the_called_telephone_is_told_who_calls() {
     let decoded = lines.data_on_hook("2/1", || caller.dial("2/0", "8001")).to_string();
     assert!(decoded.contains("5551234") && decoded.contains("ADA LOVELACE"), "{decoded}");
 }
+
+/// What `to` hears of a tone of -10 dBm0 that `from` says, dBm0; `None` for nothing.
+fn level_at(lines: &mut Lines, dir: &Path, from: &str, to: &str) -> Option<f64> {
+    let file = dir.join("said.wav");
+    tone(&file, 4);
+    lines.act(from, "play", &json!({"file": file}));
+    // An echo canceller learns in this time.
+    std::thread::sleep(Duration::from_millis(1500));
+    let heard = lines.hear(to, 1.5);
+    lines.wait(&json!({"port": from, "event": "dialled"}), Duration::from_secs(10));
+    heard.segments.iter().find(|s| s.f == "1004").map(system_tests::Segment::level)
+}
+
+#[test]
+fn gain_and_attenuation_are_heard_and_echo_is_not() {
+    let gateway = gateway("voice-port 2/0\n input gain 3\n!\nvoice-port 2/1\n output attenuation 6\n!\n");
+    let dir = gateway.scratch().to_owned();
+    let mut lines = gateway.lines();
+    lines.act("2/1", "wire", &json!({"echo_loss_db": 12.0, "echo_delay": 80}));
+    lines.dial("2/0", "8001");
+    assert!(lines.rings("2/1", RING));
+    lines.off_hook("2/1");
+    let heard = level_at(&mut lines, &dir, "2/0", "2/1").unwrap();
+    assert!((heard + 13.0).abs() < 1.0, "-10 dBm0, 3 dB up, 6 dB down: {heard} dBm0");
+    // What the telephone's hybrid sends back does not come to the speaker.
+    assert_eq!(level_at(&mut lines, &dir, "2/0", "2/0"), None);
+    let file = dir.join("more.cfg");
+    std::fs::write(&file, "voice-port 2/1\n no echo-cancel enable\n").unwrap();
+    let run = gateway.tipring(&[file.to_str().unwrap()]);
+    assert_eq!(run.code, Some(0), "{}{}", run.stdout, run.stderr);
+    let echo = level_at(&mut lines, &dir, "2/0", "2/0").unwrap();
+    assert!((echo + 25.0).abs() < 1.5, "without the canceller: {echo} dBm0");
+}

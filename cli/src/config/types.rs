@@ -284,10 +284,8 @@ pub struct LineSettings {
     pub tone_disconnect: Option<ToneDisconnect>,
     /// `supervisory answer dualtone`: the end of ringback is the answer.
     pub tone_answer: bool,
-    /// `supervisory custom-cptone`: class whose tones are listened for.
+    /// `supervisory custom-cptone`: class whose tones go over the country's, played and listened for.
     pub custom_cptone: Option<String>,
-    /// `supervisory dualtone-detect-params`: tag of the class.
-    pub detect_params: Option<u32>,
 }
 
 /// A `voice-port`.

@@ -35,15 +35,15 @@ pub(super) static URI: &[Command] = &[
     kept!("description LINE", ["Description", "Text"], CALLS),
 ];
 
-pub(super) static CPTONE: &[Command] = &[kept!(
+pub(super) static CPTONE: &[Command] = &[acted!(
     "dualtone (busy|conference|disconnect|number-unobtainable|out-of-service|reorder|ringback)",
     ["Dual tone", "Busy", "Conference", "Disconnect", "Number unobtainable", "Out of service", "Reorder", "Ringback"],
-    MEDIA, enters: Some(ModeKind::Dualtone), keyed: 2
+    enters: Some(ModeKind::Dualtone), keyed: 2
 )];
 
 pub(super) static DUALTONE: &[Command] = &[
-    kept!("frequency <300-3600> [<300-3600>]", ["Frequency", "Hz", "Hz"], MEDIA),
-    kept!("cadence (continuous|<1-50000>)...", ["Cadence", "Continuous", "Milliseconds on and off"], MEDIA),
+    acted!("frequency <300-3600> [<300-3600>]", ["Frequency", "Hz", "Hz"]),
+    acted!("cadence (continuous|<1-50000>)...", ["Cadence", "Continuous", "Milliseconds on and off"]),
 ];
 
 pub(super) static TRANSLATION_RULE: &[Command] = &[

@@ -3,7 +3,9 @@
 use super::matcher::Args;
 use super::{Apply, Command};
 use crate::command;
-use crate::session::{DebugTopic, Exec, MwiCommand, MwiQuery, MwiScope, MwiView, SessionCommand, Show};
+use crate::session::{
+    DebugTopic, Exec, MwiCommand, MwiQuery, MwiScope, MwiView, PortDetector, PortRelay, PortTest, SessionCommand, Show,
+};
 
 const SHOW: &str = "Show running system information";
 const SIP_UA: &str = "SIP User Agent information";
@@ -457,8 +459,49 @@ pub(super) static EXEC: &[Command] = &[
         ],
         |_| SessionCommand::Nothing
     ),
-    command! { "test voice port WORD mwi (on|off)", help: &["Test subsystems", "Voice", "Voice port", "Port", "Message waiting indication", "On", "Off"],
-    apply: Apply::Exec(|a| Exec::TestVoicePortMwi { port: a.argument(0).unwrap_or("").to_owned(), on: a.has("on") }) },
+    command! { "test voice port WORD detector (battery-reversal|loop-current|ring|ring-ground|ring-trip|tip-ground) (on|off|disable)",
+    help: &["Test subsystems", "Voice", "Voice port", "Port", "Force a detector", "Battery reversal", "Loop current", "Ring", "Ring ground",
+        "Ring trip", "Tip ground", "On", "Off", "As the line is"],
+    apply: Apply::Exec(|a| test_port(a, PortTest::Detector(match a.word(5) {
+        Some("ring-ground") => PortDetector::RingGround,
+        Some("ring") => PortDetector::Ring,
+        Some("battery-reversal") => PortDetector::BatteryReversal,
+        Some("tip-ground") => PortDetector::TipGround,
+        _ => PortDetector::Loop,
+    }, forced(a)))) },
+    command! { "test voice port WORD inject-tone (local|network) (1000hz|2000hz|200hz|3000hz|300hz|3200hz|3400hz|500hz|quiet|disable)",
+    help: &["Test subsystems", "Voice", "Voice port", "Port", "Put a tone in place of the audio", "Toward the pair", "Toward the network",
+        "1000 Hz", "2000 Hz", "200 Hz", "3000 Hz", "300 Hz", "3200 Hz", "3400 Hz", "500 Hz", "Silence", "No more"],
+    apply: Apply::Exec(|a| {
+        let word = a.word(6).unwrap_or("");
+        let hz = if word == "quiet" { Some(0) } else { word.strip_suffix("hz").and_then(|hz| hz.parse().ok()) };
+        test_port(a, PortTest::InjectTone { network: a.word(5) == Some("network"), hz })
+    }) },
+    command! { "test voice port WORD loopback (local|network|disable)", help: &["Test subsystems", "Voice", "Voice port", "Port",
+        "Send audio back", "To the pair", "To the network", "No more"],
+    apply: Apply::Exec(|a| test_port(a, PortTest::Loopback(match a.word(5) {
+        Some("local") => Some(false),
+        Some("network") => Some(true),
+        _ => None,
+    }))) },
+    command! { "test voice port WORD mwi (on|off|fsk|dc)", help: &["Test subsystems", "Voice", "Voice port", "Port",
+        "Message waiting indication", "On", "Off", "Send the present state as data", "Show the present state by lamp voltage"],
+    apply: Apply::Exec(|a| test_port(a, match a.word(5) {
+        Some("fsk") => PortTest::MwiFsk,
+        Some("dc") => PortTest::MwiDc,
+        word => PortTest::Mwi(word == Some("on")),
+    })) },
+    command! { "test voice port WORD relay (battery-reversal|loop|power-denial|ring|ring-ground|tip-ground) (on|off|disable)",
+    help: &["Test subsystems", "Voice", "Voice port", "Port", "Work a relay", "Battery reversal", "Loop", "Power denial", "Ring",
+        "Ring ground", "Tip ground", "On", "Off", "As the line wants it"],
+    apply: Apply::Exec(|a| test_port(a, PortTest::Relay(match a.word(5) {
+        Some("battery-reversal") => PortRelay::BatteryReversal,
+        Some("power-denial") => PortRelay::PowerDenial,
+        Some("ring") => PortRelay::Ring,
+        Some("ring-ground") => PortRelay::RingGround,
+        Some("tip-ground") => PortRelay::TipGround,
+        _ => PortRelay::Loop,
+    }, forced(a)))) },
     command! { "test voice translation-rule <1-2147483647> WORD", help: &["Test subsystems", "Voice", "Translation rule", "Tag", "Number"],
     apply: Apply::Exec(|a| Exec::TestTranslationRule { rule: a.number(0).unwrap_or(0), number: a.argument(1).unwrap_or("").to_owned() }) },
     command! { "undebug all", help: &[UNDEBUG, "Turn off all debugging"], apply: Apply::Exec(|_| Exec::UndebugAll) },
@@ -478,6 +521,19 @@ pub(super) static EXEC: &[Command] = &[
     command! { "where", help: &["List active connections"], privilege: 1, apply: Apply::Exec(|_| Exec::Session(SessionCommand::Where)) },
     command! { "who", help: &["Display information about terminal lines"], privilege: 1, apply: Apply::Exec(|_| Exec::Show(Show::Users)) },
 ];
+
+fn test_port(args: &Args, test: PortTest) -> Exec {
+    Exec::TestVoicePort { port: args.argument(0).unwrap_or("").to_owned(), test }
+}
+
+/// `on`, `off` or `disable` at the end of `test voice port`.
+fn forced(args: &Args) -> Option<bool> {
+    match args.word(6) {
+        Some("on") => Some(true),
+        Some("off") => Some(false),
+        _ => None,
+    }
+}
 
 fn on(what: DebugTopic) -> Exec {
     Exec::Debug { what, on: true }

@@ -178,7 +178,7 @@ pub(super) static VOICE: &[Command] = &[
         enters: Some(ModeKind::PatternMap), keyed: 4),
     acted!("voice class dpg <1-10000>", ["Voice", "Voice class", "Dial peer group", "Tag"], enters: Some(ModeKind::PeerGroup),
         keyed: 4),
-    kept!("voice class custom-cptone WORD", ["Voice", "Voice class", "Custom tones", "Name"], MEDIA, enters: Some(ModeKind::CustomCptone), keyed: 4),
+    acted!("voice class custom-cptone WORD", ["Voice", "Voice class", "Custom tones", "Name"], enters: Some(ModeKind::CustomCptone), keyed: 4),
     kept!("voice register (global|dn|pool|template|dialplan|session-server|pool-type) [LINE]", ["Voice", "SIP telephones", "Global", "Number", "Telephone", "Template",
         "Dial plan", "Server", "Type", "Tag"], FEATURE, enters: Some(ModeKind::KeptRegister), keyed: WHOLE),
     command! {

@@ -366,10 +366,8 @@ pub(super) static VOICE_PORT: &[Command] = &[
         "supervisory custom-cptone WORD", keyed: 2, help: &["Supervision", "Tones to listen for", "Name of the class"],
         apply: Apply::Acted(|cx| { let name = cx.text(0); cx.voice_port()?.line.custom_cptone = name; Ok(()) }),
     },
-    command! {
-        "supervisory dualtone-detect-params <1-10000>", keyed: 2,
-        help: &["Supervision", "How exact a tone must be", "Tag of the class"], apply: number!(detect_params),
-    },
+    kept!("supervisory dualtone-detect-params LINE", ["Supervision", "How exact a tone must be", "Tag of the class"],
+        "tones are recognised within the limits that a class has by default", keyed: 2),
     kept!("supervisory LINE", ["Supervision", "The setting"], LINE, keyed: WHOLE, no_shown: true),
     kept!("disc_pi_off", ["Disconnect without tones"], LINE),
     kept!("disc-pi-off", ["Disconnect without tones"], LINE),

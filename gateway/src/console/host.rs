@@ -229,7 +229,7 @@ impl Host {
                 return Answer::later(move || Next::Reply(super::ping::ping(&target)));
             }
             Exec::CsimStart { number } => switch.csim(now, &number),
-            Exec::TestVoicePortMwi { port, on } => switch.test_mwi(now, &port, on),
+            Exec::TestVoicePort { port, test } => switch.test_port(now, &port, test),
             Exec::Mwi(command) => switch.mwi_command(now, command),
             Exec::ClearMwi { number } => switch.clear_mwi(now, number.as_deref()),
             Exec::ClearLogging => {

@@ -11,6 +11,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use cli::config::{Connection, VoicePort};
+use media::custom::ToneSet;
 use media::dtmf;
 use media::locale::{Locale, ToneKind};
 use media::tone::ToneGenerator;
@@ -190,6 +191,11 @@ impl FxoPort {
             self.line.set_config(now, wanted);
         }
         self.serve(now);
+    }
+
+    /// The tones it plays and listens for, where a custom class changes the country's.
+    pub fn set_tones(&mut self, tones: &ToneSet) {
+        self.ears.set_tones(tones);
     }
 
     /// `dial-peer terminator`.

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use cli::config::{Connection, RingCadence, VoicePort};
 use media::callerid::offhook::OffHookPlayer;
+use media::custom::ToneSet;
 use media::locale::{Locale, ToneKind};
 use media::tone::{ToneGenerator, ToneStep};
 use mwi::indicate::PortMwi;
@@ -47,6 +48,7 @@ pub struct FxsPort {
     name: String,
     line: Line,
     locale: &'static Locale,
+    tones: ToneSet,
     generator: Option<ToneGenerator>,
     script: Option<Script>,
     /// Tells the telephone in conversation who else calls, after so many ticks of call-waiting tone.
@@ -72,6 +74,9 @@ pub struct FxsPort {
     shutdown: bool,
     /// Everything that `busyout monitor` watches is down.
     busied_out: bool,
+    /// What the hardware says of the loop, and that it is not believed.
+    loop_closed: bool,
+    loop_forced: bool,
     /// `timing digit` and `inter-digit`, ms.
     digit_ms: (u32, u32),
 }
@@ -95,6 +100,7 @@ impl FxsPort {
             name: name.to_owned(),
             line: Line::new(line_config(config)),
             locale: locale(config),
+            tones: ToneSet::new(locale(config)),
             generator: None,
             script: None,
             second_caller: None,
@@ -113,6 +119,8 @@ impl FxsPort {
             prefix: String::new(),
             shutdown: false,
             busied_out: false,
+            loop_closed: false,
+            loop_forced: false,
             digit_ms: (100, 100),
         };
         port.configure(now, config);
@@ -157,7 +165,10 @@ impl FxsPort {
 
     /// Takes new settings; a call or tone in progress is not disturbed.
     pub fn configure(&mut self, now: Instant, config: Option<&VoicePort>) {
-        self.locale = locale(config);
+        if !std::ptr::eq(self.locale, locale(config)) {
+            self.locale = locale(config);
+            self.tones = ToneSet::new(self.locale);
+        }
         self.mwi = port_mwi(config);
         let block = config.is_some_and(|c| c.line.caller_id_block);
         self.station = Party {
@@ -190,6 +201,17 @@ impl FxsPort {
         self.shutdown = config.is_some_and(|c| c.shutdown || c.line.busyout.forced);
         self.line.shutdown(now, self.shutdown || self.busied_out);
         self.indicate(now);
+    }
+
+    /// The tones it plays, where a custom class changes the country's. One that sounds goes on.
+    pub fn set_tones(&mut self, tones: ToneSet) {
+        self.tones = tones;
+    }
+
+    /// `test voice port … detector loop-current`: the loop is taken to be closed or open, or again as the hardware says.
+    pub fn force_loop(&mut self, now: Instant, closed: Option<bool>) {
+        self.loop_forced = closed.is_some();
+        self.line.handle_hook(now, closed.unwrap_or(self.loop_closed));
     }
 
     /// Takes the port out of service while what `busyout monitor` watches is down.
@@ -247,6 +269,10 @@ impl FxsPort {
             LineEvent::OnHook => Some(false),
             _ => None,
         };
+        self.loop_closed = hook.unwrap_or(self.loop_closed);
+        if hook.is_some() && self.loop_forced {
+            return;
+        }
         if let (Some(script), Some(off)) = (&mut self.script, hook)
             && script.handle_hook(off, |action| self.actions.push_back(action))
         {
@@ -291,7 +317,7 @@ impl FxsPort {
             return Some(FxsOutput::Action(match self.line.poll_output()? {
                 Output::Tone(tone) => {
                     let kind = tone_kind(tone);
-                    self.generator = kind.map(|kind| ToneGenerator::new(self.locale.tone(kind)));
+                    self.generator = kind.map(|kind| ToneGenerator::new(self.tones.tone(kind)));
                     continue;
                 }
                 Output::Ring(on) => LineAction::Ring(on),

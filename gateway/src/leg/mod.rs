@@ -13,6 +13,7 @@ pub mod fxo;
 pub mod fxs;
 pub mod pri;
 pub mod sip;
+pub mod tones;
 pub mod vmwi;
 
 use bytes::Bytes;

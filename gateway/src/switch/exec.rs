@@ -66,19 +66,6 @@ impl Switch {
         Reply::none()
     }
 
-    /// `test voice port P mwi on|off`: works a line's indication until the next change of its mailboxes.
-    pub fn test_mwi(&mut self, now: Instant, port: &str, on: bool) -> Reply {
-        let Some(PortIndex::Line(line)) = self.ports.get(port).copied() else {
-            return Reply::error(format!("% {port} is not an FXS port of this gateway"));
-        };
-        if self.lines.get(line).is_some_and(|fxs| !fxs.mwi().enabled) {
-            return Reply::error(format!("% mwi is not configured on voice-port {port}"));
-        }
-        self.set_line_waiting(now, line, on);
-        self.drain_line(now, line);
-        Reply::none()
-    }
-
     /// Output of a `show` command; `None` where it is not the switch's to answer.
     #[must_use]
     pub fn show(&self, now: Instant, show: &Show) -> Option<String> {

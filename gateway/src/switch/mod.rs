@@ -32,6 +32,7 @@ mod sip_calls;
 mod smdi;
 mod statistics;
 mod subscribe;
+mod test_port;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};

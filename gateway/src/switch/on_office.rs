@@ -10,6 +10,7 @@ use telephony_hal::FxoEvent;
 
 use super::{Output, Switch};
 use crate::leg::fxo::{FxoPort, OfficePortOutput};
+use crate::leg::tones::tone_set;
 use crate::leg::{LegPort, fxs::TICK};
 use crate::media::MediaEnd;
 
@@ -80,11 +81,15 @@ impl Switch {
         }
     }
 
-    /// Exchange lines take new settings.
+    /// Exchange lines take new settings, and every analogue port its tones.
     pub(super) fn configure_offices(&mut self, now: Instant) {
         for port in &mut self.offices {
             port.configure(now, self.config.voice_port(port.name()));
             port.set_terminator(self.terminator);
+            port.set_tones(&tone_set(&self.config, self.config.voice_port(port.name())));
+        }
+        for port in &mut self.lines {
+            port.set_tones(tone_set(&self.config, self.config.voice_port(port.name())));
         }
         for office in 0..self.offices.len() {
             self.drain_office(now, office);

@@ -448,6 +448,11 @@ impl Line {
         self.message_waiting
     }
 
+    /// Whether the loop is fed: not in power denial, nor on a ground-start line at rest.
+    pub fn is_fed(&self) -> bool {
+        self.fed
+    }
+
     /// Whether the loop is reversed.
     pub fn is_reversed(&self) -> bool {
         self.reversed

@@ -3,6 +3,7 @@
 use cli::config::{ToneDisconnect, VoicePort};
 use media::callerid::Party as Shown;
 use media::callerid::receive::{CallerIdReceiver, Message};
+use media::custom::{CustomKind, ToneSet};
 use media::locale::{CidScheme, Locale, ToneKind};
 use media::supervision::{DetectParams, ToneDetector};
 use media::tone::ToneStep;
@@ -33,6 +34,7 @@ pub(super) struct Ears {
     scheme: CidScheme,
     receiver: CallerIdReceiver,
     disconnect: Option<ToneDisconnect>,
+    known: ToneSet,
     /// Made when a call begins.
     tones: Vec<ToneDetector>,
     ringback: Option<Ringback>,
@@ -47,9 +49,14 @@ impl Ears {
             scheme,
             receiver: CallerIdReceiver::new(scheme),
             disconnect: config.and_then(|config| config.line.tone_disconnect),
+            known: ToneSet::new(locale),
             tones: Vec::new(),
             ringback: None,
         }
+    }
+
+    pub(super) fn set_tones(&mut self, tones: &ToneSet) {
+        self.known = tones.clone();
     }
 
     pub(super) fn configure(&mut self, config: Option<&VoicePort>) {
@@ -71,7 +78,7 @@ impl Ears {
 
     /// A call of ours has been dialled; its answer is heard if `answer` says so.
     pub(super) fn begin(&mut self, answer: bool) {
-        self.ringback = if answer { Ringback::new(self.locale) } else { None };
+        self.ringback = if answer { Ringback::new(&self.known) } else { None };
     }
 
     /// What an idle or ringing exchange line says.
@@ -100,14 +107,11 @@ impl Ears {
         if self.tones.is_empty() {
             let any = [ToneKind::Busy, ToneKind::Congestion, ToneKind::Unobtainable, ToneKind::Dial];
             let kinds = if which == ToneDisconnect::AnyTone { &any[..] } else { &any[..2] };
+            let params = DetectParams { max_power: 0, ..DetectParams::default() };
+            let own = self.known.custom(CustomKind::Disconnect);
+            let specs = kinds.iter().map(|kind| self.known.tone(*kind)).chain(own);
             // A tone that cannot be told from speech cannot end a call.
-            self.tones.extend(kinds.iter().filter_map(|kind| {
-                ToneDetector::new(
-                    self.locale.tone(*kind),
-                    DetectParams { max_power: 0, ..DetectParams::default() },
-                )
-                .ok()
-            }));
+            self.tones.extend(specs.filter_map(|spec| ToneDetector::new(spec, params).ok()));
         }
         let mut over = false;
         for tone in &mut self.tones {
@@ -135,8 +139,8 @@ struct Ringback {
 }
 
 impl Ringback {
-    fn new(locale: &'static Locale) -> Option<Self> {
-        let spec = locale.tone(ToneKind::Ringback);
+    fn new(tones: &ToneSet) -> Option<Self> {
+        let spec = tones.tone(ToneKind::Ringback);
         let params = DetectParams { max_power: 0, ..DetectParams::default() };
         let detector = ToneDetector::new(spec, params).ok()?;
         let blocks = |ms: u32| (ms / 20) as usize;

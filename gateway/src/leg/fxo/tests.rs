@@ -149,8 +149,8 @@ impl Bench {
         }
         digits[0].chars().for_each(|digit| self.exchange.handle_digit(self.now, digit));
         digits[1].chars().for_each(|digit| self.port.handle_digit(self.now, digit));
-        for end in 0..2 {
-            if !active[end] {
+        for (end, active) in active.into_iter().enumerate() {
+            if !active {
                 continue;
             }
             let mut out = [0; TICK];
