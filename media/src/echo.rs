@@ -55,6 +55,8 @@ const WORSE: f32 = 2.5;
 const FAR_ACTIVE_DBM0: f64 = -52.0;
 /// What is left is the near end's voice (or another line) when it exceeds this part of the echo that was taken away.
 const NEAR: f32 = 0.3;
+/// No hybrid sends back more than this part of the power that it gets (3 dB, where G.168 counts on 6): more is the near end.
+const LOUDEST_ECHO: f32 = 0.5;
 /// The line is known when the filter leaves less than this part of what comes from it.
 const KNOWN: f32 = 0.1;
 /// So many blocks of making echo instead of taking it away, and the filter is forgotten.
@@ -279,6 +281,8 @@ impl EchoCanceller {
             self.left += pace * (ratio - self.left);
             self.known |= self.left < KNOWN;
         }
+        // Both ends may say the same tone: what is too loud for an echo is none, however well it can be imitated.
+        let active = active && line <= LOUDEST_ECHO * loudest;
         self.step = match (active, self.near_blocks > 0) {
             (false, _) => 0.0,
             (true, true) => STEP_DOUBLE_TALK,

@@ -86,6 +86,12 @@ impl PortAudio {
         self.settings = settings;
     }
 
+    /// The call is over: the next begins with a pair that is quiet and a canceller that knows nothing.
+    pub fn rest(&mut self) {
+        self.canceller = None;
+        self.sent = [0; TICK];
+    }
+
     /// The settings in force.
     #[must_use]
     pub fn settings(&self) -> AudioSettings {

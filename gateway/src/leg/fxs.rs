@@ -340,6 +340,9 @@ impl FxsPort {
                     continue;
                 }
                 Output::Event(event) => {
+                    if event == LineEventOut::Released {
+                        self.audio.rest();
+                    }
                     self.line_event(now, event, ids);
                     continue;
                 }
