@@ -4,7 +4,8 @@ use super::matcher::Args;
 use super::{Apply, Command};
 use crate::command;
 use crate::session::{
-    DebugTopic, Exec, MwiCommand, MwiQuery, MwiScope, MwiView, PortDetector, PortRelay, PortTest, SessionCommand, Show,
+    DebugTopic, Exec, MwiCommand, MwiQuery, MwiScope, MwiView, PortDetector, PortRelay, PortTest,
+    SessionCommand, Show,
 };
 
 const SHOW: &str = "Show running system information";

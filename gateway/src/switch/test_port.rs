@@ -16,7 +16,7 @@ impl Switch {
         let done = match self.ports.get(name).copied() {
             Some(PortIndex::Line(line)) => self.test_line(now, line, test),
             Some(PortIndex::Office(office)) => self.test_office(now, office, test),
-            Some(PortIndex::Trunk(_)) | None => {
+            Some(PortIndex::Trunk(_) | PortIndex::Smdi(_)) | None => {
                 Err(format!("% {name} is not an analogue port of this gateway"))
             }
         };
