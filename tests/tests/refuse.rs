@@ -55,10 +55,10 @@ const ROWS: &[Row] = &[
     ("REGISTER", |n| n.method("REGISTER"), 405, Some(("Allow", "NOTIFY"))),
     ("MESSAGE", |n| n.method("MESSAGE"), 405, Some(("Allow", "NOTIFY"))),
     (
-        "SUBSCRIBE to what we only receive",
-        |n| n.method("SUBSCRIBE").without("Content-Type").body(""),
-        405,
-        Some(("Allow", "NOTIFY")),
+        "SUBSCRIBE to an event package we don't have",
+        |n| n.method("SUBSCRIBE").set("Event", "dialog").without("Content-Type").body(""),
+        489,
+        Some(("Allow-Events", "message-summary")),
     ),
     (
         "INVITE for a number of nobody",
