@@ -19,7 +19,7 @@ use cli::session::{Exec, Question, QuestionKind, Reply};
 
 pub(crate) use commands::run;
 pub(crate) use copy::{configuration, keep};
-pub use place::{Disk, Place, Remote, Scheme};
+pub use place::{Disk, Place, PlaceError, Remote, Scheme};
 pub use system::{Entry, FileError, FileSystem, MAX_FILE};
 
 use crate::console::host::Host;
