@@ -43,8 +43,13 @@ pub fn parse(body: &[u8]) -> Result<Summary, SummaryError> {
     let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
     let body =
         body.iter().rposition(|&octet| octet != 0).and_then(|last| body.get(..=last)).unwrap_or_default();
+    // What is no UTF-8 grows when it is replaced, so the limits are those of the text that is kept.
+    let text = String::from_utf8_lossy(body);
+    if text.len() > MAX_BODY {
+        return Err(SummaryError::BodyTooLong { len: text.len() });
+    }
     let mut reader = Reader::default();
-    let mut rest = body;
+    let mut rest = text.as_bytes();
     let mut number = 0;
     while !rest.is_empty() {
         number += 1;
@@ -318,6 +323,11 @@ impl Reader {
         }
         if name.is_empty() || !name.iter().all(|&octet| is_token(octet)) {
             return Err(SummaryError::BadLine { line });
+        }
+        // As it is printed: one blank behind the colon.
+        let len = name.len() + 2 + value.len();
+        if len > MAX_LINE {
+            return Err(SummaryError::LineTooLong { line, len });
         }
         let name = String::from_utf8_lossy(name).into_owned();
         let value = String::from_utf8_lossy(value).into_owned();

@@ -191,9 +191,11 @@ impl Config {
         let indent = line.len() - line.trim_start().len();
         let header = mode.frames.last().map_or(0, |f| f.indent);
         let extra = indent.saturating_sub(header + 1);
-        let text = format!("{:extra$}{}", "", line.trim());
+        // No control character is kept: the octet of ^C, the only one a line may have, is shown as IOS shows it.
+        let shown = |text: &str| text.replace('\u{3}', "^C");
+        let text = format!("{:extra$}{}", "", shown(line.trim()));
         let Some(body) = body_mut(&mut self.tree, &mode.frames) else { return LineOutcome::Empty };
-        let words = input.iter().map(|w| w.text).collect::<Vec<_>>().join(" ");
+        let words = shown(&input.iter().map(|w| w.text).collect::<Vec<_>>().join(" "));
         let (words, text) = match crate::secret::conceal(&words) {
             Some(hidden) => (hidden.clone(), format!("{:extra$}{hidden}", "")),
             None => (words, text),

@@ -255,3 +255,14 @@ fn no_and_default_may_be_abbreviated_but_not_doubled() {
     assert_eq!(config.apply_line(&mut mode, "no no mwi").unwrap_err().column, Some(3));
     assert!(config.apply_line(&mut mode, "no exit").is_err());
 }
+
+#[test]
+fn the_octet_of_control_c_is_shown_as_two_characters() {
+    let text = "crypto pki ce\n cert\u{3}ficate self-signed 01\n!\nbanner motd \u{3}hello\u{3}\nbanner exec \u{3}\nhi\n\u{3}\n";
+    let config = Config::parse(text).config;
+    let running = config.running();
+    assert!(running.chars().all(|c| c == '\n' || !c.is_control()), "{running:?}");
+    assert!(running.contains(" cert^Cficate self-signed 01\n"), "{running}");
+    assert!(running.contains("banner motd ^Chello^C\n"), "{running}");
+    assert_eq!(Config::parse(&running).config, config);
+}

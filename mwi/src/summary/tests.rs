@@ -210,3 +210,15 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_limit_of_a_line_is_that_of_what_is_kept() {
+    let body = |value: &[u8]| [b"Messages-Waiting: no\r\n\r\nX:", value, b"\r\n"].concat();
+    let fits = body(&b"y".repeat(MAX_LINE - 3));
+    let summary = parse(&fits).unwrap();
+    assert_eq!(parse(summary.to_string().as_bytes()), Ok(summary));
+    // One more, and three octets for each that is no UTF-8.
+    for value in [b"y".repeat(MAX_LINE - 2), b"\xFF".repeat(MAX_LINE / 3)] {
+        assert!(matches!(parse(&body(&value)), Err(SummaryError::LineTooLong { .. })));
+    }
+}
