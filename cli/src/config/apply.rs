@@ -50,6 +50,9 @@ enum Sign {
     Default,
 }
 
+/// The octet that a terminal sends for ^C.
+const CONTROL_C: char = '\u{3}';
+
 impl Config {
     /// Applies one line at the place that `mode` says, and moves `mode` on.
     ///
@@ -66,6 +69,17 @@ impl Config {
     /// assert_eq!(error.column, Some(8));
     /// ```
     pub fn apply_line(&mut self, mode: &mut Mode, line: &str) -> Result<LineOutcome, LineError> {
+        if !line.contains(CONTROL_C) {
+            return self.apply_shown(mode, line);
+        }
+        // The octet of ^C, with which a router's file may fence a banner, is taken as the two characters shown for it.
+        self.apply_shown(mode, &line.replace(CONTROL_C, "^C")).map_err(|error| LineError {
+            column: error.column.map(|shown| column_before_shown(line, shown)),
+            ..error
+        })
+    }
+
+    fn apply_shown(&mut self, mode: &mut Mode, line: &str) -> Result<LineOutcome, LineError> {
         let line = line.trim_end_matches(['\r', '\n']);
         if line.len() > MAX_LINE {
             return Err(LineError {
@@ -83,7 +97,7 @@ impl Config {
             mode.separated = mode.paste && first.column == 0;
             return Ok(LineOutcome::Empty);
         }
-        if let Some(at) = line.find(|c: char| c.is_control() && c != '\t' && c != '\u{3}') {
+        if let Some(at) = line.find(|c: char| c.is_control() && c != '\t') {
             return Err(LineError { column: Some(at), kind: LineErrorKind::Invalid });
         }
         let (sign, rest) = match first.text {
@@ -191,11 +205,9 @@ impl Config {
         let indent = line.len() - line.trim_start().len();
         let header = mode.frames.last().map_or(0, |f| f.indent);
         let extra = indent.saturating_sub(header + 1);
-        // No control character is kept: the octet of ^C, the only one a line may have, is shown as IOS shows it.
-        let shown = |text: &str| text.replace('\u{3}', "^C");
-        let text = format!("{:extra$}{}", "", shown(line.trim()));
+        let text = format!("{:extra$}{}", "", line.trim());
         let Some(body) = body_mut(&mut self.tree, &mode.frames) else { return LineOutcome::Empty };
-        let words = shown(&input.iter().map(|w| w.text).collect::<Vec<_>>().join(" "));
+        let words = input.iter().map(|w| w.text).collect::<Vec<_>>().join(" ");
         let (words, text) = match crate::secret::conceal(&words) {
             Some(hidden) => (hidden.clone(), format!("{:extra$}{hidden}", "")),
             None => (words, text),
@@ -589,6 +601,18 @@ impl Config {
         self.access.set_banner(&block.key, Some(text));
         self.tree.put(Node::new(block.order, block.key, line, None));
     }
+}
+
+/// The column of `line` that became column `shown` when each ^C became two characters.
+fn column_before_shown(line: &str, shown: usize) -> usize {
+    let mut at = 0;
+    for (column, c) in line.char_indices() {
+        if at >= shown {
+            return column;
+        }
+        at += if c == CONTROL_C { 2 } else { c.len_utf8() };
+    }
+    line.len()
 }
 
 /// Rows that a router prints around a configuration.

@@ -265,4 +265,6 @@ fn the_octet_of_control_c_is_shown_as_two_characters() {
     assert!(running.contains(" cert^Cficate self-signed 01\n"), "{running}");
     assert!(running.contains("banner motd ^Chello^C\n"), "{running}");
     assert_eq!(Config::parse(&running).config, config);
+    let refused = Config::default().apply_line(&mut Mode::global(), "hostname A\u{3}B \u{3}C").unwrap_err();
+    assert_eq!(refused.column, Some(13));
 }

@@ -114,8 +114,7 @@ impl Args {
             if !out.is_empty() {
                 out.push(' ');
             }
-            // The octet of ^C, which may fence a banner, is shown as IOS shows it: no control character is kept.
-            out.push_str(&word.text.replace('\u{3}', "^C"));
+            out.push_str(&word.text);
         }
         out
     }
