@@ -50,7 +50,8 @@ fn first_word(line: &str) -> &str {
 }
 
 fn separate(out: &mut String) {
-    if !out.ends_with("!\n") {
+    // A line may end in `!` too.
+    if out != "!\n" && !out.ends_with("\n!\n") {
         out.push_str("!\n");
     }
 }

@@ -268,3 +268,10 @@ fn the_octet_of_control_c_is_shown_as_two_characters() {
     let refused = Config::default().apply_line(&mut Mode::global(), "hostname A\u{3}B \u{3}C").unwrap_err();
     assert_eq!(refused.column, Some(13));
 }
+
+#[test]
+fn a_section_whose_last_line_ends_in_an_exclamation_mark_is_closed() {
+    let config = Config::parse("interface Serial1/0:15\n description here!\n!\nno cdp enable\n").config;
+    assert!(config.running().contains(" description here!\n!\nno cdp enable\n"), "{}", config.running());
+    assert_eq!(Config::parse(&config.running()).config, config);
+}
