@@ -250,7 +250,7 @@ pub(super) static VOICE: &[Command] = &[
             Ok(())
         }),
     },
-    kept!("controller LINE", ["Configure a specific controller", "Kind and unit"], HARDWARE, enters: Some(ModeKind::Kept), keyed: WHOLE, with_previous: true),
+    kept!("controller LINE", ["Configure a specific controller", "Kind and unit"], HARDWARE, enters: Some(ModeKind::Kept), keyed: WHOLE, with_previous: true, sorted: true),
     kept!("map-class LINE", ["Configure static map class", "Kind and name"], HOST, enters: Some(ModeKind::Kept), keyed: WHOLE),
     kept!("ip vrf WORD", ["Global IP configuration subcommands", "VRF", "Name"], HOST, enters: Some(ModeKind::Kept), keyed: 3),
     kept!("class-map LINE", ["Configure QoS Class Map", "Name"], HOST, enters: Some(ModeKind::Kept), keyed: WHOLE),
