@@ -25,7 +25,7 @@ fn every_switch_type_calls_its_like_in_both_directions() {
             };
             assert_eq!(record.name().as_deref(), shown.then_some("Alice"), "{switch_type}");
             pair.spans[1 - caller].alert_call(pair.now, theirs, &plain()).unwrap();
-            let heard = kinds(&calls(&pair.run()[caller]));
+            let heard = kinds(&calls_of(&pair.run()[caller]));
             let expected: &[&str] =
                 if dialect.proceeding_first { &["proceeding", "alerting"] } else { &["alerting"] };
             assert_eq!(heard, expected, "{switch_type}");
@@ -44,16 +44,6 @@ fn every_switch_type_calls_its_like_in_both_directions() {
             assert_eq!(pair.spans.each_ref().map(Span::active_calls), [0, 0], "{switch_type}");
         }
     }
-}
-
-fn calls(events: &[Event]) -> Vec<CallEvent> {
-    events
-        .iter()
-        .filter_map(|event| match event {
-            Event::Call { event, .. } => Some(event.clone()),
-            _ => None,
-        })
-        .collect()
 }
 
 #[test]

@@ -18,16 +18,6 @@ fn talking() -> (Pair, [CallId; 2]) {
     (pair, [ours, theirs])
 }
 
-fn call_events(events: &[Event]) -> Vec<CallEvent> {
-    events
-        .iter()
-        .filter_map(|event| match event {
-            Event::Call { event, .. } => Some(event.clone()),
-            _ => None,
-        })
-        .collect()
-}
-
 #[test]
 fn a_held_call_gives_its_channel_back_and_gets_one_again() {
     for holder in [0, 1] {
@@ -35,8 +25,8 @@ fn a_held_call_gives_its_channel_back_and_gets_one_again() {
         let before = pair.spans[0].call(ids[0]).unwrap().channel.unwrap();
         pair.spans[holder].hold_call(pair.now, ids[holder]).unwrap();
         let events = pair.run();
-        assert_eq!(call_events(&events[holder]), [CallEvent::Held { ours: true }]);
-        assert_eq!(call_events(&events[1 - holder]), [CallEvent::Held { ours: false }]);
+        assert_eq!(calls_of(&events[holder]), [CallEvent::Held { ours: true }]);
+        assert_eq!(calls_of(&events[1 - holder]), [CallEvent::Held { ours: false }]);
         assert_eq!(pair.spans.each_ref().map(Span::channels_in_use), [0, 0]);
         // Another call takes the channel meanwhile.
         let request = CallRequest { channel: Some(before), ..CallRequest::new("48") };
@@ -48,8 +38,8 @@ fn a_held_call_gives_its_channel_back_and_gets_one_again() {
         ));
         pair.spans[holder].retrieve_call(pair.now, ids[holder]).unwrap();
         let events = pair.run();
-        assert_eq!(call_events(&events[holder]), [CallEvent::Retrieved]);
-        assert_eq!(call_events(&events[1 - holder]), [CallEvent::Retrieved]);
+        assert_eq!(calls_of(&events[holder]), [CallEvent::Retrieved]);
+        assert_eq!(calls_of(&events[1 - holder]), [CallEvent::Retrieved]);
         let channels = [0, 1].map(|end| pair.spans[end].call(ids[end]).unwrap().channel);
         assert!(channels[0].is_some() && channels[0] == channels[1] && channels[0] != Some(before));
         // A held call is cleared as any other.
@@ -70,7 +60,7 @@ fn a_call_stays_held_when_no_channel_is_free() {
     assert_eq!(pair.spans[1].channels_in_use(), 0, "the user side has not heard of the calls yet");
     pair.spans[1].retrieve_call(pair.now, ids[1]).unwrap();
     let [_, user] = pair.run();
-    let refused = call_events(&user).into_iter().find(|event| matches!(event, CallEvent::HoldRefused { .. }));
+    let refused = calls_of(&user).into_iter().find(|event| matches!(event, CallEvent::HoldRefused { .. }));
     // The channel it names is in use at the network, and exclusive.
     assert_eq!(refused, Some(CallEvent::HoldRefused { held: true, cause: Cause::private(44) }));
     assert_eq!(pair.spans[0].call(ids[0]).unwrap().state, CallState::Active);
@@ -85,7 +75,7 @@ fn hold_without_an_answer_counts_as_refused_and_qsig_has_none() {
     pair.spans[0].handle_timeout(pair.now);
     let events: Vec<Event> = std::iter::from_fn(|| pair.spans[0].poll_event()).collect();
     let refused = CallEvent::HoldRefused { held: false, cause: Cause::private(102) };
-    assert!(call_events(&events).contains(&refused), "{events:?}");
+    assert!(calls_of(&events).contains(&refused), "{events:?}");
     assert!(pair.spans[0].call(ids[0]).unwrap().channel.is_some());
     let (mut bench, id) = calling();
     assert!(matches!(bench.span.hold_call(bench.now, id), Err(CallError::State { .. })));

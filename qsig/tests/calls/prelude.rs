@@ -146,3 +146,14 @@ pub(crate) fn kinds(events: &[CallEvent]) -> Vec<&'static str> {
         })
         .collect()
 }
+
+/// What `events` say of calls.
+pub(crate) fn calls_of(events: &[Event]) -> Vec<CallEvent> {
+    events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Call { event, .. } => Some(event.clone()),
+            _ => None,
+        })
+        .collect()
+}
