@@ -412,6 +412,8 @@ impl Config {
         order: Order,
         sign: Sign,
     ) -> Result<Option<String>, ApplyError> {
+        let hidden = concealed(mode.kind().table(), found, command);
+        let found = hidden.as_ref().unwrap_or(found);
         let before = self.displace(mode, found, command, syntax);
         let (notice, appear, vanish) = match (self.act(mode, found, command, sign), before) {
             (Ok(done), _) => done,
@@ -428,14 +430,9 @@ impl Config {
             }
             _ => None,
         };
-        // A setting without a model cannot show its password otherwise than it was typed, so it is turned here.
-        let hide = |text: String| match command.show {
-            None => crate::secret::conceal(&text).unwrap_or(text),
-            Some(_) => text,
-        };
-        let canonical = hide(found.args.canonical());
+        let canonical = found.args.canonical();
         let identity = matcher::identity(command, syntax).min(found.args.words.len());
-        let key = hide(found.args.join(identity));
+        let key = found.args.join(identity);
         if let Some(body) = body_mut(&mut self.tree, &mode.frames) {
             let negation = format!("no {key}");
             match sign {
@@ -613,6 +610,17 @@ fn column_before_shown(line: &str, shown: usize) -> usize {
         at += if c == CONTROL_C { 2 } else { c.len_utf8() };
     }
     line.len()
+}
+
+/// The line with its password turned into type 7, for a setting that has no way of its own to show it: neither the text nor
+/// the model may have it in clear. `None` if there is none in the line.
+fn concealed(table: &Table, found: &Found, command: &Command) -> Option<Found> {
+    if command.show.is_some() {
+        return None;
+    }
+    let line = crate::secret::conceal(&found.args.canonical())?;
+    let hidden = matcher::find(table, &line, &matcher::words(&line), false).ok()?;
+    (hidden.command == found.command).then_some(hidden)
 }
 
 /// Rows that a router prints around a configuration.

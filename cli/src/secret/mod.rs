@@ -18,6 +18,7 @@
 
 mod md5crypt;
 
+use crate::grammar::matcher;
 use base64::Engine as _;
 use base64::engine::general_purpose::{GeneralPurpose, NO_PAD};
 use sha2::{Digest as _, Sha256};
@@ -315,7 +316,8 @@ pub fn decode7(text: &str) -> Result<Password, SecretError> {
     String::from_utf8(octets).map(Password).map_err(|_| SecretError::Form)
 }
 
-/// A line of configuration with its plain password turned into type 7; `None` if there is none in it.
+/// A line of configuration with its plain password turned into type 7; `None` if there is none in it. A `description` is
+/// for people and stays as it is.
 ///
 /// ```
 /// let line = cli::secret::conceal("ppp chap password 0 cisco").unwrap();
@@ -323,24 +325,27 @@ pub fn decode7(text: &str) -> Result<Password, SecretError> {
 /// assert_eq!(cli::secret::conceal(&line), None);
 /// ```
 pub fn conceal(line: &str) -> Option<String> {
-    let words: Vec<&str> = line.split(' ').collect();
-    let server =
-        words.first().is_some_and(|w| matches!(*w, "tacacs-server" | "radius-server" | "server-private"));
-    let at = words.iter().enumerate().position(|(at, word)| match *word {
+    let words = matcher::words(line);
+    let first = words.first()?.text;
+    let server = matches!(first, "tacacs-server" | "radius-server" | "server-private");
+    let at = words.iter().enumerate().position(|(at, word)| match word.text {
         "password" => at > 0,
         "key-string" => true,
         "key" => at > 0 && server,
         _ => false,
     })?;
-    let (plain, rest) = match words.get(at + 1..)? {
-        ["0", plain, rest @ ..] => (plain, rest),
-        [kind, _, ..] if kind.len() == 1 && kind.bytes().all(|b| b.is_ascii_digit()) => return None,
-        [plain, rest @ ..] => (plain, rest),
+    let digit = |word: &str| word.len() == 1 && word.bytes().all(|b| b.is_ascii_digit());
+    let plain = match words.get(at + 1..)? {
+        _ if first == "description" => return None,
+        [kind, plain, ..] if kind.text == "0" => plain,
+        [kind, _, ..] if digit(kind.text) => return None,
+        [plain, ..] => plain,
         [] => return None,
     };
-    let head = words.get(..=at)?.join(" ");
-    let tail: String = rest.iter().map(|w| format!(" {w}")).collect();
-    Some(format!("{head} 7 {}{tail}", encode7(&Password::from(*plain))))
+    let word = words.get(at)?;
+    let head = line.get(..word.column + word.text.len())?;
+    let tail = line.get(plain.column + plain.text.len()..)?;
+    Some(format!("{head} 7 {}{tail}", encode7(&Password::from(plain.text))))
 }
 
 #[cfg(test)]

@@ -53,6 +53,18 @@ fn what_is_no_secret_is_refused() {
     assert_eq!(Secret::reversible(&"x".repeat(128)), Err(SecretError::Long));
 }
 
+#[test]
+fn a_password_within_a_line_is_concealed_however_it_is_spaced() {
+    for line in ["server password  cisco", "server password\tcisco", "alias exec x enable password 0  cisco end"] {
+        let hidden = conceal(line).unwrap();
+        assert!(!hidden.contains("cisco") && hidden.contains("password 7 "), "{hidden}");
+        assert_eq!(conceal(&hidden), None, "{hidden}");
+    }
+    for line in ["description the password is at the desk", "server password 7 02050D480809", "password cisco", ""] {
+        assert_eq!(conceal(line), None, "{line}");
+    }
+}
+
 proptest::proptest! {
     #[test]
     fn type_7_is_read_back(text in "[ -~]{1,60}") {
