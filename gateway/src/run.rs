@@ -24,6 +24,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::clock::Clock;
 use crate::console::host::{Host, configuration, load};
 use crate::console::network::{Addresses, Listeners};
+use crate::console::syslog::SyslogHosts;
 use crate::console::terminals::Terminals;
 use crate::console::unix::{Console, Hostname, Shared, serve};
 use crate::console::{self, Command};
@@ -315,6 +316,7 @@ pub async fn start(setup: Setup) -> Result<Gateway, RunError> {
         committed,
         commands: commands_rx,
         smdi,
+        syslog: SyslogHosts::default(),
         continuations: commands.downgrade(),
         monitor: monitor.clone(),
         lookups,
@@ -436,6 +438,7 @@ struct Daemon {
     committed: mpsc::UnboundedReceiver<Committed>,
     commands: mpsc::Receiver<Command>,
     smdi: SmdiLines,
+    syslog: SyslogHosts,
     /// Weak: the daemon ends when everybody who could speak to it is gone.
     continuations: mpsc::WeakSender<Command>,
     monitor: broadcast::Sender<String>,
@@ -629,6 +632,9 @@ impl Daemon {
         while let Some(line) = self.switch.poll_monitor() {
             // No console listens: the line is not wanted.
             let _ = self.monitor.send(line);
+        }
+        while let Some(output) = self.switch.poll_log() {
+            self.syslog.handle(output);
         }
     }
 

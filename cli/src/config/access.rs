@@ -228,6 +228,8 @@ pub struct Access {
     pub aliases: BTreeMap<String, String>,
     /// `alias MODE NAME COMMAND` of the configuration modes that [`alias_modes`] knows, by mode and name.
     pub mode_aliases: BTreeMap<(String, String), String>,
+    /// `logging on`: without it only consoles show log lines.
+    pub logs: bool,
     /// `logging console`: the least severe lines shown there, 0 to 7; `None` for none.
     pub console_log: Option<u8>,
     /// `logging monitor`: the same for other terminals with `terminal monitor`.
@@ -253,6 +255,7 @@ impl Default for Access {
             levels: Vec::new(),
             aliases: BTreeMap::new(),
             mode_aliases: BTreeMap::new(),
+            logs: true,
             console_log: Some(7),
             monitor_log: Some(7),
             ssh_timeout: Duration::from_secs(120),

@@ -266,6 +266,14 @@ impl Config {
                 return Ok(LineOutcome::Exec { line });
             }
             Apply::Builtin => return self.builtin(mode, command, sign, line),
+            Apply::Instead(spelled) => {
+                let sign = match sign {
+                    Sign::Set => "",
+                    Sign::No => "no ",
+                    Sign::Default => "default ",
+                };
+                return self.apply_line(mode, &format!("{:indent$}{sign}{}", "", spelled(&found.args)));
+            }
             Apply::Exec(_) => return Ok(LineOutcome::Acted { notice: None }),
             Apply::Acted(_) | Apply::Kept(_) => {}
         }

@@ -10,6 +10,7 @@ mod context;
 mod interface;
 mod logging;
 mod print;
+mod syslog;
 mod tree;
 mod types;
 
@@ -19,6 +20,8 @@ pub use context::{ApplyError, Cx};
 pub use interface::interface_name;
 pub use logging::{Change, Datetime, LogStyle, Stamp, Summer, Zone};
 pub(crate) use logging::{offset, summer};
+pub(crate) use syslog::severity;
+pub use syslog::{LogBuffer, LogHost, LogOrigin, LogRate, Logging, SEVERITIES};
 pub use tree::{Body, Node};
 pub use types::*;
 

@@ -304,31 +304,6 @@ pub(super) fn mode_alias(cx: &mut Cx<'_>) -> Done {
     Ok(())
 }
 
-/// Names of the severities, 0 to 7.
-const SEVERITIES: [&str; 8] = [
-    "emergencies",
-    "alerts",
-    "critical",
-    "errors",
-    "warnings",
-    "notifications",
-    "informational",
-    "debugging",
-];
-
-pub(super) fn log_level(cx: &mut Cx<'_>) -> Done {
-    let named =
-        |word: &str| SEVERITIES.iter().position(|name| *name == word).and_then(|at| u8::try_from(at).ok());
-    let level = cx.args.word(2).and_then(|word| named(word).or_else(|| word.parse().ok())).unwrap_or(7);
-    let level = if cx.no && !cx.default { None } else { Some(if cx.default { 7 } else { level }) };
-    let access = &mut cx.config.access;
-    match cx.args.word(1) {
-        Some("console") => access.console_log = level,
-        _ => access.monitor_log = level,
-    }
-    Ok(())
-}
-
 pub(super) fn timezone(cx: &mut Cx<'_>) -> Done {
     let known = cx.no || crate::config::offset(cx.args.argument(1), cx.args.argument(2)).is_some();
     if known { Ok(()) } else { Err(ApplyError::Argument(1)) }

@@ -22,6 +22,8 @@ pub(super) static FIRST: &[Command] = &[
         ["Modify use of network based services", "Timestamp debug/log messages", "Timestamp log messages",
          "Timestamp with system uptime", "Timestamp with date and time", "Include milliseconds in timestamp", "Use local time zone for timestamps",
          "Add time zone information to timestamp", "Include year in timestamp"], no_shown: true, with_previous: true),
+    acted!("service password-encryption", ["Modify use of network based services", "Encrypt system passwords: here they always are"],
+        with_previous: true),
     acted!("service sequence-numbers", ["Modify use of network based services", "Stamp logger messages with a sequence number"],
         with_previous: true),
     kept!("service LINE", ["Modify use of network based services", "The service"], CONSOLE, keyed: WHOLE, no_shown: true, with_previous: true),
@@ -42,26 +44,10 @@ pub(super) static FIRST: &[Command] = &[
     kept!("boot-end-marker", ["End of the boot section"], INFO),
     kept!("card type (e1|t1) <0-15> [<0-15>]", ["Card", "Card type", "E1", "T1", "Slot", "Subslot"], HARDWARE, keyed: WHOLE),
     kept!("vrf definition WORD", ["VRF", "Define", "Name"], HOST, enters: Some(ModeKind::Kept), keyed: 3),
-    command! {
-        "logging console [emergencies|alerts|critical|errors|warnings|notifications|informational|debugging|<0-7>]", no_shown: true,
-        help: &["Modify message logging facilities", "Set console logging parameters",
-            "System is unusable (severity=0)", "Immediate action needed (severity=1)", "Critical conditions (severity=2)",
-            "Error conditions (severity=3)", "Warning conditions (severity=4)", "Normal but significant conditions (severity=5)",
-            "Informational messages (severity=6)", "Debugging messages (severity=7)", "Logging severity level"],
-        apply: Apply::Acted(access::log_level),
-    },
-    command! {
-        "logging monitor [emergencies|alerts|critical|errors|warnings|notifications|informational|debugging|<0-7>]", no_shown: true, with_previous: true,
-        help: &["Modify message logging facilities", "Set terminal line (monitor) logging parameters",
-            "System is unusable (severity=0)", "Immediate action needed (severity=1)", "Critical conditions (severity=2)",
-            "Error conditions (severity=3)", "Warning conditions (severity=4)", "Normal but significant conditions (severity=5)",
-            "Informational messages (severity=6)", "Debugging messages (severity=7)", "Logging severity level"],
-        apply: Apply::Acted(access::log_level),
-    },
-    kept!("logging (buffered|trap|facility|source-interface|rate-limit|queue-limit|count|on|message-counter|history|userinfo|origin-id|synchronous) [LINE]",
-        ["Modify message logging facilities", "Buffer", "Servers", "Facility", "Interface", "Rate", "Queue", "Count",
-         "All", "Counter", "History", "Users", "Origin", "Synchronous", "The setting"], CONSOLE, keyed: 2, no_shown: true, with_previous: true),
-    kept!("logging LINE", ["Modify message logging facilities", "Server address"], CONSOLE, keyed: WHOLE, no_shown: true, with_previous: true),
+];
+
+/// Behind `logging`: who may do what, the clock, names.
+pub(super) static ACCESS: &[Command] = &[
     command! {
         "enable (secret|password) level <1-14> LINE", keyed: 4,
         help: &["Modify enable password parameters", "Assign the privileged level secret", "Assign the privileged level password",
@@ -281,6 +267,10 @@ pub(super) static VOICE: &[Command] = &[
     kept!("ip (forward-protocol|http|flow-export|flow-cache|nat|route|radius|tacacs|ssh|ftp|tftp|rtcp|qos|rtp|local|default-gateway|default-network|as-path|prefix-list|community-list|alias|sdr|dvmrp|rsvp|explicit-path|accounting|access-group|dns|bgp-community|tunnel|wccp|flow-top-talkers) [LINE]",
         IP_LATE_HELP, HOST, keyed: WHOLE, no_shown: true),
     kept!("ip access-list LINE", ["Global IP configuration subcommands", "Named access list", "Kind and name"], HOST, enters: Some(ModeKind::Kept), keyed: WHOLE, with_previous: true),
+];
+
+/// Behind the second part of `logging`.
+pub(super) static AFTER_LOGGING: &[Command] = &[
     kept!("access-list LINE", ["Add an access list entry", "The entry"], HOST, keyed: WHOLE),
     kept!("dialer-list LINE", ["Create a dialer list entry", "The entry"], HOST, keyed: WHOLE),
     kept!("cdp LINE", ["Global CDP configuration", "The setting"], HOST, keyed: WHOLE, no_shown: true),

@@ -12,6 +12,7 @@ mod exec;
 mod files;
 mod global;
 mod hardware;
+mod logging;
 pub mod matcher;
 mod reasons;
 pub mod syntax;
@@ -32,6 +33,8 @@ pub enum Apply {
     Acted(fn(&mut Cx<'_>) -> Result<(), ApplyError>),
     /// Is kept and shown, but has no effect; with the reason.
     Kept(&'static str),
+    /// Is an older spelling: this line means the same.
+    Instead(fn(&Args) -> String),
     /// Runs in EXEC mode.
     Exec(fn(&Args) -> Exec),
     /// `exit`.
@@ -185,7 +188,9 @@ macro_rules! modes {
 modes! {
     User ">" "Exec" &[exec::EXEC, files::EXEC];
     Privileged "#" "Exec" &[exec::EXEC, files::EXEC];
-    Global "(config)#" "Configure" &[global::FIRST, global::VOICE, global::LAST];
+    Global "(config)#" "Configure" &[
+        global::FIRST, logging::FIRST, global::ACCESS, global::VOICE, logging::LAST, global::AFTER_LOGGING, global::LAST,
+    ];
     Interface "(config-if)#" "Interface configuration" &[hardware::INTERFACE];
     Controller "(config-controller)#" "Controller configuration" &[hardware::CONTROLLER];
     Line "(config-line)#" "Line configuration" &[hardware::LINE];

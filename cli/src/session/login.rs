@@ -100,8 +100,10 @@ impl Session {
     pub fn set_access(&mut self, access: &Access) {
         self.levels.clone_from(&access.levels);
         self.aliases.clone_from(&access.aliases);
-        self.log_level =
-            if self.kind == SessionKind::Console { access.console_log } else { access.monitor_log };
+        self.log_level = match self.kind {
+            SessionKind::Console => access.console_log,
+            _ => access.monitor_log.filter(|_| access.logs),
+        };
         self.mode_aliases.clone_from(&access.mode_aliases);
         self.enable_asks = (0..=15).filter(|level| access.enable(*level).is_some()).collect();
     }

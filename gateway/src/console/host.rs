@@ -89,6 +89,7 @@ impl Host {
                 }
                 if reply.leave {
                     self.engine.unlock(caller.id);
+                    self.configured(now, switch, caller);
                 }
                 reply.into()
             }
@@ -101,6 +102,7 @@ impl Host {
                 self.adopt(now, switch, candidate);
                 if changed {
                     text.text.lines().for_each(|line| self.remember(now, switch, line, caller));
+                    self.configured(now, switch, caller);
                 }
                 reply.into()
             }
@@ -108,6 +110,15 @@ impl Host {
             Action::Authenticate(_) => Reply::error("% Login invalid").into(),
             Action::Close => Reply::none().into(),
         }
+    }
+
+    /// Logs that somebody has changed the configuration, or could have.
+    fn configured(&self, now: Instant, switch: &mut Switch, caller: &Caller) {
+        let place = caller.place();
+        let who = if caller.is_named() { format!("{} on {place}", caller.user) } else { place };
+        let location = caller.line.and_then(|line| self.terminals.location(line));
+        let from = location.map_or_else(String::new, |location| format!(" ({location})"));
+        switch.log(now, 5, &format!("%SYS-5-CONFIG_I: Configured from console by {who}{from}"));
     }
 
     /// A console has left.
@@ -232,10 +243,13 @@ impl Host {
             Exec::TestVoicePort { port, test } => switch.test_port(now, &port, test),
             Exec::Mwi(command) => switch.mwi_command(now, command),
             Exec::ClearMwi { number } => switch.clear_mwi(now, number.as_deref()),
-            Exec::ClearLogging => {
-                switch.clear_logging();
-                Reply::none()
-            }
+            Exec::ClearLogging => match self.context(switch, caller, exec).insist("Clear logging buffer") {
+                Ok(()) => {
+                    switch.clear_logging();
+                    Reply::none()
+                }
+                Err(question) => question.into(),
+            },
             other => offline(switch, &other),
         };
         reply.into()

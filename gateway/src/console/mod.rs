@@ -9,6 +9,7 @@ mod ping;
 mod scp;
 pub(crate) mod serial;
 mod ssh;
+pub mod syslog;
 mod telnet;
 pub mod terminals;
 pub mod unix;
@@ -88,6 +89,9 @@ pub(crate) async fn give(
     }
 }
 
+/// The user of a console where nobody was asked.
+const UNKNOWN: &str = "console";
+
 /// Who asks for something.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Caller {
@@ -104,7 +108,7 @@ impl Caller {
     #[must_use]
     pub fn new(line: Option<u16>) -> Caller {
         static NEXT: AtomicU64 = AtomicU64::new(1);
-        Caller { id: NEXT.fetch_add(1, Ordering::Relaxed), line, user: "console".to_owned() }
+        Caller { id: NEXT.fetch_add(1, Ordering::Relaxed), line, user: UNKNOWN.to_owned() }
     }
 
     /// The same console with the user of its session.
@@ -112,6 +116,11 @@ impl Caller {
     pub fn with_user(&self, user: &str) -> Caller {
         let user = if user.is_empty() { &self.user } else { user };
         Caller { user: user.to_owned(), ..self.clone() }
+    }
+
+    /// True if somebody has said who sits there.
+    fn is_named(&self) -> bool {
+        self.user != UNKNOWN
     }
 
     /// `console`, `vty0`.

@@ -245,6 +245,12 @@ impl Terminals {
         }
     }
 
+    /// Where the terminal at a line comes from; `None` for the console and for a line without one.
+    #[must_use]
+    pub fn location(&self, line: u16) -> Option<String> {
+        self.lock().seats.get(&line).map(|seat| seat.location.clone()).filter(|location| !location.is_empty())
+    }
+
     /// `show users`, with a star at the line that asks.
     #[must_use]
     pub fn show(&self, asking: Option<u16>) -> String {

@@ -2,6 +2,7 @@
 
 pub mod history;
 pub mod load;
+pub mod log;
 pub mod mailbox;
 pub mod metrics;
 pub mod monitor;

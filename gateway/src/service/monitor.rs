@@ -1,17 +1,18 @@
-//! What `debug` prints: topics on or off, and lines in the words IOS uses.
+//! What `debug` prints and what is logged: topics on or off, and lines in the words IOS uses.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Instant;
 
-use cli::config::{LogStyle, Stamp};
+use cli::config::{Config, LogStyle, Stamp};
 use cli::session::DebugTopic;
 
+use super::log::{Log, LogOutput};
 use crate::clock::{Clock, uptime_stamp};
 
 /// Lines kept for consoles that have not fetched them; the oldest go first.
 const BACKLOG: usize = 10_000;
-/// Lines of `show logging`.
-const LOG: usize = 500;
+/// The severity of debug output.
+const DEBUGGING: u8 = 7;
 
 /// The debug switches and the lines they produced.
 #[derive(Debug)]
@@ -19,10 +20,12 @@ pub struct Monitor {
     clock: Clock,
     topics: BTreeSet<DebugTopic>,
     lines: VecDeque<String>,
-    log: VecDeque<String>,
+    log: Log,
     style: LogStyle,
     /// Lines numbered so far.
     sequence: u64,
+    /// When the last line with a stamp was printed.
+    last: Instant,
 }
 
 impl Monitor {
@@ -33,15 +36,19 @@ impl Monitor {
             clock,
             topics: BTreeSet::new(),
             lines: VecDeque::new(),
-            log: VecDeque::new(),
+            log: Log::default(),
             style: LogStyle::default(),
             sequence: 0,
+            last: clock.started(),
         }
     }
 
-    /// How lines look from now on.
-    pub fn set_style(&mut self, style: LogStyle) {
-        self.style = style;
+    /// How lines look and where they go from now on.
+    pub fn configure(&mut self, now: Instant, config: &Config) {
+        self.style = config.log_style();
+        for said in self.log.configure(config) {
+            self.syslog(now, 6, &said);
+        }
     }
 
     /// How lines look.
@@ -79,14 +86,14 @@ impl Monitor {
     pub fn print(&mut self, now: Instant, topic: DebugTopic, text: &str) {
         if self.on(topic) {
             let line = format!("{}{text}", self.prefix(now, self.style.debug));
-            self.push(line);
+            self.push(now, DEBUGGING, true, line);
         }
     }
 
     /// Prints text without time stamp if the topic is on.
     pub fn print_bare(&mut self, topic: DebugTopic, text: &str) {
         if self.on(topic) {
-            self.push(text.to_owned());
+            self.push(self.last, DEBUGGING, true, text.to_owned());
         }
     }
 
@@ -96,7 +103,8 @@ impl Monitor {
             let stamp = self.prefix(now, self.style.debug);
             let direction = if sent { "Sent" } else { "Received" };
             let text = harmless(message);
-            self.push(format!("{stamp}//-1/xxxxxxxxxxxx/SIP/Msg/ccsipDisplayMsg:\n{direction}: \n{text}\n"));
+            let shown = format!("{stamp}//-1/xxxxxxxxxxxx/SIP/Msg/ccsipDisplayMsg:\n{direction}: \n{text}\n");
+            self.push(now, DEBUGGING, true, shown);
         }
     }
 
@@ -108,22 +116,13 @@ impl Monitor {
             _ => tracing::info!("{message}"),
         }
         let line = format!("{}{message}", self.prefix(now, self.style.log));
-        if self.log.len() >= LOG {
-            self.log.pop_front();
-        }
-        self.log.push_back(line.clone());
-        self.push(line);
+        self.push(now, severity, false, line);
     }
 
     /// `show logging`.
     #[must_use]
     pub fn show_logging(&self) -> String {
-        let mut out = format!("Log Buffer ({LOG} messages):\n\n");
-        for line in &self.log {
-            out.push_str(line);
-            out.push('\n');
-        }
-        out
+        self.log.show()
     }
 
     /// Empties the log buffer.
@@ -136,8 +135,14 @@ impl Monitor {
         self.lines.pop_front()
     }
 
+    /// The next thing to do for a syslog host.
+    pub fn poll_log(&mut self) -> Option<LogOutput> {
+        self.log.poll_output()
+    }
+
     /// Number and time stamp before a line's text.
     fn prefix(&mut self, now: Instant, stamp: Stamp) -> String {
+        self.last = now;
         let number = match self.style.sequence_numbers {
             true => {
                 self.sequence += 1;
@@ -154,7 +159,10 @@ impl Monitor {
         }
     }
 
-    fn push(&mut self, line: String) {
+    fn push(&mut self, now: Instant, severity: u8, debug: bool, line: String) {
+        if !self.log.take(now, severity, debug, &line) {
+            return;
+        }
         if self.lines.len() >= BACKLOG {
             self.lines.pop_front();
         }
@@ -195,7 +203,7 @@ mod tests {
         let mut monitor = Monitor::new(Clock::new(Instant::now(), std::time::SystemTime::UNIX_EPOCH));
         let now = monitor.clock.started() + std::time::Duration::from_secs(100_000);
         let mut line = |config: &str| {
-            monitor.set_style(cli::config::Config::parse(config).config.log_style());
+            monitor.configure(now, &Config::parse(config).config);
             monitor.syslog(now, 5, "%SYS-5-CONFIG_I: x");
             monitor.poll_line().unwrap_or_default()
         };

@@ -59,6 +59,7 @@ use crate::media::MediaCommand;
 use crate::service::history::{History, Totals};
 use crate::service::mailbox::{Delivery, Record};
 use crate::service::metrics::Metrics;
+use crate::service::log::LogOutput;
 use crate::service::monitor::Monitor;
 use crate::service::names::{self, Lookup};
 use crate::service::trust::Trust;
@@ -315,7 +316,7 @@ impl Switch {
             listen,
             config,
         };
-        switch.monitor.set_style(switch.config.log_style());
+        switch.monitor.configure(now, &switch.config);
         for (number, record) in records {
             if switch.mailboxes.restore(record.mailbox) {
                 switch.deliveries.insert(number, record.delivery);
@@ -394,7 +395,7 @@ impl Switch {
     pub fn apply(&mut self, now: Instant, config: Config) {
         let old = std::mem::replace(&mut self.config, config);
         self.settings = settings(&self.config);
-        self.monitor.set_style(self.config.log_style());
+        self.monitor.configure(now, &self.config);
         let replanned = old.dial_peers != self.config.dial_peers
             || old.trunk_groups != self.config.trunk_groups
             || old.serial_interfaces != self.config.serial_interfaces
@@ -529,6 +530,11 @@ impl Switch {
     /// The next line for consoles that watch.
     pub fn poll_monitor(&mut self) -> Option<String> {
         self.monitor.poll_line()
+    }
+
+    /// The next thing to do for a syslog host.
+    pub fn poll_log(&mut self) -> Option<LogOutput> {
+        self.monitor.poll_log()
     }
 
     /// Targets of a number that exist on this box.
