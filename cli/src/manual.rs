@@ -99,6 +99,7 @@ fn entry(kind: ModeKind, path: &[String], command: &Command, syntax: &Syntax, ou
     if !command.default.is_empty() {
         let _ = writeln!(out, "Default: `{}`, not shown in the running configuration.\n", command.default);
     }
+    let _ = writeln!(out, "Since Tipring {}.\n", command.since);
     if command.no_shown {
         let _ =
             writeln!(out, "The `no` form is configuration and shown; `default` brings back the default.\n");

@@ -71,8 +71,10 @@ fn a_syslog_host_gets_numbered_lines_in_order_from_the_source_interface() {
     );
     let (first, from) = host.next();
     assert_eq!(from.ip().to_string(), "127.0.0.3");
-    let started =
-        format!("%SYS-6-LOGGINGHOST_STARTSTOP: Logging to host 127.0.0.1 port {} started - CLI initiated", host.port());
+    let started = format!(
+        "%SYS-6-LOGGINGHOST_STARTSTOP: Logging to host 127.0.0.1 port {} started - CLI initiated",
+        host.port()
+    );
     assert!(first.contains(": Branch: ") && first.ends_with(&started), "{first}");
     // 23 * 8 + 6: local7, informational
     assert_eq!(head(&first), (190, 1));

@@ -12,6 +12,7 @@ mod fuzz;
 mod libtest;
 mod manual;
 mod messages;
+mod programs;
 mod setup;
 mod shell;
 mod test;
@@ -66,9 +67,10 @@ enum Command {
         #[arg(long, conflicts_with = "seconds")]
         minimise: bool,
     },
-    /// Writes the command reference docs/commands from the grammar, and docs/messages.md from the sources
+    /// Writes the command reference docs/commands from the grammar, docs/messages.md from the sources, manual pages and
+    /// shell completion of the programs
     Manual {
-        /// Only look: fail when docs/commands is not current
+        /// Only look: fail when one of them is not current
         #[arg(long)]
         check: bool,
     },

@@ -1,4 +1,5 @@
-//! `cargo xtask manual`: the command reference in docs/commands, written from the grammar.
+//! `cargo xtask manual`: the command reference in docs/commands, written from the grammar; the catalogue of log messages;
+//! manual pages and shell completion.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,6 +9,7 @@ use crate::shell::{Outcome, cargo, root, run};
 /// Writes docs/commands, or with `check` fails when it is not what the grammar gives.
 pub(crate) fn manual(check: bool) -> Outcome {
     messages(check)?;
+    programs(check)?;
     let docs = root().join("docs/commands");
     let fresh = system_tests::target_dir().join("manual");
     // chapters of commands that are gone must not stay
@@ -54,13 +56,44 @@ fn messages(check: bool) -> Outcome {
     std::fs::write(&file, new).map_err(|e| format!("{}: {e}", file.display()))
 }
 
+/// Manual pages and completion of the programs.
+fn programs(check: bool) -> Outcome {
+    let new = crate::programs::files()?;
+    let mut old = BTreeMap::new();
+    for folder in crate::programs::FOLDERS {
+        let dir = root().join(folder);
+        std::fs::create_dir_all(&dir).map_err(|e| format!("{folder}: {e}"))?;
+        for (name, text) in texts(&dir, |_| true)? {
+            old.insert(format!("{folder}/{name}"), text);
+        }
+    }
+    if old == new {
+        return Ok(());
+    }
+    if check {
+        return Err("docs/man or docs/completion is not current; type\n\n    cargo xtask manual\n".into());
+    }
+    for path in old.keys().filter(|path| !new.contains_key(*path)) {
+        std::fs::remove_file(root().join(path)).map_err(|e| format!("{path}: {e}"))?;
+    }
+    for (path, text) in &new {
+        std::fs::write(root().join(path), text).map_err(|e| format!("{path}: {e}"))?;
+    }
+    Ok(())
+}
+
 /// The Markdown files of a directory by name.
 fn chapters(dir: &Path) -> Outcome<BTreeMap<String, String>> {
+    texts(dir, |name| name.ends_with(".md"))
+}
+
+/// The files of a directory by name.
+fn texts(dir: &Path, wanted: impl Fn(&str) -> bool) -> Outcome<BTreeMap<String, String>> {
     let problem = |e: std::io::Error| format!("{}: {e}", dir.display());
     let mut found = BTreeMap::new();
     for entry in std::fs::read_dir(dir).map_err(problem)? {
         let path = entry.map_err(problem)?.path();
-        if let Some(name) = path.file_name().and_then(|n| n.to_str()).filter(|name| name.ends_with(".md")) {
+        if let Some(name) = path.file_name().and_then(|n| n.to_str()).filter(|name| wanted(name)) {
             found.insert(name.to_owned(), std::fs::read_to_string(&path).map_err(problem)?);
         }
     }

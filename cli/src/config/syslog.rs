@@ -143,7 +143,8 @@ impl Config {
 impl Logging {
     /// Takes a canonical line without `logging`.
     fn read(&mut self, no: bool, words: &[&str]) {
-        let number = |word: &str| words.iter().rev().find(|w| **w != word).and_then(|w| w.parse::<u32>().ok());
+        let number =
+            |word: &str| words.iter().rev().find(|w| **w != word).and_then(|w| w.parse::<u32>().ok());
         match words {
             ["on"] => self.on = !no,
             ["buffered", rest @ ..] => {
@@ -203,8 +204,9 @@ pub(crate) fn severity(word: &str) -> Option<u8> {
 /// The number of a facility (RFC 3164 4.1.1, with the router's names for those that have none there).
 fn facility(name: &str) -> Option<u8> {
     const NAMES: [&str; 24] = [
-        "kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "sys9", "sys10", "sys11", "sys12",
-        "sys13", "sys14", "cron", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7",
+        "kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "sys9", "sys10", "sys11",
+        "sys12", "sys13", "sys14", "cron", "local0", "local1", "local2", "local3", "local4", "local5",
+        "local6", "local7",
     ];
     NAMES.iter().position(|known| *known == name).and_then(|at| u8::try_from(at).ok())
 }
@@ -251,21 +253,29 @@ mod tests {
         let defaults: String = lines.iter().map(|line| format!("default {line}\n")).collect();
         let text = text + &defaults + "logging on\nlogging message-counter syslog\n";
         assert_eq!(Config::parse(&text).config.logging(), Logging::default());
-        let off = Config::parse("no logging buffered\nno logging trap\nno logging console\nno logging monitor\n");
+        let off =
+            Config::parse("no logging buffered\nno logging trap\nno logging console\nno logging monitor\n");
         let off = off.config.logging();
         assert_eq!((off.buffer, off.trap, off.console, off.monitor), (None, None, None, None));
     }
 
     #[test]
     fn severities_are_shown_by_name_and_hosts_in_one_spelling() {
-        let config = Config::parse("logging buffered 5\nlogging 192.0.2.1\nlogging trap 7\nlogging console 3\n").config;
+        let config =
+            Config::parse("logging buffered 5\nlogging 192.0.2.1\nlogging trap 7\nlogging console 3\n")
+                .config;
         let running = config.running();
-        for line in ["logging buffered notifications", "logging host 192.0.2.1", "logging trap debugging", "logging console errors"]
-        {
+        for line in [
+            "logging buffered notifications",
+            "logging host 192.0.2.1",
+            "logging trap debugging",
+            "logging console errors",
+        ] {
             assert!(running.lines().any(|l| l == line), "{line} in\n{running}");
         }
         assert_eq!(config.logging().buffer, Some(LogBuffer { size: 4096, severity: 5 }));
-        let config = Config::parse("logging host 192.0.2.1 transport tcp port 99\nno logging 192.0.2.1\n").config;
+        let config =
+            Config::parse("logging host 192.0.2.1 transport tcp port 99\nno logging 192.0.2.1\n").config;
         assert_eq!(config.logging().hosts, []);
     }
 }

@@ -1,6 +1,6 @@
 //! Controllers, interfaces, D channels, trunk groups, lines, archive.
 
-use super::reasons::{CALLS, CONSOLE, FEATURE, HARDWARE, HOST, ISDN, LINE as LINE_LATER};
+use super::reasons::{CALLS, CONSOLE, FEATURE, HARDWARE, HOST, ISDN, LINE as LINE_LATER, SERIAL};
 use super::{Apply, Command, ModeKind, WHOLE, access};
 use crate::config::{ApplyError, Cx, HuntScheme, Nfas, NfasRole, ProtocolEmulate, SwitchType, Timeslots};
 use crate::{acted, command, kept};
@@ -368,10 +368,12 @@ pub(super) static LINE: &[Command] = &[
     command! { "speed <300-4000000>", default: "speed 9600", help: &["Set the transmit and receive speeds", "bit/s"], apply: Apply::Acted(access::line_serial) },
     command! { "databits <5-8>", default: "databits 8", help: &["Set number of data bits per character", "Number"], apply: Apply::Acted(access::line_serial) },
     command! {
-        "parity (none|even|odd|mark|space)", default: "parity none",
-        help: &["Set terminal parity", "None", "Even", "Odd", "Mark", "Space"], apply: Apply::Acted(access::line_serial),
+        "parity (none|even|odd)", default: "parity none",
+        help: &["Set terminal parity", "None", "Even", "Odd"], apply: Apply::Acted(access::line_serial),
     },
-    command! { "stopbits (1|1.5|2)", help: &["Set async line stop bits", "One", "One and a half", "Two"], apply: Apply::Acted(access::line_serial) },
+    kept!("parity (mark|space)", ["Set terminal parity", "Mark", "Space"], SERIAL, with_previous: true),
+    command! { "stopbits (1|2)", help: &["Set async line stop bits", "One", "Two"], apply: Apply::Acted(access::line_serial) },
+    kept!("stopbits 1.5", ["Set async line stop bits", "One and a half"], SERIAL, keyed: 1, with_previous: true),
     command! {
         "flowcontrol (none|software|hardware) [in|out]", default: "flowcontrol none",
         help: &["Set the flow control", "None", "XON and XOFF", "RTS and CTS", "In", "Out"], apply: Apply::Acted(access::line_serial),

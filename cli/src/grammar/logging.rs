@@ -106,7 +106,10 @@ fn by_name(cx: &Cx<'_>) -> Option<String> {
     let line = cx.args.canonical();
     let (head, last) = line.rsplit_once(' ')?;
     let before = head.rsplit(' ').next().unwrap_or("");
-    let name = last.parse().ok().filter(|_| !matches!(before, "rate-limit" | "all" | "console" if head.contains("rate-limit")));
+    let name = last
+        .parse()
+        .ok()
+        .filter(|_| !matches!(before, "rate-limit" | "all" | "console" if head.contains("rate-limit")));
     match name.and_then(|n: usize| SEVERITIES.get(n)) {
         Some(name) => Some(format!("{head} {name}")),
         None => Some(line),

@@ -78,6 +78,8 @@ pub struct Command {
     pub later: Option<&'static str>,
     /// Lowest privilege level of an EXEC command.
     pub privilege: u8,
+    /// The first release that has the command.
+    pub since: &'static str,
 }
 
 impl Command {
@@ -119,6 +121,7 @@ pub const BASE: Command = Command {
     show: None,
     later: None,
     privilege: 15,
+    since: "0.1",
 };
 
 /// Declares a [`Command`]: its syntax, then any of its fields.

@@ -55,12 +55,16 @@ fn what_is_no_secret_is_refused() {
 
 #[test]
 fn a_password_within_a_line_is_concealed_however_it_is_spaced() {
-    for line in ["server password  cisco", "server password\tcisco", "alias exec x enable password 0  cisco end"] {
+    for line in
+        ["server password  cisco", "server password\tcisco", "alias exec x enable password 0  cisco end"]
+    {
         let hidden = conceal(line).unwrap();
         assert!(!hidden.contains("cisco") && hidden.contains("password 7 "), "{hidden}");
         assert_eq!(conceal(&hidden), None, "{hidden}");
     }
-    for line in ["description the password is at the desk", "server password 7 02050D480809", "password cisco", ""] {
+    for line in
+        ["description the password is at the desk", "server password 7 02050D480809", "password cisco", ""]
+    {
         assert_eq!(conceal(line), None, "{line}");
     }
 }

@@ -101,7 +101,8 @@ async fn within<T>(work: impl Future<Output = io::Result<T>>) -> io::Result<T> {
 async fn open(host: &LogHost, source: Option<IpAddr>) -> io::Result<Wire> {
     let mut error = io::Error::from(io::ErrorKind::NotFound);
     for to in lookup_host((host.host.as_str(), host.port)).await? {
-        let any: IpAddr = if to.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+        let any: IpAddr =
+            if to.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
         let from = SocketAddr::new(source.unwrap_or(any), 0);
         let opened = match host.tcp {
             true => connect(from, to).await.map(Wire::Tcp),

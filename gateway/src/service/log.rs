@@ -120,7 +120,12 @@ impl Log {
             self.opened += 1;
             let (id, link) = (self.opened, Arc::new(Link::default()));
             said.push(start_stop(host, "started"));
-            self.outputs.push_back(LogOutput::Open { id, host: host.clone(), source, link: Arc::clone(&link) });
+            self.outputs.push_back(LogOutput::Open {
+                id,
+                host: host.clone(),
+                source,
+                link: Arc::clone(&link),
+            });
             self.targets.push(Target { id, host: host.clone(), source, link, lines: 0 });
         }
         self.settings = settings;
@@ -189,7 +194,11 @@ impl Log {
             ("Buffer logging:  ", settings.buffer.map(|b| b.severity), self.counts.buffer),
         ];
         for (title, severity, count) in rows {
-            let _ = writeln!(out, "    {title}{}\n                     filtering disabled", level(severity, count));
+            let _ = writeln!(
+                out,
+                "    {title}{}\n                     filtering disabled",
+                level(severity, count)
+            );
         }
         out.push_str(
             "    Exception Logging: size (4096 bytes)\n    Count and timestamp logging messages: disabled\n    \
@@ -197,7 +206,12 @@ impl Log {
         );
         let _ = match settings.trap {
             Some(level) => {
-                writeln!(out, "    Trap logging: level {}, {} message lines logged", name(level), self.counts.trap)
+                writeln!(
+                    out,
+                    "    Trap logging: level {}, {} message lines logged",
+                    name(level),
+                    self.counts.trap
+                )
             }
             None => writeln!(out, "    Trap logging: disabled"),
         };

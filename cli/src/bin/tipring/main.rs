@@ -1,52 +1,16 @@
 //! `tipring`: the console client of the gateway.
 #![forbid(unsafe_code)]
 
+mod arguments;
 mod client;
 mod interactive;
 mod phone;
 
+use arguments::{Arguments, Tool};
 use clap::Parser;
 use client::Client;
 use std::io::{IsTerminal, Read, Write};
-use std::path::PathBuf;
 use std::process::ExitCode;
-
-/// Console of a Tipring gateway.
-///
-/// Without a command or file: an interactive console if there is a terminal, else standard input is pushed as
-/// configuration.
-#[derive(Parser)]
-#[command(version, args_conflicts_with_subcommands = true)]
-struct Arguments {
-    /// Socket of the gateway's console [default: console.sock in $TIPRING_STATE_DIR, ./tipring-state or /var/lib/tipring]
-    #[arg(short, long)]
-    socket: Option<PathBuf>,
-    /// Run an EXEC command and print its output; may be given several times
-    #[arg(short, long = "command", value_name = "COMMAND")]
-    command: Vec<String>,
-    /// Apply all lines that are not refused instead of none after the first refused line
-    #[arg(long)]
-    keep_going: bool,
-    /// Use the gateway's own line editor on the raw terminal
-    #[arg(long)]
-    raw: bool,
-    /// Configuration to push
-    file: Option<PathBuf>,
-    #[command(subcommand)]
-    tool: Option<Tool>,
-}
-
-#[derive(clap::Subcommand)]
-enum Tool {
-    /// Play the telephone on a simulated line
-    Phone {
-        /// Voice port, such as 2/0
-        port: String,
-        /// Socket of the simulator's lines [default: lines.sock beside the console's socket]
-        #[arg(short, long)]
-        socket: Option<PathBuf>,
-    },
-}
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();

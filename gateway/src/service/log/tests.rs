@@ -43,12 +43,18 @@ fn a_host_gets_what_is_severe_enough_with_priority_and_number() {
     assert!(log.take(now, 7, true, "Nov 21 09:30:00.000: debug"));
     log.take(now, 0, false, "%A-0-B: worst");
     // 23 * 8 + 5, as RFC 3164 4.1.1 counts
-    assert_eq!(lines(&mut log), ["<189>1: Nov 21 09:30:00.000: %SYS-5-CONFIG_I: Configured", "<184>2: %A-0-B: worst"]);
+    assert_eq!(
+        lines(&mut log),
+        ["<189>1: Nov 21 09:30:00.000: %SYS-5-CONFIG_I: Configured", "<184>2: %A-0-B: worst"]
+    );
     let text = "hostname Branch\nlogging trap debugging\nlogging facility local0\nlogging origin-id hostname\n\
                 no logging message-counter syslog\nlogging host 192.0.2.9 sequence-num-session\n";
     log.configure(&Config::parse(text).config);
     log.take(now, 7, true, "Sent: \nNOTIFY sip:x\n\n");
-    let wanted = ["<135>: Branch: [syslog@9 s_sn=\"1\"]: Sent: ", "<135>: Branch: [syslog@9 s_sn=\"2\"]: NOTIFY sip:x"];
+    let wanted = [
+        "<135>: Branch: [syslog@9 s_sn=\"1\"]: Sent: ",
+        "<135>: Branch: [syslog@9 s_sn=\"2\"]: NOTIFY sip:x",
+    ];
     assert_eq!(lines(&mut log), wanted);
     log.take(now, 3, false, &"ü".repeat(2000));
     assert!(lines(&mut log).iter().all(|l| l.len() <= 1024));
@@ -70,7 +76,8 @@ fn hosts_that_stay_are_not_touched() {
             .collect()
     };
     assert_eq!(kinds(&mut log), ["open 1 192.0.2.1", "open 2 192.0.2.2"]);
-    let said = log.configure(&Config::parse("logging host 192.0.2.2\nlogging host 192.0.2.3 transport tcp\n").config);
+    let said = log
+        .configure(&Config::parse("logging host 192.0.2.2\nlogging host 192.0.2.3 transport tcp\n").config);
     assert_eq!(kinds(&mut log), ["close 1", "open 3 192.0.2.3"]);
     assert_eq!(
         said,
