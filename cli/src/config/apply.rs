@@ -457,8 +457,10 @@ impl Config {
                     }
                 }
                 Sign::No | Sign::Default => {
-                    let gone = body.remove(|n| {
-                        if command.keyed == WHOLE { n.begins_with(&canonical) } else { n.key == key }
+                    let gone = body.remove(|n| match command.keyed {
+                        // `no ip dhcp` is not about `ip dhcp pool`, which is another command.
+                        WHOLE => n.key == canonical || (n.is_of(order) && n.begins_with(&canonical)),
+                        _ => n.key == key,
                     });
                     body.remove(|n| n.key == negation);
                     if sign == Sign::No && command.no_shown && (!gone || command.keyed == 0) {

@@ -66,6 +66,11 @@ impl Node {
         self.section.as_ref().and_then(|(_, body)| body.section(line))
     }
 
+    /// True if it stands where this command's lines stand.
+    pub(crate) fn is_of(&self, order: Order) -> bool {
+        self.order == order
+    }
+
     /// True if the line's words begin with the given words.
     pub(crate) fn begins_with(&self, words: &str) -> bool {
         self.line.strip_prefix(words).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
