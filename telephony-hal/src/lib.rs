@@ -3,13 +3,13 @@
 //! * **Contracts**: [`FxsLine`] (a telephone line), [`FxoLine`] (an exchange line), [`Span`] with [`BChannel`] and
 //!   [`DChannel`] (bearer and signalling channels), with [`HalError::kind`] on every error, so that generic code decides about calls without knowing the hardware.
 //! * **Backends**: [`sim`], the outside plant in memory with telephones to play with (`lines.sock`), and [`socket`],
-//!   a trunk over TCP or Unix sockets.
+//!   a trunk over TCP or Unix sockets, and [`dahdi`], the boards of Linux.
 //! * **Meaning**: [`mod@line`], the sans-IO discipline of an FXS line: tones, dialling, ringing, flash, supervision; and
 //!   [`line::fxo`], that of an exchange line: ring detection, seizing, dialling out, answer and disconnect supervision.
 //! * **Budget**: [`ren`], the ringer equivalence of a board shared by bells and lamps.
 //! * **Middleware**: [`wrap`], around any backend: tracing, faults, recording (pcap, WAV), one error type for all.
 //!
-//! Not here yet: DAHDI hardware, channel associated signalling.
+//! Not here yet: channel associated signalling.
 //!
 //! # Law of use
 //!
@@ -34,8 +34,8 @@
 //! assert_eq!(poll_fn(|cx| line.poll_event(cx)).await.unwrap(), LineEvent::OffHook);
 //! # });
 //! ```
-#![forbid(unsafe_code)]
 
+pub mod dahdi;
 mod dchannel;
 mod error;
 mod fxo;

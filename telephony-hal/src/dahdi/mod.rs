@@ -1,0 +1,33 @@
+//! Real hardware: the channels of DAHDI, Linux's telephony boards.
+//!
+//! Ports are opened by the numbers that `lsdahdi` and `dahdi_scan` print. Signalling, framing and timing are the system's
+//! business (`/etc/dahdi/system.conf`, `dahdi_cfg`); nothing of them is changed here, and what does not fit is refused with the
+//! name of what was expected. Tones, cadences, caller ID and echo cancelling are ours: of the kernel's only ringing is used.
+//!
+//! Audio moves at the board's clock. The caller's own clock may differ and may be late by up to 160 ms: what waits on either
+//! side is kept within a few blocks of 20 ms, by leaving out or repeating ([`AudioSlips`] counts it).
+//!
+//! Needs DAHDI 2.11 or 3.x and read and write permission on `/dev/dahdi`.
+
+mod audio;
+mod channel;
+mod discover;
+mod error;
+mod fxo;
+mod fxs;
+mod port;
+mod span;
+mod sys;
+mod zone;
+
+#[cfg(test)]
+mod tests;
+
+use crate::Alarms;
+
+pub use audio::AudioSlips;
+pub use discover::{FoundChannel, FoundSpan, Signalling, spans, version};
+pub use error::DahdiError;
+pub use fxo::DahdiFxo;
+pub use fxs::DahdiFxs;
+pub use span::{DahdiB, DahdiD, DahdiSpan};

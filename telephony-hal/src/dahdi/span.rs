@@ -1,0 +1,295 @@
+//! A primary rate span, its D channel and its bearers.
+
+use std::fs::File;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::Sleep;
+
+use super::audio::{AudioSlips, BLOCK, BUFFERS};
+use super::channel::Channel;
+use super::port::{self, Port};
+use super::sys::{self, Request, SpanInfo, alarm, event, signalling};
+use super::{DahdiError, discover};
+use crate::{Alarms, BChannel, DChannel, DChannelEvent, LineErrors, Span, SpanKind};
+
+/// DAHDI tells the beginning and the end of all alarms, not a change from one to another; those are seen by looking.
+const LOOK: Duration = Duration::from_millis(500);
+/// Buffers and their octets on the D channel: as many as the kernel grants a channel (32,768 octets).
+const FRAMES: (u16, u16) = (16, 2048);
+/// Longest frame, without the two octets of the check sequence, which must not fill the buffer.
+const LONGEST: usize = FRAMES.1 as usize - 3;
+
+/// An E1 or T1 of a DAHDI board.
+///
+/// Its line settings (framing, line code, build-out, timing) are `dahdi_cfg`'s business; they are read here, not written.
+#[derive(Debug)]
+pub struct DahdiSpan {
+    control: File,
+    number: u32,
+    kind: SpanKind,
+    /// Channel number of timeslot 1.
+    base: u32,
+    told: Option<Alarms>,
+    look: Pin<Box<Sleep>>,
+    bell: Arc<Bell>,
+    seen: LineErrors,
+    errors: LineErrors,
+}
+
+/// How the D channel, which gets the alarms' events, makes the span look at once.
+#[derive(Debug, Default)]
+struct Bell(Mutex<Option<Waker>>);
+
+impl Bell {
+    fn ring(&self) {
+        if let Some(waker) = self.0.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            waker.wake();
+        }
+    }
+}
+
+impl DahdiSpan {
+    /// Opens span `number` of `dahdi_scan`. Needs a tokio runtime with time.
+    ///
+    /// # Errors
+    /// [`DahdiError::Request`] without such a span, [`DahdiError::Kind`] when it is no primary rate.
+    pub fn open(number: u32) -> Result<Self, DahdiError> {
+        let control = port::control()?;
+        let info = stat(&control, number)?;
+        let kind = discover::kind(&info).ok_or(DahdiError::Kind { span: number, channels: count(info.channels) })?;
+        let base = discover::base(&control, number)?;
+        let seen = counters(&info);
+        let look = Box::pin(tokio::time::sleep(Duration::ZERO));
+        let bell = Arc::default();
+        Ok(Self { control, number, kind, base, told: None, look, bell, seen, errors: LineErrors::default() })
+    }
+}
+
+fn stat(control: &File, number: u32) -> Result<SpanInfo, DahdiError> {
+    let span = i32::try_from(number).unwrap_or(i32::MAX);
+    sys::span(control, span).map_err(|error| DahdiError::new(format!("span {number}"), "SPANSTAT", error))
+}
+
+fn count(number: i32) -> u32 {
+    u32::try_from(number).unwrap_or(0)
+}
+
+pub(super) fn alarms(bits: i32) -> Alarms {
+    let any = |mask| bits & mask != 0;
+    Alarms {
+        loss_of_signal: any(alarm::RED | alarm::LOSS_OF_SIGNAL | alarm::LOSS_OF_FRAME | alarm::NOT_OPEN),
+        remote: any(alarm::YELLOW),
+        all_ones: any(alarm::BLUE),
+    }
+}
+
+fn counters(info: &SpanInfo) -> LineErrors {
+    let wide = |count: i32| u64::try_from(count).unwrap_or(0);
+    LineErrors {
+        code_violations: wide(info.bipolar_violations),
+        crc_errors: wide(info.crc_errors),
+        // DAHDI's boards report no slips.
+        slips: 0,
+        framing_losses: wide(info.frame_errors),
+    }
+}
+
+/// What was counted since `seen`; counters that somebody reset begin anew.
+fn growth(seen: &LineErrors, now: &LineErrors) -> LineErrors {
+    let grown = |seen: u64, now: u64| now.checked_sub(seen).unwrap_or(now);
+    LineErrors {
+        code_violations: grown(seen.code_violations, now.code_violations),
+        crc_errors: grown(seen.crc_errors, now.crc_errors),
+        slips: grown(seen.slips, now.slips),
+        framing_losses: grown(seen.framing_losses, now.framing_losses),
+    }
+}
+
+impl Span for DahdiSpan {
+    type Error = DahdiError;
+    type D = DahdiD;
+    type B = DahdiB;
+
+    fn kind(&self) -> SpanKind {
+        self.kind
+    }
+
+    fn poll_alarms(&mut self, cx: &mut Context<'_>) -> Poll<Result<Alarms, DahdiError>> {
+        *self.bell.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(cx.waker().clone());
+        loop {
+            let now = alarms(stat(&self.control, self.number)?.alarms);
+            if self.told != Some(now) {
+                self.told = Some(now);
+                return Poll::Ready(Ok(now));
+            }
+            ready!(self.look.as_mut().poll(cx));
+            self.look.as_mut().reset(tokio::time::Instant::now() + LOOK);
+        }
+    }
+
+    fn line_errors(&mut self) -> Result<LineErrors, DahdiError> {
+        let now = counters(&stat(&self.control, self.number)?);
+        self.errors += growth(&self.seen, &now);
+        self.seen = now;
+        Ok(self.errors)
+    }
+
+    fn open_d(&mut self) -> Result<DahdiD, DahdiError> {
+        let number = self.base + u32::from(self.kind.d_timeslot()) - 1;
+        let port = port::open(number, FRAMES.0, FRAMES.1)?;
+        let up = stat(&self.control, self.number)?.alarms == 0;
+        DahdiD::new(number, Box::new(port), up, Arc::clone(&self.bell))
+    }
+
+    fn open_b(&mut self, timeslot: u8) -> Result<DahdiB, DahdiError> {
+        if !self.kind.is_bearer(timeslot) {
+            return Err(DahdiError::NoBearer { span: self.number, timeslot });
+        }
+        let number = self.base + u32::from(timeslot) - 1;
+        DahdiB::new(number, Box::new(port::open(number, BUFFERS, BLOCK)?), self.kind)
+    }
+}
+
+/// The D channel of a DAHDI span. Frames of up to 2045 octets; the check sequence is the kernel's or the board's.
+#[derive(Debug)]
+pub struct DahdiD {
+    channel: Channel,
+    up: bool,
+    told: bool,
+    bell: Arc<Bell>,
+    noise: u64,
+    buffer: Vec<u8>,
+}
+
+impl DahdiD {
+    fn new(number: u32, port: Box<dyn Port>, up: bool, bell: Arc<Bell>) -> Result<Self, DahdiError> {
+        let mut channel = Channel::new(number, port, 1);
+        match channel.params()?.signalling {
+            signalling::HDLC_FCS | signalling::HARD_HDLC => {}
+            signalling::CLEAR => channel.set(Request::HdlcFcsMode, 1)?,
+            found => {
+                let expected = "dchan, hardhdlc or clear";
+                return Err(DahdiError::Signalling { channel: number, found, expected });
+            }
+        }
+        Ok(Self { channel, up, told: false, bell, noise: 0, buffer: vec![0; usize::from(FRAMES.1)] })
+    }
+
+    /// Frames lost to wrong check sequences, aborts and excessive length since the channel was opened.
+    pub fn damaged_frames(&self) -> u64 {
+        self.noise
+    }
+}
+
+impl DChannel for DahdiD {
+    type Error = DahdiError;
+
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<DChannelEvent, DahdiError>> {
+        loop {
+            if self.up != self.told {
+                self.told = self.up;
+                return Poll::Ready(Ok(if self.up { DChannelEvent::Up } else { DChannelEvent::Down }));
+            }
+            match self.channel.next_event()? {
+                event::NONE => {}
+                event::ALARM => {
+                    self.up = false;
+                    self.bell.ring();
+                    continue;
+                }
+                event::NO_ALARM => {
+                    self.up = true;
+                    self.bell.ring();
+                    continue;
+                }
+                event::ABORT | event::OVERRUN | event::BAD_FCS => {
+                    // Q.921 repeats what is lost; noise on a line is ordinary.
+                    self.noise += 1;
+                    tracing::debug!(channel = self.channel.number, count = self.noise, "damaged frame");
+                    continue;
+                }
+                event::REMOVED => {
+                    self.up = false;
+                    self.bell.ring();
+                    continue;
+                }
+                _ => continue,
+            }
+            match self.channel.receive(&mut self.buffer)? {
+                // The frame and its check sequence.
+                Some(octets) if octets > 2 => {
+                    if !self.told {
+                        continue;
+                    }
+                    let frame = self.buffer.get(..octets - 2).unwrap_or_default();
+                    return Poll::Ready(Ok(DChannelEvent::Frame(Bytes::copy_from_slice(frame))));
+                }
+                Some(1..) => continue,
+                Some(0) | None => ready!(self.channel.poll_change(cx))?,
+            }
+        }
+    }
+
+    fn send_frame(&mut self, frame: &[u8]) -> Result<(), DahdiError> {
+        if frame.is_empty() || frame.len() > LONGEST {
+            return Err(DahdiError::Frame { octets: frame.len(), max: LONGEST });
+        }
+        let number = self.channel.number;
+        if !self.told {
+            return Err(DahdiError::Alarm { channel: number });
+        }
+        // Room for the check sequence, which the kernel writes over it.
+        let mut octets = Vec::with_capacity(frame.len() + 2);
+        octets.extend_from_slice(frame);
+        octets.extend_from_slice(&[0, 0]);
+        match self.channel.send(&octets)? {
+            Some(_) => Ok(()),
+            None => Err(DahdiError::channel(number, "write", nix::errno::Errno::EAGAIN.into())),
+        }
+    }
+}
+
+/// A bearer channel of a DAHDI span. Closed, it is idle.
+#[derive(Debug)]
+pub struct DahdiB {
+    channel: Channel,
+    silence: u8,
+}
+
+impl DahdiB {
+    fn new(number: u32, port: Box<dyn Port>, kind: SpanKind) -> Result<Self, DahdiError> {
+        let mut channel = Channel::new(number, port, 1);
+        let found = channel.params()?.signalling;
+        if found != signalling::CLEAR {
+            return Err(DahdiError::Signalling { channel: number, found, expected: "bchan or clear" });
+        }
+        channel.set(Request::AudioMode, 1)?;
+        let (law, silence) = match kind {
+            SpanKind::E1 => (sys::A_LAW, 0xd5),
+            SpanKind::T1 => (sys::MU_LAW, 0xff),
+        };
+        channel.set(Request::Law, law)?;
+        Ok(Self { channel, silence })
+    }
+
+    /// What clocks that differ cost since the channel was opened.
+    pub fn slips(&self) -> AudioSlips {
+        self.channel.slips()
+    }
+}
+
+impl BChannel for DahdiB {
+    type Error = DahdiError;
+
+    fn write(&mut self, octets: &[u8]) -> Result<usize, DahdiError> {
+        self.channel.write_octets(octets, self.silence)
+    }
+
+    fn read(&mut self, out: &mut [u8]) -> Result<usize, DahdiError> {
+        self.channel.read_octets(out)
+    }
+}

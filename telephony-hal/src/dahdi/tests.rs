@@ -1,0 +1,354 @@
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+//! The ports on a kernel of our own; the real one is in `tests/guest`.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+
+use super::audio::Audio;
+use super::port::Port;
+use super::sys::{self, EVENT_WAITS, FLUSH_AUDIO, Params, Request, event, hook, lamp, signalling};
+use super::*;
+use crate::{ErrorKind, FxoEvent, FxoLine as _, FxsLine as _, HalError as _, Impedance, Lamp, LineEvent};
+
+/// What the fake kernel knows of its one channel.
+#[derive(Debug, Default)]
+struct Kernel {
+    events: VecDeque<i32>,
+    requests: Vec<(Request, i32)>,
+    /// Requests that are answered with an error.
+    refuse: Vec<(Request, Errno)>,
+    received: VecDeque<Vec<u8>>,
+    queued: VecDeque<Vec<u8>>,
+    room: usize,
+    signalling: i32,
+    off_hook: bool,
+    gone: bool,
+    waker: Option<Waker>,
+}
+
+#[derive(Debug, Clone)]
+struct Fake(Arc<Mutex<Kernel>>);
+
+impl Fake {
+    fn new(signalling: i32) -> Self {
+        Self(Arc::new(Mutex::new(Kernel { signalling, room: 8, ..Kernel::default() })))
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut Kernel) -> T) -> T {
+        act(&mut self.0.lock().unwrap())
+    }
+
+    fn happens(&self, event: i32) {
+        self.with(|kernel| kernel.events.push_back(event));
+    }
+
+    /// 20 ms on the board.
+    fn tick(&self, said: i16) -> Option<Vec<u8>> {
+        self.with(|kernel| {
+            if kernel.received.len() < 8 {
+                kernel.received.push_back(said.to_ne_bytes().repeat(160));
+            }
+            kernel.queued.pop_front()
+        })
+    }
+
+    fn requests(&self, request: Request) -> Vec<i32> {
+        self.with(|kernel| {
+            kernel.requests.iter().filter(|(made, _)| *made == request).map(|(_, value)| *value).collect()
+        })
+    }
+}
+
+impl Port for Fake {
+    fn poll_change(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.with(|kernel| kernel.waker = Some(cx.waker().clone()));
+        Poll::Pending
+    }
+
+    fn event(&mut self) -> io::Result<i32> {
+        self.with(|kernel| match kernel.events.pop_front() {
+            Some(event) => Ok(event),
+            None if kernel.gone => Err(Errno::ENODEV.into()),
+            None => Ok(event::NONE),
+        })
+    }
+
+    fn set(&mut self, request: Request, value: i32) -> io::Result<()> {
+        self.with(|kernel| {
+            kernel.requests.push((request, value));
+            if (request, value) == (Request::Flush, FLUSH_AUDIO) {
+                kernel.received.clear();
+                kernel.queued.clear();
+            }
+            match kernel.refuse.iter().find(|(refused, _)| *refused == request) {
+                Some((_, errno)) => Err((*errno).into()),
+                None => Ok(()),
+            }
+        })
+    }
+
+    fn params(&mut self) -> io::Result<Params> {
+        let mut params = sys::blank_params();
+        self.with(|kernel| {
+            params.signalling = kernel.signalling;
+            params.receives_off_hook = kernel.off_hook.into();
+        });
+        Ok(params)
+    }
+
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        self.with(|kernel| {
+            if !kernel.events.is_empty() {
+                return Err(io::Error::from_raw_os_error(EVENT_WAITS));
+            }
+            let Some(block) = kernel.received.pop_front() else { return Err(Errno::EAGAIN.into()) };
+            out[..block.len()].copy_from_slice(&block);
+            Ok(block.len())
+        })
+    }
+
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        self.with(|kernel| {
+            if !kernel.events.is_empty() {
+                return Err(io::Error::from_raw_os_error(EVENT_WAITS));
+            }
+            if kernel.queued.len() >= kernel.room {
+                return Err(Errno::EAGAIN.into());
+            }
+            kernel.queued.push_back(octets.to_vec());
+            Ok(octets.len())
+        })
+    }
+}
+
+fn poll<L: crate::FxsLine<Error = DahdiError>>(line: &mut L) -> Poll<Result<LineEvent, DahdiError>> {
+    line.poll_event(&mut Context::from_waker(Waker::noop()))
+}
+
+fn fxs(kernel: &Fake) -> DahdiFxs {
+    DahdiFxs::new(1, Box::new(kernel.clone()), lamp::DIRECT_VOLTAGE | lamp::NEON | lamp::REVERSAL).unwrap()
+}
+
+#[test]
+fn a_telephone_is_heard_in_dahdis_events() {
+    let kernel = Fake::new(signalling::FXO_KEWL);
+    let mut line = fxs(&kernel);
+    assert!(poll(&mut line).is_pending());
+    for (event, expected) in [
+        (event::RING_OFF_HOOK, LineEvent::OffHook),
+        (event::WINK_FLASH, LineEvent::Flash),
+        (event::PULSE_DIGIT | i32::from(b'0'), LineEvent::Pulse(10)),
+        (event::PULSE_DIGIT | i32::from(b'7'), LineEvent::Pulse(7)),
+        (event::ON_HOOK, LineEvent::OnHook),
+    ] {
+        kernel.happens(event);
+        assert!(matches!(poll(&mut line), Poll::Ready(Ok(told)) if told == expected), "{expected:?}");
+    }
+    // Told on opening, told off hook with the telephone, told on hook with it.
+    assert_eq!(kernel.requests(Request::Hook), [hook::ON, hook::OFF, hook::ON]);
+    for event in [12, 14, event::PULSE_DIGIT | 0x1ff, -1, i32::MIN, i32::MAX] {
+        kernel.happens(event);
+        assert!(poll(&mut line).is_pending(), "{event}");
+    }
+}
+
+#[test]
+fn a_telephone_that_is_off_hook_at_the_opening_is_told() {
+    let kernel = Fake::new(signalling::FXO_KEWL);
+    kernel.with(|kernel| kernel.off_hook = true);
+    let mut line = fxs(&kernel);
+    assert!(matches!(poll(&mut line), Poll::Ready(Ok(LineEvent::OffHook))));
+}
+
+#[test]
+fn a_removed_board_is_told_once() {
+    let kernel = Fake::new(signalling::FXO_KEWL);
+    let mut line = fxs(&kernel);
+    kernel.with(|kernel| kernel.gone = true);
+    assert!(matches!(poll(&mut line), Poll::Ready(Ok(LineEvent::Removed))));
+    let Poll::Ready(Err(error)) = poll(&mut line) else { panic!("expected an error") };
+    assert_eq!(error.kind(), ErrorKind::Closed);
+    assert_eq!(line.set_ringing(true).unwrap_err().kind(), ErrorKind::Closed);
+}
+
+#[test]
+fn a_channel_for_something_else_is_refused() {
+    let error = DahdiFxs::new(5, Box::new(Fake::new(signalling::FXS_KEWL)), 0).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "channel 5 has signalling 0x2004, expected fxoks, fxols or fxogs (see /etc/dahdi/system.conf)"
+    );
+    assert!(DahdiFxo::new(5, Box::new(Fake::new(signalling::FXO_KEWL))).is_err());
+}
+
+#[test]
+fn a_board_says_what_it_cannot_do() {
+    let kernel = Fake::new(signalling::FXO_LOOP);
+    kernel.with(|kernel| {
+        kernel.refuse = [Request::Polarity, Request::OnHookTransfer, Request::VmwiConfig]
+            .map(|request| (request, Errno::ENOTTY))
+            .to_vec();
+    });
+    let mut line = fxs(&kernel);
+    assert_eq!(line.capabilities(), Default::default());
+    for refused in [
+        line.set_polarity(true),
+        line.set_lamp(Lamp::HighVoltage),
+        line.set_lamp(Lamp::Reversal),
+        line.set_battery(false),
+        line.set_impedance(Impedance::Complex2),
+    ] {
+        assert_eq!(refused.unwrap_err().kind(), ErrorKind::Unsupported);
+    }
+    line.set_lamp(Lamp::Off).unwrap();
+    assert_eq!(line.write_audio(&[0; 160]).unwrap(), 160, "without on-hook transmission too");
+}
+
+#[test]
+fn lamps_are_lit_by_the_best_means_of_the_board() {
+    let full = lamp::DIRECT_VOLTAGE | lamp::NEON | lamp::REVERSAL;
+    for (lamps, asked, means) in [
+        (full, Lamp::HighVoltage, lamp::DIRECT_VOLTAGE),
+        (full, Lamp::Neon, lamp::NEON),
+        (full, Lamp::Reversal, lamp::REVERSAL),
+        (lamp::NEON, Lamp::HighVoltage, lamp::NEON),
+    ] {
+        let kernel = Fake::new(signalling::FXO_KEWL);
+        let mut line = DahdiFxs::new(1, Box::new(kernel.clone()), lamps).unwrap();
+        line.set_lamp(asked).unwrap();
+        line.set_lamp(Lamp::Off).unwrap();
+        assert_eq!(kernel.requests(Request::VmwiConfig), [0, means]);
+        assert_eq!(kernel.requests(Request::Vmwi), [1, 0]);
+    }
+}
+
+#[test]
+fn ringing_is_the_callers_cadence() {
+    let kernel = Fake::new(signalling::FXO_KEWL);
+    kernel.with(|kernel| kernel.refuse.push((Request::Hook, Errno::EINPROGRESS)));
+    let mut line = fxs(&kernel);
+    for on in [true, true, false, false, true] {
+        line.set_ringing(on).unwrap();
+    }
+    assert_eq!(kernel.requests(Request::Hook), [hook::ON, hook::RING, hook::RING_OFF, hook::RING]);
+    kernel.with(|kernel| kernel.refuse = vec![(Request::Hook, Errno::EBUSY)]);
+    line.set_ringing(false).unwrap_err();
+}
+
+#[tokio::test(start_paused = true)]
+async fn battery_comes_back_when_dahdi_lets_it() {
+    let kernel = Fake::new(signalling::FXO_KEWL);
+    let mut line = fxs(&kernel);
+    kernel.happens(event::RING_OFF_HOOK);
+    assert!(matches!(poll(&mut line), Poll::Ready(Ok(LineEvent::OffHook))));
+    line.set_battery(false).unwrap();
+    kernel.with(|kernel| kernel.refuse.push((Request::Hook, Errno::EBUSY)));
+    line.set_battery(true).unwrap();
+    let waiting = std::future::poll_fn(|cx| line.poll_event(cx));
+    assert!(tokio::time::timeout(Duration::from_millis(300), waiting).await.is_err());
+    kernel.with(|kernel| kernel.refuse.clear());
+    let before = kernel.requests(Request::Hook).len();
+    let waiting = std::future::poll_fn(|cx| line.poll_event(cx));
+    assert!(tokio::time::timeout(Duration::from_millis(300), waiting).await.is_err());
+    assert_eq!(kernel.requests(Request::Hook)[before..], [hook::OFF], "once, and then no more");
+}
+
+#[test]
+fn events_are_fetched_before_audio_and_kept_in_order() {
+    let kernel = Fake::new(signalling::FXO_KEWL);
+    let mut line = fxs(&kernel);
+    let mut samples = [0; 160];
+    line.read_audio(&mut samples).unwrap();
+    kernel.tick(7);
+    for event in [event::RING_OFF_HOOK, event::WINK_FLASH] {
+        kernel.happens(event);
+    }
+    assert_eq!(line.read_audio(&mut samples).unwrap(), 160);
+    assert_eq!(samples, [7; 160]);
+    assert!(matches!(poll(&mut line), Poll::Ready(Ok(LineEvent::OffHook))));
+    assert!(matches!(poll(&mut line), Poll::Ready(Ok(LineEvent::Flash))));
+    assert!(poll(&mut line).is_pending());
+}
+
+#[test]
+fn an_exchange_is_heard_in_dahdis_events() {
+    let kernel = Fake::new(signalling::FXS_KEWL);
+    let mut line = DahdiFxo::new(5, Box::new(kernel.clone())).unwrap();
+    let poll = |line: &mut DahdiFxo| line.poll_event(&mut Context::from_waker(Waker::noop()));
+    for (event, expected) in [
+        (event::RING_BEGIN, FxoEvent::Ringing(true)),
+        (event::RING_OFF_HOOK, FxoEvent::Ringing(false)),
+        (event::POLARITY, FxoEvent::Polarity(true)),
+        (event::POLARITY, FxoEvent::Polarity(false)),
+        (event::ON_HOOK, FxoEvent::Battery(false)),
+    ] {
+        kernel.happens(event);
+        assert!(matches!(poll(&mut line), Poll::Ready(Ok(told)) if told == expected), "{expected:?}");
+    }
+    // The end of a burst that began before the port was opened.
+    kernel.happens(event::RING_OFF_HOOK);
+    assert!(poll(&mut line).is_pending());
+    line.set_hook(true).unwrap();
+    line.set_hook(false).unwrap();
+    assert!(matches!(poll(&mut line), Poll::Ready(Ok(FxoEvent::Battery(true)))), "with the hang-up");
+    assert_eq!(line.set_ring_ground(true).unwrap_err().kind(), ErrorKind::Unsupported);
+}
+
+/// Blocks that wait for sending after each of `ticks` of the board, the caller's clock running `ppm` fast.
+fn drift(ticks: u32, ppm: i64) -> (Vec<usize>, AudioSlips) {
+    let kernel = Fake::new(signalling::FXO_KEWL);
+    let mut port = kernel.clone();
+    let mut audio = Audio::new(2);
+    let start = Instant::now();
+    let (mut board, mut depth) = (0u64, Vec::new());
+    let mut events = VecDeque::new();
+    let period = u64::try_from(20_000_000 - 20 * ppm).unwrap();
+    for tick in 0..u64::from(ticks) {
+        let at = tick * period;
+        while board * 20_000_000 < at {
+            let sent = kernel.tick(1);
+            if tick > 4 {
+                assert!(sent.is_some(), "the board ran dry at tick {tick}");
+            }
+            board += 1;
+        }
+        let now = start + Duration::from_nanos(at);
+        audio.read(now, &mut port, &mut events, &mut [0; 320]).unwrap();
+        assert_eq!(audio.write(now, &mut port, &mut events, &[0; 320], 0).unwrap(), 320);
+        depth.push(kernel.with(|kernel| kernel.queued.len()));
+    }
+    (depth, audio.slips())
+}
+
+#[test]
+fn clocks_that_differ_cost_blocks_and_no_delay() {
+    for ppm in [0, 100, -100, 500, -500] {
+        // Ten minutes.
+        let (depth, slips) = drift(30_000, ppm);
+        assert!(depth.iter().skip(5).all(|depth| (1..=5).contains(depth)), "{ppm} ppm: {depth:?}");
+        let lost = (slips.dropped + slips.repeated + slips.skipped) / 160;
+        let blocks = u64::from(ppm.unsigned_abs() as u32) * 30_000 / 1_000_000;
+        assert!(lost <= 2 * blocks + 4, "{ppm} ppm: {slips:?}");
+    }
+}
+
+#[test]
+fn a_late_caller_hears_what_is_new() {
+    let kernel = Fake::new(signalling::FXO_KEWL);
+    let mut line = fxs(&kernel);
+    let mut samples = [0; 160];
+    line.read_audio(&mut samples).unwrap();
+    for said in 0..8 {
+        kernel.tick(said);
+    }
+    // Eight blocks waited: three are kept, the oldest of them first.
+    assert_eq!(line.read_audio(&mut samples).unwrap(), 160);
+    assert_eq!(samples, [5; 160]);
+    assert_eq!(line.slips().dropped, 5 * 160);
+}
