@@ -25,6 +25,12 @@ pub(crate) enum Command {
         #[arg(required = true)]
         files: Vec<PathBuf>,
     },
+    /// Say which boards DAHDI has found, as a hardware.toml.
+    Hardware {
+        /// Write it to this file, which must not exist yet, instead of printing it.
+        #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "hardware.toml")]
+        write: Option<PathBuf>,
+    },
     /// Show the main job on simulated telephones and a simulated PBX.
     Demo {
         /// Steps as JSON lines, no console afterwards.

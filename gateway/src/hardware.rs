@@ -1,5 +1,6 @@
 //! `hardware.toml`: which ports exist. IOS discovers its slots; a Linux box must be told.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -142,6 +143,8 @@ pub struct Fxs {
     pub port: String,
     /// What drives the line.
     pub backend: FxsBackend,
+    /// With backend `dahdi`: the channel's number in `lsdahdi`.
+    pub channel: Option<u32>,
 }
 
 /// What drives an FXS port.
@@ -150,6 +153,8 @@ pub struct Fxs {
 pub enum FxsBackend {
     /// The simulator: a telephone played over `lines.sock`.
     Sim,
+    /// A port of a DAHDI board.
+    Dahdi,
 }
 
 /// One FXO port.
@@ -162,7 +167,9 @@ pub struct Fxo {
     pub backend: FxoBackend,
     /// With backend `sim`: the FXS port of this box at the other end of the pair, which plays the exchange.
     #[serde(rename = "wired-to")]
-    pub wired_to: String,
+    pub wired_to: Option<String>,
+    /// With backend `dahdi`: the channel's number in `lsdahdi`.
+    pub channel: Option<u32>,
 }
 
 /// What drives an FXO port.
@@ -171,6 +178,8 @@ pub struct Fxo {
 pub enum FxoBackend {
     /// A pair of wires to an FXS port of the same box.
     Sim,
+    /// A port of a DAHDI board.
+    Dahdi,
 }
 
 /// One primary rate trunk.
@@ -184,6 +193,8 @@ pub struct Pri {
     /// Socket address, with backend `socket`: `tcp-listen:IP:PORT`, `tcp-connect:IP:PORT`,
     /// `unix-listen:PATH`, `unix-connect:PATH`.
     pub address: Option<String>,
+    /// With backend `dahdi`: the span's number in `dahdi_scan`.
+    pub span: Option<u32>,
     /// Capture of the D channel (pcap, link type LINUX_LAPD), written while the daemon runs.
     pub pcap: Option<PathBuf>,
 }
@@ -196,6 +207,8 @@ pub enum PriBackend {
     Sim,
     /// Frames over a TCP or Unix socket.
     Socket,
+    /// A span of a DAHDI board.
+    Dahdi,
 }
 
 /// Why a `hardware.toml` cannot be used.
@@ -229,6 +242,16 @@ pub enum HardwareError {
         port: String,
         /// What it is wired to.
         found: String,
+    },
+    /// A board's port without the board's number, or a number where no board is.
+    #[error("hardware file: {what} {name}: {problem}")]
+    Board {
+        /// `fxs port`, `fxo port` or `controller`.
+        what: &'static str,
+        /// Its name.
+        name: String,
+        /// What is wrong and what was expected.
+        problem: String,
     },
     /// A controller name of another form.
     #[error("hardware file: controller {found:?}, expected \"E1 SLOT/PORT\" or \"T1 SLOT/PORT\"")]
@@ -290,10 +313,7 @@ impl Hardware {
             if twice || hardware.fxs.iter().any(|fxs| fxs.port == fxo.port) {
                 return Err(HardwareError::Duplicate { what: "fxo port", name: fxo.port.clone() });
             }
-            let exists = hardware.fxs.iter().any(|fxs| fxs.port == fxo.wired_to);
-            if !exists || others.any(|other| other.wired_to == fxo.wired_to) {
-                return Err(HardwareError::Wired { port: fxo.port.clone(), found: fxo.wired_to.clone() });
-            }
+            fxo.check(&hardware.fxs, &mut others)?;
         }
         for (at, pri) in hardware.pri.iter().enumerate() {
             let (kind, name) = pri.split()?;
@@ -306,6 +326,7 @@ impl Hardware {
                 }
             }
             pri.socket_address()?;
+            pri.dahdi_span()?;
         }
         for (at, smdi) in hardware.smdi.iter().enumerate() {
             if hardware.smdi.iter().skip(at + 1).any(|other| other.name == smdi.name) {
@@ -313,8 +334,89 @@ impl Hardware {
             }
             smdi.check()?;
         }
+        hardware.check_boards()?;
         Ok(hardware)
     }
+
+    /// Every board's port has its number, and no two the same.
+    fn check_boards(&self) -> Result<(), HardwareError> {
+        let fxs = self.fxs.iter().map(|fxs| ("fxs port", &fxs.port, fxs.dahdi_channel()));
+        let fxo = self.fxo.iter().map(|fxo| ("fxo port", &fxo.port, fxo.dahdi_channel()));
+        let pri = self.pri.iter().map(|pri| ("controller", &pri.controller, pri.dahdi_span()));
+        let mut channels = HashSet::new();
+        let mut spans = HashSet::new();
+        for (what, name, number) in fxs.chain(fxo).chain(pri) {
+            let Some(number) = number? else { continue };
+            let taken = if what == "controller" { &mut spans } else { &mut channels };
+            if !taken.insert(number) {
+                let problem = format!("number {number} stands there twice, expected each once");
+                return Err(HardwareError::Board { what, name: name.clone(), problem });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Fxs {
+    /// The board's channel where the backend is `dahdi`.
+    ///
+    /// # Errors
+    /// [`HardwareError::Board`] when it is missing, or given for another backend.
+    pub fn dahdi_channel(&self) -> Result<Option<u32>, HardwareError> {
+        number("fxs port", &self.port, "channel", self.backend == FxsBackend::Dahdi, self.channel)
+    }
+}
+
+impl Fxo {
+    /// The board's channel where the backend is `dahdi`.
+    ///
+    /// # Errors
+    /// [`HardwareError::Board`] when it is missing, or given for another backend.
+    pub fn dahdi_channel(&self) -> Result<Option<u32>, HardwareError> {
+        number("fxo port", &self.port, "channel", self.backend == FxoBackend::Dahdi, self.channel)
+    }
+
+    /// A simulated one leads to a simulated telephone's port that no other leads to.
+    fn check<'a>(
+        &self,
+        fxs: &[Fxs],
+        others: &mut impl Iterator<Item = &'a Self>,
+    ) -> Result<(), HardwareError> {
+        let wired =
+            |found: &str| Err(HardwareError::Wired { port: self.port.clone(), found: found.to_owned() });
+        match (self.backend, &self.wired_to) {
+            (FxoBackend::Sim, Some(to)) => {
+                let exists = fxs.iter().any(|fxs| fxs.port == *to && fxs.backend == FxsBackend::Sim);
+                if !exists || others.any(|other| other.wired_to.as_ref() == Some(to)) {
+                    return wired(to);
+                }
+                Ok(())
+            }
+            (FxoBackend::Sim, None) => wired(""),
+            (FxoBackend::Dahdi, None) => Ok(()),
+            (FxoBackend::Dahdi, Some(_)) => Err(HardwareError::Board {
+                what: "fxo port",
+                name: self.port.clone(),
+                problem: "backend \"dahdi\" takes no wired-to, expected backend \"sim\"".into(),
+            }),
+        }
+    }
+}
+
+/// A board's number, there when it must be and only then.
+fn number(
+    what: &'static str,
+    name: &str,
+    key: &str,
+    dahdi: bool,
+    number: Option<u32>,
+) -> Result<Option<u32>, HardwareError> {
+    let problem = match (dahdi, number) {
+        (true, Some(1..)) | (false, None) => return Ok(number),
+        (true, _) => format!("backend \"dahdi\" expects {key} = N, a number from 1"),
+        (false, Some(_)) => format!("{key} expects backend \"dahdi\""),
+    };
+    Err(HardwareError::Board { what, name: name.to_owned(), problem })
 }
 
 /// E1 or T1.
@@ -369,6 +471,14 @@ impl Pri {
         Ok(format!("{slot}:{}", kind.d_channel()))
     }
 
+    /// The board's span where the backend is `dahdi`.
+    ///
+    /// # Errors
+    /// [`HardwareError::Board`] when it is missing, or given for another backend.
+    pub fn dahdi_span(&self) -> Result<Option<u32>, HardwareError> {
+        number("controller", &self.controller, "span", self.backend == PriBackend::Dahdi, self.span)
+    }
+
     /// The socket's address where the backend is `socket`.
     ///
     /// # Errors
@@ -377,9 +487,9 @@ impl Pri {
         let problem =
             |problem: String| HardwareError::Address { controller: self.controller.clone(), problem };
         match (self.backend, &self.address) {
-            (PriBackend::Sim, None) => Ok(None),
-            (PriBackend::Sim, Some(_)) => {
-                Err(problem("backend \"sim\" takes no address, expected backend \"socket\"".into()))
+            (PriBackend::Sim | PriBackend::Dahdi, None) => Ok(None),
+            (PriBackend::Sim | PriBackend::Dahdi, Some(_)) => {
+                Err(problem("address expects backend \"socket\"; this backend takes no address".into()))
             }
             (PriBackend::Socket, None) => {
                 Err(problem("backend \"socket\" expects address = \"tcp-listen:IP:PORT\" or the like".into()))
@@ -411,6 +521,18 @@ mod tests {
                 "[[fxs]]\nport=\"2/0\"\nbackend=\"sim\"\n[[fxo]]\nport=\"2/0\"\nbackend=\"sim\"\nwired-to=\"2/0\"",
                 "twice",
             ),
+            ("[[fxs]]\nport=\"2/0\"\nbackend=\"dahdi\"", "expects channel = N"),
+            ("[[fxs]]\nport=\"2/0\"\nbackend=\"sim\"\nchannel=1", "expects backend \"dahdi\""),
+            (
+                "[[fxs]]\nport=\"2/0\"\nbackend=\"dahdi\"\nchannel=3\n[[fxo]]\nport=\"2/1\"\nbackend=\"dahdi\"\nchannel=3",
+                "number 3 stands there twice",
+            ),
+            (
+                "[[fxs]]\nport=\"2/0\"\nbackend=\"dahdi\"\nchannel=3\n[[fxo]]\nport=\"2/1\"\nbackend=\"sim\"\nwired-to=\"2/0\"",
+                "expected an fxs port",
+            ),
+            ("[[fxo]]\nport=\"2/1\"\nbackend=\"dahdi\"\nchannel=3\nwired-to=\"2/0\"", "takes no wired-to"),
+            ("[[pri]]\ncontroller=\"E1 1/0\"\nbackend=\"dahdi\"", "expects span = N"),
             ("[[pri]]\ncontroller=\"J1 0\"\nbackend=\"sim\"", "expected \"E1 SLOT/PORT\""),
             ("[[pri]]\ncontroller=\"E1 1/0\"\nbackend=\"socket\"", "expects address"),
             (

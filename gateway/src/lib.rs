@@ -22,6 +22,7 @@
 pub mod clock;
 pub mod console;
 pub mod demo;
+pub mod discover;
 pub mod files;
 pub mod hardware;
 pub mod leg;

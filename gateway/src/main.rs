@@ -16,6 +16,7 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Run(args) => run(args),
         Command::Check { json, files } => return check(&files, json),
+        Command::Hardware { write } => hardware(write),
         Command::Demo { json } => gateway::demo::run(json).map_err(|e| e.to_string()),
     };
     match result {
@@ -51,6 +52,20 @@ fn run(args: RunArgs) -> Result<(), String> {
         },
     };
     gateway::run::run_until_signal(options).map_err(|e| e.to_string())
+}
+
+fn hardware(write: Option<PathBuf>) -> Result<(), String> {
+    let found =
+        telephony_hal::dahdi::version().and_then(|version| Ok((version, telephony_hal::dahdi::spans()?)));
+    let (version, spans) = found.map_err(|e| e.to_string())?;
+    let text = gateway::discover::hardware_toml(&version, &spans);
+    let Some(path) = write else {
+        return std::io::stdout().write_all(text.as_bytes()).map_err(|e| e.to_string());
+    };
+    let mut file = std::fs::File::create_new(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+    file.write_all(text.as_bytes()).map_err(|e| format!("{}: {e}", path.display()))?;
+    eprintln!("tipringd: {} spans written to {}", spans.len(), path.display());
+    Ok(())
 }
 
 fn check(files: &[PathBuf], json: bool) -> ExitCode {

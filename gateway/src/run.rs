@@ -13,9 +13,10 @@ use cli::engine::Engine;
 use cli::session::Reply;
 use sip::net::{Net, NetConfig, NetEvent};
 use sip::{Transmit, Transport};
+use telephony_hal::dahdi::DahdiSpan;
 use telephony_hal::sim::{Plant, SimSpan, span_pair};
 use telephony_hal::socket::SocketTrunk;
-use telephony_hal::wrap::{Erased, PcapWriter, Record, Side};
+use telephony_hal::wrap::{AnyDChannel, AnySpan, Erased, PcapWriter, Record, Side};
 use telephony_hal::{AnyError, DChannel, DChannelEvent, ErrorKind, HalError, Span as _, SpanKind};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::{AbortHandle, JoinHandle};
@@ -251,7 +252,8 @@ pub async fn start(setup: Setup) -> Result<Gateway, RunError> {
     }
     let ready = ReadySet::default();
     let plant = Plant::new();
-    let pairs = Pairs::open(&setup.hardware, &plant);
+    let pairs = Pairs::open(&setup.hardware, &plant)
+        .map_err(|(port, error)| io_error(format!("voice port {port}"))(io::Error::other(error)))?;
     let OpenTrunks { trunks, pbxs, spans } = open_trunks(&setup.hardware, &config, &mut helpers)?;
     let socket = setup.state_dir.join("lines.sock");
     let plant_server = telephony_hal::sim::Server::bind(plant.clone(), &socket)
@@ -358,13 +360,11 @@ fn seed() -> io::Result<[u8; 32]> {
     Ok(seed)
 }
 
-type AnyChannel = Box<dyn DChannel<Error = AnyError> + Send>;
-
 struct OpenTrunks {
     trunks: Vec<TrunkDevice>,
     pbxs: Vec<SimPbx>,
     /// Spans whose B channels carry audio, by trunk.
-    spans: HashMap<usize, SimSpan>,
+    spans: HashMap<usize, AnySpan>,
 }
 
 fn open_trunks(
@@ -388,7 +388,7 @@ fn open_trunks(
                     span.open_d().map_err(|e| io_error(pri.controller.clone())(io::Error::other(e)))
                 };
                 let (ours, theirs) = (d(&mut our_span)?, d(&mut their_span)?);
-                spans.insert(trunks.len(), our_span);
+                spans.insert(trunks.len(), Box::new(Erased(our_span)) as AnySpan);
                 let (pbx, runs) = simpbx::new(
                     simpbx::config(config, pri, network)?,
                     simpbx::Line { d: theirs, span: their_span },
@@ -402,6 +402,14 @@ fn open_trunks(
                 let what = format!("controller {}: {address}", pri.controller);
                 record(Erased(SocketTrunk::open(address).map_err(io_error(what))?), pri, network)?
             }
+            PriBackend::Dahdi => {
+                let failed =
+                    |error| io_error(format!("controller {}", pri.controller))(io::Error::other(error));
+                let mut span = DahdiSpan::open(pri.span.unwrap_or(0)).map_err(failed)?;
+                let d = span.open_d().map_err(failed)?;
+                spans.insert(trunks.len(), Box::new(Erased(span)) as AnySpan);
+                record(Erased(d), pri, network)?
+            }
         };
         trunks.push(TrunkDevice { channel, closed: false });
     }
@@ -413,7 +421,7 @@ fn is_network(config: &Config, pri: &Pri) -> Result<bool, RunError> {
     Ok(interface.is_some_and(|s| s.protocol_emulate == cli::config::ProtocolEmulate::Network))
 }
 
-fn record<T>(channel: T, pri: &Pri, network: bool) -> Result<AnyChannel, RunError>
+fn record<T>(channel: T, pri: &Pri, network: bool) -> Result<AnyDChannel, RunError>
 where
     T: DChannel<Error = AnyError> + Send + 'static,
 {
@@ -426,7 +434,7 @@ where
 }
 
 struct TrunkDevice {
-    channel: AnyChannel,
+    channel: AnyDChannel,
     closed: bool,
 }
 

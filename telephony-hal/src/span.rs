@@ -119,6 +119,17 @@ pub trait BChannel {
     fn read(&mut self, out: &mut [u8]) -> Result<usize, Self::Error>;
 }
 
+/// A pointer to a bearer is a bearer.
+impl<T: BChannel + ?Sized> BChannel for Box<T> {
+    type Error = T::Error;
+    fn write(&mut self, octets: &[u8]) -> Result<usize, Self::Error> {
+        (**self).write(octets)
+    }
+    fn read(&mut self, out: &mut [u8]) -> Result<usize, Self::Error> {
+        (**self).read(out)
+    }
+}
+
 /// One span: its alarms, and the way to its channels.
 ///
 /// The owner opens the D channel once and bearer channels as calls need them. Channels live on their own: each may belong

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use std::time::Instant;
 
 use media::g711::{self, Law};
-use telephony_hal::sim::{SimBearer, SimSpan};
-use telephony_hal::{BChannel as _, LineErrors, Span as _, SpanKind};
+use telephony_hal::wrap::{AnyBearer, AnySpan};
+use telephony_hal::{BChannel as _, LineErrors, SpanKind};
 
 use super::plane::{Block, Plane, PlaneEvent, TICK, ntp};
 use super::ports::Ports;
@@ -16,15 +16,14 @@ use super::{MediaCommand, MediaEnd};
 use crate::clock::Clock;
 
 /// Everything that carries audio, apart from analogue lines, which the daemon reads and writes itself.
-#[derive(Debug)]
 pub struct Driver {
     /// Samples and packets.
     pub plane: Plane,
     sockets: Sockets,
     clock: Clock,
     /// Spans with bearers, by trunk.
-    spans: HashMap<usize, SimSpan>,
-    bearers: HashMap<(usize, u8), (Law, SimBearer)>,
+    spans: HashMap<usize, AnySpan>,
+    bearers: HashMap<(usize, u8), (Law, AnyBearer)>,
     /// Range and address could not give another pair; said once until one can.
     exhausted: bool,
 }
@@ -37,7 +36,7 @@ impl Driver {
         seed: [u8; 32],
         address: IpAddr,
         range: (u16, u16),
-        spans: HashMap<usize, SimSpan>,
+        spans: HashMap<usize, AnySpan>,
     ) -> Self {
         Self {
             plane: Plane::new(seed, "tipring"),
@@ -136,7 +135,7 @@ impl Driver {
     /// The error counters of every span, by trunk.
     pub fn line_errors(&mut self) -> Vec<(usize, SpanKind, LineErrors)> {
         let read =
-            |(trunk, span): (&usize, &mut SimSpan)| Some((*trunk, span.kind(), span.line_errors().ok()?));
+            |(trunk, span): (&usize, &mut AnySpan)| Some((*trunk, span.kind(), span.line_errors().ok()?));
         self.spans.iter_mut().filter_map(read).collect()
     }
 

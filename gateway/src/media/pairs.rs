@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use media::dtmf::{DtmfConfig, DtmfDetector, DtmfEvent};
+use telephony_hal::dahdi::{DahdiError, DahdiFxo, DahdiFxs};
 use telephony_hal::sim::{Plant, tie_line};
 use telephony_hal::wrap::Erased;
 use telephony_hal::{AnyError, ErrorKind, FxoEvent, FxoLine, FxsLine, HalError, Lamp, LineEvent};
@@ -41,9 +42,12 @@ pub struct Pairs {
 }
 
 impl Pairs {
-    /// Opens the FXS ports of a checked `hardware.toml` toward the plant's telephones, or toward the FXO ports wired to them.
-    #[must_use]
-    pub fn open(hardware: &Hardware, plant: &Plant) -> Self {
+    /// Opens the ports of a checked `hardware.toml`: boards' channels, and simulated ones toward the plant's telephones or toward
+    /// the FXO ports wired to them.
+    ///
+    /// # Errors
+    /// The port and what DAHDI said.
+    pub fn open(hardware: &Hardware, plant: &Plant) -> Result<Self, (String, DahdiError)> {
         let pair = |port| Pair {
             port,
             detector: DtmfDetector::new(DtmfConfig::default()),
@@ -52,13 +56,27 @@ impl Pairs {
         };
         let mut pairs = Vec::new();
         let mut offices: Vec<Option<AnyFxo>> = hardware.fxo.iter().map(|_| None).collect();
+        for (fxo, end) in hardware.fxo.iter().zip(&mut offices) {
+            if fxo.backend == FxoBackend::Dahdi {
+                let line =
+                    DahdiFxo::open(fxo.channel.unwrap_or(0)).map_err(|error| (fxo.port.clone(), error))?;
+                *end = Some(Box::new(Erased(line)));
+            }
+        }
         for fxs in &hardware.fxs {
-            let FxsBackend::Sim = fxs.backend;
-            let wired = hardware.fxo.iter().zip(&mut offices).find(|(fxo, _)| fxo.wired_to == fxs.port);
-            let line: AnyFxs = match wired {
-                None => Box::new(Erased(plant.add_line(&fxs.port))),
-                Some((fxo, end)) => {
-                    let FxoBackend::Sim = fxo.backend;
+            let wired = hardware
+                .fxo
+                .iter()
+                .zip(&mut offices)
+                .find(|(fxo, _)| fxo.wired_to.as_ref() == Some(&fxs.port));
+            let line: AnyFxs = match (fxs.backend, wired) {
+                (FxsBackend::Dahdi, _) => {
+                    let line = DahdiFxs::open(fxs.channel.unwrap_or(0))
+                        .map_err(|error| (fxs.port.clone(), error))?;
+                    Box::new(Erased(line))
+                }
+                (FxsBackend::Sim, None) => Box::new(Erased(plant.add_line(&fxs.port))),
+                (FxsBackend::Sim, Some((_, end))) => {
                     let (station, office) = tie_line();
                     *end = Some(Box::new(Erased(office)));
                     Box::new(Erased(station))
@@ -68,7 +86,7 @@ impl Pairs {
         }
         let stations = pairs.len();
         pairs.extend(offices.into_iter().flatten().map(|office| pair(Port::Office(office))));
-        Self { pairs, stations }
+        Ok(Self { pairs, stations })
     }
 
     /// How many FXS ports and how many FXO ports.

@@ -140,7 +140,9 @@ pub(super) fn kind(info: &SpanInfo) -> Option<SpanKind> {
         ("T1" | "J1", _) => Some(SpanKind::T1),
         // Virtual spans have no type: their number of channels tells.
         (_, 31) => Some(SpanKind::E1),
-        (_, 24) if bits & E1 == 0 && bits != 0 || named.is_empty() && info.channels == 24 => Some(SpanKind::T1),
+        (_, 24) if bits & E1 == 0 && bits != 0 || named.is_empty() && info.channels == 24 => {
+            Some(SpanKind::T1)
+        }
         _ => None,
     }
 }
@@ -152,7 +154,5 @@ pub(super) fn base(control: &File, span: u32) -> Result<u32, DahdiError> {
         .filter_map(|channel| sys::params(control, channel).ok())
         .find(|params| params.span == number && params.position == 1)
         .map(|params| unsigned(params.channel))
-        .ok_or_else(|| {
-            DahdiError::new(format!("span {span}"), "GET_PARAMS", nix::errno::Errno::ENXIO.into())
-        })
+        .ok_or_else(|| DahdiError::new(format!("span {span}"), "GET_PARAMS", nix::errno::Errno::ENXIO.into()))
 }

@@ -60,7 +60,8 @@ impl DahdiSpan {
     pub fn open(number: u32) -> Result<Self, DahdiError> {
         let control = port::control()?;
         let info = stat(&control, number)?;
-        let kind = discover::kind(&info).ok_or(DahdiError::Kind { span: number, channels: count(info.channels) })?;
+        let kind =
+            discover::kind(&info).ok_or(DahdiError::Kind { span: number, channels: count(info.channels) })?;
         let base = discover::base(&control, number)?;
         let seen = counters(&info);
         let look = Box::pin(tokio::time::sleep(Duration::ZERO));

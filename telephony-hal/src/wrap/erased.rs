@@ -3,8 +3,8 @@
 use std::task::{Context, Poll};
 
 use crate::{
-    AnyError, BChannel, DChannel, DChannelEvent, FxoEvent, FxoLine, FxsCapabilities, FxsLine, Impedance,
-    Lamp, LineEvent,
+    Alarms, AnyError, BChannel, DChannel, DChannelEvent, FxoEvent, FxoLine, FxsCapabilities, FxsLine,
+    Impedance, Lamp, LineErrors, LineEvent, Span, SpanKind,
 };
 
 /// A line or channel whose error type is [`AnyError`], so that different backends fit behind one `Box<dyn …>`.
@@ -91,5 +91,39 @@ impl<T: FxsLine> FxsLine for Erased<T> {
     }
     fn capabilities(&self) -> FxsCapabilities {
         self.0.capabilities()
+    }
+}
+
+/// A D channel of any backend.
+pub type AnyDChannel = Box<dyn DChannel<Error = AnyError> + Send>;
+/// A bearer channel of any backend.
+pub type AnyBearer = Box<dyn BChannel<Error = AnyError> + Send>;
+/// A span of any backend.
+pub type AnySpan = Box<dyn Span<Error = AnyError, D = AnyDChannel, B = AnyBearer> + Send>;
+
+impl<T> Span for Erased<T>
+where
+    T: Span,
+    T::D: Send + 'static,
+    T::B: Send + 'static,
+{
+    type Error = AnyError;
+    type D = AnyDChannel;
+    type B = AnyBearer;
+
+    fn kind(&self) -> SpanKind {
+        self.0.kind()
+    }
+    fn poll_alarms(&mut self, cx: &mut Context<'_>) -> Poll<Result<Alarms, AnyError>> {
+        self.0.poll_alarms(cx).map_err(AnyError::new)
+    }
+    fn line_errors(&mut self) -> Result<LineErrors, AnyError> {
+        self.0.line_errors().map_err(AnyError::new)
+    }
+    fn open_d(&mut self) -> Result<AnyDChannel, AnyError> {
+        self.0.open_d().map(|channel| Box::new(Erased(channel)) as AnyDChannel).map_err(AnyError::new)
+    }
+    fn open_b(&mut self, timeslot: u8) -> Result<AnyBearer, AnyError> {
+        self.0.open_b(timeslot).map(|channel| Box::new(Erased(channel)) as AnyBearer).map_err(AnyError::new)
     }
 }

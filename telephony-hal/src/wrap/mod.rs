@@ -8,7 +8,7 @@ mod pcap;
 mod record;
 mod trace;
 
-pub use erased::Erased;
+pub use erased::{AnyBearer, AnyDChannel, AnySpan, Erased};
 pub use faulty::{Faults, Faulty, FaultyError};
 pub use pcap::{CapturedFrame, PcapError, PcapWriter, Side, read_pcap};
 pub use record::{BearerTap, LineWav, Record};
