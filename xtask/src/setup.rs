@@ -25,6 +25,15 @@ const PACKAGES: &[(&str, &str)] = &[
     ("python3-venv", "where netmiko is installed"),
     ("openssh-client", "comes in by SSH"),
     ("valgrind", "counts instructions in benchmarks"),
+    ("qemu-system-x86", "the guest with a kernel of its own"),
+    ("busybox-static", "the guest's first program"),
+    ("cpio", "packs the guest's first file system"),
+    ("kmod", "loads modules in the guest"),
+    ("linux-headers-amd64", "DAHDI is built against them, for the guest"),
+    ("dahdi-source", "the kernel's telephony boards"),
+    // named together with dahdi-source, which keeps dahdi-dkms away
+    ("dahdi", "configures them"),
+    ("iproute2", "the guest's loopback"),
 ];
 
 /// How much to set up.
@@ -58,6 +67,8 @@ pub(crate) fn setup(scope: Scope, check: bool) -> Outcome {
     }
     if !check {
         system_tests::build_peers()?;
+        // kernel image, DAHDI's modules: kept in the user's cache, made once
+        run(Command::new(system_tests::workspace_root().join("tests/guest/setup.sh")).arg("--no-apt"))?;
         system_tests::python()?;
     }
     Ok(())

@@ -31,6 +31,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
@@ -166,7 +167,7 @@ static void warn(const char *fmt, ...)
 
 /* ------------------------------------------------------------- settings */
 
-enum transport { TR_TCP, TR_UNIX, TR_UDP };
+enum transport { TR_TCP, TR_UNIX, TR_UDP, TR_DAHDI };
 
 enum mwi_policy {
 	MWI_OK,						/* accept: return result */
@@ -407,6 +408,64 @@ static void l1_close(const char *why)
 	}
 }
 
+/* ------------------------------------------- a D channel of a DAHDI board */
+
+#define DAHDI_GETEVENT	_IOR(0xda, 8, int)
+#define DAHDI_SPECIFY	_IOW(0xda, 38, int)
+#define DAHDI_ELAST	500	/* reading and writing, while an event waits */
+
+static void dahdi_events(void)
+{
+	int e = 0;
+
+	while (!ioctl(data_fd, DAHDI_GETEVENT, &e) && e) {
+		if (e == 4 || e == 5) {
+			l1_event(e == 4 ? "alarm" : "clear", NULL);
+		}
+	}
+}
+
+/* The two octets behind the frame are the kernel's, for the FCS. */
+static void dahdi_send(const unsigned char *f, size_t len)
+{
+	unsigned char out[MAX_FRAME + 2] = "";
+	int tries;
+
+	memcpy(out, f, len);
+	for (tries = 0; tries < 100; ++tries) {
+		if (write(data_fd, out, len + 2) >= 0) {
+			return;
+		}
+		if (errno == DAHDI_ELAST) {
+			dahdi_events();
+		} else if (errno == EAGAIN) {
+			struct pollfd p = { data_fd, POLLOUT, 0 };
+
+			poll(&p, 1, 100);
+		} else if (errno != EINTR) {
+			l1_close(strerror(errno));
+			return;
+		}
+	}
+}
+
+static int dahdi_open(int channel)
+{
+	struct {
+		int txpolicy, rxpolicy, numbufs, bufsize, readbufs, writebufs;
+	} b = { 0, 0, 16, 1024, 0, 0 };
+	int fd = open("/dev/dahdi/channel", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+
+	if (fd < 0 || ioctl(fd, DAHDI_SPECIFY, &channel)
+		|| ioctl(fd, _IOC(_IOC_WRITE, 0xda, 27, sizeof(b)), &b)) {
+		if (fd >= 0) {
+			close(fd);
+		}
+		return -1;
+	}
+	return fd;
+}
+
 static void l1_send_once(const unsigned char *f, size_t len)
 {
 	unsigned char out[MAX_FRAME + 8];
@@ -426,7 +485,9 @@ static void l1_send_once(const unsigned char *f, size_t len)
 		out[n++] = (unsigned char) crc;
 		out[n++] = (unsigned char) (crc >> 8);
 	}
-	if (cfg.tr == TR_UDP) {
+	if (cfg.tr == TR_DAHDI) {
+		dahdi_send(f, len);
+	} else if (cfg.tr == TR_UDP) {
 		if (udp_peer_len) {
 			sendto(data_fd, out, n, 0, (struct sockaddr *) &udp_peer, udp_peer_len);
 		}
@@ -1943,6 +2004,16 @@ static void l1_readable(void)
 		}
 		return;
 	}
+	if (cfg.tr == TR_DAHDI) {
+		dahdi_events();
+		n = read(data_fd, buf, sizeof(buf));
+		if (n > 2) {
+			l1_frame(buf, (size_t) n - 2);
+		} else if (n < 0 && errno != EAGAIN && errno != EINTR && errno != DAHDI_ELAST) {
+			l1_close(strerror(errno));
+		}
+		return;
+	}
 	if (cfg.tr == TR_UNIX) {
 		n = recv(data_fd, buf, sizeof(buf), MSG_DONTWAIT);
 		if (n > 0) {
@@ -2099,6 +2170,13 @@ static void l1_connect(void)
 	int fd, rc;
 
 	next_connect = now_ms() + 300;
+	if (cfg.tr == TR_DAHDI) {
+		fd = dahdi_open(atoi(cfg.addr));
+		if (fd >= 0) {
+			l1_attached(fd);
+		}
+		return;
+	}
 	if (cfg.tr == TR_TCP) {
 		if (resolve(cfg.addr, &ss, &len)) {
 			return;
@@ -2755,6 +2833,9 @@ static int parse_transport(const char *s)
 	} else if (!strncmp(s, "unix:", 5)) {
 		cfg.tr = TR_UNIX;
 		s += 5;
+	} else if (!strncmp(s, "dahdi:", 6)) {
+		cfg.tr = TR_DAHDI;
+		s += 6;
 	} else if (!strncmp(s, "udp:", 4)) {
 		char *comma;
 
@@ -2778,7 +2859,7 @@ static void usage(void)
 	fputs("usage: libpri_pbx [options]\n"
 		"  -l, --listen SPEC    wait for the peer at tcp:HOST:PORT, unix:PATH or\n"
 		"                       udp:HOST:PORT[,PEERHOST:PEERPORT]\n"
-		"  -c, --connect SPEC   connect to tcp:HOST:PORT or unix:PATH\n"
+		"  -c, --connect SPEC   connect to tcp:HOST:PORT, unix:PATH or dahdi:CHANNEL\n"
 		"  -s, --side SIDE      network (default) or user\n"
 		"  -w, --switch TYPE    qsig (default), euroisdn, ni2, dms100, 5ess, 4ess\n"
 		"  -1, --t1             24 channel span, mu-law (default: 30 channel span, A-law)\n"
@@ -2886,8 +2967,9 @@ int main(int argc, char **argv)
 	j_str("libpri", pri_get_version());
 	j_str("side", cfg.node == PRI_NETWORK ? "network" : "user");
 	j_str("switch", cfg.swname);
-	j_str("transport", cfg.tr == TR_TCP ? "tcp" : cfg.tr == TR_UNIX ? "unix" : "udp");
-	if (cfg.tr != TR_UNIX) {
+	j_str("transport", cfg.tr == TR_TCP ? "tcp" : cfg.tr == TR_UNIX ? "unix"
+		: cfg.tr == TR_DAHDI ? "dahdi" : "udp");
+	if (cfg.tr == TR_TCP || cfg.tr == TR_UDP) {
 		j_int("port", bound_port(cfg.tr == TR_UDP ? data_fd : listen_fd));
 	}
 	j_bool("mwi_accept", cis_off >= 0);
@@ -2929,7 +3011,7 @@ int main(int argc, char **argv)
 		}
 		if (data_fd >= 0) {
 			i_data = n;
-			pfd[n++] = (struct pollfd) { data_fd, POLLIN, 0 };
+			pfd[n++] = (struct pollfd) { data_fd, POLLIN | POLLPRI, 0 };
 		}
 		if (data_fd < 0 && !cfg.listening && cfg.tr != TR_UDP) {
 			if (now_ms() >= next_connect) {

@@ -1,0 +1,336 @@
+//! The gateway on the real kernel: runs in the emulated guest of `tests/guest`, with DAHDI and the driver `kernel-drivers/vline`
+//! loaded (`lines=4 e1=1`), and plays the telephones and the PBX at the other ends of the wires. Each step prints `ok`; the
+//! first that does not hold ends the program. What telephones heard is left in `$QD_OUT`.
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a failed expectation is a failed test")]
+
+use std::f64::consts::TAU;
+use std::future::poll_fn;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use media::dtmf::sequence;
+use media::locale::DtmfLevels;
+use media::tone::ToneGenerator;
+use system_tests::{Pbx, Tipringd, Value, VoiceMail, finish, json};
+use telephony_hal::dahdi::{DahdiB, DahdiFxo, DahdiSpan};
+use telephony_hal::{BChannel as _, FxoEvent, FxoLine as _, Span as _, wav};
+use tokio::runtime::Runtime;
+use tokio::time::{interval, timeout};
+
+const CONFIG: &str = "isdn switch-type primary-qsig\n!\n\
+    controller E1 3/0\n pri-group timeslots 1-31\n!\n\
+    interface Serial3/0:15\n isdn switch-type primary-qsig\n isdn protocol-emulate user\n!\n\
+    voice-port 3/0:15\n mwi\n!\n\
+    voice-port 1/0\n cptone US\n vmwi fsk\n mwi\n caller-id enable\n station-id number 100\n!\n\
+    voice-port 1/1\n cptone US\n caller-id enable\n station-id number 101\n!\n\
+    voice-port 1/2\n cptone US\n vmwi dc-voltage\n mwi\n!\n\
+    dial-peer voice 100 pots\n destination-pattern 100\n port 1/0\n!\n\
+    dial-peer voice 101 pots\n destination-pattern 101\n port 1/1\n!\n\
+    dial-peer voice 102 pots\n destination-pattern 102\n port 1/2\n!\n\
+    dial-peer voice 47 pots\n destination-pattern 47..\n port 3/0:15\n forward-digits all\n!\n\
+    sip-ua\n mwi-server ipv4:127.0.0.1 unsolicited\n";
+
+fn main() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let hardware = found();
+    let mut gateway = Tipringd::start(CONFIG, &hardware);
+    ok("tipringd runs on what tipringd hardware found");
+    let mut house = House::open(runtime);
+    house.telephone_to_telephone();
+    house.lamps_and_tones(&gateway);
+    let mut pbx = Pbx::start(&["-c", "dahdi:55", "-s", "network"]);
+    pbx.wait_up();
+    house.notify_reaches_the_pbx(&gateway, &mut pbx);
+    house.call_to_the_pbx(&gateway, &mut pbx);
+    house.cable(&gateway, &mut pbx);
+    house.crash(&mut gateway, &mut pbx);
+    println!("all passed");
+}
+
+fn ok(what: &str) {
+    println!("ok   {what}");
+}
+
+/// Ports of the first and the third span: what is left is the telephones' and the PBX's.
+fn found() -> String {
+    let mut command = std::process::Command::new(system_tests::Profile::Debug.binaries().join("tipringd"));
+    command.arg("hardware");
+    let run = finish(command, Duration::from_secs(10));
+    assert_eq!(run.code, Some(0), "{}{}", run.stdout, run.stderr);
+    let parts: Vec<&str> = run.stdout.split("\n# span ").collect();
+    assert_eq!(parts.len(), 5, "{}", run.stdout);
+    assert!(parts[3].contains("controller = \"E1 3/0\""), "{}", run.stdout);
+    format!("# span {}\n# span {}", parts[1], parts[3])
+}
+
+/// The telephones on lines 1 to 3, at the far ends of ports 1/0 to 1/2.
+struct House {
+    runtime: Runtime,
+    telephones: Vec<Telephone>,
+}
+
+struct Telephone {
+    line: DahdiFxo,
+    off: bool,
+}
+
+impl House {
+    fn open(runtime: Runtime) -> Self {
+        let telephones = {
+            let _inside = runtime.enter();
+            (5..=7).map(|channel| Telephone { line: DahdiFxo::open(channel).unwrap(), off: false }).collect()
+        };
+        // The kernel holds ringing back for 2 s after an opening.
+        std::thread::sleep(Duration::from_millis(2500));
+        Self { runtime, telephones }
+    }
+
+    fn hook(&mut self, telephone: usize, off: bool) {
+        let telephone = &mut self.telephones[telephone];
+        telephone.line.set_hook(off).unwrap();
+        telephone.off = off;
+        if !off {
+            // Longer than a flash.
+            std::thread::sleep(Duration::from_millis(1200));
+        }
+    }
+
+    /// What every telephone hears in `time` while each says what it is given, over and over (nothing: silence).
+    fn talk(&mut self, time: Duration, says: [&[i16]; 3]) -> [Vec<i16>; 3] {
+        let telephones = &mut self.telephones;
+        self.runtime.block_on(async {
+            let mut heard = [const { Vec::new() }; 3];
+            let mut words = says.map(|words| words.iter().copied().cycle());
+            let mut tick = interval(Duration::from_millis(20));
+            for _ in 0..time.as_millis() / 20 {
+                tick.tick().await;
+                for ((telephone, words), heard) in telephones.iter_mut().zip(&mut words).zip(&mut heard) {
+                    let mut samples = [0; 320];
+                    let read = telephone.line.read_audio(&mut samples).unwrap();
+                    heard.extend_from_slice(&samples[..read]);
+                    if telephone.off {
+                        let block: Vec<i16> = words.by_ref().take(160).collect();
+                        let silence = vec![0; 160];
+                        telephone.line.write_audio(if block.is_empty() { &silence } else { &block }).unwrap();
+                    }
+                }
+            }
+            heard
+        })
+    }
+
+    fn hear(&mut self, telephone: usize, time: Duration) -> Vec<i16> {
+        std::mem::take(&mut self.talk(time, [&[], &[], &[]])[telephone])
+    }
+
+    fn dial(&mut self, telephone: usize, digits: &str) {
+        let spec = sequence(digits, DtmfLevels { low_dbm0: -8.0, high_dbm0: -6.0 }, 100, 100).unwrap();
+        let mut tones = vec![0; 1600 * digits.len()];
+        ToneGenerator::new(&spec).fill(&mut tones);
+        let mut says: [&[i16]; 3] = [&[], &[], &[]];
+        says[telephone] = &tones;
+        self.talk(Duration::from_millis(200 * u64::try_from(digits.len()).unwrap()), says);
+    }
+
+    fn wait(&mut self, telephone: usize, expected: FxoEvent) {
+        let line = &mut self.telephones[telephone].line;
+        let mut others = Vec::new();
+        let came = self.runtime.block_on(async {
+            let until = async {
+                loop {
+                    match poll_fn(|cx| line.poll_event(cx)).await.unwrap() {
+                        event if event == expected => return,
+                        event => others.push(event),
+                    }
+                }
+            };
+            timeout(Duration::from_secs(10), until).await
+        });
+        assert!(came.is_ok(), "telephone {telephone}: no {expected:?}, came {others:?}");
+    }
+
+    fn telephone_to_telephone(&mut self) {
+        self.hook(0, true);
+        save("dial-tone", &self.hear(0, Duration::from_secs(3)));
+        self.dial(0, "101");
+        self.wait(1, FxoEvent::Ringing(true));
+        self.wait(1, FxoEvent::Ringing(false));
+        save("caller-id", &self.hear(1, Duration::from_millis(3500)));
+        ok("ringing in our cadence");
+        self.wait(1, FxoEvent::Ringing(true));
+        self.hook(1, true);
+        self.hear(1, Duration::from_secs(1));
+        let tone_1004 = tone(1004.0);
+        for (speaker, listener) in [(0, 1), (1, 0)] {
+            let mut says: [&[i16]; 3] = [&[], &[], &[]];
+            says[speaker] = &tone_1004;
+            let heard = self.talk(Duration::from_secs(2), says);
+            let level = level(&heard[listener][8000..], 1004.0);
+            assert!((2000.0..9000.0).contains(&level), "telephone {listener} hears {level:.0} of 8000");
+        }
+        ok("both hear each other");
+        self.hook(0, false);
+        self.hook(1, false);
+    }
+
+    fn lamps_and_tones(&mut self, gateway: &Tipringd) {
+        let mut voice_mail = VoiceMail::udp(gateway.sip());
+        for (name, waiting) in [("vmwi-on", true), ("vmwi-off", false), ("vmwi-on-again", true)] {
+            assert_eq!(voice_mail.notify("100", waiting).status, 200);
+            save(name, &self.hear(0, Duration::from_secs(5)));
+        }
+        self.hook(0, true);
+        save("stutter-dial-tone", &self.hear(0, Duration::from_secs(5)));
+        self.hook(0, false);
+        ok("a NOTIFY is answered; its sounds are recorded");
+        assert_eq!(voice_mail.notify("102", true).status, 200);
+        lamp("analogue/line3/state", "lamp=hvdc");
+        assert_eq!(voice_mail.notify("102", false).status, 200);
+        lamp("analogue/line3/state", "lamp=off");
+        ok("lamp voltage on and off");
+    }
+
+    fn notify_reaches_the_pbx(&mut self, gateway: &Tipringd, pbx: &mut Pbx) {
+        gateway.show_until("show isdn status", Duration::from_secs(10), |shown| {
+            shown.contains("MULTIPLE_FRAME_ESTABLISHED")
+        });
+        let mut voice_mail = VoiceMail::udp(gateway.sip());
+        for on in [true, false] {
+            assert_eq!(voice_mail.notify("4711", on).status, 200);
+            pbx.lamp("4711", on);
+        }
+        ok("SIP NOTIFY becomes QSIG MWI at libpri over a kernel D channel");
+    }
+
+    fn call_to_the_pbx(&mut self, gateway: &Tipringd, pbx: &mut Pbx) {
+        pbx.policy("call=answer");
+        self.hook(0, true);
+        self.hear(0, Duration::from_millis(2500));
+        self.dial(0, "4711");
+        let setup = pbx.wait(&json!({"ev": "call", "state": "setup"}));
+        pbx.wait(&json!({"ev": "call", "state": "connected"}));
+        let channel = setup.get("chan").and_then(Value::as_u64).unwrap();
+        let mut bearer = self.bearer(u8::try_from(channel).unwrap());
+        let (line, runtime) = (&mut self.telephones[0].line, &self.runtime);
+        let tone_octets: Vec<u8> = tone(1004.0).iter().map(|sample| a_law(*sample)).collect();
+        let heard = runtime.block_on(async {
+            let mut tick = interval(Duration::from_millis(20));
+            let mut heard = Vec::new();
+            let mut octets = tone_octets.iter().copied().cycle();
+            for _ in 0..150 {
+                tick.tick().await;
+                let block: Vec<u8> = octets.by_ref().take(160).collect();
+                let mut aside = [0; 160];
+                bearer.read(&mut aside).unwrap();
+                bearer.write(&block).unwrap();
+                let mut samples = [0; 320];
+                let read = line.read_audio(&mut samples).unwrap();
+                heard.extend_from_slice(&samples[..read]);
+                line.write_audio(&[0; 160]).unwrap();
+            }
+            heard
+        });
+        let level = level(&heard[12_000..], 1004.0);
+        assert!((2000.0..9000.0).contains(&level), "the telephone hears {level:.0} of 8000");
+        ok("a call from a telephone to libpri, its B channel heard");
+        self.hook(0, false);
+        gateway.show_until("show call active voice brief", Duration::from_secs(5), |shown| {
+            shown.contains("call-legs: 0") || !shown.contains("4711")
+        });
+    }
+
+    /// The PBX's end of a bearer.
+    fn bearer(&self, timeslot: u8) -> DahdiB {
+        let _inside = self.runtime.enter();
+        DahdiSpan::open(4).unwrap().open_b(timeslot).unwrap()
+    }
+
+    fn cable(&mut self, gateway: &Tipringd, pbx: &mut Pbx) {
+        control("e1-0/cable", "1");
+        gateway.show_until("show controllers e1", Duration::from_secs(10), |shown| {
+            shown.contains("E1 3/0 is down")
+        });
+        gateway
+            .show_until("show isdn status", Duration::from_secs(20), |shown| shown.contains("DEACTIVATED"));
+        control("e1-0/cable", "0");
+        gateway.show_until("show isdn status", Duration::from_secs(20), |shown| {
+            shown.contains("MULTIPLE_FRAME_ESTABLISHED")
+        });
+        let mut voice_mail = VoiceMail::udp(gateway.sip());
+        assert_eq!(voice_mail.notify("4712", true).status, 200);
+        pbx.lamp("4712", true);
+        ok("the cable pulled and back");
+    }
+
+    fn crash(&mut self, gateway: &mut Tipringd, pbx: &mut Pbx) {
+        self.hook(0, true);
+        self.hear(0, Duration::from_millis(2500));
+        gateway.kill_9();
+        let start = Instant::now();
+        gateway.restart();
+        println!("     ready again after {} ms", start.elapsed().as_millis());
+        assert_eq!(gateway.lamp("100"), Some(true), "{}", gateway.show("show sip-ua mwi"));
+        let heard = self.hear(0, Duration::from_secs(3));
+        let loudest = heard.iter().map(|sample| sample.unsigned_abs()).max().unwrap();
+        assert!(loudest > 500, "a telephone that is off hook at the start gets no tone: {loudest}");
+        self.hook(0, false);
+        gateway.show_until("show isdn status", Duration::from_secs(20), |shown| {
+            shown.contains("MULTIPLE_FRAME_ESTABLISHED")
+        });
+        let mut voice_mail = VoiceMail::udp(gateway.sip());
+        assert_eq!(voice_mail.notify("4713", true).status, 200);
+        pbx.lamp("4713", true);
+        ok("killed and started again: lamps known, lines and trunk at work");
+    }
+}
+
+fn tone(hz: f64) -> Vec<i16> {
+    // A second; in range by its amplitude.
+    #[expect(clippy::cast_possible_truncation)]
+    let sample = |at: u32| (8000.0 * (TAU * hz * f64::from(at) / 8000.0).sin()) as i16;
+    (0..8000).map(sample).collect()
+}
+
+/// Amplitude at `hz`.
+fn level(samples: &[i16], hz: f64) -> f64 {
+    let (mut real, mut imaginary) = (0.0, 0.0);
+    for (sample, at) in samples.iter().zip(0u32..) {
+        let phase = TAU * hz * f64::from(at) / 8000.0;
+        real += f64::from(*sample) * phase.cos();
+        imaginary += f64::from(*sample) * phase.sin();
+    }
+    let count = u32::try_from(samples.len()).unwrap().max(1);
+    real.hypot(imaginary) * 2.0 / f64::from(count)
+}
+
+fn a_law(sample: i16) -> u8 {
+    let mut octet = [0];
+    media::g711::encode(media::g711::Law::A, &[sample], &mut octet);
+    octet[0]
+}
+
+/// Leaves what a telephone heard for the ears on the host: the guest's processor is slow.
+fn save(name: &str, samples: &[i16]) {
+    let dir = std::env::var_os("QD_OUT").unwrap_or_else(|| "/tmp".into());
+    let path = Path::new(&dir).join(name).with_extension("wav");
+    let mut file = wav::WavWriter::new(std::fs::File::create(&path).unwrap(), 1).unwrap();
+    file.write(samples).unwrap();
+    file.finish().unwrap();
+}
+
+fn control(path: &str, value: &str) {
+    std::fs::write(Path::new("/sys/kernel/debug/dahdi_vline").join(path), value).unwrap();
+}
+
+fn lamp(path: &str, wanted: &str) {
+    let path = Path::new("/sys/kernel/debug/dahdi_vline").join(path);
+    let end = Instant::now() + Duration::from_secs(10);
+    loop {
+        let state = std::fs::read_to_string(&path).unwrap();
+        if state.contains(wanted) {
+            return;
+        }
+        assert!(Instant::now() < end, "no {wanted}: {state}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}

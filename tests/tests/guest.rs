@@ -1,0 +1,79 @@
+//! Real hardware without hardware: the backend and the gateway on DAHDI's kernel modules, in an emulated guest, with our
+//! driver `kernel-drivers/vline` as the board.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use system_tests::{
+    Finished, Profile, Value, adsi_decode, build_peers, finish, peer, tone_measure, workspace_root,
+};
+
+/// The driver, built once.
+fn board() -> &'static Path {
+    static BOARD: OnceLock<PathBuf> = OnceLock::new();
+    BOARD.get_or_init(|| {
+        let guest = workspace_root().join("tests/guest");
+        let mut setup = Command::new(guest.join("setup.sh"));
+        setup.arg("--no-apt");
+        let done = finish(setup, Duration::from_secs(600));
+        assert_eq!(done.code, Some(0), "{}{}", done.stdout, done.stderr);
+        let mut build = Command::new(guest.join("build-module.sh"));
+        build.arg(workspace_root().join("kernel-drivers/vline"));
+        let built = finish(build, Duration::from_secs(300));
+        assert_eq!(built.code, Some(0), "{}{}", built.stdout, built.stderr);
+        PathBuf::from(built.stdout.trim()).join("dahdi_vline.ko")
+    })
+}
+
+/// Runs a program in a guest with the board; what it left in `$QD_OUT` comes to `out`. Its lines `ok …` are counted.
+fn in_guest(program: &str, arguments: &str, out: &Path) -> Finished {
+    let script = format!(
+        "dahdi_cfg -c tests/guest/gateway.conf && sleep 1 && ip link set lo up && \
+         TIPRING_BUILT=1 exec {program} {arguments}"
+    );
+    let mut guest = Command::new(workspace_root().join("tests/guest/run-guest.sh"));
+    guest
+        .current_dir(workspace_root())
+        .args(["-d", "-m"])
+        .arg(format!("{} lines=4 e1=1", board().display()))
+        .arg("-o")
+        .arg(out)
+        .args(["--", "bash", "-c", &script]);
+    let run = finish(guest, Duration::from_secs(310));
+    assert_eq!(run.code, Some(0), "{}{}", run.stdout, run.stderr);
+    assert!(!run.stdout.contains("FAIL"), "{}", run.stdout);
+    run
+}
+
+#[test]
+fn the_backend_holds_its_contracts_on_the_real_kernel() {
+    let out = tempfile::tempdir().unwrap();
+    let run = in_guest(env!("CARGO_BIN_EXE_dahdi_probe"), "1 5 3 4", out.path());
+    assert_eq!(run.stdout.lines().filter(|line| line.starts_with("ok ")).count(), 17, "{}", run.stdout);
+}
+
+#[test]
+fn the_gateway_works_on_kernel_channels() {
+    let out = tempfile::tempdir().unwrap();
+    // Built here: the guest has no time to.
+    let _ = (Profile::Debug.binaries(), build_peers().unwrap(), peer("libpri_pbx"));
+    let run = in_guest(env!("CARGO_BIN_EXE_guest"), "", out.path());
+    assert!(run.stdout.contains("all passed"), "{}", run.stdout);
+    let heard = |name: &str| out.path().join(name).with_extension("wav");
+    let dial = tone_measure(&heard("dial-tone"));
+    assert!(dial.is_dial_tone("us"), "{dial:?}");
+    let stutter = tone_measure(&heard("stutter-dial-tone"));
+    assert!(stutter.is_message_waiting_tone("us"), "{stutter:?}");
+    let caller = adsi_decode(&heard("caller-id")).to_string();
+    assert!(caller.contains("\"100\""), "{caller}");
+    for (name, on) in [("vmwi-on", true), ("vmwi-off", false), ("vmwi-on-again", true)] {
+        let decoded = adsi_decode(&heard(name));
+        let messages = decoded.get("messages").and_then(Value::as_array).unwrap();
+        let told: Vec<bool> =
+            messages.iter().filter_map(|message| message.get("mwi").and_then(Value::as_bool)).collect();
+        assert_eq!(told, [on], "{name}: {decoded}");
+    }
+}
