@@ -208,7 +208,7 @@ impl House {
         self.hear(0, Duration::from_millis(2500));
         self.dial(0, "4711");
         let setup = pbx.wait(&json!({"ev": "call", "state": "setup"}));
-        pbx.wait(&json!({"ev": "call", "state": "connected"}));
+        pbx.wait(&json!({"ev": "call", "state": "answered"}));
         let channel = setup.get("chan").and_then(Value::as_u64).unwrap();
         let mut bearer = self.bearer(u8::try_from(channel).unwrap());
         let (line, runtime) = (&mut self.telephones[0].line, &self.runtime);
