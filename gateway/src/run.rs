@@ -51,6 +51,8 @@ const SERVED: usize = 64;
 const MONITOR_LAG: usize = 4096;
 /// How often RTP is looked at; samples move every second time.
 const HALF_TICK: Duration = Duration::from_millis(10);
+/// How long registrars have to answer when the gateway ends.
+const SIGN_OFF: Duration = Duration::from_secs(2);
 /// Audio this late is caught up with, later is lost.
 const MAX_LAG: Duration = Duration::from_secs(1);
 
@@ -157,6 +159,14 @@ impl Gateway {
     pub async fn ended(&mut self) -> bool {
         (&mut self.task).await.unwrap_or(false)
     }
+
+    /// Ends the gateway in good order: registrars are told. Takes some seconds at most.
+    pub async fn stop(&mut self) {
+        // One that has ended already needs no telling.
+        if self.commands.send(Command::Stop).await.is_ok() {
+            self.ended().await;
+        }
+    }
 }
 
 impl Drop for Gateway {
@@ -224,10 +234,12 @@ async fn run_once(options: &Options) -> Result<bool, RunError> {
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
         .map_err(io_error("SIGTERM"))?;
     tokio::select! {
-        reload = gateway.ended() => Ok(reload),
-        _ = tokio::signal::ctrl_c() => Ok(false),
-        _ = terminate.recv() => Ok(false),
+        reload = gateway.ended() => return Ok(reload),
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
     }
+    gateway.stop().await;
+    Ok(false)
 }
 
 /// Starts a gateway on the current runtime.
@@ -470,8 +482,35 @@ struct Daemon {
 }
 
 impl Daemon {
-    /// Runs until `reload` (`true`) or until everybody who could speak to it is gone.
+    /// Runs until `reload` (`true`), or until it is told to stop or everybody who could tell it is gone.
     async fn run(mut self) -> bool {
+        let again = self.serve().await;
+        self.sign_off().await;
+        again
+    }
+
+    /// Takes registrations back, as far as that can be done soon.
+    async fn sign_off(&mut self) {
+        self.switch.sign_off(Instant::now());
+        let end = tokio::time::Instant::now() + SIGN_OFF;
+        let mut batch = Vec::with_capacity(BATCH);
+        self.flush();
+        while !self.switch.is_signed_off() && tokio::time::Instant::now() < end {
+            let due = self.switch.poll_timeout().map_or(end, |at| end.min(at.into()));
+            tokio::select! {
+                n = self.received.recv_many(&mut batch, BATCH) => {
+                    if n == 0 {
+                        return;
+                    }
+                    self.handle_received(&mut batch);
+                }
+                () = tokio::time::sleep_until(due) => self.switch.handle_timeout(Instant::now()),
+            }
+            self.flush();
+        }
+    }
+
+    async fn serve(&mut self) -> bool {
         let (lines, offices) = self.pairs.counts();
         for line in 0..lines {
             self.ready.mark(Port::Line(line));
@@ -565,6 +604,7 @@ impl Daemon {
                             self.answer(answer, reply);
                         }
                         Some(Command::Gone(console)) => self.host.gone(console),
+                        Some(Command::Stop) => return false,
                     }
                 }
                 Some((lookup, targets)) = self.looked_up.recv() => {

@@ -59,7 +59,7 @@ pub fn build_peers() -> Result<PathBuf, String> {
     }
 }
 
-/// Path of one built peer: `libpri_pbx`, `tone_measure`, `adsi_decode`, `adsi_gen`.
+/// Path of one built peer: `libpri_pbx`, `tone_measure`, `t38_end`, `adsi_decode`, `adsi_gen`.
 ///
 /// # Panics
 /// When the peers do not build.

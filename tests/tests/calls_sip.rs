@@ -4,7 +4,9 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use system_tests::{Lines, Measured, SipPhone, Sipp, Tipringd, Transport, Value, json, tone_measure};
+use system_tests::{
+    FaxEnd, Lines, Measured, Said, SipPhone, Sipp, Tipringd, Transport, Value, json, tone_measure,
+};
 
 /// A telephone that rings does so within this.
 const RING: Duration = Duration::from_secs(4);
@@ -227,10 +229,15 @@ fn a_redirected_call_goes_on_to_the_new_address() {
 
 /// A telephone that has answered a call of SIP, its line listened to.
 fn in_call(peer: &str) -> (Tipringd, SipPhone, Lines) {
+    in_call_with(peer, "")
+}
+
+/// The same, with these header lines in the INVITE.
+fn in_call_with(peer: &str, headers: &str) -> (Tipringd, SipPhone, Lines) {
     let (gateway, mut phone) = gateway(peer);
     let mut lines = gateway.lines();
     let offer = phone.sdp("0", "");
-    phone.invite("8000", "", &offer);
+    phone.invite("8000", headers, &offer);
     phone.response("INVITE", 180);
     lines.off_hook("2/0");
     let answer = phone.response("INVITE", 200);
@@ -288,17 +295,18 @@ fn digits_go_by_info_where_the_peer_wants_it() {
 
 #[test]
 fn digits_go_by_notify_where_the_peer_wants_it() {
-    let (gateway, mut phone, mut lines) = in_call(" codec g711ulaw\n dtmf-relay sip-notify\n");
+    let info = "Call-Info: <sip:127.0.0.1>;method=\"NOTIFY;Event=telephone-event;Duration=500\"\r\n";
+    let (gateway, mut phone, mut lines) = in_call_with(" codec g711ulaw\n dtmf-relay sip-notify\n", info);
     lines.act("2/0", "dial", &json!({"digits": "7"}));
-    let notify = phone.asked("NOTIFY");
-    assert!(notify.header("Event").starts_with("telephone-event"), "{notify:?}");
-    assert_eq!(notify.header("Content-Type"), "audio/telephone-event");
-    assert_eq!(
-        (notify.header("Content-Length"), notify.body.as_bytes().first()),
-        ("4", Some(&7)),
-        "{notify:?}"
-    );
-    phone.reply(&notify, 200, "", "");
+    // One at the beginning, for as long as was agreed on, and one at the end.
+    for start in ["\u{7}\n\u{1}", "\u{7}"] {
+        let notify = phone.asked("NOTIFY");
+        assert!(notify.header("Event").starts_with("telephone-event"), "{notify:?}");
+        assert_eq!(notify.header("Content-Type"), "audio/telephone-event");
+        assert_eq!(notify.header("Content-Length"), "4", "{notify:?}");
+        assert!(notify.body.starts_with(start), "{notify:?}");
+        phone.reply(&notify, 200, "", "");
+    }
     let heard = digits_heard(&mut lines, &gateway, &mut phone, |phone| {
         // The key goes down, and up: one digit.
         for (event, flags, status) in
@@ -389,4 +397,87 @@ fn sipp_calls_telephones_with_reliable_ringing_over_udp_and_tcp() {
         lines.act(port, "onhook", &json!({}));
         ended(&gateway);
     }
+}
+
+#[test]
+fn two_fax_terminals_send_a_page_through_the_gateway() {
+    let (gateway, mut called) = gateway(BOTH);
+    let mut caller = SipPhone::new(Ipv4Addr::LOCALHOST, gateway.sip());
+    let offer = caller.sdp("0 101", EVENTS);
+    caller.invite("5777", "", &offer);
+    let invite = called.asked("INVITE");
+    let answer = called.sdp("0 101", EVENTS);
+    called.reply(&invite, 200, "", &answer);
+    called.asked("ACK");
+    caller.response("INVITE", 200);
+    caller.request("ACK", "", "");
+    // The called terminal has heard a fax: it wants T.38, and the caller agrees.
+    let file = |name: &str| gateway.scratch().join(name);
+    let (mut sends, mut receives) = (FaxEnd::send(&file("sent.tif")), FaxEnd::receive(&file("got.tif")));
+    let image = |port: u16| {
+        format!(
+            "v=0\r\no=f 1 9 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=image {port} udptl t38\r\n\
+             a=T38FaxVersion:0\r\na=T38MaxBitRate:14400\r\na=T38FaxRateManagement:transferredTCF\r\n\
+             a=T38FaxUdpEC:t38UDPRedundancy\r\n"
+        )
+    };
+    let port = |said: &Said| -> u16 {
+        let rest = said.body.split("m=image ").nth(1).unwrap_or_else(|| panic!("no image: {said:?}"));
+        rest.split(' ').next().unwrap().parse().unwrap()
+    };
+    called.request("INVITE", "", image(receives.port()));
+    let asked = caller.asked("INVITE");
+    caller.reply(&asked, 200, "", &image(sends.port()));
+    caller.asked("ACK");
+    let agreed = called.response("INVITE", 200);
+    called.request("ACK", "", "");
+    sends.begin(port(&asked));
+    receives.begin(port(&agreed));
+    let (sent, got) = (sends.result(), receives.result());
+    assert!(sent.starts_with("0 pages 1 rows 120 "), "{sent}");
+    assert_eq!(sent, got, "the page came as it went");
+    let calls = gateway.show("show sip-ua calls");
+    assert!(calls.contains("Negotiated Codec         : t38"), "{calls}");
+    called.request("BYE", "", "");
+    called.response("BYE", 200);
+    let bye = caller.asked("BYE");
+    caller.reply(&bye, 200, "", "");
+    ended(&gateway);
+}
+
+#[test]
+fn kpml_carries_the_keys_of_a_telephone_and_those_of_sip() {
+    let kpml = "Allow-Events: kpml\r\n";
+    let (gateway, mut phone, mut lines) = in_call_with(" codec g711ulaw\n dtmf-relay sip-kpml\n", kpml);
+    let subscribe = phone.asked("SUBSCRIBE");
+    assert_eq!(subscribe.header("Event"), "kpml");
+    assert_eq!(subscribe.header("Content-Type"), "application/kpml-request+xml");
+    phone.reply(&subscribe, 200, "Expires: 7200\r\n", "");
+    let request = "<kpml-request><pattern persist=\"persist\"><regex tag=\"dtmf\">[x*#ABCD]</regex></pattern></kpml-request>";
+    let headers = "Event: kpml\r\nExpires: 7200\r\nContent-Type: application/kpml-request+xml\r\n";
+    phone.request("SUBSCRIBE", headers, request);
+    phone.response("SUBSCRIBE", 200);
+    let active = phone.asked("NOTIFY");
+    assert!(active.header("Subscription-State").starts_with("active"), "{active:?}");
+    phone.reply(&active, 200, "", "");
+    for key in ["7", "#"] {
+        lines.act("2/0", "dial", &json!({"digits": key}));
+        let report = phone.asked("NOTIFY");
+        assert!(report.body.contains(&format!("digits=\"{key}\" tag=\"dtmf\"")), "{report:?}");
+        phone.reply(&report, 200, "", "");
+    }
+    let heard = digits_heard(&mut lines, &gateway, &mut phone, |phone| {
+        for key in ['4', '#'] {
+            let headers = "Event: kpml\r\nSubscription-State: active\r\nContent-Type: application/kpml-response+xml\r\n";
+            let body = format!("<kpml-response code=\"200\" text=\"OK\" digits=\"{key}\" tag=\"dtmf\"/>");
+            phone.request("NOTIFY", headers, body);
+            phone.response("NOTIFY", 200);
+            std::thread::sleep(Duration::from_millis(400));
+        }
+    });
+    assert_eq!(heard, "770+1209 941+1477 ");
+    phone.request("BYE", "", "");
+    phone.response("BYE", 200);
+    lines.act("2/0", "onhook", &json!({}));
+    ended(&gateway);
 }

@@ -12,6 +12,7 @@ const PACKAGES: &[(&str, &str)] = &[
     ("tshark", "reads the D channel"),
     ("libpri-dev", "the PBX of the tests"),
     ("libspandsp-dev", "the ears of the tests"),
+    ("libtiff-dev", "the pages of fax tests"),
     ("sox", "the ears' own tests"),
     ("minimodem", "second ears for FSK"),
     ("multimon-ng", "second ears for FSK and DTMF"),

@@ -13,6 +13,14 @@ pub(super) static CODEC: &[Command] = &[
     kept!("description LINE", ["Description", "Text"], MEDIA),
 ];
 
+pub(super) static FEATURE_CODES: &[Command] = &[
+    acted!("prefix WORD", ["What every code begins with", "Characters"], default: "prefix **"),
+    acted!("call forward all WORD", ["Calls", "Are forwarded", "All of them, to the number dialled behind it", "Code"],
+        keyed: 3, default: "call forward all 1"),
+    acted!("call forward cancel WORD", ["Calls", "Are forwarded", "No longer", "Code"],
+        keyed: 3, default: "call forward cancel 2", with_previous: true),
+];
+
 pub(super) static OPTIONS_KEEPALIVE: &[Command] = &[
     acted!("description LINE", ["Description", "Text"]),
     acted!("up-interval <5-1200>", ["Between OPTIONS to a server that answers", "Seconds"], default: "up-interval 60"),

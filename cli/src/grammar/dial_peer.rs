@@ -166,8 +166,27 @@ pub(super) static COMMON: &[Command] = &[
         [CLASS, "Set SIP parameters", "Watch the server by OPTIONS", "Voice class with the settings", "Tag"], keyed: 3, with_previous: true),
     acted!("voice-class sip options-ping <60-1200>", [CLASS, "Set SIP parameters", "OPTIONS within calls", "Seconds"], keyed: 3,
         with_previous: true),
+    acted!("voice-class sip asserted-id (pai|ppi|system)", [CLASS, "Set SIP parameters", "Who calls is said by", "P-Asserted-Identity",
+        "P-Preferred-Identity", "As voice service voip says"], keyed: 3, with_previous: true),
+    acted!("voice-class sip privacy (disable|pstn|header|session|user|id|history|critical)...", [CLASS, "Set SIP parameters",
+        "Privacy header of calls", "None but the system's", "By the rules of the telephone network", "Hide headers", "Hide the session",
+        "Hide the user", "Hide the asserted identity", "Hide the diversions", "Refuse where that cannot be had"], keyed: 3, with_previous: true),
+    acted!("voice-class sip privacy-policy (send-always|strip diversion)", [CLASS, "Set SIP parameters", "Privacy policy",
+        "Say that nothing is to be hidden, too", "Leave out", "Diversion headers"], keyed: 3, with_previous: true),
+    acted!("voice-class sip header-passing", [CLASS, "Set SIP parameters", "Headers nobody here knows go on to the other SIP side"],
+        keyed: 3, with_previous: true),
+    acted!("voice-class sip pass-thru headers unsupp", [CLASS, "Set SIP parameters", "Pass through", "Headers",
+        "Those that nobody here knows"], keyed: 4, with_previous: true),
+    acted!("voice-class sip error-passthru", [CLASS, "Set SIP parameters", "The status of one SIP side is that of the other"],
+        keyed: 3, with_previous: true),
+    acted!("voice-class sip early-offer forced", [CLASS, "Set SIP parameters", "Early offer",
+        "Calls to SIP always offer, whether their caller did or not"], keyed: 3, with_previous: true),
+    acted!("voice-class sip transport switch udp tcp", [CLASS, "Set SIP parameters", "Transport", "Switch", "From UDP",
+        "To TCP, for requests that are too long"], keyed: 4, with_previous: true),
+    acted!("voice-class sip bind (control|media|all) source-interface INTERFACE", [CLASS, "Set SIP parameters", "Our address",
+        "In headers", "In session descriptions", "In both", "That of an interface", "Interface"], keyed: 4, with_previous: true),
     kept!("voice-class sip LINE", ["Set dial-peer voice class control parameters", "Set SIP parameters", "The setting"],
-        SIP, keyed: WHOLE, no_shown: true),
+        SIP, keyed: WHOLE, no_shown: true, with_previous: true),
     kept!("voice-class (h323|stun-usage|called-number|aaa|permanent|busyout|tone-signal) LINE",
         ["Set dial-peer voice class control parameters", "H.323 parameters", "STUN usage", "Called number", "AAA",
          "Permanent trunks", "Busyout", "Tone signal", "Voice class tag"], FEATURE, keyed: 2),
@@ -199,13 +218,11 @@ pub(super) static COMMON: &[Command] = &[
     ),
     acted!("rtp payload-type LINE", ["RTP", "Payload type", "Kind of event and its number"], keyed: WHOLE),
     kept!("rtp payload-type comfort-noise <13-19>", ["RTP", "Payload type", "Comfort noise", "Number"], MEDIA, with_previous: true),
-    kept!("ip (qos|circuit|precedence) LINE", ["IP", "Quality of service", "Circuit", "Precedence", "The setting"], MEDIA, keyed: WHOLE, no_shown: true),
-    kept!("fax rate LINE", ["Set fax options", "Fax rate", "Bit rate, disable or voice"], MEDIA),
-    kept!(
-        "fax protocol LINE",
-        ["Set fax options", "Fax protocol", "t38, pass-through, none or system"],
-        MEDIA
-    ),
+    acted!("ip qos dscp WORD media", ["IP", "Quality of service", "Differentiated services code point", "Number or name", "Of RTP"], keyed: WHOLE,
+        replaces: Some(same_stream)),
+    kept!("ip (qos|circuit|precedence) LINE", ["IP", "Quality of service", "Circuit", "Precedence", "The setting"], MEDIA, keyed: WHOLE, no_shown: true, with_previous: true),
+    acted!("fax rate LINE", ["Set fax options", "Fax rate", "Bit rate, disable or voice"]),
+    acted!("fax protocol LINE", ["Set fax options", "Fax protocol", "t38, pass-through, none or system"]),
     kept!("fax (nsf|interface-type) LINE", ["Set fax options", "Non-standard facilities", "Interface type", "Value"], MEDIA, keyed: 2),
     kept!("fax-relay (ecm|sg3-to-g3|ans-disable) [LINE]", ["Fax relay", "Error correction mode", "Super group 3 fallback",
         "Answer tone", "The setting"], MEDIA, keyed: 2, no_shown: true),
@@ -262,7 +279,7 @@ pub(super) static COMMON: &[Command] = &[
     kept!("dnis-map WORD", ["DNIS map", "Name"], CALLS),
     kept!("trunk-group-label LINE", ["Trunk group label", "Direction and label"], CALLS, keyed: WHOLE),
     kept!("carrier-id LINE", ["Carrier", "Direction and name"], CALLS, keyed: WHOLE),
-    kept!("redirect ip2ip", ["Redirect calls", "From IP to IP"], SIP),
+    acted!("redirect ip2ip", ["Redirect calls", "From IP to IP"]),
     kept!(
         "signal-type LINE",
         ["The signaling type to be used when connecting to the dial peer", "Type"],
@@ -398,4 +415,10 @@ fn pattern(cx: &mut Cx<'_>) -> Result<Option<Pattern>, ApplyError> {
         cx.notice = Some(T_ALONE_WARNING.to_owned());
     }
     Ok(Some(pattern))
+}
+
+/// `ip qos dscp ef media` and `ip qos dscp af31 media` are the same setting.
+fn same_stream(new: &str, old: &str) -> bool {
+    let is = |line: &str| line.starts_with("ip qos dscp ") && line.ends_with(" media");
+    is(new) && is(old)
 }

@@ -160,6 +160,8 @@ pub(super) static VOICE: &[Command] = &[
         CLASS_HELP, CALLS, enters: Some(ModeKind::KeptClass), keyed: WHOLE),
     acted!("voice class sip-options-keepalive <1-10000>", ["Voice", "Voice class", "OPTIONS keepalive", "Tag"],
         enters: Some(ModeKind::VoiceClassOptions), keyed: 4),
+    acted!("stcapp feature access-code", ["What users of telephones dial for a service", "Features", "Codes"],
+        enters: Some(ModeKind::FeatureCodes), keyed: WHOLE),
     acted!("voice class e164-pattern-map <1-10000>", ["Voice", "Voice class", "E.164 pattern map", "Tag"],
         enters: Some(ModeKind::PatternMap), keyed: 4),
     acted!("voice class dpg <1-10000>", ["Voice", "Voice class", "Dial peer group", "Tag"], enters: Some(ModeKind::PeerGroup),

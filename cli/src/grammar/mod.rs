@@ -205,6 +205,7 @@ modes! {
     VoiceServiceVoip "(conf-voi-serv)#" "VOICE SERVICE configuration" &[voice_service::VOIP];
     VoiceServiceSip "(conf-serv-sip)#" "SIP configuration" &[voice_service::SIP];
     TrustedList "(cfg-iptrust-list)#" "IP trusted list configuration" &[voice_service::TRUSTED];
+    FeatureCodes "(config-stcapp-fac)#" "Feature access code configuration" &[classes::FEATURE_CODES];
     VoiceClassOptions "(config-class)#" "OPTIONS keepalive configuration" &[classes::OPTIONS_KEEPALIVE];
     VoiceClassCodec "(config-class)#" "Voice class codec configuration" &[classes::CODEC];
     VoiceClassUri "(config-voice-uri-class)#" "Voice class URI configuration" &[classes::URI];

@@ -111,6 +111,12 @@ pub(super) static VOICE_PORT: &[Command] = &[
             Ok(())
         }),
     },
+    acted!("tipring call-forward (all|busy) WORD", ["Settings of this gateway that IOS does not have", "Calls to this telephone go elsewhere",
+        "Always", "When it is busy", "Number"], keyed: 3),
+    acted!("tipring call-forward noan WORD timeout <3-300>", ["Settings of this gateway that IOS does not have",
+        "Calls to this telephone go elsewhere", "When nobody answers", "Number", "After so long", "Seconds"], keyed: 3, with_previous: true),
+    acted!("busyout monitor keepalive", ["Configure busyout trigger event & procedure", "While what is watched is down",
+        "Every keepalive target of sip-ua"], keyed: WHOLE),
     command! {
         "busyout monitor serial WORD", keyed: WHOLE,
         help: &["Configure busyout trigger event & procedure", "While what is watched is down", "Serial interface of a trunk",

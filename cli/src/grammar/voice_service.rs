@@ -24,7 +24,15 @@ pub(super) static SIP_UA: &[Command] = &[
         ["Digest authentication", "User name", "4 to 70 characters", "Password", "Unencrypted", "AES", "Hidden", "The password", "Realm",
          "Name of the realm", "Challenges", "All", "Any"], keyed: WHOLE
     ),
-    kept!("calling-info LINE", ["Calling information", "The setting"], SIP_LATER, keyed: WHOLE),
+    acted!("calling-info pstn-to-sip unscreened discard", ["Calling information", "Calls from the telephone network to SIP",
+        "Where nobody has verified who calls", "Name and number are not told"], keyed: 3),
+    acted!("calling-info pstn-to-sip (from|remote-party-id|asserted-id) (name|number) set LINE",
+        ["Calling information", "Calls from the telephone network to SIP", "From header", "Remote-Party-ID header", "P-Asserted-Identity header",
+         "Name", "Number", "Replaced", "By this"], keyed: 4, with_previous: true),
+    acted!("calling-info sip-to-pstn unscreened discard", ["Calling information", "Calls from SIP to the telephone network",
+        "Where nobody has verified who calls", "Name and number are not told"], keyed: 3, with_previous: true),
+    acted!("calling-info sip-to-pstn (name|number) set LINE", ["Calling information", "Calls from SIP to the telephone network", "Name",
+        "Number", "Replaced", "By this"], keyed: 3, with_previous: true),
     acted!("max-forwards <1-70>", ["Change number of max-forwards for SIP Methods", "Number"], default: "max-forwards 70"),
     acted!("nat (symmetric|force-on|auto) [LINE]", ["NAT traversal", "Symmetric", "Always", "Detected", "The setting"], keyed: WHOLE),
     acted!("retry (bye|cancel|notify|prack|refer|invite|info|keepalive|options|register|rel1xx|response|subscribe|update|comet|publish) <1-10>",
@@ -85,10 +93,10 @@ pub(super) static SIP_UA: &[Command] = &[
         default: "timers connection aging tls 60", with_previous: true),
     acted!("timers connection establish (tcp|tls) <5-30>", ["SIP signaling timers configuration", "Connections", "Establishment", "TCP", "TLS",
         "Seconds"], keyed: 4, with_previous: true),
-    kept!("timers keepalive active <10-600>", ["SIP signaling timers configuration", "Keepalive", "In active state", "Seconds"],
-        SIP_LATER, default: "timers keepalive active 120", with_previous: true),
-    kept!("timers keepalive down <1-120>", ["SIP signaling timers configuration", "Keepalive", "In down state", "Seconds"],
-        SIP_LATER, default: "timers keepalive down 30", with_previous: true),
+    acted!("timers keepalive active <10-600>", ["SIP signaling timers configuration", "Keepalive", "In active state", "Seconds"],
+        default: "timers keepalive active 120", with_previous: true),
+    acted!("timers keepalive down <1-120>", ["SIP signaling timers configuration", "Keepalive", "In down state", "Seconds"],
+        default: "timers keepalive down 30", with_previous: true),
     acted!("timers (registrar|dns) registrar-cache (<60-65535>|ttl)", ["SIP signaling timers configuration", "Registrar", "DNS", "Cache",
         "Seconds", "As the answer says"], keyed: 3, with_previous: true),
     kept!("registrar [<1-6>] dhcp LINE", ["Configure SIP registrar VoIP Interface", "Index of several registrars", "By DHCP", "The setting"],
@@ -109,6 +117,9 @@ pub(super) static SIP_UA: &[Command] = &[
             Ok(())
         }),
     },
+    acted!("keepalive target (ipv4:WORD|dns:WORD) [tcp [tls]|udp] [secondary]", ["Servers that are asked by OPTIONS whether they live",
+        "One of them", "IP address, optionally with a port", "Host name, optionally with a port", "By TCP", "TLS over TCP", "By UDP",
+        "The second one"], keyed: WHOLE, replaces: Some(same_target)),
     kept!("host-registrar", ["Use the registrar as host name"], SIP_LATER),
     kept!("outbound-proxy LINE", ["Outbound proxy", "Address"], SIP_LATER),
     acted!("remote-party-id", ["Enable Remote-Party-ID support in SIP User Agent calls"], no_shown: true, default: "remote-party-id"),
@@ -151,9 +162,22 @@ pub(super) static SIP_UA: &[Command] = &[
     kept!("srv version (1|2)", ["DNS SRV", "Version", "First", "Second"], SIP_LATER),
     kept!("offer call-hold LINE", ["Offer", "Call hold", "conn-addr or direction-attr"], SIP_LATER),
     kept!("permit hostname dns:WORD", ["Permit", "Host name in requests", "Name"], SIP_LATER, keyed: WHOLE),
-    kept!("privacy LINE", ["Privacy", "Kind"], SIP_LATER, keyed: WHOLE),
+    acted!(
+        "privacy (pstn|header|session|user|id|history|critical)...",
+        [
+            "Privacy header of calls",
+            "By the rules of the telephone network (default)",
+            "Hide headers",
+            "Hide the session",
+            "Hide the user",
+            "Hide the asserted identity",
+            "Hide the diversions",
+            "Refuse where that cannot be had"
+        ]
+    ),
     acted!("disable-early-media 180", ["Disable early media", "For 180 Ringing"]),
-    kept!("notify telephone-event LINE", ["NOTIFY", "Telephone event", "The setting"], SIP_LATER, keyed: WHOLE),
+    acted!("notify telephone-event max-duration <40-3000>", ["NOTIFY", "Telephone event", "Longest time between two NOTIFYs of a digit",
+        "Milliseconds"], default: "notify telephone-event max-duration 2000"),
     kept!("refer-ood LINE", ["Out of dialog REFER", "The setting"], SIP_LATER, keyed: WHOLE),
     kept!("suspend-resume", ["Suspend and resume"], SIP_LATER, no_shown: true),
     kept!("xfer target LINE", ["Transfer", "Target", "dial-peer or hostname"], SIP_LATER),
@@ -161,7 +185,7 @@ pub(super) static SIP_UA: &[Command] = &[
     kept!("handle-replaces", ["Replaces header"], SIP_LATER),
     kept!("silent-discard untrusted", ["Discard silently", "Requests of unknown senders"], SIP_LATER, no_shown: true),
     kept!("tcp-retry LINE", ["TCP retries", "Number"], SIP_LATER),
-    kept!("error-passthru", ["Pass errors through"], SIP_LATER),
+    acted!("error-passthru", ["The status of one SIP side is that of the other"]),
 ];
 
 pub(super) static VOIP: &[Command] = &[
@@ -194,12 +218,13 @@ pub(super) static VOIP: &[Command] = &[
     kept!("trace", ["Trace of calls"], CALLS, no_shown: true),
     kept!("media-inactivity-criteria WORD", ["Media inactivity", "all, rtcp, rtp"], MEDIA),
     kept!("media-address range LINE", ["Media addresses", "Range", "Addresses"], MEDIA, keyed: WHOLE),
+    acted!("allow-connections sip to sip", ["Allow call connection types", "SIP", "To", "SIP"], keyed: WHOLE, no_shown: true),
     kept!("allow-connections (h323|sip|skinny) to (h323|sip|skinny)", ["Allow call connection types", "H.323", "SIP", "SCCP", "To", "H.323",
-        "SIP", "SCCP"], CALLS, keyed: WHOLE, no_shown: true),
+        "SIP", "SCCP"], FEATURE, keyed: WHOLE, no_shown: true, with_previous: true),
     kept!("supplementary-service LINE", ["Supplementary services", "The service"], CALLS, keyed: WHOLE, no_shown: true),
-    kept!("redirect ip2ip", ["Redirect calls", "From IP to IP"], SIP_LATER),
+    acted!("redirect ip2ip", ["Redirect calls", "From IP to IP"]),
     kept!("redundancy-group <1-2>", ["Redundancy", "Group"], FEATURE),
-    kept!("fax protocol LINE", ["Set fax options", "Fax protocol", "t38, pass-through or none"], MEDIA),
+    acted!("fax protocol LINE", ["Set fax options", "Fax protocol", "t38, pass-through or none"]),
     kept!("fax-relay LINE", ["Fax relay", "The setting"], MEDIA, keyed: WHOLE, no_shown: true),
     kept!(
         "modem (passthrough|relay) LINE",
@@ -274,7 +299,6 @@ pub(super) static SIP: &[Command] = &[
     },
     command! {
         "bind media source-interface INTERFACE [LINE]",
-        later: Some(MEDIA),
         keyed: 2,
         with_previous: true,
         help: &["SIP bind command", "Bind only media packets", "Specify source interface", "Interface", "Options"],
@@ -304,8 +328,11 @@ pub(super) static SIP: &[Command] = &[
         "min-se <90-86400> [session-expires <90-86400>]",
         ["Minimum session timer", "Seconds", "Session timer", "Seconds"]
     ),
-    kept!("header-passing [LINE]", ["Pass headers", "The setting"], SIP_LATER, keyed: WHOLE),
-    kept!("error-passthru", ["Pass errors through"], SIP_LATER),
+    acted!(
+        "header-passing [error-passthru]",
+        ["Headers nobody here knows go on to the other SIP side", "And the status of a refusal"]
+    ),
+    acted!("error-passthru", ["The status of one SIP side is that of the other"]),
     kept!("registrar server [LINE]", ["Registrar", "Local registrar", "Expiry"], SIP_LATER),
     acted!("options-ping <60-1200>", ["OPTIONS within calls", "Seconds"]),
     kept!("e911", ["E911 features"], SIP_LATER),
@@ -316,14 +343,38 @@ pub(super) static SIP: &[Command] = &[
         MEDIA
     ),
     kept!("outbound-proxy LINE", ["Outbound proxy", "Address"], SIP_LATER),
-    kept!("early-offer forced [LINE]", ["Early offer", "Forced", "Options"], SIP_LATER),
+    acted!(
+        "early-offer forced [renegotiate [always]]",
+        [
+            "Early offer",
+            "Calls to SIP always offer, whether their caller did or not",
+            "Later offers",
+            "Of every codec"
+        ]
+    ),
     kept!(
         "midcall-signaling [LINE]",
         ["Signalling within a call", "passthru, block or preserve-codec"],
         SIP_LATER
     ),
-    kept!("privacy-policy LINE", ["Privacy policy", "The policy"], SIP_LATER, keyed: WHOLE),
-    kept!("privacy LINE", ["Privacy", "Kind"], SIP_LATER, keyed: WHOLE),
+    acted!(
+        "privacy-policy (send-always|strip diversion)",
+        ["Privacy policy", "Say that nothing is to be hidden, too", "Leave out", "Diversion headers"]
+    ),
+    kept!("privacy-policy LINE", ["Privacy policy", "The policy"], SIP_LATER, keyed: WHOLE, with_previous: true),
+    acted!(
+        "privacy (pstn|header|session|user|id|history|critical)...",
+        [
+            "Privacy header of calls",
+            "By the rules of the telephone network (default)",
+            "Hide headers",
+            "Hide the session",
+            "Hide the user",
+            "Hide the asserted identity",
+            "Hide the diversions",
+            "Refuse where that cannot be had"
+        ]
+    ),
     kept!("localhost LINE", ["Name of this host", "dns:NAME"], SIP_LATER),
     kept!("g729 annexb-all", ["G.729", "Treat annex A and B as equal"], MEDIA),
     acted!("rel1xx LINE", ["Reliable provisional responses", "supported, require or disable"]),
@@ -337,7 +388,10 @@ pub(super) static SIP: &[Command] = &[
     kept!("ds0-num", ["DS0 number in signalling"], SIP_LATER),
     kept!("handle-replaces", ["Replaces header"], SIP_LATER),
     kept!("history-info", ["History-Info header"], SIP_LATER),
-    kept!("pass-thru LINE", ["Pass through", "The setting"], SIP_LATER, keyed: WHOLE),
+    acted!("pass-thru headers unsupp", ["Pass through", "Headers", "Those that nobody here knows"], keyed: 2),
+    kept!("pass-thru LINE", ["Pass through", "The setting"], SIP_LATER, keyed: WHOLE, with_previous: true),
+    acted!("redirect contact order (best-match|longest-match)", ["Redirection of calls", "Contacts of a 300", "Their order",
+        "As calls would hunt", "The longest match first (default)"], default: "redirect contact order longest-match"),
     kept!("contact-passing", ["Pass Contact through"], SIP_LATER),
     kept!("requri-passing", ["Pass the Request-URI through"], SIP_LATER),
     kept!("referto-passing", ["Pass Refer-To through"], SIP_LATER, no_shown: true),
@@ -355,6 +409,8 @@ pub(super) static SIP: &[Command] = &[
             "Number, twice that of the dial peers by default"
         ]
     ),
+    kept!("subscription maximum originate <1-100000>", ["Subscriptions", "Limit of their number", "Of ours to mailboxes elsewhere", "Number"],
+        SIP_LATER, with_previous: true),
     kept!("tel-config LINE", ["tel URI", "The setting"], SIP_LATER, keyed: WHOLE),
     kept!("url (sip|sips|tel) [LINE]", ["URL kind", "sip", "sips", "tel", "Options"], SIP_LATER),
     kept!("xfer target LINE", ["Transfer", "Target", "The setting"], SIP_LATER),
@@ -417,4 +473,10 @@ fn same_registrar(new: &str, old: &str) -> bool {
         (words.nth(1).and_then(|index| index.parse().ok()), words.any(|word| word == "secondary"))
     };
     old.starts_with("registrar ") && place(new) == place(old)
+}
+
+/// There is one primary and one secondary `keepalive target`.
+fn same_target(new: &str, old: &str) -> bool {
+    let place = |line: &str| line.ends_with(" secondary");
+    old.starts_with("keepalive target ") && place(new) == place(old)
 }

@@ -43,6 +43,8 @@ pub enum Command {
     },
     /// A console has left.
     Gone(u64),
+    /// The gateway is to end.
+    Stop,
     /// A line for the log.
     Log {
         /// 0 to 7, as in `%FACILITY-SEVERITY-MNEMONIC`.

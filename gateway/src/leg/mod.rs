@@ -16,6 +16,7 @@ pub mod sip;
 pub mod tones;
 pub mod vmwi;
 
+use ::sip::sdp::T38;
 use bytes::Bytes;
 
 use crate::media::MediaEnd;
@@ -251,6 +252,8 @@ pub struct Setup {
     pub replaces: Option<String>,
     /// Q.931 elements that pass a leg of the same kind unread.
     pub elements: Vec<qsig::q931::Element>,
+    /// SIP header lines that nobody here knows, for a SIP leg (`header-passing`).
+    pub headers: Vec<(String, String)>,
 }
 
 /// What is told before the answer.
@@ -289,6 +292,19 @@ pub enum TransferTarget {
     },
 }
 
+/// T.38 in a call, from one end to the other and back. Only SIP legs know it; for the others the switch refuses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FaxStep {
+    /// The call is to become a fax of this kind.
+    Offer(T38),
+    /// It may, with this.
+    Accept(T38),
+    /// It stays audio.
+    Refuse,
+    /// It is audio again.
+    Audio,
+}
+
 /// What the switch tells a leg.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LegCommand {
@@ -324,6 +340,8 @@ pub enum LegCommand {
     TransferRinging,
     /// To a leg whose user transferred blindly: it came to nothing, and the call is theirs again.
     TransferFailed(Cause),
+    /// What the other end says about fax, or answers.
+    Fax(FaxStep),
     /// End the leg.
     Release(Cause),
 }
@@ -369,6 +387,8 @@ pub enum LegEvent {
     Transfer(TransferTarget),
     /// The user joins the other ends of this leg and of another leg on the same port.
     Conference(LegId),
+    /// What this end says about fax, or answers.
+    Fax(FaxStep),
     /// The leg is gone.
     Released(Cause),
 }

@@ -6,9 +6,13 @@
 pub mod agent;
 mod change;
 mod describe;
+mod digits;
 mod events;
+mod fax;
 pub mod identity;
+mod kpml;
 mod ping;
+pub mod policy;
 pub mod settings;
 pub mod transport;
 
@@ -22,14 +26,16 @@ use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use sip::call::{CallConfig, CallId, Content, Invite, ReferId, UaEvent, UserAgent};
 use sip::sdp::{Direction, OfferAnswer, Sdp};
-use sip::{EndpointConfig, Flow, Header, Method};
+use sip::{EndpointConfig, Flow, Header};
 
 use super::{Answer, Cause, LegCommand, LegEvent, LegId, LegIds, Party, Progress, Setup};
 use crate::media::plane::PlaneEvent;
 use crate::media::ports::Ports;
-use crate::media::rtp::{DigitRelay, RtpCommand, RtpSettings};
-use crate::media::{DigitTiming, MediaCommand, MediaEnd};
+use crate::media::rtp::{RtpCommand, RtpSettings};
+use crate::media::{MediaCommand, MediaEnd};
 use describe::{Offerable, octets};
+use digits::{PeerDigits, Relay};
+use fax::Fax;
 use settings::SipSettings;
 
 /// Bearer capability not implemented: no codec in common.
@@ -106,6 +112,15 @@ struct SipLeg {
     changing: Option<bool>,
     /// A REFER of the peer under way.
     refer: Option<ReferId>,
+    /// What the peer has said of the digits it takes, and how they go there.
+    digits: PeerDigits,
+    relay: Relay,
+    kpml: kpml::Subscriptions,
+    fax: Fax,
+    /// The leg for whose user this one calls.
+    caller: Option<LegId>,
+    /// The status and cause with which the call that was made for this leg's user failed.
+    failed: Option<(u16, Cause)>,
     remote: Party,
     /// Number of the party at the other end.
     other: String,
@@ -133,6 +148,8 @@ pub struct Shown<'a> {
     pub port: u16,
     /// What offer and answer have come to, if they have.
     pub rtp: Option<&'a RtpSettings>,
+    /// How digits go to the peer: `rtp-nte`, `inband-voice`, `sip-info`, `sip-notify`, `sip-kpml`.
+    pub dtmf: &'static str,
 }
 
 /// All SIP legs and the user agent.
@@ -147,6 +164,7 @@ pub struct SipLegs {
     events: VecDeque<SipOutput>,
     last_stream: u64,
     pings: ping::Pings,
+    kpml: kpml::Refreshes,
     local_address: fn(IpAddr) -> Option<IpAddr>,
     rng: StdRng,
     /// INVITEs refused because of their sender.
@@ -180,6 +198,7 @@ impl SipLegs {
             events: VecDeque::new(),
             last_stream: 0,
             pings: ping::Pings::default(),
+            kpml: kpml::Refreshes::default(),
             local_address,
             rng: StdRng::from_seed(seed.map(|octet| octet ^ 0xa5)),
             refused: 0,
@@ -259,7 +278,7 @@ impl SipLegs {
         to: &Destination,
         local: IpAddr,
     ) {
-        if let Err(cause) = self.try_offer(now, leg, setup, to, local) {
+        if let Err(cause) = self.try_offer(now, leg, caller, setup, to, local) {
             if let Some(caller) = caller.and_then(|caller| self.legs.get_mut(&caller)) {
                 caller.mismatch = cause == CODEC_MISMATCH;
             }
@@ -288,6 +307,7 @@ impl SipLegs {
         &mut self,
         now: Instant,
         leg: LegId,
+        caller: Option<LegId>,
         setup: &Setup,
         to: &Destination,
         local: IpAddr,
@@ -300,22 +320,36 @@ impl SipLegs {
             None => Offerable::audible(settings),
         };
         let port = self.ports.take().ok_or(Cause::UNAVAILABLE)?;
+        // `bind` says by which of our addresses we are known.
+        let host = bracketed(can.settings.control_address.unwrap_or(local));
+        let local = can.settings.media_address.unwrap_or(local);
         let Some(description) = can.offer(local, port, Direction::SendRecv) else {
             self.ports.give_back();
             return Err(CODEC_MISMATCH);
         };
-        let host = bracketed(local);
         let number = &setup.called.number;
         let uri = format!("sip:{number}@{}", to.host);
-        let mut invite = Invite::new(&uri, &identity::from(&setup.calling, &host), first.clone());
+        let policy = can.settings.policy.clone();
+        let from_sip = caller.is_some_and(|caller| self.legs.contains_key(&caller));
+        let (from, calling) = match from_sip {
+            true => (setup.calling.clone(), setup.calling.clone()),
+            false => self.settings.calling_info.pstn_to_sip(&setup.calling),
+        };
+        let mut invite = Invite::new(&uri, &identity::from(&from, &host), first.clone());
         invite.destinations.clone_from(&to.flows);
+        invite.tcp_above = can.settings.switch_to_tcp.then_some(EndpointConfig::SWITCH_ABOVE);
         let mut exchange = OfferAnswer::new(self.session_id());
         // The exchange is new: nothing is open.
         let sdp = exchange.make_offer(&description).map_err(|_| Cause::TEMPORARY)?;
         let mut content = Content::sdp(octets(&sdp));
-        content.headers.extend(identity::identity(&setup.calling, &host, "calling", &self.settings));
-        if let Some(redirecting) = &setup.redirecting {
+        let rpid = self.settings.remote_party_id;
+        content.headers.extend(identity::identity(&calling, &host, "calling", &policy, rpid));
+        content.headers.extend(digits::headers(&can.settings.dtmf, &host, self.settings.notify_ms));
+        if let Some(redirecting) = setup.redirecting.as_ref().filter(|_| !policy.strip_diversion) {
             content.headers.extend(identity::diversion(redirecting, &host));
+        }
+        if policy.passes_headers {
+            content.headers.extend(setup.headers.iter().cloned());
         }
         let [a, b, c, d] = setup.guid;
         content = content.header(Header::CiscoGuid, format!("{a:010}-{b:010}-{c:010}-{d:010}"));
@@ -339,35 +373,14 @@ impl SipLegs {
         };
         let stream = self.open_stream(port, dscp);
         self.by_call.insert(call, leg);
-        self.legs.insert(
-            leg,
-            SipLeg {
-                call,
-                outgoing: true,
-                stage: Stage::Early,
-                peer: setup.peer,
-                local,
-                host,
-                stream,
-                port,
-                exchange,
-                can,
-                answer: None,
-                described: None,
-                rtp: None,
-                offered: true,
-                mismatch: false,
-                held: false,
-                holding: false,
-                holding_told: false,
-                untold: None,
-                changing: None,
-                refer: None,
-                remote: setup.called.clone(),
-                other: setup.calling.number.clone(),
-                called: number.clone(),
-            },
-        );
+        let mut made = SipLeg::new(call, true, Ends { local, host, stream, port }, exchange, can);
+        made.peer = setup.peer;
+        made.offered = true;
+        made.remote = setup.called.clone();
+        made.other.clone_from(&setup.calling.number);
+        made.called.clone_from(number);
+        made.caller = caller;
+        self.legs.insert(leg, made);
         self.tell(leg, LegEvent::Media(Some(MediaEnd::Rtp(stream))));
         Ok(())
     }
@@ -378,6 +391,7 @@ impl SipLegs {
         if leg.peer != peer {
             leg.peer = peer;
             leg.can.settings = self.settings.peer(peer).clone();
+            leg.local = leg.can.settings.media_address.unwrap_or(leg.local);
         }
         match command {
             LegCommand::Proceed => self.proceed(now, id),
@@ -399,9 +413,22 @@ impl SipLegs {
                 self.tell_referrer(now, id, status);
             }
             LegCommand::Dtmf(digit) => self.dtmf(now, id, digit),
+            LegCommand::Fax(step) => self.fax(now, id, step),
             LegCommand::Release(cause) => self.release(now, id, cause),
             LegCommand::MoreDigits { .. } | LegCommand::Offer(_) | LegCommand::Digits { .. } => {}
         }
+    }
+
+    /// Sends a caller who has not been answered to `contacts`, the first first: 302, or 300 if there are several. The leg
+    /// is over.
+    pub fn redirect(&mut self, now: Instant, id: LegId, contacts: &[String]) {
+        let Some(leg) = self.legs.get(&id).filter(|leg| !leg.outgoing && leg.stage == Stage::Early) else {
+            return;
+        };
+        let status = if contacts.len() > 1 { 300 } else { 302 };
+        // A caller who has gone needs no way.
+        let _ = self.ua.redirect(now, leg.call, status, contacts, Content::new());
+        self.finish(id, Cause::NORMAL);
     }
 
     /// What the media plane noticed about a stream of ours.
@@ -438,6 +465,7 @@ impl SipLegs {
             local: leg.local,
             port: leg.port,
             rtp: leg.rtp.as_ref(),
+            dtmf: leg.relay.name(),
         })
     }
 
@@ -464,6 +492,7 @@ impl SipLegs {
     fn finish(&mut self, id: LegId, cause: Cause) {
         let Some(leg) = self.legs.remove(&id) else { return };
         self.by_call.remove(&leg.call);
+        self.forget_keys(id);
         self.ports.give_back();
         self.media(MediaCommand::Rtp { stream: leg.stream, command: RtpCommand::Close });
         self.tell(id, LegEvent::Released(cause));
@@ -516,6 +545,7 @@ impl SipLegs {
         if let Some(leg) = self.legs.get_mut(&id) {
             leg.answer = Some(made.clone());
         }
+        self.choose_digits(id);
         Ok(made)
     }
 
@@ -524,11 +554,9 @@ impl SipLegs {
         if leg.outgoing || leg.stage != Stage::Early {
             return;
         }
-        let (call, host, offered) = (leg.call, leg.host.clone(), leg.offered);
-        let mut content = Content::new();
-        if let Some(party) = &progress.party {
-            content.headers = identity::identity(party, &host, "called", &self.settings);
-        }
+        let (call, offered) = (leg.call, leg.offered);
+        let mut content =
+            Content { headers: self.own_headers(leg, progress.party.as_ref()), ..Content::new() };
         let mut status = status;
         if progress.inband {
             match self.describe(id, progress.sdp.as_ref()) {
@@ -547,54 +575,34 @@ impl SipLegs {
         }
     }
 
+    /// Header lines of our responses to a caller: who is reached, and which digits we take.
+    fn own_headers(&self, leg: &SipLeg, party: Option<&Party>) -> Vec<(String, String)> {
+        let rpid = self.settings.remote_party_id;
+        let settings = &leg.can.settings;
+        let mut headers =
+            party.map_or(Vec::new(), |p| identity::identity(p, &leg.host, "called", &settings.policy, rpid));
+        headers.extend(digits::headers(&settings.dtmf, &leg.host, self.settings.notify_ms));
+        headers
+    }
+
     fn answer(&mut self, now: Instant, id: LegId, answer: &Answer) {
         let Some(leg) = self.legs.get(&id) else { return };
         if leg.outgoing || leg.stage != Stage::Early {
             return;
         }
-        let (call, host) = (leg.call, leg.host.clone());
+        let (call, headers) = (leg.call, self.own_headers(leg, answer.party.as_ref()));
         let sdp = match self.describe(id, answer.sdp.as_ref()) {
             Ok(sdp) => sdp,
             Err(CODEC_MISMATCH) => return self.refuse_codecs(now, id),
             Err(cause) => return self.release(now, id, cause),
         };
-        let mut content = Content::sdp(sdp);
-        if let Some(party) = &answer.party {
-            content.headers = identity::identity(party, &host, "called", &self.settings);
-        }
+        let content = Content { headers, ..Content::sdp(sdp) };
         if let Some(leg) = self.legs.get_mut(&id) {
             leg.stage = Stage::Answered;
         }
         if let Err(error) = self.ua.answer(now, call, content) {
             tracing::debug!(%error, "answer");
             self.release(now, id, Cause::TEMPORARY);
-        }
-    }
-
-    /// A digit for the far end.
-    fn dtmf(&mut self, now: Instant, id: LegId, digit: char) {
-        let Some(leg) = self.legs.get(&id) else { return };
-        if leg.rtp.as_ref().is_some_and(|rtp| rtp.digits == DigitRelay::Signalled) {
-            return self.signal_digit(now, id, digit, 100);
-        }
-        let end = MediaEnd::Rtp(leg.stream);
-        self.media(MediaCommand::Dtmf { end, digits: digit.to_string(), timing: DigitTiming::default() });
-    }
-
-    fn signal_digit(&mut self, now: Instant, id: LegId, digit: char, ms: u32) {
-        let Some(leg) = self.legs.get(&id) else { return };
-        let (method, content) = if leg.can.by_info() {
-            let body = format!("Signal={digit}\r\nDuration={ms}\r\n");
-            (Method::Info, Content::new().body("application/dtmf-relay", body))
-        } else {
-            let content = Content::new()
-                .header(Header::Event, "telephone-event;rate=1000")
-                .header(Header::SubscriptionState, "active")
-                .body("audio/telephone-event", events::event_body(digit, ms));
-            (Method::Notify, content)
-        };
-        if let Err(error) = self.ua.request(now, leg.call, method, content) {
-            tracing::debug!(%error, %digit, "digit not sent");
         }
     }
 
@@ -611,7 +619,13 @@ impl SipLegs {
             self.ua.hangup(now, call, content)
         } else {
             let mismatch = leg.mismatch && cause == CODEC_MISMATCH;
-            let status = if mismatch { 488 } else { self.causes.sip_status(cause.0) };
+            let passed =
+                leg.failed.filter(|(_, failed)| *failed == cause && leg.can.settings.policy.passes_errors);
+            let status = match passed {
+                Some((status, _)) => status,
+                None if mismatch => 488,
+                None => self.causes.sip_status(cause.0),
+            };
             self.ua.reject(now, call, status, content)
         };
         if let Err(error) = done {
@@ -621,7 +635,52 @@ impl SipLegs {
     }
 }
 
+/// Where a leg is on our side.
+struct Ends {
+    local: IpAddr,
+    host: String,
+    stream: u64,
+    port: u16,
+}
+
 impl SipLeg {
+    /// A leg of which nothing is known but its call.
+    fn new(call: CallId, outgoing: bool, ends: Ends, exchange: OfferAnswer, can: Offerable) -> Self {
+        let Ends { local, host, stream, port } = ends;
+        Self {
+            call,
+            outgoing,
+            stage: Stage::Early,
+            peer: 0,
+            local,
+            host,
+            stream,
+            port,
+            exchange,
+            can,
+            answer: None,
+            described: None,
+            rtp: None,
+            offered: false,
+            mismatch: false,
+            held: false,
+            holding: false,
+            holding_told: false,
+            untold: None,
+            changing: None,
+            refer: None,
+            digits: PeerDigits::default(),
+            relay: Relay::default(),
+            kpml: kpml::Subscriptions::default(),
+            fax: Fax::default(),
+            caller: None,
+            failed: None,
+            remote: Party::default(),
+            other: String::new(),
+            called: String::new(),
+        }
+    }
+
     /// The offer of the peer that waits for an answer.
     fn offer_of_peer(&self) -> Option<Sdp> {
         if self.outgoing { None } else { self.described.as_ref().and_then(|sdp| Sdp::parse(sdp).ok()) }

@@ -416,8 +416,25 @@ impl Plane {
         }
     }
 
+    /// Passes a datagram of T.38 on, as it is.
+    fn relay_udptl(&mut self, to: u64, datagram: &[u8]) {
+        let Some(sink) = self.streams.get_mut(&to) else { return };
+        let Some(address) = sink.rtp.destination() else { return };
+        sink.rtp.stats.sent_packets += 1;
+        sink.rtp.stats.sent_octets += datagram.len() as u64;
+        self.push(Datagram {
+            stream: to,
+            rtcp: false,
+            to: address,
+            octets: Bytes::copy_from_slice(datagram),
+        });
+    }
+
     /// Passes a packet on to another stream.
     fn relay(&mut self, from: u64, to: u64, datagram: &mut [u8]) {
+        if self.streams.get(&from).is_some_and(|source| source.rtp.settings.udptl) {
+            return self.relay_udptl(to, datagram);
+        }
         let Ok(packet) = Packet::parse(datagram) else { return };
         let (payload_type, len) = (packet.header().payload_type, packet.payload().len());
         let event = EventPayload::parse(packet.payload());
@@ -727,6 +744,9 @@ impl Plane {
 /// Whether two connected streams may pass each other's packets undecoded: codings that fit, and digits that travel the
 /// same way, or codings that cannot be decoded here anyway.
 fn relays(a: &RtpSettings, b: &RtpSettings) -> bool {
+    if a.udptl || b.udptl {
+        return a.udptl && b.udptl;
+    }
     let heard_here = a.codec.law().is_some() && b.codec.law().is_some();
     a.codec.passes(&b.codec) && (!heard_here || a.digits == b.digits)
 }

@@ -92,6 +92,8 @@ pub struct RtpSettings {
     pub symmetric: bool,
     /// Without a packet for so long the far end counts as gone (`timer receive-rtp`).
     pub inactivity: Option<Duration>,
+    /// The stream is no RTP but T.38 over UDPTL, which passes to another stream of the same kind octet for octet.
+    pub udptl: bool,
 }
 
 impl RtpSettings {
@@ -113,6 +115,7 @@ impl RtpSettings {
             playout: PlayoutConfig::default(),
             symmetric: false,
             inactivity: None,
+            udptl: false,
         }
     }
 
@@ -225,7 +228,7 @@ impl RtpStream {
     /// Whether a datagram from there is the far end's. What is not changes nothing but a count.
     pub(super) fn believes(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) -> bool {
         let from = SocketAddr::new(from.ip().to_canonical(), from.port());
-        let is_rtp = Packet::parse(datagram).is_ok();
+        let is_rtp = self.settings.udptl || Packet::parse(datagram).is_ok();
         let learns = self.settings.symmetric && self.learned.is_none();
         let fits = match self.learned {
             Some(learned) => learned == from,
@@ -242,7 +245,11 @@ impl RtpStream {
         self.last_heard = now;
         self.silent = false;
         self.stats.received_packets += 1;
-        self.stats.received_octets += Packet::parse(datagram).map_or(0, |p| p.payload().len() as u64);
+        let payload = match self.settings.udptl {
+            true => datagram.len(),
+            false => Packet::parse(datagram).map_or(0, |packet| packet.payload().len()),
+        };
+        self.stats.received_octets += payload as u64;
         true
     }
 
@@ -254,7 +261,9 @@ impl RtpStream {
 
     /// True once when nothing has come for too long.
     pub(super) fn fell_silent(&mut self, now: Instant) -> bool {
+        // A fax is silent while its page is on the way the other way.
         let over = self.settings.receives
+            && !self.settings.udptl
             && !self.silent
             && self.settings.inactivity.is_some_and(|limit| now.duration_since(self.last_heard) >= limit);
         self.silent |= over;
@@ -264,6 +273,9 @@ impl RtpStream {
     /// The audio of the stream; `None` for a coding that cannot be heard here.
     pub(super) fn audio(&mut self) -> Option<&mut AudioStream> {
         let settings = &self.settings;
+        if settings.udptl {
+            return None;
+        }
         let law = settings.codec.law()?;
         let audio = self.audio.get_or_insert_with(|| {
             Box::new(AudioStream::new(StreamConfig {

@@ -59,9 +59,43 @@ pub fn registrars(config: &Config) -> Vec<RegistrarServer> {
     found
 }
 
-fn registrar(config: &Config, line: &str, cache: Option<Duration>) -> Option<RegistrarServer> {
-    let words: Vec<&str> = line.split_whitespace().collect();
-    let after = |word: &str| words.iter().skip_while(|known| **known != word).nth(1).copied();
+/// A `keepalive target` of `sip-ua`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeepaliveTarget {
+    /// Where it is.
+    pub place: Place,
+    /// Its name or address and port as in URIs.
+    pub host: String,
+    /// How it is reached.
+    pub transport: Transport,
+}
+
+/// The targets of `keepalive target`, the primary first.
+#[must_use]
+pub fn keepalive_targets(config: &Config) -> Vec<KeepaliveTarget> {
+    let Some(ua) = config.tree().section("sip-ua") else { return Vec::new() };
+    let lines = ua.lines().filter_map(|line| line.strip_prefix("keepalive target "));
+    let mut found: Vec<(bool, KeepaliveTarget)> = lines
+        .filter_map(|line| {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            let Server { place, host, port, transport } = server(config, &words)?;
+            let host = port.map_or(host.clone(), |port| format!("{host}:{port}"));
+            Some((words.contains(&"secondary"), KeepaliveTarget { place, host, transport }))
+        })
+        .collect();
+    found.sort_by_key(|(secondary, _)| *secondary);
+    found.into_iter().map(|(_, target)| target).collect()
+}
+
+struct Server {
+    place: Place,
+    host: String,
+    port: Option<u16>,
+    transport: Transport,
+}
+
+/// `ipv4:A.B.C.D[:PORT]` or `dns:NAME[:PORT]`, with `tcp` and `tls` somewhere behind it.
+fn server(config: &Config, words: &[&str]) -> Option<Server> {
     let place = words.iter().find(|word| word.starts_with("ipv4:") || word.starts_with("dns:"))?;
     let (kind, rest) = place.split_once(':')?;
     let (name, port) = match rest.rsplit_once(':') {
@@ -74,16 +108,24 @@ fn registrar(config: &Config, line: &str, cache: Option<Duration>) -> Option<Reg
         (true, false) => Transport::Tcp,
         _ => Transport::Udp,
     };
-    let place = match Place::of(config, &host, port, transport) {
+    let place = Place::of(config, &host, port, transport);
+    let host = match &place {
+        Place::Name(lookup) => lookup.name.clone(),
+        Place::Address(_) => name.to_owned(),
+    };
+    Some(Server { place, host, port, transport })
+}
+
+fn registrar(config: &Config, line: &str, cache: Option<Duration>) -> Option<RegistrarServer> {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let after = |word: &str| words.iter().skip_while(|known| **known != word).nth(1).copied();
+    let Server { place, host, port, transport } = server(config, &words)?;
+    let place = match place {
         Place::Name(lookup) => {
             let every = cache.unwrap_or(lookup.every);
             Place::Name(lookup.every(every))
         }
         address => address,
-    };
-    let host = match &place {
-        Place::Name(lookup) => lookup.name.clone(),
-        Place::Address(_) => name.to_owned(),
     };
     Some(RegistrarServer {
         place,

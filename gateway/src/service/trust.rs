@@ -7,7 +7,7 @@ use dialpeer::{PeerKind, SessionTarget};
 use sip::Transport;
 
 use super::names::{Lookup, Place};
-use super::servers::{destination, registrars};
+use super::servers::{destination, keepalive_targets, registrars};
 
 /// What a sender is to us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,6 +83,12 @@ impl Trust {
                 Place::Address(address) if calls => trust.addresses.push(address.ip()),
                 Place::Address(_) => {}
                 Place::Name(lookup) => trust.ask(lookup, sender, old),
+            }
+        }
+        for target in keepalive_targets(config) {
+            // Whoever is asked whether he lives may not call for that.
+            if let Place::Name(lookup) = target.place {
+                trust.ask(lookup, Sender::Unknown, old);
             }
         }
         trust.spread();

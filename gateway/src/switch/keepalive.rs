@@ -1,4 +1,5 @@
-//! `voice-class sip options-keepalive`: servers that do not answer OPTIONS get no calls.
+//! `voice-class sip options-keepalive`: servers that do not answer OPTIONS get no calls. `keepalive target` of `sip-ua`:
+//! while those it names do not answer, ports with `busyout monitor keepalive` are out of service.
 //!
 //! Every address behind a dial peer is asked by itself. A peer none of whose addresses answers is busied out: calls hunt
 //! on to the next peer at once, instead of waiting for a server that is gone.
@@ -15,7 +16,10 @@ use sip::message::Header;
 use sip::{ClientTransactionId, Message, Method, RequestBuilder, Transport};
 
 use super::Switch;
+use crate::service::servers::keepalive_targets;
 
+/// What stands for a dial peer at a `keepalive target`.
+const TARGET: u32 = 0;
 /// Addresses watched at most.
 const MAX_NODES: usize = 4096;
 
@@ -69,6 +73,11 @@ impl Keepalives {
         self.nodes.iter().filter_map(|node| node.next).min()
     }
 
+    /// Whether every `keepalive target` is gone.
+    pub(super) fn targets_are_down(&self) -> bool {
+        self.is_down(TARGET)
+    }
+
     /// Whether every address of a peer is gone.
     pub(super) fn is_down(&self, peer: u32) -> bool {
         self.status(peer) == Some(OutStatus::Busyout)
@@ -94,6 +103,28 @@ impl Keepalives {
         self.nodes.iter().filter(move |node| node.peer == peer)
     }
 
+    /// Adds an address to those to be watched; what is known of it stays known.
+    #[allow(clippy::too_many_arguments)] // what a node is made of
+    fn watch(
+        &self,
+        now: Instant,
+        nodes: &mut Vec<Watched>,
+        peer: u32,
+        host: &str,
+        transport: Transport,
+        address: SocketAddr,
+        watch: Watch,
+    ) {
+        let known = self.of(peer).find(|node| node.address == address && node.transport == transport);
+        let (failures, asked) = known.map_or((0, 0), |node| (node.failures, node.asked));
+        // What is being asked is not asked again; a new address is asked at once.
+        let next = known.map_or(Some(now), |node| node.next);
+        if nodes.len() < MAX_NODES {
+            let host = host.to_owned();
+            nodes.push(Watched { peer, transport, address, host, watch, failures, next, asked });
+        }
+    }
+
     fn node(&mut self, (peer, transport, address): (u32, Transport, SocketAddr)) -> Option<&mut Watched> {
         let is_it =
             |node: &&mut Watched| node.peer == peer && node.transport == transport && node.address == address;
@@ -106,24 +137,31 @@ impl Switch {
     pub(super) fn configure_keepalives(&mut self, now: Instant) {
         let mut nodes: Vec<Watched> = Vec::new();
         let watched = watches(&self.config);
+        let watch = target_watch(&self.config);
+        for target in keepalive_targets(&self.config) {
+            for address in self.trust.targets(&target.place) {
+                self.keepalives.watch(
+                    now,
+                    &mut nodes,
+                    TARGET,
+                    &target.host,
+                    target.transport,
+                    address,
+                    watch,
+                );
+            }
+        }
         let voip = |p: &&DialPeer| p.kind == PeerKind::Voip && !p.shutdown;
         for peer in self.config.dial_peers.iter().filter(voip) {
             let Some(watch) = watched.get(&peer.tag).copied() else { continue };
             let Some((place, host, transport)) = self.server_of(peer) else { continue };
             for address in self.trust.targets(&place) {
-                let known =
-                    self.keepalives.of(peer.tag).find(|n| n.address == address && n.transport == transport);
-                let (failures, asked) = known.map_or((0, 0), |node| (node.failures, node.asked));
-                // What is being asked is not asked again; a new address is asked at once.
-                let next = known.map_or(Some(now), |node| node.next);
-                if nodes.len() < MAX_NODES {
-                    let (peer, host) = (peer.tag, host.clone());
-                    nodes.push(Watched { peer, transport, address, host, watch, failures, next, asked });
-                }
+                self.keepalives.watch(now, &mut nodes, peer.tag, &host, transport, address, watch);
             }
         }
         self.keepalives.nodes = nodes;
         self.keepalives_timeout(now);
+        self.watch_busyout(now);
     }
 
     /// Asks whoever is due.
@@ -181,7 +219,9 @@ impl Switch {
         node.next = Some(now + if answered { node.watch.up } else { node.watch.down });
         if before != node.is_down() {
             let state = if answered { "active" } else { "busyout" };
-            tracing::info!("%SIP-5-KEEPALIVE: dial-peer {}: {} is {state}", key.0, key.2);
+            let whose = if key.0 == TARGET { "target".to_owned() } else { format!("dial-peer {}", key.0) };
+            tracing::info!("%SIP-5-KEEPALIVE: {whose}: {} is {state}", key.2);
+            self.watch_busyout(now);
         }
     }
 
@@ -192,7 +232,7 @@ impl Switch {
         );
         let word = |down: bool| if down { "busyout" } else { "active" };
         let (mut last, mut failed) = (None, false);
-        for node in &self.keepalives.nodes {
+        for node in self.keepalives.nodes.iter().filter(|node| node.peer != TARGET) {
             let peer = self.config.dial_peers.iter().find(|p| p.tag == node.peer);
             let target = peer.and_then(|p| p.session_target.as_ref()).map(ToString::to_string);
             let target = target.unwrap_or_default();
@@ -261,6 +301,18 @@ fn watches(config: &Config) -> HashMap<u32, Watch> {
         }
     }
     found
+}
+
+/// How `keepalive target` is watched: `timers keepalive` and `retry keepalive`, with IOS's defaults.
+fn target_watch(config: &Config) -> Watch {
+    let ua = config.tree().section("sip-ua");
+    let number = |words: &str| ua.and_then(|ua| ua.value(words)?.trim().parse::<u32>().ok());
+    let seconds = |words: &str, default| Duration::from_secs(number(words).map_or(default, u64::from));
+    Watch {
+        up: seconds("timers keepalive active ", 120),
+        down: seconds("timers keepalive down ", 30),
+        retry: number("retry keepalive ").unwrap_or(6),
+    }
 }
 
 /// The settings on the line, or those of the profile it names; `None` for one that does not exist or is shut down.

@@ -626,4 +626,6 @@ mod on_sip_tests;
 #[cfg(test)]
 mod sip_bench;
 #[cfg(test)]
+mod sip_features;
+#[cfg(test)]
 mod tests;

@@ -169,6 +169,12 @@ impl Switch {
     }
 
     fn is_busied_out(&self, name: &str) -> bool {
+        let section = self.config.tree().section(&format!("voice-port {name}"));
+        if self.keepalives.targets_are_down()
+            && section.is_some_and(|section| section.has("busyout monitor keepalive"))
+        {
+            return true;
+        }
         let Some(config) = self.config.voice_port(name) else { return false };
         let watched = config.line.busyout.monitor.iter();
         let mut trunks =

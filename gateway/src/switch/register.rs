@@ -31,6 +31,8 @@ pub(super) struct Registrations {
     under_way: HashMap<ClientTransactionId, Pending>,
     last: u64,
     rng: StdRng,
+    /// The gateway ends: nothing is registered any more.
+    closed: bool,
 }
 
 /// One number at one registrar.
@@ -68,7 +70,7 @@ impl Registrations {
     /// None yet.
     pub(super) fn new(seed: [u8; 32]) -> Self {
         let rng = StdRng::from_seed(seed.map(|octet| octet ^ 0x3c));
-        Self { entries: Vec::new(), under_way: HashMap::new(), last: 0, rng }
+        Self { entries: Vec::new(), under_way: HashMap::new(), last: 0, rng, closed: false }
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
@@ -86,6 +88,9 @@ impl Registrations {
 impl Switch {
     /// Registers what the configuration wants and takes back what it does not. What is wanted still is not touched.
     pub(super) fn configure_registrations(&mut self, now: Instant) {
+        if self.registrations.closed {
+            return;
+        }
         let mut wanted = Vec::new();
         let logins = logins(&self.config);
         let secrets = login_lines(&self.config).collect::<Vec<_>>().join("\n");
@@ -127,6 +132,24 @@ impl Switch {
             registrations.entries.push(entry);
         }
         self.drain_registrations(now);
+    }
+
+    /// Takes back every registration, because the gateway ends. [`Switch::is_signed_off`] says when all registrars have
+    /// been told, or cannot be.
+    pub fn sign_off(&mut self, now: Instant) {
+        self.registrations.closed = true;
+        for entry in self.registrations.entries.iter_mut().filter(|entry| !entry.ending) {
+            entry.ending = true;
+            entry.registration.stop(now);
+        }
+        self.drain_registrations(now);
+        self.drain_sip(now);
+    }
+
+    /// Whether nothing is registered, nor on its way to be.
+    #[must_use]
+    pub fn is_signed_off(&self) -> bool {
+        self.registrations.entries.is_empty()
     }
 
     /// Numbers to register: those of telephones, unless their peer says `no sip-register`, and of `credentials`.

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::Switch;
 use crate::leg::LegId;
 use crate::leg::sip::Shown;
-use crate::media::rtp::{Codec, DigitRelay};
+use crate::media::rtp::Codec;
 
 impl Switch {
     /// `show sip-ua calls`.
@@ -85,18 +85,14 @@ fn call(leg: &Shown<'_>) -> String {
     line("State of the stream", if active { "STREAM_ACTIVE" } else { "STREAM_IDLE" }.to_owned());
     line("Stream Call ID", leg.leg.0.to_string());
     let (codec, octets) = match &rtp.codec {
+        _ if rtp.udptl => ("t38".to_owned(), 0),
         Codec::G711(media::g711::Law::Mu) => ("g711ulaw".to_owned(), 8 * rtp.packet_ms),
         Codec::G711(media::g711::Law::A) => ("g711alaw".to_owned(), 8 * rtp.packet_ms),
         Codec::Other(name) => (name.to_ascii_lowercase(), 0),
     };
     line("Negotiated Codec", format!("{codec} ({octets} bytes)"));
     line("Codec Payload Type", rtp.payload_type.to_string());
-    let relay = match rtp.digits {
-        DigitRelay::InBand => "inband-voice",
-        DigitRelay::Events => "rtp-nte",
-        DigitRelay::Signalled => "sip-info",
-    };
-    line("Negotiated Dtmf-relay", relay.to_owned());
+    line("Negotiated Dtmf-relay", leg.dtmf.to_owned());
     line("Dtmf-relay Payload Type", rtp.event_payload_type.unwrap_or(0).to_string());
     line("Media Source IP Addr:Port", format!("{}:{}", leg.local, leg.port));
     if let Some(remote) = rtp.remote {

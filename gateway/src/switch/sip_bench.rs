@@ -16,6 +16,7 @@ use tempfile::TempDir;
 use super::{Output, Parts, Switch};
 use crate::clock::Clock;
 use crate::hardware::Hardware;
+use crate::media::MediaCommand;
 use crate::service::metrics::Metrics;
 use crate::service::names::Lookup;
 use crate::store::Store;
@@ -30,6 +31,9 @@ pub(super) struct SipBench {
     sent: Vec<(Flow, Message)>,
     /// Everything sent so far: repetitions tell nothing.
     known: HashSet<Bytes>,
+    next_port: u16,
+    /// What the media plane has been told.
+    pub(super) media: Vec<MediaCommand>,
     _directory: TempDir,
 }
 
@@ -53,7 +57,8 @@ impl SipBench {
             local_address: |_| Some([192, 0, 2, 1].into()),
         };
         let switch = Switch::new(now, parts).unwrap();
-        let mut bench = Self { switch, now, sent: Vec::new(), known: HashSet::new(), _directory: directory };
+        let (sent, known, media) = (Vec::new(), HashSet::new(), Vec::new());
+        let mut bench = Self { switch, now, sent, known, next_port: 20_000, media, _directory: directory };
         bench.settle();
         bench
     }
@@ -80,13 +85,19 @@ impl SipBench {
         self.settle();
     }
 
-    fn settle(&mut self) {
+    pub(super) fn settle(&mut self) {
+        for _ in 0..self.switch.rtp_ports().wanted() {
+            self.switch.rtp_ports().add(self.next_port);
+            self.next_port += 2;
+        }
         while let Some(output) = self.switch.poll_output() {
-            if let Output::Sip(transmit) = output
-                && self.known.insert(transmit.payload.clone())
-            {
-                let message = Message::parse(transmit.payload).unwrap();
-                self.sent.push((transmit.flow, message));
+            match output {
+                Output::Sip(transmit) if self.known.insert(transmit.payload.clone()) => {
+                    let message = Message::parse(transmit.payload).unwrap();
+                    self.sent.push((transmit.flow, message));
+                }
+                Output::Media(command) => self.media.push(command),
+                _ => {}
             }
         }
     }
@@ -122,14 +133,14 @@ impl SipBench {
     }
 
     /// A message comes from somebody, and waits.
-    pub(super) fn offer(&mut self, from: &str, text: &str) {
+    pub(super) fn offer(&mut self, from: &str, text: &(impl AsRef<[u8]> + ?Sized)) {
         let flow = Flow {
             transport: sip::Transport::Udp,
             local: SocketAddr::from(([192, 0, 2, 1], 5060)),
             remote: from.parse().unwrap(),
             connection: None,
         };
-        self.switch.offer_sip(self.now, flow, Bytes::from(text.to_owned()));
+        self.switch.offer_sip(self.now, flow, Bytes::copy_from_slice(text.as_ref()));
         self.settle();
     }
 

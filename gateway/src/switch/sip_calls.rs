@@ -133,13 +133,16 @@ pub(super) fn call_config(config: &Config) -> CallConfig {
         _ => Rel1xx::Supported,
     };
     let min_se = number("min-se ").unwrap_or(MIN_SE).max(90);
+    let expires =
+        child("min-se ").and_then(|rest| rest.split_once("session-expires ")?.1.trim().parse().ok());
+    let expires = expires.unwrap_or(min_se);
     let refreshes = sip.is_some_and(|node| node.has("session refresh"));
     let agent = AgentSettings::new(config);
     CallConfig {
         credentials: provider(&logins(config), None),
         rel1xx,
         session_timer: SessionTimerConfig {
-            interval: refreshes.then_some(min_se),
+            interval: refreshes.then_some(expires.max(min_se)),
             min_se,
             ..SessionTimerConfig::default()
         },
@@ -177,6 +180,9 @@ mod tests {
         assert_eq!(config.rel1xx, Rel1xx::Disabled);
         assert_eq!((config.session_timer.interval, config.session_timer.min_se), (Some(900), 900));
         assert_eq!(config.expires, Duration::from_secs(60));
+        let text = "voice service voip\n sip\n  min-se 90 session-expires 1200\n  session refresh\n";
+        let config = call_config(&Config::parse(text).config);
+        assert_eq!((config.session_timer.interval, config.session_timer.min_se), (Some(1200), 90));
         let default = call_config(&Config::default());
         assert_eq!((default.session_timer.interval, default.session_timer.min_se), (None, MIN_SE));
     }

@@ -589,6 +589,9 @@ fn build(out: &Outbound, core: &Core) -> RequestBuilder {
         .cseq(out.cseq)
         .header(Header::Allow, core.allow())
         .header(Header::Expires, core.config.expires.as_secs().to_string());
+    if let Some(octets) = out.invite.tcp_above {
+        request = request.tcp_above(octets);
+    }
     for route in routes {
         request = request.header(Header::Route, format!("<{route}>"));
     }

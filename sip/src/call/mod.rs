@@ -638,6 +638,12 @@ impl UserAgent {
         Ok(leg.dialog.remote_target().to_owned())
     }
 
+    /// The call with a dialog of this Call-ID and these tags, such as a Replaces header names (RFC 3891 3).
+    pub fn find_dialog(&self, call_id: &str, local_tag: &str, remote_tag: &str) -> Option<CallId> {
+        let key = (call_id.to_owned(), local_tag.to_owned(), remote_tag.to_owned());
+        self.calls.get(*self.core.dialogs.get(&key)?).map(|call| call.id)
+    }
+
     /// Call-ID of a call, once its first message exists.
     pub fn call_id(&self, id: CallId) -> Option<&str> {
         let call = self.calls.get(id.index).filter(|call| call.id == id)?;

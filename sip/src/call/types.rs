@@ -56,6 +56,9 @@ pub struct Invite {
     pub contact: Option<String>,
     /// Call-ID; a random one when there is none.
     pub call_id: Option<String>,
+    /// The INVITE goes by TCP where it is longer than so many octets, also if
+    /// [`crate::EndpointConfig::tcp_above`] does not say so for all.
+    pub tcp_above: Option<usize>,
     /// SDP (the offer; without it the called party offers), other bodies, headers: identities, Diversion,
     /// Replaces, …
     pub content: Content,
@@ -72,6 +75,7 @@ impl Invite {
             routes: Vec::new(),
             contact: None,
             call_id: None,
+            tcp_above: None,
             content: Content::new(),
         }
     }

@@ -58,10 +58,11 @@ impl Endpoint {
     pub fn request(&mut self, now: Instant, flow: Flow, request: RequestBuilder) -> ClientTransactionId {
         let branch = self.new_branch();
         let payload = self.encode(&flow, &request, &branch);
-        let larger = flow.switched(payload.len(), self.config.tcp_above).and_then(|flow| {
-            // Three letters for three letters: the length stays.
-            Some((flow, with_via_transport(&payload, Transport::Udp, Transport::Tcp)?))
-        });
+        let larger =
+            flow.switched(payload.len(), request.tcp_above.or(self.config.tcp_above)).and_then(|flow| {
+                // Three letters for three letters: the length stays.
+                Some((flow, with_via_transport(&payload, Transport::Udp, Transport::Tcp)?))
+            });
         let (flow, payload, fallback) = match larger {
             Some((tcp, over_tcp)) => {
                 self.statistics.switched_to_tcp += 1;

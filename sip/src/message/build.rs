@@ -104,13 +104,22 @@ pub struct RequestBuilder {
     uri: Box<str>,
     fields: Fields,
     body: Bytes,
+    pub(crate) tcp_above: Option<usize>,
 }
 
 impl RequestBuilder {
     /// A request for `uri`. Blanks and line ends in the URI are left out.
     pub fn new(method: Method, uri: &str) -> RequestBuilder {
         let uri = uri.chars().filter(|c| !c.is_whitespace() && !c.is_control()).collect();
-        RequestBuilder { method, uri, fields: Fields::default(), body: Bytes::new() }
+        RequestBuilder { method, uri, fields: Fields::default(), body: Bytes::new(), tcp_above: None }
+    }
+
+    /// Over UDP only up to so many octets, else over TCP (RFC 3261 18.1.1), whatever
+    /// [`crate::EndpointConfig::tcp_above`] says.
+    #[must_use]
+    pub fn tcp_above(mut self, octets: usize) -> RequestBuilder {
+        self.tcp_above = Some(octets);
+        self
     }
 
     /// The method.

@@ -113,6 +113,7 @@ impl PriTrunk {
             | LegCommand::Update(_)
             | LegCommand::TransferRinging
             | LegCommand::TransferFailed(_)
+            | LegCommand::Fax(_)
             | LegCommand::Dtmf(_) => return,
         };
         // A message the state no longer allows is not needed any more.

@@ -127,7 +127,7 @@ impl AgentSettings {
                 Method::Subscribe,
                 Method::Info,
             ],
-            allow_events: vec!["message-summary".to_owned(), "telephone-event".to_owned()],
+            allow_events: ["message-summary", "telephone-event", "kpml"].map(str::to_owned).to_vec(),
             accept: vec!["application/sdp".to_owned(), "application/simple-message-summary".to_owned()],
             ..EndpointConfig::default()
         }

@@ -20,13 +20,14 @@ impl SipLegs {
     /// Tells the peer what it does not know yet, if it can be told now.
     pub(super) fn reconcile(&mut self, now: Instant, id: LegId) {
         let Some(leg) = self.legs.get_mut(&id) else { return };
-        if leg.stage != Stage::Answered || leg.changing.is_some() {
+        if leg.stage != Stage::Answered || leg.changing.is_some() || leg.fax.is_open() {
             return;
         }
         let mut content = Content::new();
         if let Some(party) = &leg.untold {
             let role = if leg.outgoing { "calling" } else { "called" };
-            content.headers = identity::identity(party, &leg.host, role, &self.settings);
+            let rpid = self.settings.remote_party_id;
+            content.headers = identity::identity(party, &leg.host, role, &leg.can.settings.policy, rpid);
         }
         let done = if leg.holding != leg.holding_told {
             let direction = if leg.holding { Direction::SendOnly } else { Direction::SendRecv };
@@ -74,6 +75,10 @@ impl SipLegs {
         let Some(leg) = self.legs.get_mut(&id) else { return };
         leg.exchange.cancel();
         let before = leg.changing.take();
+        if self.fax_refused(id) {
+            return self.reconcile(now, id);
+        }
+        let Some(leg) = self.legs.get_mut(&id) else { return };
         if status == REQUEST_PENDING && !response {
             // Overtaken by an offer of the peer.
             leg.holding_told = before.unwrap_or(leg.holding_told);

@@ -136,10 +136,6 @@ impl Offerable {
             .filter(|address| !address.is_unspecified())
             .map(|address| SocketAddr::new(address.to_canonical(), audio.remote.1));
         let codec = Codec::from_encoding(&format.encoding);
-        let relay = self.settings.dtmf.iter().find_map(|relay| match relay {
-            DtmfRelay::RtpNte => events.is_some().then_some(DigitRelay::Events),
-            DtmfRelay::SipInfo | DtmfRelay::SipNotify => Some(DigitRelay::Signalled),
-        });
         Some(RtpSettings {
             remote,
             sends: audio.direction.sends(),
@@ -148,20 +144,16 @@ impl Offerable {
             receive_payload_type: receive.unwrap_or(payload_type),
             event_payload_type: events.and_then(|(f, _)| f.payload),
             receive_event_payload_type: events.and_then(|(f, own)| own.or(f.payload)),
-            digits: relay.unwrap_or_default(),
+            // Chosen when it is known what the peer takes.
+            digits: DigitRelay::InBand,
             packet_ms: audio.ptime.unwrap_or(self.packet_ms()).clamp(*PACKET_MS.start(), *PACKET_MS.end()),
             vad: self.settings.vad && audio.formats.iter().any(is_noise),
             playout: self.settings.playout,
             symmetric,
             inactivity,
             codec,
+            udptl: false,
         })
-    }
-
-    /// Whether digits go by INFO rather than NOTIFY, where they are signalled.
-    pub(super) fn by_info(&self) -> bool {
-        let first = self.settings.dtmf.iter().find(|relay| **relay != DtmfRelay::RtpNte);
-        first != Some(&DtmfRelay::SipNotify)
     }
 }
 

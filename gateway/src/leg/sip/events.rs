@@ -4,13 +4,15 @@ use std::net::IpAddr;
 use std::time::Instant;
 
 use bytes::Bytes;
-use media::rtp::event::Event;
 use sip::call::{CallEvent, CallId, Content, EndedBy, ReferId};
 use sip::sdp::{Direction, OfferAnswer, Sdp};
-use sip::{Flow, Header, Message, Method, Reply, ServerTransactionId};
+use sip::{Flow, Header, Message, Reply, ServerTransactionId};
 
 use super::describe::{Offerable, octets};
-use super::{CODEC_MISMATCH, SipLeg, SipLegs, SipOutput, Stage, bracketed, identity};
+use super::digits::Said;
+use super::{
+    CODEC_MISMATCH, Ends, SipLeg, SipLegs, SipOutput, Stage, bracketed, digits, fax, identity, policy,
+};
 use crate::leg::{
     Answer, Cause, LegEvent, LegId, LegIds, Party, Progress, RedirectReason, Setup, TransferTarget,
 };
@@ -20,8 +22,6 @@ use crate::media::rtp::RtpCommand;
 
 /// Longest Replaces that is passed on.
 const MAX_REPLACES: usize = 512;
-/// Samples in 1 ms.
-const SAMPLES_A_MS: u32 = 8;
 
 impl SipLegs {
     pub(super) fn call_event(
@@ -52,15 +52,23 @@ impl SipLegs {
     fn event_of_leg(&mut self, now: Instant, call: CallId, event: CallEvent) {
         let Some(id) = self.by_call.get(&call).copied() else { return };
         match event {
-            CallEvent::Progress { status, response, .. } => self.progressed(id, status, &response),
-            CallEvent::Answer { sdp, early, .. } => self.answer_came(id, &sdp, early),
-            CallEvent::Answered { response, .. } => self.answered(now, id, &response),
+            CallEvent::Progress { status, response, .. } => {
+                self.learn_digits(id, &response);
+                self.progressed(id, status, &response);
+            }
+            CallEvent::Answer { sdp, early, .. } => self.answer_came(now, id, &sdp, early),
+            CallEvent::Answered { response, .. } => {
+                self.learn_digits(id, &response);
+                self.answered(now, id, &response);
+                self.subscribe_keys(now, id);
+            }
             CallEvent::Offer { sdp, message, .. } => self.offer_came(now, id, &sdp, &message),
             CallEvent::OfferRequested { .. } => self.offer_requested(now, id),
             CallEvent::OfferWithdrawn => {
                 if let Some(leg) = self.legs.get_mut(&id) {
                     leg.exchange.cancel();
                 }
+                self.fax_withdrawn(id);
                 self.reconcile(now, id);
             }
             CallEvent::OfferRefused { status, response } => {
@@ -70,15 +78,24 @@ impl SipLegs {
                 self.party_changed(id, &message);
                 self.changed(now, id, &message);
             }
-            CallEvent::Acknowledged { .. } => self.reconcile(now, id),
+            CallEvent::Acknowledged { .. } => {
+                self.subscribe_keys(now, id);
+                self.reconcile(now, id);
+            }
             CallEvent::Referred { refer, to, .. } => self.referred(now, id, refer, &to),
             CallEvent::Request { transaction, request } => {
                 self.request_in_call(now, id, transaction, &request)
             }
             CallEvent::Redirected { contacts, following: false, .. } => self.redirected(now, id, &contacts),
-            CallEvent::Response { id, status, response } => self.pinged(now, id, status, response.is_some()),
+            CallEvent::Response { id, status, response } => {
+                self.request_answered(now, id, status, response.as_ref());
+            }
             CallEvent::Failed { status, response, .. } => {
                 let cause = self.cause_of(status, response.as_ref());
+                let caller = self.legs.get(&id).and_then(|leg| leg.caller);
+                if let Some(caller) = caller.and_then(|caller| self.legs.get_mut(&caller)) {
+                    caller.failed = Some((status, cause));
+                }
                 self.finish(id, cause);
             }
             CallEvent::Ended { by, message } => {
@@ -139,35 +156,14 @@ impl SipLegs {
         self.by_call.insert(call, id);
         let own = Some(flow.local.ip()).filter(|address| !address.is_unspecified());
         let local = own.or_else(|| (self.local_address)(flow.remote.ip())).unwrap_or(flow.local.ip());
-        self.legs.insert(
-            id,
-            SipLeg {
-                call,
-                outgoing: false,
-                stage: Stage::Early,
-                peer: 0,
-                local,
-                host: bracketed(local),
-                stream,
-                port,
-                exchange,
-                can: Offerable::audible(settings),
-                answer: None,
-                described: offer.clone(),
-                rtp: None,
-                offered: offer.is_some(),
-                mismatch: false,
-                held: false,
-                holding: false,
-                holding_told: false,
-                untold: None,
-                changing: None,
-                refer: None,
-                remote: calling.clone(),
-                other: String::new(),
-                called: called.number.clone(),
-            },
-        );
+        let ends = Ends { local, host: bracketed(local), stream, port };
+        let mut leg = SipLeg::new(call, false, ends, exchange, Offerable::audible(settings));
+        leg.described.clone_from(&offer);
+        leg.offered = offer.is_some();
+        leg.remote = calling.clone();
+        leg.called.clone_from(&called.number);
+        self.legs.insert(id, leg);
+        self.learn_digits(id, request);
         let text = |header: Header| request.header(header).map(|value| value.to_str().into_owned());
         let setup = Setup {
             called,
@@ -178,6 +174,7 @@ impl SipLegs {
             sdp: offer,
             user_user: text(Header::UserToUser).and_then(|value| user_to_user(&value)),
             alert_info: text(Header::AlertInfo).filter(|value| value.len() <= 256),
+            headers: policy::unknown_headers(request),
             ..Setup::default()
         };
         self.tell(id, LegEvent::Incoming(Box::new(setup)));
@@ -246,7 +243,10 @@ impl SipLegs {
     }
 
     /// The peer answered our offer. An early answer may come again.
-    fn answer_came(&mut self, id: LegId, sdp: &Bytes, early: bool) {
+    fn answer_came(&mut self, now: Instant, id: LegId, sdp: &Bytes, early: bool) {
+        if self.fax_answered(now, id, sdp) {
+            return;
+        }
         let Some(leg) = self.legs.get_mut(&id) else { return };
         let Ok(parsed) = Sdp::parse(sdp) else { return };
         // An early answer leaves the exchange open: it is tried on a copy.
@@ -269,6 +269,7 @@ impl SipLegs {
         let stream = leg.stream;
         leg.rtp = Some(rtp.clone());
         self.media(MediaCommand::Rtp { stream, command: RtpCommand::Settings(Box::new(rtp)) });
+        self.choose_digits(id);
         true
     }
 
@@ -285,6 +286,11 @@ impl SipLegs {
 
     /// A new offer within the call: hold, another address, another codec.
     fn offer_came(&mut self, now: Instant, id: LegId, sdp: &Bytes, message: &Message) {
+        if let Ok(offer) = Sdp::parse(sdp)
+            && let Some(t38) = fax::wanted(&offer)
+        {
+            return self.fax_wanted(now, id, offer, t38);
+        }
         let Some(leg) = self.legs.get_mut(&id) else { return };
         let call = leg.call;
         let direction = if leg.holding { Direction::SendOnly } else { Direction::SendRecv };
@@ -309,6 +315,7 @@ impl SipLegs {
                 leg.described = Some(sdp.clone());
                 leg.holding_told = leg.holding;
             }
+            self.fax_is_over(id);
             self.hold_changed(id);
             self.party_changed(id, message);
         }
@@ -365,8 +372,12 @@ impl SipLegs {
                 .map(|(_, value)| value.into_owned())
         });
         let other = replaces.as_ref().and_then(|value| {
-            let wanted = value.split(';').next()?.trim();
-            self.legs.iter().find(|(_, leg)| self.ua.call_id(leg.call) == Some(wanted)).map(|(id, _)| *id)
+            let mut words = value.split(';').map(str::trim);
+            let call_id = words.next()?;
+            let tag = |name: &str| value.split(';').find_map(|word| word.trim().strip_prefix(name));
+            // As the one who is to be called sees it, and that is us.
+            let dialog = self.ua.find_dialog(call_id, tag("to-tag=")?, tag("from-tag=")?)?;
+            self.by_call.get(&dialog).copied()
         });
         let target = match (replaces, other, number.filter(|n| !n.is_empty())) {
             (Some(_), Some(other), _) => TransferTarget::Leg(other),
@@ -403,7 +414,7 @@ impl SipLegs {
         self.release(now, id, Cause::CHANGED);
     }
 
-    /// INFO and NOTIFY with digits; everything else is politely declined.
+    /// INFO and NOTIFY with digits, SUBSCRIBE for them; everything else is politely declined.
     fn request_in_call(
         &mut self,
         now: Instant,
@@ -411,25 +422,17 @@ impl SipLegs {
         transaction: ServerTransactionId,
         request: &Message,
     ) {
-        let digit = match request.method() {
-            Some(Method::Info) => info_digit(request),
-            Some(Method::Notify) => notify_digit(request),
-            _ => None,
-        };
-        let status = match (&digit, request.method()) {
-            (Some(_), _) => 200,
-            // A heartbeat.
-            (None, Some(Method::Info)) if request.body().is_empty() => 200,
-            (None, Some(Method::Info)) => 415,
-            // A key goes down.
-            (None, Some(Method::Notify)) if is_telephone_event(request) => 200,
-            (None, Some(Method::Notify)) => 489,
-            _ => 405,
-        };
+        if self.keys_wanted(now, id, transaction, request) {
+            return;
+        }
+        let said = digits::read(request);
+        let status = if let Said::Refuse(status) = said { status } else { 200 };
         // A transaction that is gone has nobody left to answer.
         let _ = self.ua.respond(now, transaction, Reply::new(status));
-        if let Some(digit) = digit {
-            self.tell(id, LegEvent::Dtmf(digit));
+        if let Said::Digits(digits) = said {
+            for digit in digits.chars() {
+                self.tell(id, LegEvent::Dtmf(digit));
+            }
         }
     }
 
@@ -438,47 +441,6 @@ impl SipLegs {
         let reason = response.and_then(identity::q850).filter(|_| self.settings.reason_override);
         Cause(reason.unwrap_or_else(|| self.causes.pstn_cause(status)))
     }
-}
-
-/// The digit in the body of an INFO: `application/dtmf-relay` (`Signal=5`) or `application/dtmf` (`5`).
-fn info_digit(request: &Message) -> Option<char> {
-    let kind = request.content_type().ok()??;
-    let body = String::from_utf8_lossy(request.body()).into_owned();
-    let value = if kind.is("application/dtmf-relay") {
-        body.lines().find_map(|line| line.trim().strip_prefix("Signal").map(str::to_owned))?
-    } else if kind.is("application/dtmf") {
-        body
-    } else {
-        return None;
-    };
-    let text = value.trim().trim_start_matches('=').trim().to_owned();
-    let digit = match text.as_str() {
-        "10" => '*',
-        "11" => '#',
-        other => other.chars().next()?.to_ascii_uppercase(),
-    };
-    Event::from_digit(digit).and_then(Event::digit)
-}
-
-/// The digit of a NOTIFY `telephone-event`: four octets as in RFC 4733, whose end bit says that the key is up.
-fn notify_digit(request: &Message) -> Option<char> {
-    if !is_telephone_event(request) {
-        return None;
-    }
-    let [code, flags, ..] = *request.body() else { return None };
-    // The one that begins is followed by the one that ends.
-    if flags & 0x80 == 0 { None } else { Event(code).digit() }
-}
-
-fn is_telephone_event(request: &Message) -> bool {
-    matches!(request.event(), Ok(Some(event)) if event.package.eq_ignore_ascii_case("telephone-event"))
-}
-
-/// Body of a NOTIFY for a digit that is over.
-pub(super) fn event_body(digit: char, ms: u32) -> Vec<u8> {
-    let code = Event::from_digit(digit).map_or(0, |event| event.0);
-    let duration = u16::try_from(ms.saturating_mul(SAMPLES_A_MS)).unwrap_or(u16::MAX).to_be_bytes();
-    vec![code, 0x80 | 10, duration[0], duration[1]]
 }
 
 /// The octets of `User-to-User: 04…;encoding=hex`.

@@ -2,7 +2,7 @@
 
 use sip::{Header, Message, NameAddr};
 
-use super::settings::{AssertedId, SipSettings};
+use super::policy::{AssertedId, HeaderPolicy};
 use crate::leg::{MAX_DIGITS, Party, Presentation, RedirectReason, Redirection};
 
 /// Diversions read of one message.
@@ -121,27 +121,33 @@ pub fn from(party: &Party, host: &str) -> String {
     }
 }
 
-/// Identity headers beside From. `role` is `calling` or `called`.
+/// Identity headers beside From, and Privacy. `role` is `calling` or `called`; `remote_party_id` is the setting of that name.
 #[must_use]
-pub fn identity(party: &Party, host: &str, role: &str, settings: &SipSettings) -> Vec<(String, String)> {
+pub fn identity(
+    party: &Party,
+    host: &str,
+    role: &str,
+    policy: &HeaderPolicy,
+    remote_party_id: bool,
+) -> Vec<(String, String)> {
     let mut headers = Vec::new();
+    if let Some(privacy) = policy.privacy(party) {
+        headers.push((Header::Privacy.as_str().to_owned(), privacy));
+    }
     let restricted = party.presentation == Presentation::Restricted;
     if party.number.is_empty() && !restricted {
         return headers;
     }
     let whole = address(party, host);
-    match settings.asserted_id {
+    match policy.asserted_id {
         Some(kind) => {
             let name = match kind {
                 AssertedId::Pai => Header::PAssertedIdentity,
                 AssertedId::Ppi => Header::PPreferredIdentity,
             };
             headers.push((name.as_str().to_owned(), whole));
-            if restricted {
-                headers.push((Header::Privacy.as_str().to_owned(), "id".to_owned()));
-            }
         }
-        None if settings.remote_party_id => {
+        None if remote_party_id => {
             let privacy = if restricted { "full" } else { "off" };
             let screen = if matches!(party.screening, 1 | 3) { "yes" } else { "no" };
             headers.push((
@@ -303,7 +309,7 @@ mod tests {
         assert_eq!(from(&party, "gw"), "\"Bob \\\"b\\\"\" <sip:1000@gw>");
         let hidden = Party { presentation: Presentation::Restricted, ..party };
         assert_eq!(from(&hidden, "gw"), "\"anonymous\" <sip:anonymous@gw>");
-        let headers = identity(&hidden, "gw", "calling", &SipSettings::default());
+        let headers = identity(&hidden, "gw", "calling", &HeaderPolicy::default(), true);
         assert!(headers[0].1.ends_with(";party=calling;screen=no;privacy=full"), "{headers:?}");
         assert_eq!(number_of("1-800.555;phone-context=x"), "1800555");
         assert_eq!(number_of("alice.b"), "alice.b");

@@ -1,10 +1,10 @@
-//! `options-ping`: OPTIONS within answered calls. Who does not answer, or no longer knows the call, is hung up.
+//! `options-ping`: OPTIONS within answered calls; KPML subscriptions are refreshed by the same clock. Who does not answer, or no longer knows the call, is hung up.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Instant;
 
-use sip::Method;
 use sip::call::{CallId, Content, RequestId};
+use sip::{Message, Method};
 
 use super::{SipLegs, Stage};
 use crate::leg::{Cause, LegId};
@@ -23,11 +23,12 @@ impl SipLegs {
     /// When to call [`SipLegs::handle_pings`].
     #[must_use]
     pub fn poll_ping(&self) -> Option<Instant> {
-        self.pings.due.values().min().copied()
+        self.pings.due.values().min().copied().into_iter().chain(self.kpml.poll_timeout()).min()
     }
 
     /// Asks whoever is due.
     pub fn handle_pings(&mut self, now: Instant) {
+        self.refresh_keys(now);
         let due: Vec<LegId> =
             self.pings.due.iter().filter(|(_, at)| **at <= now).map(|(id, _)| *id).collect();
         if due.is_empty() {
@@ -63,7 +64,17 @@ impl SipLegs {
     }
 
     /// The final response to a request within a call; 408 stands for none, 503 without response for one not sent.
-    pub(super) fn pinged(&mut self, now: Instant, request: RequestId, status: u16, answered: bool) {
+    pub(super) fn request_answered(
+        &mut self,
+        now: Instant,
+        request: RequestId,
+        status: u16,
+        response: Option<&Message>,
+    ) {
+        if self.keys_answered(now, request, status, response) {
+            return;
+        }
+        let answered = response.is_some();
         let Some(id) = self.pings.under_way.remove(&request) else { return };
         if matches!(status, 408 | 481) || !answered {
             self.release(now, id, GONE);

@@ -1,6 +1,7 @@
 //! What the configuration says about SIP calls and their media, beside where they go.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use cli::config::{Body, Config, Node};
@@ -8,8 +9,13 @@ use media::g711::Law;
 use media::rtp::jitter::{PlayoutConfig, PlayoutMode};
 use sip::sdp::Format;
 
+pub use super::policy::{AssertedId, CallingInfo, HeaderPolicy};
+use super::transport::address_of;
+
 /// `rtp-port range` where none is configured, as IOS has it.
 const RTP_PORTS: (u16, u16) = (16_384, 32_767);
+/// `notify telephone-event max-duration` where none is configured, as IOS has it, ms.
+const NOTIFY_MS: u32 = 2000;
 /// Payload type of telephone events, unless `rtp payload-type nte` says another.
 const NTE: u8 = 101;
 
@@ -22,6 +28,26 @@ pub enum DtmfRelay {
     SipInfo,
     /// `sip-notify`
     SipNotify,
+    /// `sip-kpml`
+    SipKpml,
+}
+
+/// What a dial peer does with fax (`fax protocol`, `fax rate`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FaxSettings {
+    /// Whether a call may become T.38; else it stays audio.
+    pub t38: bool,
+    /// `version 0` or `3`: the highest T.38 version that is let through.
+    pub version: u8,
+    /// `fax rate`: the highest bit rate that is let through, bit/s.
+    pub rate: Option<u32>,
+}
+
+impl Default for FaxSettings {
+    /// T.38 version 0. (A router's own default, Cisco's fax relay, is spoken by nobody else.)
+    fn default() -> Self {
+        Self { t38: true, version: 0, rate: None }
+    }
 }
 
 /// One codec a peer may use.
@@ -48,6 +74,18 @@ pub struct PeerSettings {
     pub playout: PlayoutConfig,
     /// Code point of media, 0 to 63.
     pub dscp: u8,
+    /// Fax.
+    pub fax: FaxSettings,
+    /// Headers.
+    pub policy: HeaderPolicy,
+    /// `bind media`: our address in session descriptions, where it is not that of the signalling.
+    pub media_address: Option<IpAddr>,
+    /// `voice-class sip bind control`: our address in headers, where it is not that of the system.
+    pub control_address: Option<IpAddr>,
+    /// `voice-class sip transport switch udp tcp`: an INVITE that is too long for UDP goes by TCP.
+    pub switch_to_tcp: bool,
+    /// `redirect ip2ip`: a SIP caller whose call leads to SIP again is sent there.
+    pub redirects: bool,
 }
 
 impl Default for PeerSettings {
@@ -61,17 +99,14 @@ impl Default for PeerSettings {
             vad: true,
             playout: PlayoutConfig::default(),
             dscp: 46,
+            fax: FaxSettings::default(),
+            policy: HeaderPolicy::default(),
+            media_address: None,
+            control_address: None,
+            switch_to_tcp: false,
+            redirects: false,
         }
     }
-}
-
-/// Who we say we are beside From (`asserted-id`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AssertedId {
-    /// `pai`: P-Asserted-Identity.
-    Pai,
-    /// `ppi`: P-Preferred-Identity.
-    Ppi,
 }
 
 /// Settings of all SIP calls.
@@ -83,8 +118,6 @@ pub struct SipSettings {
     pub symmetric: bool,
     /// `disable-early-media 180`: SDP in 180 is not played.
     pub no_early_media_180: bool,
-    /// `asserted-id`.
-    pub asserted_id: Option<AssertedId>,
     /// `remote-party-id`.
     pub remote_party_id: bool,
     /// `reason-header override`: the cause in a Reason header counts, not the status.
@@ -97,7 +130,13 @@ pub struct SipSettings {
     pings: HashMap<u32, Duration>,
     /// `timer receive-rtp`.
     pub inactivity: Option<Duration>,
-    /// `early-offer forced`; we always offer early, so this only speaks for a leg whose caller did not.
+    /// `notify telephone-event max-duration`, ms.
+    pub notify_ms: u32,
+    /// `calling-info`.
+    pub calling_info: CallingInfo,
+    /// `redirect contact order best-match`: contacts of a 300 stand in the order in which calls would hunt, not with the
+    /// longest match first.
+    pub redirect_best_match: bool,
     peers: HashMap<u32, PeerSettings>,
     default: PeerSettings,
 }
@@ -118,13 +157,14 @@ impl SipSettings {
         let sip = voip.and_then(|node| node.subsection("sip"));
         let gateway = tree.section("gateway");
         let classes = codec_classes(tree);
+        let base = system(config, voip);
         let mut peers = HashMap::new();
         let mut pings = HashMap::new();
         let seconds = |text: &str| text.trim().parse().ok().map(Duration::from_secs);
         for node in tree.beginning("dial-peer voice ") {
             let mut words = node.line.split_whitespace().skip(2);
             if let (Some(Ok(tag)), Some("voip")) = (words.next().map(str::parse), words.next()) {
-                peers.insert(tag, peer(node, &classes));
+                peers.insert(tag, peer(config, &base, node, &classes));
                 if let Some(every) = node.value("voice-class sip options-ping ").and_then(seconds) {
                     pings.insert(tag, every);
                 }
@@ -135,11 +175,6 @@ impl SipSettings {
             rtp_ports: range.filter(|(low, high)| low < high).unwrap_or(RTP_PORTS),
             symmetric: sip_ua.is_some_and(|node| node.value("nat symmetric ").is_some()),
             no_early_media_180: sip_ua.is_some_and(|node| node.has("disable-early-media 180")),
-            asserted_id: match sip.and_then(|node| node.value("asserted-id ")) {
-                Some("pai") => Some(AssertedId::Pai),
-                Some("ppi") => Some(AssertedId::Ppi),
-                _ => None,
-            },
             remote_party_id: !sip_ua.is_some_and(|node| node.has("no remote-party-id")),
             reason_override: sip_ua.is_some_and(|node| node.has("reason-header override")),
             redirection: !sip_ua.is_some_and(|node| node.has("no redirection")),
@@ -149,8 +184,13 @@ impl SipSettings {
                 .and_then(|node| node.value("timer receive-rtp "))
                 .and_then(|seconds| seconds.trim().parse().ok())
                 .map(Duration::from_secs),
+            notify_ms: sip_ua
+                .and_then(|node| node.value("notify telephone-event max-duration ")?.trim().parse().ok())
+                .unwrap_or(NOTIFY_MS),
+            calling_info: CallingInfo::new(config),
+            redirect_best_match: sip.is_some_and(|node| node.has("redirect contact order best-match")),
             peers,
-            default: PeerSettings::default(),
+            default: base,
         }
     }
 
@@ -189,8 +229,44 @@ fn codec_classes(tree: &Body) -> HashMap<u32, Vec<CodecChoice>> {
     classes
 }
 
-fn peer(node: &Node, classes: &HashMap<u32, Vec<CodecChoice>>) -> PeerSettings {
-    let mut settings = PeerSettings::default();
+/// What counts for every dial peer that says nothing else.
+fn system(config: &Config, voip: Option<&Node>) -> PeerSettings {
+    let mut settings = PeerSettings { policy: HeaderPolicy::new(config, None), ..PeerSettings::default() };
+    let sip = &config.voice_service_voip.sip;
+    let media = sip.bind_media.as_deref().or(sip.bind_all.as_deref());
+    settings.media_address = media.and_then(|name| address_of(config, name));
+    if let Some(voip) = voip {
+        settings.redirects = voip.has("redirect ip2ip");
+        if let Some(line) = voip.value("fax protocol ") {
+            fax(&mut settings.fax, line);
+        }
+    }
+    settings
+}
+
+fn peer(
+    config: &Config,
+    base: &PeerSettings,
+    node: &Node,
+    classes: &HashMap<u32, Vec<CodecChoice>>,
+) -> PeerSettings {
+    let mut settings = PeerSettings { policy: HeaderPolicy::new(config, Some(node)), ..base.clone() };
+    settings.redirects |= node.has("redirect ip2ip");
+    settings.switch_to_tcp = node.has("voice-class sip transport switch udp tcp");
+    if let Some(line) = node.value("fax protocol ") {
+        fax(&mut settings.fax, line);
+    }
+    match node.value("fax rate ").and_then(|rest| rest.split_whitespace().next()) {
+        Some("disable") => settings.fax.t38 = false,
+        Some(rate) => settings.fax.rate = rate.parse().ok(),
+        None => {}
+    }
+    let bound = |kind: &str| {
+        let name = node.value(&format!("voice-class sip bind {kind} source-interface "))?;
+        address_of(config, name.split(" ipv").next().unwrap_or(name).trim())
+    };
+    settings.control_address = bound("control").or(bound("all"));
+    settings.media_address = bound("media").or(bound("all")).or(settings.media_address);
     if let Some(choice) = node.value("codec ").and_then(named) {
         settings.codecs = vec![choice];
     }
@@ -204,6 +280,7 @@ fn peer(node: &Node, classes: &HashMap<u32, Vec<CodecChoice>>) -> PeerSettings {
             "rtp-nte" => Some(DtmfRelay::RtpNte),
             "sip-info" => Some(DtmfRelay::SipInfo),
             "sip-notify" => Some(DtmfRelay::SipNotify),
+            "sip-kpml" => Some(DtmfRelay::SipKpml),
             _ => None,
         });
     }
@@ -220,6 +297,19 @@ fn peer(node: &Node, classes: &HashMap<u32, Vec<CodecChoice>>) -> PeerSettings {
         }
     }
     settings
+}
+
+/// `t38 version 3 …`, `none`, `pass-through g711ulaw`; `system` leaves what the service says.
+fn fax(settings: &mut FaxSettings, line: &str) {
+    let mut words = line.split_whitespace();
+    match words.next() {
+        Some("t38") => {
+            settings.t38 = true;
+            settings.version = u8::from(words.skip_while(|word| *word != "version").nth(1) == Some("3")) * 3;
+        }
+        Some("system") => {}
+        _ => settings.t38 = false,
+    }
 }
 
 fn playout(config: &mut PlayoutConfig, rest: &str) {

@@ -515,3 +515,48 @@ fn a_caller_alone_with_a_tone_dials_on() {
     assert_eq!(plane.poll_event(), Some(PlaneEvent::Key { end: THIRD, digit: '9' }));
     assert_eq!(plane.poll_event(), None);
 }
+
+#[test]
+fn datagrams_of_a_fax_pass_as_they_are_and_only_from_the_far_end() {
+    let (mut plane, now) = plane();
+    let fax = |port| RtpSettings { udptl: true, ..settings(Law::Mu, port) };
+    let a = open(&mut plane, now, 1, settings(Law::Mu, 4000));
+    let b = open(&mut plane, now, 2, settings(Law::Mu, 5000));
+    plane.handle(now, MediaCommand::Connect { a, b });
+    plane.set(now, 1, fax(4002));
+    // One end is not yet there: what comes is lost and never taken for sound.
+    let udptl = [0, 1, 3, 0xC0, 1, 0x80, 0, 0];
+    plane.handle_rtp(now, 1, peer(4002), &mut udptl.to_vec());
+    assert_eq!(plane.poll_datagram(), None);
+    plane.set(now, 2, fax(5002));
+    plane.handle_rtp(now, 1, peer(4002), &mut udptl.to_vec());
+    let passed = plane.poll_datagram().unwrap();
+    assert_eq!((passed.stream, passed.to, passed.octets.as_ref()), (2, peer(5002), udptl.as_slice()));
+    plane.handle_rtp(now, 2, peer(5999), &mut udptl.to_vec());
+    assert_eq!((plane.poll_datagram(), plane.stats(2).unwrap().refused), (None, 1));
+    plane.handle_rtp(now, 2, peer(5002), &mut udptl.to_vec());
+    assert_eq!(plane.poll_datagram().unwrap().to, peer(4002));
+    // No sound of ours goes to a fax.
+    plane.tick(now, 0);
+    assert_eq!(plane.poll_datagram(), None);
+    let stats = plane.stats(1).unwrap();
+    assert_eq!((stats.received_packets, stats.received_octets, stats.sent_packets), (2, 16, 1));
+}
+
+#[test]
+fn an_end_connected_with_itself_hears_itself() {
+    let (mut plane, now) = plane();
+    plane.handle(now, MediaCommand::Connect { a: LINE, b: LINE });
+    let said = tone(TICK);
+    plane.put(LINE, &said);
+    plane.tick(now, 0);
+    assert_eq!(plane.heard_by(LINE).unwrap().as_slice(), said);
+    let a = open(&mut plane, now, 1, settings(Law::Mu, 4000));
+    plane.handle(now, MediaCommand::Connect { a, b: a });
+    plane.handle_rtp(now, 1, peer(4000), &mut packet(0, 1, &[0x55; 160]));
+    let back = plane.poll_datagram().unwrap();
+    assert_eq!((back.to, back.octets.as_ref().get(12..)), (peer(4000), Some([0x55; 160].as_slice())));
+    plane.handle(now, MediaCommand::Disconnect { end: a });
+    plane.handle(now, MediaCommand::Disconnect { end: LINE });
+    assert_eq!(plane.counts().1, 0);
+}

@@ -2,18 +2,21 @@
 
 use std::time::Instant;
 
-use dialpeer::PeerKind;
 use dialpeer::hunt::Channel;
+use dialpeer::{PeerKind, SessionTarget};
 use rand::Rng as _;
 
 use super::plan::{Blocked, Target, Way};
 use super::{CallId, Leg, Stage, Switch};
 use crate::leg::sip::CODEC_MISMATCH;
-use crate::leg::{Cause, LegCommand, LegPort, Redirection};
+use crate::leg::{Answer, Cause, LegCommand, LegEvent, LegId, LegPort, Redirection};
 use crate::media::MediaEnd;
 
 /// Diversions after which a call is given up.
 const MAX_REDIRECTS: u8 = 5;
+
+/// Contacts of a redirection at most.
+const MAX_CONTACTS: usize = 10;
 
 /// Where an attempt goes.
 struct Place {
@@ -36,10 +39,47 @@ impl Switch {
             self.command(now, caller, LegCommand::Proceed);
         }
         let ways = self.ways(inbound, &number);
+        if let Some((caller, contacts)) = self.redirection(id, &ways) {
+            self.sip.redirect(now, caller, &contacts);
+            self.calls.spoken_to.push(LegPort::Sip);
+            return;
+        }
         if let Some(call) = self.calls.calls.get_mut(&id) {
             call.ways = ways.into();
         }
         self.try_next(now, id);
+    }
+
+    /// `redirect ip2ip`: a SIP caller whose call leads to SIP again is told where, instead of being connected.
+    fn redirection(&self, id: CallId, ways: &[Way]) -> Option<(LegId, Vec<String>)> {
+        let call = self.calls.calls.get(&id)?;
+        let caller = self.calls.legs.get(&call.caller?)?;
+        let settings = self.sip.settings();
+        let only_sip = !ways.is_empty() && ways.iter().all(|way| way.target == Target::Sip);
+        let wanted = settings.peer(call.inbound.unwrap_or(0)).redirects && only_sip;
+        if !wanted || caller.port != LegPort::Sip || caller.answered.is_some() || call.transferor.is_some() {
+            return None;
+        }
+        let mut ways = ways.to_vec();
+        if !settings.redirect_best_match {
+            let longest = self.dial_plan.matches(&call.routed.called.number);
+            let place = |way: &Way| longest.iter().position(|(peer, _)| peer.tag == way.peer);
+            ways.sort_by_key(|way| place(way).unwrap_or(usize::MAX));
+        }
+        let contact = |way: &Way| {
+            let peer = self.config.dial_peers.iter().find(|peer| peer.tag == way.peer)?;
+            let mut setup = call.routed.clone();
+            self.dial_plan.translate_out(way.peer, None, None, &mut setup).ok()?;
+            let (_, host, transport) = self.server_of(peer)?;
+            let by = match transport {
+                sip::Transport::Udp => "",
+                sip::Transport::Tcp => ";transport=tcp",
+                sip::Transport::Tls => ";transport=tls",
+            };
+            Some(format!("<sip:{}@{host}{by}>", setup.called.number))
+        };
+        let contacts: Vec<String> = ways.iter().filter_map(contact).take(MAX_CONTACTS).collect();
+        (!contacts.is_empty()).then_some((caller.id, contacts))
     }
 
     fn ways(&mut self, inbound: Option<u32>, number: &str) -> Vec<Way> {
@@ -60,6 +100,9 @@ impl Switch {
                 Ok(()) => return,
                 Err(cause) => {
                     let Some(call) = self.calls.calls.get_mut(&id) else { return };
+                    if call.redirect.is_some() {
+                        return self.attempt_failed(now, id, cause);
+                    }
                     call.cause = cause;
                     if way.huntstop {
                         call.ways.clear();
@@ -76,9 +119,15 @@ impl Switch {
             return Err(Cause::NO_CIRCUIT);
         }
         let kind = peer.kind;
+        let loops = peer.session_target == Some(SessionTarget::Loopback);
         let caller = self.calls.calls.get(&id).and_then(|call| call.caller);
         if caller.is_some_and(|caller| !self.sip.fits(caller, kind == PeerKind::Pots)) {
             return Err(CODEC_MISMATCH);
+        }
+        let from_sip = caller.and_then(|caller| self.calls.legs.get(&caller)).map(|leg| leg.port);
+        let from_sip = from_sip == Some(LegPort::Sip);
+        if from_sip && kind == PeerKind::Voip && !loops && !self.calls.admission.connects_sip {
+            return Err(Cause::UNAVAILABLE);
         }
         let takes_over = self.calls.calls.get(&id).is_some_and(|call| call.routed.replaces.is_some());
         if takes_over && kind == PeerKind::Pots {
@@ -88,6 +137,9 @@ impl Switch {
             return Err(Cause::NETWORK_OUT_OF_ORDER);
         }
         let place = self.place(&way.target)?;
+        if self.forward_at_once(id, place.port) {
+            return Err(Cause::NO_ANSWER);
+        }
         let call = self.calls.calls.get(&id).ok_or(Cause::TEMPORARY)?;
         let mut setup = call.routed.clone();
         let port = self.port_name(place.port).map(str::to_owned);
@@ -100,6 +152,9 @@ impl Switch {
         setup.guid = call.guid;
         if kind == PeerKind::Pots {
             setup.sdp = None;
+            if from_sip {
+                self.sip.settings().calling_info.sip_to_pstn(&mut setup.calling);
+            }
         }
         let leg = self.calls.ids.take();
         let media = match place.port {
@@ -129,7 +184,12 @@ impl Switch {
             call.callee = Some(leg);
             call.huntstop = way.huntstop;
         }
-        self.command(now, leg, LegCommand::Offer(Box::new(setup)));
+        if loops {
+            self.calls.loops.insert(leg);
+            self.calls.events.push_back((leg, place.port, LegEvent::Answered(Answer::default())));
+        } else {
+            self.command(now, leg, LegCommand::Offer(Box::new(setup)));
+        }
         Ok(())
     }
 
@@ -226,6 +286,9 @@ impl Switch {
         call.cause = cause;
         call.cut_through = false;
         call.stage = Stage::Trying;
+        if !call.simulated {
+            call.deadline = None;
+        }
         let redirect = call.redirect.take();
         if let Some((to, reason)) = redirect {
             call.redirects += 1;

@@ -6,7 +6,7 @@ use media::locale::ToneKind;
 
 use super::super::Output;
 use super::{Answer, Call, CallId, Progress, Stage, Switch};
-use crate::leg::{LegCommand, LegId, LegPort};
+use crate::leg::{FaxStep, LegCommand, LegId, LegPort};
 use crate::media::{DigitTiming, MediaCommand, MediaEnd};
 
 /// What the media plane has been told about a call.
@@ -68,6 +68,9 @@ impl Switch {
         let port =
             |leg: LegId, legs: &std::collections::BTreeMap<LegId, super::Leg>| legs.get(&leg).map(|l| l.port);
         let (from, to) = (port(caller, &self.calls.legs), port(leg, &self.calls.legs));
+        if let Some(to) = to {
+            self.watch_ringing(now, id, to);
+        }
         let answered = self.calls.legs.get(&caller).is_some_and(|leg| leg.answered.is_some());
         let trunk_waits = matches!(from, Some(LegPort::Trunk(_))) && !matches!(to, Some(LegPort::Trunk(_)));
         // Behind the trunk nobody knows that the telephone rings, unless the ringing can be heard.
@@ -104,6 +107,9 @@ impl Switch {
         call.connected.get_or_insert(now);
         call.ways.clear();
         call.redirect = None;
+        if !call.simulated {
+            call.deadline = None;
+        }
         let caller = call.caller;
         self.learn_party(leg, answer.party.as_ref());
         if let Some(known) = self.calls.legs.get_mut(&leg) {
@@ -180,6 +186,21 @@ impl Switch {
         }
     }
 
+    /// One end speaks of fax. Between two SIP ends T.38 is relayed; nobody else here speaks it.
+    pub(super) fn fax(&mut self, now: Instant, leg: LegId, step: FaxStep) {
+        let other = self
+            .other_leg(leg)
+            .filter(|other| self.calls.legs.get(other).is_some_and(|other| other.port == LegPort::Sip));
+        match other {
+            Some(other) => self.command(now, other, LegCommand::Fax(step)),
+            None if matches!(step, FaxStep::Offer(_)) => {
+                tracing::info!("T.38 refused: it is relayed between SIP legs only");
+                self.command(now, leg, LegCommand::Fax(FaxStep::Refuse));
+            }
+            None => {}
+        }
+    }
+
     /// How long digits toward a port are.
     fn digit_timing(&self, port: LegPort) -> DigitTiming {
         let ms = match port {
@@ -245,7 +266,9 @@ impl Switch {
         let leg = |leg: Option<LegId>| leg.and_then(|leg| self.calls.legs.get(&leg));
         let (Some(caller), Some(callee)) = (leg(call.caller), leg(call.callee)) else { return Link::None };
         let heard = call.stage == Stage::Talking || call.cut_through;
-        let (Some(a), Some(b)) = (caller.media, callee.media) else { return Link::None };
+        // In a loop the caller hears himself.
+        let far = if self.calls.loops.contains(&callee.id) { caller.media } else { callee.media };
+        let (Some(a), Some(b)) = (caller.media, far) else { return Link::None };
         if !heard || caller.held || callee.held {
             return Link::None;
         }

@@ -112,6 +112,10 @@ impl Switch {
         if digits.len() > MAX_DIGITS {
             return self.end_call(now, id, Cause::INVALID_NUMBER);
         }
+        if self.forwarding_dialled(now, id, &digits, complete) {
+            return;
+        }
+        let Some(call) = self.calls.calls.get_mut(&id) else { return };
         call.setup.called.number = digits;
         call.setup.complete = complete;
         let mut setup = call.setup.clone();

@@ -12,10 +12,11 @@ mod attempt;
 mod bridge;
 mod collect;
 mod feature;
+mod forward;
 pub(super) mod plan;
 pub mod record;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
@@ -54,6 +55,10 @@ pub(super) struct Calls {
     /// The channel each trunk group took last.
     last_channel: HashMap<String, (usize, u8)>,
     rng: StdRng,
+    /// Legs on a peer with `session target loopback:rtp`: nobody is there, the caller hears himself.
+    loops: BTreeSet<LegId>,
+    /// Where the users of telephones have all their calls go, by voice port.
+    forwards: HashMap<String, String>,
     pub(super) records: Records,
     pub(super) admission: Admission,
 }
@@ -187,6 +192,8 @@ impl Calls {
             idle: HashMap::new(),
             last_channel: HashMap::new(),
             rng: StdRng::from_seed(seed),
+            loops: BTreeSet::new(),
+            forwards: HashMap::new(),
             records: Records::default(),
             admission: Admission::default(),
         }
@@ -215,6 +222,12 @@ impl Calls {
                 self.connections.remove(&peer);
             }
         }
+    }
+
+    /// Whether no call is looped back.
+    #[cfg(test)]
+    pub(super) fn loops_are_empty(&self) -> bool {
+        self.loops.is_empty()
     }
 
     fn guid(&mut self) -> [u32; 4] {
@@ -247,6 +260,13 @@ impl Switch {
     /// Tells a leg something.
     pub(super) fn command(&mut self, now: Instant, leg: LegId, command: LegCommand) {
         let Some(port) = self.calls.legs.get(&leg).map(|leg| leg.port) else { return };
+        if self.calls.loops.contains(&leg) {
+            if let LegCommand::Release(cause) = command {
+                self.calls.loops.remove(&leg);
+                self.calls.events.push_back((leg, port, LegEvent::Released(cause)));
+            }
+            return;
+        }
         match port {
             LegPort::Line(line) => {
                 if let Some(port) = self.lines.get_mut(line) {
@@ -316,6 +336,7 @@ impl Switch {
             }
             LegEvent::Transfer(target) => self.transfer(now, leg, target),
             LegEvent::Conference(held) => self.join(now, leg, held),
+            LegEvent::Fax(step) => self.fax(now, leg, step),
             // The number was sent whole.
             LegEvent::WantsDigits | LegEvent::Incoming(_) | LegEvent::Released(_) | LegEvent::Media(_) => {}
         }
@@ -393,6 +414,7 @@ impl Switch {
         }
         self.calls.records.leg(id, ends);
         if is_attempt {
+            self.forward_busy(id, gone.port, cause);
             self.attempt_failed(now, id, cause);
         } else {
             self.end_call(now, id, cause);
@@ -434,10 +456,10 @@ impl Switch {
             .map(|(id, _)| *id)
             .collect();
         for id in due {
-            if self.calls.calls.get(&id).is_some_and(|call| call.simulated) {
-                self.end_call(now, id, Cause::NORMAL);
-            } else {
-                self.dialling_ended(now, id);
+            match self.calls.calls.get(&id) {
+                Some(call) if call.simulated => self.end_call(now, id, Cause::NORMAL),
+                Some(call) if call.stage == Stage::Alerting => self.nobody_answered(now, id),
+                _ => self.dialling_ended(now, id),
             }
         }
         self.settle_calls(now);

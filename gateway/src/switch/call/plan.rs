@@ -12,6 +12,7 @@ use dialpeer::translation::{
 };
 use dialpeer::{DialPeer, InboundLeg, InboundMatch, PeerKind, Progress, Table};
 
+use super::forward::{self, Codes, Forwarding};
 use crate::leg::{Party, Setup};
 
 /// Everything of a configuration that says where a call goes, compiled.
@@ -28,6 +29,10 @@ pub(in crate::switch) struct DialPlan {
     trunk_groups: Vec<TrunkGroup>,
     /// `translation-profile incoming|outgoing` of voice ports.
     port_profiles: HashMap<String, Profiles>,
+    /// What voice ports say about forwarding.
+    pub(super) forwards: HashMap<String, Forwarding>,
+    /// `stcapp feature access-code`.
+    pub(super) codes: Option<Codes>,
     /// Each port's trunk groups, in the order of the configuration.
     port_groups: HashMap<String, Vec<String>>,
 }
@@ -127,6 +132,8 @@ impl DialPlan {
             voice_hunt: voice_hunt(tree),
             trunk_groups,
             port_profiles,
+            forwards: forward::forwards(config),
+            codes: Codes::new(config),
             port_groups,
         }
     }

@@ -116,3 +116,21 @@ fn a_registrar_by_name_is_tried_at_each_of_its_addresses() {
     let again = registers(&mut bench);
     assert_eq!(again[0].0.remote.to_string(), "192.0.2.20:5062", "from the first on");
 }
+
+#[test]
+fn a_gateway_that_ends_takes_its_registrations_back() {
+    let mut bench = SipBench::new(&format!("{TELEPHONES}sip-ua\n registrar ipv4:192.0.2.9 expires 600\n"));
+    let first = bench.one(&Method::Register);
+    bench.respond(&first, 200, "Contact: <sip:8000@192.0.2.1:5060>;expires=600\r\n");
+    assert!(!bench.switch.is_signed_off());
+    let now = bench.now;
+    bench.switch.sign_off(now);
+    bench.settle();
+    let last = bench.one(&Method::Register);
+    assert_eq!(field(&last.1, "Expires"), "0");
+    // What comes now does not register again.
+    bench.configure(&["sip-ua", "retry invite 3"]);
+    assert!(bench.sent().is_empty() && !bench.switch.is_signed_off());
+    bench.respond(&last, 200, "");
+    assert!(bench.switch.is_signed_off());
+}

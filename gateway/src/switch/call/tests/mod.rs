@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 mod analogue;
+mod forward;
 mod hunting;
 mod isdn;
 mod phones;
@@ -444,7 +445,7 @@ impl Sim {
         let calls = &self.switch.calls;
         assert!(calls.calls.is_empty(), "{:?}", calls.calls);
         assert!(calls.legs.is_empty(), "{:?}", calls.legs);
-        assert!(calls.connections.is_empty(), "{:?}", calls.connections);
+        assert!(calls.connections.is_empty() && calls.loops.is_empty(), "{:?}", calls.connections);
         assert!(calls.events.is_empty() && calls.spoken_to.is_empty());
         assert_eq!(calls.records.pending(), 0);
         let sip = &self.switch.sip;

@@ -46,6 +46,8 @@ pub(super) struct Phones {
     pub(super) outcomes: Vec<u16>,
     /// Calls that were answered.
     pub(super) answered: usize,
+    /// The INVITE that came last.
+    pub(super) last_invite: String,
 }
 
 impl Phones {
@@ -58,6 +60,7 @@ impl Phones {
             messages: 0,
             outcomes: Vec::new(),
             answered: 0,
+            last_invite: String::new(),
         }
     }
 
@@ -105,7 +108,8 @@ impl Phones {
                 UaEvent::Other(_) => continue,
             };
             match event {
-                SipEvent::Incoming { .. } => {
+                SipEvent::Incoming { request, .. } => {
+                    self.last_invite = String::from_utf8_lossy(request.head()).into_owned();
                     self.calls.push(id);
                     self.receive_call(now, id);
                 }

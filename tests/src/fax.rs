@@ -1,0 +1,74 @@
+//! A fax terminal of somebody else's: spandsp behind UDPTL (`t38_end`).
+
+use std::path::Path;
+use std::process::Command;
+use std::sync::mpsc::Receiver;
+use std::time::Duration;
+
+use crate::{Process, peer};
+
+/// One end of a T.38 fax on 127.0.0.1.
+#[derive(Debug)]
+pub struct FaxEnd {
+    process: Process,
+    out: Receiver<String>,
+    port: u16,
+}
+
+impl FaxEnd {
+    /// Makes a page, keeps it in `file`, and will send it.
+    #[must_use]
+    pub fn send(file: &Path) -> Self {
+        Self::start("send", file)
+    }
+
+    /// Will receive into `file`.
+    #[must_use]
+    pub fn receive(file: &Path) -> Self {
+        Self::start("receive", file)
+    }
+
+    fn start(what: &str, file: &Path) -> Self {
+        let mut command = Command::new(peer("t38_end"));
+        command.arg(what).arg(file);
+        let (process, out, _) = Process::start("t38_end", command);
+        let mut end = Self { process, out, port: 0 };
+        end.port = end.line("port ", Duration::from_secs(5)).parse().expect("a port");
+        end
+    }
+
+    /// The port its datagrams are wanted on.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Begins, with the other end at this port.
+    pub fn begin(&mut self, port: u16) {
+        self.process.write_line(&format!("to {port}"));
+    }
+
+    /// Waits for the end, and gives what is said of it: `0 pages 1 rows 120 black 21600`.
+    ///
+    /// # Panics
+    /// When it takes longer than 70 s.
+    #[must_use]
+    #[track_caller]
+    pub fn result(&mut self) -> String {
+        self.line("result ", Duration::from_secs(70))
+    }
+
+    #[track_caller]
+    fn line(&mut self, start: &str, limit: Duration) -> String {
+        loop {
+            match self.out.recv_timeout(limit) {
+                Ok(line) => {
+                    if let Some(rest) = line.strip_prefix(start) {
+                        return rest.to_owned();
+                    }
+                }
+                Err(error) => panic!("t38_end: no {start:?} ({error})\n{}", self.process.log()),
+            }
+        }
+    }
+}
