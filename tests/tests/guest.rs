@@ -28,12 +28,15 @@ fn board() -> &'static Path {
     })
 }
 
-/// Runs a program in a guest with the board; what it left in `$QD_OUT` comes to `out`. Its lines `ok …` are counted.
-fn in_guest(program: &str, arguments: &str, out: &Path) -> Finished {
-    let script = format!(
-        "dahdi_cfg -c tests/guest/gateway.conf && sleep 1 && ip link set lo up && \
-         TIPRING_BUILT=1 exec {program} {arguments}"
-    );
+/// Runs a program in a guest with the board; what it left in `$QD_OUT` comes to `out`.
+fn on_board(program: &str, arguments: &str, out: &Path) -> Finished {
+    let configure = "dahdi_cfg -c tests/guest/gateway.conf && sleep 1";
+    in_guest(&format!("{configure} && TIPRING_BUILT=1 exec {program} {arguments}"), out)
+}
+
+/// Runs a script in a guest.
+fn in_guest(script: &str, out: &Path) -> Finished {
+    let script = format!("ip link set lo up && {script}");
     let mut guest = Command::new(workspace_root().join("tests/guest/run-guest.sh"));
     guest
         .current_dir(workspace_root())
@@ -51,7 +54,7 @@ fn in_guest(program: &str, arguments: &str, out: &Path) -> Finished {
 #[test]
 fn the_backend_holds_its_contracts_on_the_real_kernel() {
     let out = tempfile::tempdir().unwrap();
-    let run = in_guest(env!("CARGO_BIN_EXE_dahdi_probe"), "1 5 3 4", out.path());
+    let run = on_board(env!("CARGO_BIN_EXE_dahdi_probe"), "1 5 3 4", out.path());
     assert_eq!(run.stdout.lines().filter(|line| line.starts_with("ok ")).count(), 17, "{}", run.stdout);
 }
 
@@ -60,7 +63,7 @@ fn the_gateway_works_on_kernel_channels() {
     let out = tempfile::tempdir().unwrap();
     // Built here: the guest has no time to.
     let _ = (Profile::Debug.binaries(), build_peers().unwrap(), peer("libpri_pbx"));
-    let run = in_guest(env!("CARGO_BIN_EXE_guest"), "", out.path());
+    let run = on_board(env!("CARGO_BIN_EXE_guest"), "", out.path());
     assert!(run.stdout.contains("all passed"), "{}", run.stdout);
     let heard = |name: &str| out.path().join(name).with_extension("wav");
     let dial = tone_measure(&heard("dial-tone"));
@@ -76,4 +79,22 @@ fn the_gateway_works_on_kernel_channels() {
             messages.iter().filter_map(|message| message.get("mwi").and_then(Value::as_bool)).collect();
         assert_eq!(told, [on], "{name}: {decoded}");
     }
+}
+
+#[test]
+fn the_package_installs_runs_and_goes() {
+    let out = tempfile::tempdir().unwrap();
+    let _ = Profile::Debug.binaries();
+    let mut build = Command::new(std::env::var_os("CARGO").unwrap());
+    build
+        .args(["run", "--quiet", "--locked", "--package", "xtask", "--", "deb", "--build", "debug", "--out"])
+        .arg(out.path())
+        .current_dir(workspace_root())
+        .env("CARGO_TARGET_DIR", system_tests::target_dir());
+    let built = finish(build, Duration::from_secs(600));
+    assert_eq!(built.code, Some(0), "{}{}", built.stdout, built.stderr);
+    let packages: Vec<&str> = built.stdout.lines().collect();
+    assert_eq!(packages.len(), 2, "{packages:?}");
+    let run = in_guest(&format!("exec tests/guest/in-guest-deb.sh {}", packages[0]), out.path());
+    assert_eq!(run.stdout.lines().filter(|line| line.starts_with("ok ")).count(), 15, "{}", run.stdout);
 }

@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 
 mod bench;
 mod ci;
+mod deb;
 mod demo;
 mod features;
 mod fuzz;
@@ -74,6 +75,15 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
+    /// Builds the Debian packages tipring and tipring-dkms
+    Deb {
+        /// Which build goes in
+        #[arg(long, value_enum, default_value = "release")]
+        build: deb::Build,
+        /// Where the packages go
+        #[arg(long, default_value = "target/debian")]
+        out: std::path::PathBuf,
+    },
     /// Runs `tipringd demo --json` and checks every step
     DemoCheck,
 }
@@ -89,6 +99,7 @@ fn main() -> ExitCode {
         Command::Fuzz { targets, minimise: true, .. } => fuzz::fuzz(&targets, fuzz::Job::Minimise),
         Command::Fuzz { targets, seconds, .. } => fuzz::fuzz(&targets, fuzz::Job::Run { seconds }),
         Command::Manual { check } => manual::manual(check),
+        Command::Deb { build, out } => deb::deb(build, &out),
         Command::DemoCheck => demo::check(),
     };
     match done {

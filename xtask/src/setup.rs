@@ -35,6 +35,9 @@ const PACKAGES: &[(&str, &str)] = &[
     // named together with dahdi-source, which keeps dahdi-dkms away
     ("dahdi", "configures them"),
     ("iproute2", "the guest's loopback"),
+    ("systemd", "checks the package's unit"),
+    ("udev", "applies the package's rule"),
+    ("binutils", "strips what is packed"),
 ];
 
 /// How much to set up.

@@ -1,0 +1,46 @@
+#!/bin/bash
+# Runs in the guest, where changes are kept in memory: does the package install, run and go without a trace?
+#
+#   in-guest-deb.sh TIPRING.deb
+set -u
+deb=$1
+fail=0
+t() {
+    local what=$1; shift
+    if "$@"; then echo "ok   $what"; else echo "FAIL $what"; fail=1; fi
+}
+not() { ! "$@"; }
+# The index of all the machine's manual pages is none of our business, and takes minutes here.
+rm -f /var/lib/man-db/auto-update
+export DEBIAN_FRONTEND=noninteractive SYSTEMD_OFFLINE=1
+t "the package installs" dpkg -i "$deb"
+t "its user is there" id tipring
+t "nothing was left half installed" test "$(dpkg-query -W -f='${db:Status-Status}' tipring)" = installed
+t "its files are as packed" sh -c '[ -z "$(dpkg --verify tipring)" ]'
+t "the unit is sound" systemd-analyze verify --man=no /lib/systemd/system/tipringd.service
+t "completion is in its place" grep -q keep-going /usr/share/bash-completion/completions/tipring
+t "the manual is in its place" sh -c 'zcat /usr/share/man/man8/tipringd.8.gz | grep -q tipringd'
+t "every example is accepted" sh -c '/usr/sbin/tipringd check /usr/share/doc/tipring/examples/*.cfg >/dev/null'
+
+# As the unit starts it: its user, its command line, a socket that waits for READY=1.
+install -d -o tipring -g tipring -m 0750 /var/lib/tipring
+start=$(sed -n 's/^ExecStart=//p' /lib/systemd/system/tipringd.service)
+setpriv --reuid=tipring --regid=tipring --init-groups --inh-caps=+net_bind_service --ambient-caps=+net_bind_service \
+    --bounding-set=-all,+net_bind_service --no-new-privs $start >/tmp/daemon.log 2>&1 &
+daemon=$!
+for _ in $(seq 100); do
+    [ -S /var/lib/tipring/console.sock ] && break
+    sleep 0.1
+done
+t "the daemon runs as its user" sh -c "/usr/bin/tipring -c 'show version' | grep -q Tipring"
+t "it answers for the telephones it has: none" sh -c "/usr/bin/tipring -c 'show voice port summary' >/dev/null"
+kill "$daemon"
+wait "$daemon"
+t "it ends when told to" test $? = 0
+cat /tmp/daemon.log
+
+t "the package is removed" dpkg -r tipring
+t "configuration stays" test -e /etc/tipring/hardware.toml
+t "the package is purged" dpkg -P tipring
+t "nothing is left" not sh -c 'ls -d /etc/tipring /var/lib/tipring /usr/share/doc/tipring /usr/sbin/tipringd 2>/dev/null'
+exit $fail
