@@ -285,10 +285,16 @@ pub(super) static COMMON: &[Command] = &[
         ["The signaling type to be used when connecting to the dial peer", "Type"],
         FEATURE
     ),
-    kept!(
-        "signaling forward LINE",
-        ["Signalling payload", "Forwarding", "none, rawmsg or unconditional"],
-        CALLS
+    acted!(
+        "signaling forward (conditional|none|rawmsg|unconditional)",
+        [
+            "Signalling payload",
+            "Messages of trunks in SIP messages",
+            "None, as SIP endpoints do not say what they can",
+            "None",
+            "As they came, in application/QSIG or application/x-q931",
+            "The same"
+        ]
     ),
     kept!("supplementary-service LINE", ["Supplementary services", "The service"], SIP, keyed: WHOLE, no_shown: true),
     kept!("huntgroup LINE", ["Hunt group", "The setting"], CALLS, keyed: WHOLE),

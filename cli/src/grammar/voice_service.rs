@@ -232,10 +232,16 @@ pub(super) static VOIP: &[Command] = &[
         MEDIA
     ),
     kept!("qsig decode", ["QSIG", "Decode"], CALLS),
-    kept!(
-        "signaling forward LINE",
-        ["Signalling payload", "Forwarding", "none, rawmsg or unconditional"],
-        CALLS
+    acted!(
+        "signaling forward (conditional|none|rawmsg|unconditional)",
+        [
+            "Signalling payload",
+            "Messages of trunks in SIP messages",
+            "None, as SIP endpoints do not say what they can",
+            "None",
+            "As they came, in application/QSIG or application/x-q931",
+            "The same"
+        ]
     ),
     kept!("callmonitor", ["Call monitoring"], FEATURE),
     kept!("cpa", ["Call progress analysis"], FEATURE),

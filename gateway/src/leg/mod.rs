@@ -12,6 +12,7 @@ pub mod audio;
 pub mod fxo;
 pub mod fxs;
 pub mod pri;
+pub mod raw;
 pub mod sip;
 pub mod tones;
 pub mod vmwi;
@@ -20,6 +21,7 @@ use ::sip::sdp::T38;
 use bytes::Bytes;
 
 use crate::media::MediaEnd;
+use raw::RawMessage;
 
 /// One leg. Numbers grow and never come back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -250,10 +252,10 @@ pub struct Setup {
     pub alert_info: Option<String>,
     /// The call of the called party whose place this one takes: value of a Replaces header. Only SIP can do that.
     pub replaces: Option<String>,
-    /// Q.931 elements that pass a leg of the same kind unread.
-    pub elements: Vec<qsig::q931::Element>,
     /// SIP header lines that nobody here knows, for a SIP leg (`header-passing`).
     pub headers: Vec<(String, String)>,
+    /// SETUP as it came, for a leg that can carry it.
+    pub raw: Option<Box<RawMessage>>,
 }
 
 /// What is told before the answer.
@@ -265,6 +267,8 @@ pub struct Progress {
     pub party: Option<Party>,
     /// Session description, as in [`Setup::sdp`].
     pub sdp: Option<Bytes>,
+    /// ALERTING or PROGRESS, as in [`Setup::raw`].
+    pub raw: Option<Box<RawMessage>>,
 }
 
 /// What is told with the answer.
@@ -274,6 +278,8 @@ pub struct Answer {
     pub party: Option<Party>,
     /// Session description, as in [`Setup::sdp`].
     pub sdp: Option<Bytes>,
+    /// CONNECT, as in [`Setup::raw`].
+    pub raw: Option<Box<RawMessage>>,
 }
 
 /// Where a call is transferred to.
@@ -342,6 +348,11 @@ pub enum LegCommand {
     TransferFailed(Cause),
     /// What the other end says about fax, or answers.
     Fax(FaxStep),
+    /// A message of the trunk at the other end that says something by itself, to be carried on; or the one its call is
+    /// cleared with, just before [`LegCommand::Release`].
+    Raw(Box<RawMessage>),
+    /// To a leg on a trunk: nobody at the other end can carry this message of it.
+    Uncarried(Box<RawMessage>),
     /// End the leg.
     Release(Cause),
 }
@@ -389,6 +400,9 @@ pub enum LegEvent {
     Conference(LegId),
     /// What this end says about fax, or answers.
     Fax(FaxStep),
+    /// A message that says something by itself, for a leg that can carry it; or the one the call is cleared with, just before
+    /// [`LegEvent::Released`].
+    Raw(Box<RawMessage>),
     /// The leg is gone.
     Released(Cause),
 }

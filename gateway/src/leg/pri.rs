@@ -6,6 +6,7 @@ mod convert;
 mod interface;
 mod nfas;
 mod note;
+mod pass;
 mod performance;
 
 use std::collections::{BTreeMap, HashMap};
@@ -226,6 +227,7 @@ impl PriTrunk {
         match qsig::SwitchType::ALL.iter().find(|known| known.to_string() == switch_type.keyword()) {
             Some(known) => {
                 span.switch_type = *known;
+                span.pass_calls = interface::passes(config, *known);
                 interface::dialect(config, &self.port, &mut span);
                 (Service::In, span)
             }

@@ -15,6 +15,7 @@ mod ping;
 pub mod policy;
 pub mod settings;
 pub mod transport;
+mod tunnel;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::IpAddr;
@@ -28,6 +29,7 @@ use sip::call::{CallConfig, CallId, Content, Invite, ReferId, UaEvent, UserAgent
 use sip::sdp::{Direction, OfferAnswer, Sdp};
 use sip::{EndpointConfig, Flow, Header};
 
+use super::raw::RawMessage;
 use super::{Answer, Cause, LegCommand, LegEvent, LegId, LegIds, Party, Progress, Setup};
 use crate::media::plane::PlaneEvent;
 use crate::media::ports::Ports;
@@ -110,6 +112,10 @@ struct SipLeg {
     untold: Option<Party>,
     /// A change of ours is on its way to the peer, who knew this of `holding` before.
     changing: Option<bool>,
+    /// Messages of the trunk at the other end that have not gone yet.
+    waiting: Vec<RawMessage>,
+    /// The one the other end's call was cleared with.
+    clearing: Option<Box<RawMessage>>,
     /// A REFER of the peer under way.
     refer: Option<ReferId>,
     /// What the peer has said of the digits it takes, and how they go there.
@@ -314,7 +320,7 @@ impl SipLegs {
     ) -> Result<(), Cause> {
         let first = to.flows.first().ok_or(Cause::NETWORK_OUT_OF_ORDER)?;
         let settings = self.settings.peer(setup.peer).clone();
-        let dscp = settings.dscp;
+        let (dscp, forwards) = (settings.dscp, settings.forwards);
         let can = match &setup.sdp {
             Some(sdp) => Offerable::toward(settings, sdp),
             None => Offerable::audible(settings),
@@ -362,6 +368,9 @@ impl SipLegs {
         if let Some(uui) = &setup.user_user {
             let hex: String = uui.iter().map(|octet| format!("{octet:02x}")).collect();
             content = content.header(Header::UserToUser, format!("{hex};encoding=hex"));
+        }
+        if let Some(raw) = setup.raw.as_ref().filter(|_| forwards) {
+            content = tunnel::attach(content, raw);
         }
         let call = match self.ua.invite(now, invite.content(content)) {
             Ok(call) => call,
@@ -414,8 +423,12 @@ impl SipLegs {
             }
             LegCommand::Dtmf(digit) => self.dtmf(now, id, digit),
             LegCommand::Fax(step) => self.fax(now, id, step),
+            LegCommand::Raw(raw) => self.carry(now, id, raw),
             LegCommand::Release(cause) => self.release(now, id, cause),
-            LegCommand::MoreDigits { .. } | LegCommand::Offer(_) | LegCommand::Digits { .. } => {}
+            LegCommand::MoreDigits { .. }
+            | LegCommand::Offer(_)
+            | LegCommand::Digits { .. }
+            | LegCommand::Uncarried(_) => {}
         }
     }
 
@@ -557,6 +570,9 @@ impl SipLegs {
         let (call, offered) = (leg.call, leg.offered);
         let mut content =
             Content { headers: self.own_headers(leg, progress.party.as_ref()), ..Content::new() };
+        if let Some(raw) = progress.raw.as_ref().filter(|_| leg.forwards()) {
+            content = tunnel::attach(content, raw);
+        }
         let mut status = status;
         if progress.inband {
             match self.describe(id, progress.sdp.as_ref()) {
@@ -591,12 +607,16 @@ impl SipLegs {
             return;
         }
         let (call, headers) = (leg.call, self.own_headers(leg, answer.party.as_ref()));
+        let forwards = leg.forwards();
         let sdp = match self.describe(id, answer.sdp.as_ref()) {
             Ok(sdp) => sdp,
             Err(CODEC_MISMATCH) => return self.refuse_codecs(now, id),
             Err(cause) => return self.release(now, id, cause),
         };
-        let content = Content { headers, ..Content::sdp(sdp) };
+        let mut content = Content { headers, ..Content::sdp(sdp) };
+        if let Some(raw) = answer.raw.as_ref().filter(|_| forwards) {
+            content = tunnel::attach(content, raw);
+        }
         if let Some(leg) = self.legs.get_mut(&id) {
             leg.stage = Stage::Answered;
         }
@@ -609,8 +629,11 @@ impl SipLegs {
     /// Ends a leg from our side.
     fn release(&mut self, now: Instant, id: LegId, cause: Cause) {
         let Some(leg) = self.legs.get(&id) else { return };
-        let content = Content::new().q850(cause.0);
+        let mut content = Content::new().q850(cause.0);
         let call = leg.call;
+        if let Some(raw) = self.clearing(id, cause) {
+            content = tunnel::attach(content, &raw);
+        }
         let status = if cause == Cause::NORMAL { 200 } else { self.causes.sip_status(cause.0) };
         self.tell_referrer(now, id, status);
         let Some(leg) = self.legs.get(&id) else { return };
@@ -668,6 +691,8 @@ impl SipLeg {
             holding_told: false,
             untold: None,
             changing: None,
+            waiting: Vec::new(),
+            clearing: None,
             refer: None,
             digits: PeerDigits::default(),
             relay: Relay::default(),

@@ -113,6 +113,9 @@ pub enum CallEvent {
         /// Why.
         cause: Cause,
     },
+    /// DISCONNECT, RELEASE or RELEASE COMPLETE of the peer, whole, where [`crate::SpanConfig::pass_calls`] wants it; the event
+    /// that says what it means follows.
+    Clearing(Message),
     /// The call is being cleared; [`CallEvent::Released`] follows. The B channel carries tones if `tones` is set, until
     /// `clear_call` or T306.
     Disconnected {
@@ -175,7 +178,7 @@ impl Span {
     }
 
     pub(super) fn start_incoming(&mut self, now: Instant, key: Key, message: &Message) {
-        let refusal = self.refusal(message);
+        let refusal = self.call_refusal(message);
         let wanted = message.get(ie::CHANNEL_ID).map(|body| ChannelId::parse(body));
         let slot = match wanted {
             _ if refusal.clear => Err(29),
@@ -295,11 +298,15 @@ impl Span {
             self.note_components(key, Carrier::Call(call.id), message);
         }
         if !clearing {
-            let refusal = self.refusal(message);
+            let refusal = self.call_refusal(message);
             if refusal.clear {
                 return self.clear_ourselves(now, key, call, 29);
             }
             self.send_rejects(key, &mut call, refusal.elements);
+        }
+        if self.config.pass_calls && matches!(message.kind, M::DISCONNECT | M::RELEASE | M::RELEASE_COMPLETE)
+        {
+            self.call_event(&call, CallEvent::Clearing(message.clone()));
         }
         match (message.kind, call.state) {
             (M::RELEASE, state) => {
@@ -580,7 +587,7 @@ impl Span {
     }
 
     /// The span itself clears the call (a timer, a service): the owner hears of it at once.
-    fn clear_ourselves(&mut self, now: Instant, key: Key, call: Call, cause: u8) {
+    pub(super) fn clear_ourselves(&mut self, now: Instant, key: Key, call: Call, cause: u8) {
         let cause = Cause::private(cause);
         self.call_event(&call, CallEvent::Disconnected { cause, tones: false });
         self.disconnect_call(now, key, call, cause, Vec::new());

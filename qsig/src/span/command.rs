@@ -559,10 +559,12 @@ impl Span {
 
 /// Elements in ascending order, single-octet ones after them, and last what is in other codesets, as given.
 pub(super) fn ordered(mut elements: Vec<Element>, further: &[Element]) -> Vec<Element> {
-    let shifted = further.iter().position(Element::is_shift).unwrap_or(further.len());
-    let (plain, shifted) = further.split_at(shifted);
+    let shift = |elements: &[Element]| elements.iter().position(Element::is_shift).unwrap_or(elements.len());
+    let own = elements.split_off(shift(&elements));
+    let (plain, shifted) = further.split_at(shift(further));
     elements.extend(plain.iter().cloned());
     elements.sort_by_key(|element| element.id);
+    elements.extend(own);
     elements.extend(shifted.iter().cloned());
     elements
 }

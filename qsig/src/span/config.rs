@@ -94,6 +94,10 @@ pub struct SpanConfig {
     /// default: they are refused, with an error of their own if they have one ([`crate::service::refusal_error`]), else as
     /// their interpretation APDU says (discard, clear with cause 29, reject).
     pub pass_services: bool,
+    /// The same for calls alone, whose messages the owner may pass on: what nobody takes it refuses with
+    /// [`crate::Span::refuse_invokes`]. It also sees what calls are cleared with ([`crate::CallEvent::Clearing`]). False by
+    /// default.
+    pub pass_calls: bool,
     /// Most PINXs an incoming call may have passed by its transit counter, 0..=31; above, it is refused with cause 25.
     /// `None`, the default: any number.
     pub transit_limit: Option<u8>,

@@ -124,6 +124,32 @@ impl Span {
         self.finish(now);
     }
 
+    /// Refuses the invokes of a call's message that were left to the owner ([`super::SpanConfig::pass_calls`]) and that nobody
+    /// takes, as the span does by itself otherwise: with an error, a reject or not at all; or by clearing the call.
+    ///
+    /// # Errors
+    /// [`CallError::NoSuchCall`]
+    pub fn refuse_invokes(&mut self, now: Instant, id: CallId, message: &Message) -> Result<(), CallError> {
+        let refusal = self.refusal_unless(false, message);
+        let (key, mut call) = self.take_call(id)?;
+        match call.state {
+            CallState::DisconnectRequest | CallState::DisconnectIndication | CallState::ReleaseRequest => {
+                self.keep_call(key, call);
+            }
+            CallState::CallPresent if refusal.clear => {
+                self.keep_call(key, call);
+                self.clear_call(now, id, Cause::private(29))?;
+            }
+            _ if refusal.clear => self.clear_ourselves(now, key, call, 29),
+            _ => {
+                self.send_rejects(key, &mut call, refusal.elements);
+                self.keep_call(key, call);
+            }
+        }
+        self.finish(now);
+        Ok(())
+    }
+
     /// Sends Facility elements without a call (FACILITY with the dummy call reference, ECMA-165 7.2), routed by the called
     /// number.
     ///
@@ -212,6 +238,15 @@ impl Span {
     /// Looks at the invokes of a message. Operations that return nothing (names, diversion and transfer information, …) are
     /// the owner's to read, and those of [`super::SpanConfig::services`] come to it as events; others are refused.
     pub(super) fn refusal(&self, message: &Message) -> Refusal {
+        self.refusal_unless(self.config.pass_services, message)
+    }
+
+    /// The same for a message of a call.
+    pub(super) fn call_refusal(&self, message: &Message) -> Refusal {
+        self.refusal_unless(self.config.pass_services || self.config.pass_calls, message)
+    }
+
+    fn refusal_unless(&self, passes: bool, message: &Message) -> Refusal {
         let mut refusal = Refusal::default();
         for facility in message.all(ie::FACILITY).filter_map(|body| Facility::parse(body)) {
             for component in facility.components() {
@@ -221,7 +256,7 @@ impl Span {
                     refusal.wanted = true;
                     continue;
                 }
-                if self.config.pass_services || value.is_some_and(|value| !expects_answer(value)) {
+                if passes || value.is_some_and(|value| !expects_answer(value)) {
                     continue;
                 }
                 let answer = match (value.and_then(service::refusal_error), facility.interpretation()) {
@@ -298,7 +333,7 @@ impl Span {
             message.elements = elements;
             self.send(&message);
         } else {
-            call.rejects = elements;
+            call.rejects.extend(elements);
         }
     }
 

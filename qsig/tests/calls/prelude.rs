@@ -141,6 +141,7 @@ pub(crate) fn kinds(events: &[CallEvent]) -> Vec<&'static str> {
             CallEvent::Held { .. } => "held",
             CallEvent::Retrieved => "retrieved",
             CallEvent::HoldRefused { .. } => "hold refused",
+            CallEvent::Clearing(_) => "clearing",
             CallEvent::Disconnected { .. } => "disconnected",
             CallEvent::Released { .. } => "released",
         })

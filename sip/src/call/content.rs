@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use crate::message::scan::{find_outside, trim};
-use crate::message::{Header, HeaderName, Message, ParamValue, Reply, RequestBuilder};
+use crate::message::{Header, HeaderName, Message, Multipart, ParamValue, Reply, RequestBuilder};
 
 /// SDP, further bodies and headers of a message the user has sent.
 ///
@@ -16,11 +16,22 @@ use crate::message::{Header, HeaderName, Message, ParamValue, Reply, RequestBuil
 pub struct Content {
     /// The session description, an offer or an answer as the moment demands.
     pub sdp: Option<Bytes>,
-    /// Other bodies with their Content-Type, such as `application/QSIG`. With SDP, or more than one, the
-    /// message becomes `multipart/mixed` (RFC 5621).
-    pub bodies: Vec<(String, Bytes)>,
+    /// Other bodies, such as `application/QSIG`. With SDP, or more than one, the message becomes
+    /// `multipart/mixed` (RFC 5621).
+    pub bodies: Vec<Body>,
     /// Header lines, name and value, added as they are.
     pub headers: Vec<(String, String)>,
+}
+
+/// A body of [`Content`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Body {
+    /// Content-Type.
+    pub content_type: String,
+    /// Content-Disposition, such as `signal;handling=optional`.
+    pub disposition: Option<String>,
+    /// The octets.
+    pub octets: Bytes,
 }
 
 impl Content {
@@ -44,7 +55,20 @@ impl Content {
     /// Adds a body.
     #[must_use]
     pub fn body(mut self, content_type: &str, octets: impl Into<Bytes>) -> Content {
-        self.bodies.push((content_type.to_owned(), octets.into()));
+        let octets = octets.into();
+        self.bodies.push(Body { content_type: content_type.to_owned(), disposition: None, octets });
+        self
+    }
+
+    /// Adds a body with signalling of another network, which may be passed over by who does not know it
+    /// (RFC 3204 4: `signal;handling=optional`).
+    #[must_use]
+    pub fn signal(mut self, content_type: &str, octets: impl Into<Bytes>) -> Content {
+        self.bodies.push(Body {
+            content_type: content_type.to_owned(),
+            disposition: Some("signal;handling=optional".to_owned()),
+            octets: octets.into(),
+        });
         self
     }
 
@@ -58,6 +82,9 @@ impl Content {
         for (name, value) in &self.headers {
             request = request.header(name.as_str(), value);
         }
+        if let Some(disposition) = self.lone_disposition() {
+            request = request.header(Header::ContentDisposition, disposition);
+        }
         match self.encode() {
             Some((kind, octets)) => request.body(&kind, octets),
             None => request,
@@ -67,6 +94,9 @@ impl Content {
     pub(super) fn write_reply(&self, mut reply: Reply) -> Reply {
         for (name, value) in &self.headers {
             reply = reply.header(name.as_str(), value);
+        }
+        if let Some(disposition) = self.lone_disposition() {
+            reply = reply.header(Header::ContentDisposition, disposition);
         }
         match self.encode() {
             Some((kind, octets)) => reply.body(&kind, octets),
@@ -79,38 +109,32 @@ impl Content {
         self
     }
 
+    /// The disposition of a body that is alone, which stands among the message's headers.
+    fn lone_disposition(&self) -> Option<&str> {
+        match (&self.sdp, self.bodies.as_slice()) {
+            (None, [body]) => body.disposition.as_deref(),
+            _ => None,
+        }
+    }
+
     fn encode(&self) -> Option<(String, Bytes)> {
         match (&self.sdp, self.bodies.as_slice()) {
             (None, []) => None,
             (Some(sdp), []) => Some(("application/sdp".into(), sdp.clone())),
-            (None, [(kind, octets)]) => Some((kind.clone(), octets.clone())),
+            (None, [body]) => Some((body.content_type.clone(), body.octets.clone())),
             (sdp, others) => {
-                let sdp = sdp.iter().map(|sdp| ("application/sdp", sdp));
-                let parts: Vec<_> =
-                    sdp.chain(others.iter().map(|(kind, octets)| (kind.as_str(), octets))).collect();
-                let boundary = boundary(&parts);
-                let mut out = Vec::new();
-                for (kind, octets) in parts {
-                    out.extend_from_slice(format!("--{boundary}\r\nContent-Type: {kind}\r\n\r\n").as_bytes());
-                    out.extend_from_slice(octets);
-                    out.extend_from_slice(b"\r\n");
+                let mut parts = Multipart::mixed();
+                if let Some(sdp) = sdp {
+                    let session = [(Header::ContentDisposition, "session;handling=required")];
+                    parts = parts.part_with("application/sdp", &session, sdp.clone());
                 }
-                out.extend_from_slice(format!("--{boundary}--\r\n").as_bytes());
-                Some((format!("multipart/mixed;boundary={boundary}"), out.into()))
+                for Body { content_type, disposition, octets } in others {
+                    let disposition = disposition.as_deref().map(|value| (Header::ContentDisposition, value));
+                    parts = parts.part_with(content_type, disposition.as_slice(), octets.clone());
+                }
+                Some(parts.build())
             }
         }
-    }
-}
-
-/// A line that stands in none of the parts.
-fn boundary(parts: &[(&str, &Bytes)]) -> String {
-    let mut number = 0u64;
-    loop {
-        let boundary = format!("tipring-part-{number}");
-        if parts.iter().all(|(_, octets)| memchr::memmem::find(octets, boundary.as_bytes()).is_none()) {
-            return boundary;
-        }
-        number += 1;
     }
 }
 

@@ -7,18 +7,23 @@ use bytes::Bytes;
 use qsig::q931::{BearerCapability, Element, MessageType, Notification, NumberPlan, Repr as _, ie};
 use qsig::{CallDetail, CallError, CallEvent, CallId, CallRequest, CallState, RedirectForm};
 
-use super::{PriTrunk, convert, note};
-use crate::leg::{Answer, Cause, LegCommand, LegEvent, LegId, LegIds, Party, Setup};
+use super::{PriTrunk, convert, note, pass};
+use crate::leg::raw::RawMessage;
+use crate::leg::{Answer, Cause, LegCommand, LegEvent, LegId, LegIds, Party, Progress, Setup};
 use crate::media::MediaEnd;
 
 /// A leg of the trunk.
 #[derive(Debug)]
-struct Leg {
-    call: CallId,
+pub(super) struct Leg {
+    pub(super) call: CallId,
     /// Interface and timeslot of its B channel.
     channel: Option<(u8, u8)>,
     /// What to send once more if the far end refuses the channel (`isdn negotiate-bchan resend-setup`).
     again: Option<Box<CallRequest>>,
+    /// Messages of the other end that wait.
+    pub(super) waiting: pass::Waiting,
+    /// The one its call was cleared with.
+    pub(super) clearing: Option<Box<RawMessage>>,
 }
 
 /// The legs of a trunk.
@@ -35,8 +40,13 @@ impl Legs {
     }
 
     fn insert(&mut self, leg: LegId, call: CallId) {
-        self.by_leg.insert(leg, Leg { call, channel: None, again: None });
+        let known = Leg { call, channel: None, again: None, waiting: pass::Waiting::new(), clearing: None };
+        self.by_leg.insert(leg, known);
         self.by_call.insert(call, leg);
+    }
+
+    pub(super) fn leg_mut(&mut self, leg: LegId) -> Option<&mut Leg> {
+        self.by_leg.get_mut(&leg)
     }
 
     /// The leg is gone for the switch; the D channel clears the call by itself.
@@ -47,7 +57,7 @@ impl Legs {
         }
     }
 
-    fn tell(&mut self, leg: LegId, event: LegEvent) {
+    pub(super) fn tell(&mut self, leg: LegId, event: LegEvent) {
         self.events.push_back((leg, event));
     }
 }
@@ -84,27 +94,34 @@ impl PriTrunk {
             LegCommand::Proceed => self.span.proceed_call(now, call, &nothing),
             LegCommand::MoreDigits { dial_tone: false } => self.span.acknowledge_call(now, call, &nothing),
             LegCommand::Alert(progress) => {
-                let detail = convert::detail(progress.inband, progress.party.as_ref());
-                self.span.alert_call(now, call, &detail)
+                let mut detail = convert::detail(progress.inband, progress.party.as_ref());
+                pass::add(&mut detail, progress.raw.as_deref());
+                self.say(&detail, |span, detail| span.alert_call(now, call, detail))
             }
             LegCommand::Progress(progress) => {
-                let detail = convert::detail(progress.inband, None);
-                self.span.progress_call(now, call, &detail)
+                let mut detail = convert::detail(progress.inband, None);
+                pass::add(&mut detail, progress.raw.as_deref());
+                self.say(&detail, |span, detail| span.progress_call(now, call, detail))
             }
             LegCommand::Answer(answer) => {
                 self.alert_first(now, call);
-                let detail = convert::detail(false, answer.party.as_ref());
+                let mut detail = convert::detail(false, answer.party.as_ref());
+                pass::add(&mut detail, answer.raw.as_deref());
                 self.notes.event(|| format!("Accepting the call id 0x{:X}", call.0));
-                self.span.answer_call(now, call, &detail)
+                self.say(&detail, |span, detail| span.answer_call(now, call, detail))
             }
             LegCommand::Held(held) => self.tell_hold(now, call, held),
             LegCommand::Digits { digits, complete } => {
                 self.span.send_digits(now, call, &convert::digits(&digits), complete)
             }
+            LegCommand::Raw(raw) => return self.pass(now, leg, raw),
+            LegCommand::Uncarried(raw) => return self.uncarried(now, call, &raw.message),
             LegCommand::Release(cause) => {
+                let detail = self.clearing(leg, cause);
                 let told = self.interface.disconnect_cause.unwrap_or(cause.0);
                 self.notes.event(|| format!("Hangup call to call id 0x{:X}", call.0));
-                let cleared = self.span.clear_call(now, call, qsig::q931::Cause::private(told));
+                let told = qsig::q931::Cause::private(told);
+                let cleared = self.say(&detail, |span, detail| span.clear_call_with(now, call, told, detail));
                 self.legs.end(leg, cause);
                 cleared
             }
@@ -122,6 +139,7 @@ impl PriTrunk {
             self.notes.error(|| format!("call id 0x{:X}: {error}", call.0));
         }
         self.note_channel(leg);
+        self.pass_waiting(now, leg);
     }
 
     /// Ends every call with this cause: the trunk is taken out of service.
@@ -159,7 +177,12 @@ impl PriTrunk {
     }
 
     fn offer(&mut self, now: Instant, leg: LegId, setup: &Setup) {
-        let mut elements: Vec<Element> = vec![convert::origin().element()];
+        let raw = setup.raw.as_ref().filter(|raw| raw.protocol == self.raw_protocol());
+        let mut elements: Vec<Element> = match raw {
+            // Where the call began is for its own network to say.
+            Some(raw) => pass::progress(&raw.message).map(|progress| progress.element()).collect(),
+            None => vec![convert::origin().element()],
+        };
         elements.extend(setup.user_user.clone().map(|body| Element::new(ie::USER_USER, body)));
         let profile = self.span.config().mwi.profile;
         let dialect = self.span.config().dialect();
@@ -176,7 +199,18 @@ impl PriTrunk {
             }
             (_, RedirectForm::None) | (None, _) => {}
         }
-        elements.extend(setup.elements.iter().cloned());
+        let own = elements.len();
+        if let Some(raw) = raw {
+            let named = setup.calling.name.is_some();
+            let diverted = setup.redirecting.is_some();
+            let said = pass::said(raw.message.kind, named, diverted);
+            let mut further = pass::elements(&raw.message, &said);
+            if let Err(cause) = pass::count_transit(&raw.message, &mut further) {
+                return self.legs.tell(leg, LegEvent::Released(cause));
+            }
+            further.retain(|element| element.id != ie::USER_USER || setup.user_user.is_none());
+            elements.extend(further);
+        }
         let bearer = match self.span.config().line {
             qsig::LineKind::E1 => BearerCapability::SPEECH_ALAW,
             qsig::LineKind::T1 => BearerCapability::SPEECH_ULAW,
@@ -194,7 +228,7 @@ impl PriTrunk {
                 number.plan = plan;
             }
         }
-        let request = CallRequest {
+        let mut request = CallRequest {
             called,
             calling,
             name: convert::name(&setup.calling),
@@ -203,7 +237,13 @@ impl PriTrunk {
             channel: setup.channel,
             elements,
         };
-        match self.span.start_call(now, &request) {
+        let mut started = self.span.start_call(now, &request);
+        if let (Err(CallError::TooLong { len, limit }), true) = (&started, request.elements.len() > own) {
+            tracing::debug!(len, limit, port = self.port, "forwarded elements left out");
+            request.elements.truncate(own);
+            started = self.span.start_call(now, &request);
+        }
+        match started {
             Ok(call) => {
                 self.notes.event(|| {
                     format!("Call to {} at 64 Kb/s, call id 0x{:X}", request.called.digits, call.0)
@@ -293,7 +333,8 @@ impl PriTrunk {
             let bearer = message.get(ie::BEARER_CAPABILITY).cloned().map(BearerCapability);
             let capability = bearer.and_then(|bearer| bearer.transfer_capability());
             let speech = matches!(capability, Some(SPEECH | AUDIO_3K1)) && !self.interface.refuses_voice;
-            let setup = convert::setup(&message, digits, complete || !self.overlap);
+            let mut setup = convert::setup(&message, digits, complete || !self.overlap);
+            setup.raw = self.raw(&message);
             if !speech || !self.interface.accepts(&setup.calling.number) {
                 let cause = if speech { REJECTED } else { BEARER_NOT_IMPLEMENTED };
                 let cause = qsig::q931::Cause::private(cause);
@@ -312,10 +353,18 @@ impl PriTrunk {
             CallEvent::Digits { digits, complete } => LegEvent::Digits { digits, complete },
             CallEvent::SetupAcknowledged(_) => LegEvent::WantsDigits,
             CallEvent::Proceeding(message) => LegEvent::Proceeding(convert::progress(&message)),
-            CallEvent::Alerting(message) => LegEvent::Alerting(convert::progress(&message)),
-            CallEvent::Progress(message) => LegEvent::Progress(convert::progress(&message)),
+            CallEvent::Alerting(message) => {
+                LegEvent::Alerting(Progress { raw: self.raw(&message), ..convert::progress(&message) })
+            }
+            CallEvent::Progress(message) => {
+                LegEvent::Progress(Progress { raw: self.raw(&message), ..convert::progress(&message) })
+            }
             CallEvent::Connected(message) => {
-                LegEvent::Answered(Answer { party: convert::reached(&message), sdp: None })
+                let (party, raw) = (convert::reached(&message), self.raw(&message));
+                LegEvent::Answered(Answer { party, sdp: None, raw })
+            }
+            CallEvent::Facility(message) | CallEvent::Notify(message) | CallEvent::Clearing(message) => {
+                return self.tell_raw(leg, &message);
             }
             CallEvent::Held { ours: false } => LegEvent::Held(true),
             CallEvent::Retrieved => LegEvent::Held(false),
@@ -335,13 +384,12 @@ impl PriTrunk {
             CallEvent::Held { ours: true }
             | CallEvent::HoldRefused { .. }
             | CallEvent::Incoming { .. }
-            | CallEvent::ConnectAcknowledged
-            | CallEvent::Notify(_)
-            | CallEvent::Facility(_) => return,
+            | CallEvent::ConnectAcknowledged => return,
         };
         // The channel is settled with the first answer: audio is there before what is to be heard.
         self.note_channel(leg);
         self.legs.tell(leg, event);
+        self.pass_waiting(now, leg);
     }
 
     /// Tells where the audio is, when that is new.

@@ -123,7 +123,7 @@ pub(super) fn progress(message: &Message) -> Progress {
         message.all(ie::PROGRESS).filter_map(|body| ProgressIndicator::parse(body)).any(|progress| {
             progress.coding == 0 && matches!(progress.description, NOT_END_TO_END_ISDN | IN_BAND)
         });
-    Progress { inband, party: reached(message), sdp: None }
+    Progress { inband, party: reached(message), sdp: None, raw: None }
 }
 
 /// An incoming SETUP.

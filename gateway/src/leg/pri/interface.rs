@@ -131,6 +131,19 @@ pub(super) fn span(config: &Config, port: &str, span: &mut SpanConfig) {
     span.negotiate_bchan = serial.negotiate_bchan;
 }
 
+/// Whether messages of calls go on whole: in QSIG, whose exchanges pass on what is for others, and elsewhere if any
+/// `signaling forward` wants it.
+pub(super) fn passes(config: &Config, switch_type: qsig::SwitchType) -> bool {
+    let forwards = |node: &Node| {
+        let line = node.value("signaling forward ");
+        matches!(line, Some("rawmsg" | "unconditional"))
+    };
+    let tree = config.tree();
+    switch_type == qsig::SwitchType::PrimaryQsig
+        || tree.section("voice service voip").is_some_and(forwards)
+        || tree.beginning("dial-peer voice ").any(forwards)
+}
+
 /// The dialect, where the interface changes it.
 pub(super) fn dialect(config: &Config, port: &str, span: &mut SpanConfig) {
     let name = format!("interface Serial{port}");

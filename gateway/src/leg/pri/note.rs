@@ -68,7 +68,7 @@ pub(super) fn host_event(event: &CallEvent) -> Option<&'static str> {
         CallEvent::Retrieved => "HOST_RETRIEVE",
         CallEvent::HoldRefused { .. } => "HOST_HOLD_REJECT",
         CallEvent::Disconnected { .. } => "HOST_DISCONNECT",
-        CallEvent::Released { .. } => return None,
+        CallEvent::Clearing(_) | CallEvent::Released { .. } => return None,
     })
 }
 

@@ -6,12 +6,12 @@ use std::time::Instant;
 use bytes::Bytes;
 use sip::call::{CallEvent, CallId, Content, EndedBy, ReferId};
 use sip::sdp::{Direction, OfferAnswer, Sdp};
-use sip::{Flow, Header, Message, Reply, ServerTransactionId};
+use sip::{Flow, Header, Message, Method, Reply, ServerTransactionId};
 
 use super::describe::{Offerable, octets};
 use super::digits::Said;
 use super::{
-    CODEC_MISMATCH, Ends, SipLeg, SipLegs, SipOutput, Stage, bracketed, digits, fax, identity, policy,
+    CODEC_MISMATCH, Ends, SipLeg, SipLegs, SipOutput, Stage, bracketed, digits, fax, identity, policy, tunnel,
 };
 use crate::leg::{
     Answer, Cause, LegEvent, LegId, LegIds, Party, Progress, RedirectReason, Setup, TransferTarget,
@@ -81,6 +81,7 @@ impl SipLegs {
             CallEvent::Acknowledged { .. } => {
                 self.subscribe_keys(now, id);
                 self.reconcile(now, id);
+                self.carry_waiting(now, id);
             }
             CallEvent::Referred { refer, to, .. } => self.referred(now, id, refer, &to),
             CallEvent::Request { transaction, request } => {
@@ -92,13 +93,15 @@ impl SipLegs {
             }
             CallEvent::Failed { status, response, .. } => {
                 let cause = self.cause_of(status, response.as_ref());
+                let told = response.as_ref().and_then(|response| self.cleared_with(id, response));
                 let caller = self.legs.get(&id).and_then(|leg| leg.caller);
                 if let Some(caller) = caller.and_then(|caller| self.legs.get_mut(&caller)) {
                     caller.failed = Some((status, cause));
                 }
-                self.finish(id, cause);
+                self.finish(id, told.unwrap_or(cause));
             }
             CallEvent::Ended { by, message } => {
+                let told = message.as_ref().and_then(|message| self.cleared_with(id, message));
                 let reason = message.as_ref().and_then(identity::q850).map(Cause);
                 let cause = match by {
                     EndedBy::Timeout | EndedBy::SessionExpired => Cause(102),
@@ -107,7 +110,7 @@ impl SipLegs {
                         Cause::NORMAL
                     }
                 };
-                self.finish(id, reason.unwrap_or(cause));
+                self.finish(id, told.or(reason).unwrap_or(cause));
             }
             _ => {}
         }
@@ -175,6 +178,7 @@ impl SipLegs {
             user_user: text(Header::UserToUser).and_then(|value| user_to_user(&value)),
             alert_info: text(Header::AlertInfo).filter(|value| value.len() <= 256),
             headers: policy::unknown_headers(request),
+            raw: tunnel::read(request).map(Box::new),
             ..Setup::default()
         };
         self.tell(id, LegEvent::Incoming(Box::new(setup)));
@@ -227,12 +231,14 @@ impl SipLegs {
 
     fn progressed(&mut self, id: LegId, status: u16, response: &Message) {
         let ignores = self.settings.no_early_media_180 && status == 180;
+        let raw = self.carried(id, response);
         let Some(leg) = self.legs.get(&id) else { return };
         let inband = leg.rtp.is_some() && !ignores;
         let progress = Progress {
             inband,
             party: identity::sender(response),
             sdp: leg.described.clone().filter(|_| inband),
+            raw,
         };
         let event = match status {
             180 => LegEvent::Alerting(progress),
@@ -281,7 +287,9 @@ impl SipLegs {
             return self.release(now, id, CODEC_MISMATCH);
         }
         let sdp = leg.described.clone();
-        self.tell(id, LegEvent::Answered(Answer { party: identity::sender(response), sdp }));
+        let raw = self.carried(id, response);
+        self.tell(id, LegEvent::Answered(Answer { party: identity::sender(response), sdp, raw }));
+        self.carry_waiting(now, id);
     }
 
     /// A new offer within the call: hold, another address, another codec.
@@ -414,7 +422,7 @@ impl SipLegs {
         self.release(now, id, Cause::CHANGED);
     }
 
-    /// INFO and NOTIFY with digits, SUBSCRIBE for them; everything else is politely declined.
+    /// INFO and NOTIFY with digits, SUBSCRIBE for them, INFO with a trunk's message; everything else is politely declined.
     fn request_in_call(
         &mut self,
         now: Instant,
@@ -425,7 +433,13 @@ impl SipLegs {
         if self.keys_wanted(now, id, transaction, request) {
             return;
         }
-        let said = digits::read(request);
+        let info = request.method_ref() == Some(&Method::Info);
+        let said = if info && self.carries(id) && tunnel::is_carrier(request) {
+            self.carried(id, request);
+            Said::Understood
+        } else {
+            digits::read(request)
+        };
         let status = if let Said::Refuse(status) = said { status } else { 200 };
         // A transaction that is gone has nobody left to answer.
         let _ = self.ua.respond(now, transaction, Reply::new(status));

@@ -86,6 +86,8 @@ pub struct PeerSettings {
     pub switch_to_tcp: bool,
     /// `redirect ip2ip`: a SIP caller whose call leads to SIP again is sent there.
     pub redirects: bool,
+    /// `signaling forward rawmsg` or `unconditional`: messages of trunks are carried whole.
+    pub forwards: bool,
 }
 
 impl Default for PeerSettings {
@@ -105,6 +107,7 @@ impl Default for PeerSettings {
             control_address: None,
             switch_to_tcp: false,
             redirects: false,
+            forwards: false,
         }
     }
 }
@@ -229,6 +232,12 @@ fn codec_classes(tree: &Body) -> HashMap<u32, Vec<CodecChoice>> {
     classes
 }
 
+/// Whether a `signaling forward` line wants messages of trunks carried; `None` without one. `conditional` asks H.323 endpoints
+/// what they can, which SIP has no word for.
+fn forwards(node: &Node) -> Option<bool> {
+    node.value("signaling forward ").map(|what| matches!(what, "rawmsg" | "unconditional"))
+}
+
 /// What counts for every dial peer that says nothing else.
 fn system(config: &Config, voip: Option<&Node>) -> PeerSettings {
     let mut settings = PeerSettings { policy: HeaderPolicy::new(config, None), ..PeerSettings::default() };
@@ -237,6 +246,7 @@ fn system(config: &Config, voip: Option<&Node>) -> PeerSettings {
     settings.media_address = media.and_then(|name| address_of(config, name));
     if let Some(voip) = voip {
         settings.redirects = voip.has("redirect ip2ip");
+        settings.forwards = forwards(voip).unwrap_or_default();
         if let Some(line) = voip.value("fax protocol ") {
             fax(&mut settings.fax, line);
         }
@@ -267,6 +277,9 @@ fn peer(
     };
     settings.control_address = bound("control").or(bound("all"));
     settings.media_address = bound("media").or(bound("all")).or(settings.media_address);
+    if let Some(forwards) = forwards(node) {
+        settings.forwards = forwards;
+    }
     if let Some(choice) = node.value("codec ").and_then(named) {
         settings.codecs = vec![choice];
     }

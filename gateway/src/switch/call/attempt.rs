@@ -179,6 +179,7 @@ impl Switch {
                 asked_for_more: false,
             },
         );
+        setup.raw = self.passed(caller, leg, setup.raw);
         self.calls.use_peer(way.peer);
         if let Some(call) = self.calls.calls.get_mut(&id) {
             call.callee = Some(leg);

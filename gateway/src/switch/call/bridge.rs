@@ -29,8 +29,9 @@ impl Switch {
     }
 
     /// The called network is at work, or has something to be heard.
-    pub(super) fn progress(&mut self, now: Instant, id: CallId, leg: LegId, progress: Progress) {
-        if !progress.inband {
+    pub(super) fn progress(&mut self, now: Instant, id: CallId, leg: LegId, mut progress: Progress) {
+        progress.raw = self.pass(now, leg, self.other_leg(leg), progress.raw);
+        if !progress.inband && progress.raw.is_none() {
             return;
         }
         let Some(call) = self.calls.calls.get_mut(&id).filter(|call| call.callee == Some(leg)) else {
@@ -39,7 +40,7 @@ impl Switch {
         if call.stage == Stage::Talking {
             return;
         }
-        call.cut_through = true;
+        call.cut_through |= progress.inband;
         let caller = call.caller;
         self.rewire(id);
         if let Some(caller) = caller {
@@ -63,6 +64,8 @@ impl Switch {
         }
         let Some(call) = self.calls.calls.get(&id) else { return };
         let Some(caller) = call.caller else { return };
+        self.setup_arrived(now, id, leg);
+        progress.raw = self.pass(now, leg, Some(caller), progress.raw);
         self.learn_party(leg, progress.party.as_ref());
         self.rewire(id);
         let port =
@@ -111,6 +114,8 @@ impl Switch {
             call.deadline = None;
         }
         let caller = call.caller;
+        self.setup_arrived(now, id, leg);
+        answer.raw = self.pass(now, leg, caller, answer.raw);
         self.learn_party(leg, answer.party.as_ref());
         if let Some(known) = self.calls.legs.get_mut(&leg) {
             known.answered = Some(now);

@@ -124,6 +124,7 @@ impl Switch {
         call.routed.called = to;
         call.routed.sdp = sdp;
         call.routed.replaces = replaces;
+        call.routed.raw = None;
         call.inbound = (peer != 0).then_some(peer);
         call.routed.redirecting =
             Some(Redirection { from, original: None, reason: RedirectReason::Unconditional, count: 1 });

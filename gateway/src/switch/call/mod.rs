@@ -14,6 +14,7 @@ mod collect;
 mod feature;
 mod forward;
 pub(super) mod plan;
+mod raw;
 pub mod record;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
@@ -337,6 +338,7 @@ impl Switch {
             LegEvent::Transfer(target) => self.transfer(now, leg, target),
             LegEvent::Conference(held) => self.join(now, leg, held),
             LegEvent::Fax(step) => self.fax(now, leg, step),
+            LegEvent::Raw(raw) => self.raw_came(now, leg, raw),
             // The number was sent whole.
             LegEvent::WantsDigits | LegEvent::Incoming(_) | LegEvent::Released(_) | LegEvent::Media(_) => {}
         }

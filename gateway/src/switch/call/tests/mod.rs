@@ -8,6 +8,7 @@ mod forward;
 mod hunting;
 mod isdn;
 mod phones;
+mod raw;
 mod storm;
 mod trunk;
 
@@ -278,6 +279,9 @@ impl Sim {
                         self.pbx[at].span.handle_frame_of(self.now, link, &frame);
                     }
                     Output::Media(command) => self.wires.take(&command),
+                    Output::Sip(transmit) if phones::is_gateway(&transmit) => {
+                        self.switch.handle_sip(self.now, transmit.flow, transmit.payload);
+                    }
                     Output::Sip(transmit) => self.phones.receive(self.now, transmit),
                     Output::Line { line, action: LineAction::Ring(on) } => {
                         self.bell.insert(line, on);

@@ -20,7 +20,12 @@ dial-peer voice 5 voip
 
 const GATEWAY: &str = "192.0.2.1:5060";
 const PHONES: &str = "192.0.2.9:5060";
-const AUDIO: &str = "v=0\r\no=p 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0 101\r\na=rtpmap:101 telephone-event/8000\r\n";
+pub(super) const AUDIO: &str = "v=0\r\no=p 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0 101\r\na=rtpmap:101 telephone-event/8000\r\n";
+
+/// Whether the gateway sends a message to itself.
+pub(super) fn is_gateway(transmit: &sip::Transmit) -> bool {
+    Ok(transmit.flow.remote) == GATEWAY.parse()
+}
 
 /// What the telephones do with a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +53,10 @@ pub(super) struct Phones {
     pub(super) answered: usize,
     /// The INVITE that came last.
     pub(super) last_invite: String,
+    /// Requests that came.
+    pub(super) seen: Vec<sip::Message>,
+    /// Statuses of requests of ours within calls.
+    pub(super) statuses: Vec<u16>,
 }
 
 impl Phones {
@@ -61,6 +70,8 @@ impl Phones {
             outcomes: Vec::new(),
             answered: 0,
             last_invite: String::new(),
+            seen: Vec::new(),
+            statuses: Vec::new(),
         }
     }
 
@@ -110,6 +121,7 @@ impl Phones {
             match event {
                 SipEvent::Incoming { request, .. } => {
                     self.last_invite = String::from_utf8_lossy(request.head()).into_owned();
+                    self.seen.push(request);
                     self.calls.push(id);
                     self.receive_call(now, id);
                 }
@@ -119,12 +131,18 @@ impl Phones {
                 SipEvent::Referred { refer, .. } => {
                     let _ = self.ua.refuse_refer(now, id, refer, 603);
                 }
-                SipEvent::Request { transaction, .. } => {
+                SipEvent::Request { transaction, request } => {
+                    self.seen.push(request);
                     let _ = self.ua.respond(now, transaction, sip::Reply::new(200));
                 }
                 SipEvent::ReferProgress { status, .. } => self.outcomes.push(status),
                 SipEvent::Answered { .. } | SipEvent::Acknowledged { .. } => self.answered += 1,
-                SipEvent::Failed { .. } | SipEvent::Ended { .. } => self.calls.retain(|call| *call != id),
+                SipEvent::Response { status, .. } => self.statuses.push(status),
+                SipEvent::Failed { .. } => self.calls.retain(|call| *call != id),
+                SipEvent::Ended { message, .. } => {
+                    self.seen.extend(message.filter(sip::Message::is_request));
+                    self.calls.retain(|call| *call != id);
+                }
                 _ => {}
             }
         }
@@ -145,6 +163,10 @@ impl Phones {
     }
 
     pub(super) fn call(&mut self, now: Instant, number: &str) {
+        self.call_with(now, number, Content::sdp(AUDIO));
+    }
+
+    pub(super) fn call_with(&mut self, now: Instant, number: &str, content: Content) {
         let flow = Flow {
             transport: Transport::Udp,
             local: PHONES.parse().unwrap(),
@@ -152,12 +174,20 @@ impl Phones {
             connection: None,
         };
         let uri = format!("sip:{number}@192.0.2.1");
-        let invite = Invite::new(&uri, "<sip:5000@192.0.2.9>", flow).content(Content::sdp(AUDIO));
+        let invite = Invite::new(&uri, "<sip:5000@192.0.2.9>", flow).content(content);
         self.calls.push(self.ua.invite(now, invite).unwrap());
     }
 
     pub(super) fn answer(&mut self, now: Instant, id: CallId) {
         let _ = self.ua.answer(now, id, Content::sdp(AUDIO));
+    }
+
+    pub(super) fn info(&mut self, now: Instant, id: CallId, content: Content) {
+        self.ua.request(now, id, sip::Method::Info, content).unwrap();
+    }
+
+    pub(super) fn refuse_with(&mut self, now: Instant, id: CallId, status: u16, content: Content) {
+        self.ua.reject(now, id, status, content).unwrap();
     }
 
     pub(super) fn hang_up(&mut self, now: Instant, id: CallId) {
