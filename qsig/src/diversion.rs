@@ -54,6 +54,9 @@ impl DiversionReason {
     }
 }
 
+/// divertingLegInformation2 of ETS 300 207-1.
+const ETSI_LEG_2: i32 = 15;
+
 /// What is told about a diversion.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Diversion {
@@ -157,6 +160,33 @@ impl Diversion {
         })
     }
 
+    /// The same as public networks with EuroISDN tell it: divertingLegInformation2 has the local value 15 there (ETS 300 207-1),
+    /// which is another operation in QSIG, and an argument without names.
+    pub fn find_etsi(message: &Message) -> Option<Self> {
+        message.all(ie::FACILITY).filter_map(|body| Facility::parse(body)).find_map(|facility| {
+            facility.components().find_map(|component| match component {
+                Component::Invoke(invoke) if invoke.operation.value() == Some(ETSI_LEG_2) => {
+                    Self::leg_2(invoke.argument.as_ref()?.as_bytes())
+                }
+                _ => None,
+            })
+        })
+    }
+
+    fn leg_2(octets: &[u8]) -> Option<Self> {
+        let named = |name: Option<WireName>| name.and_then(name::from_wire);
+        let leg: WireLeg2 = rasn::ber::decode(octets).ok()?;
+        Some(Self::Leg2 {
+            counter: leg.counter,
+            reason: DiversionReason::from_value(leg.reason.0),
+            original_reason: leg.original_reason.map(|reason| DiversionReason::from_value(reason.0)),
+            diverting: leg.diverting.and_then(PresentedNumber::from_wire),
+            original_called: leg.original_called.and_then(PresentedNumber::from_wire),
+            redirecting_name: named(leg.redirecting_name),
+            original_called_name: named(leg.original_called_name),
+        })
+    }
+
     /// Reads an invoke of operation 20, 21 or 22; `None` for others, and for arguments that cannot be read.
     pub fn parse(invoke: &Invoke) -> Option<Self> {
         let octets = invoke.argument.as_ref()?.as_bytes();
@@ -170,18 +200,7 @@ impl Diversion {
                     nominated: from_wire(leg.nominated)?,
                 })
             }
-            21 => {
-                let leg: WireLeg2 = rasn::ber::decode(octets).ok()?;
-                Some(Self::Leg2 {
-                    counter: leg.counter,
-                    reason: DiversionReason::from_value(leg.reason.0),
-                    original_reason: leg.original_reason.map(|reason| DiversionReason::from_value(reason.0)),
-                    diverting: leg.diverting.and_then(PresentedNumber::from_wire),
-                    original_called: leg.original_called.and_then(PresentedNumber::from_wire),
-                    redirecting_name: named(leg.redirecting_name),
-                    original_called_name: named(leg.original_called_name),
-                })
-            }
+            21 => Self::leg_2(octets),
             22 => {
                 let leg: WireLeg3 = rasn::ber::decode(octets).ok()?;
                 let redirection_name = named(leg.redirection_name);

@@ -176,11 +176,8 @@ fn every_switch_type(side: Side) {
         pbx.wait(&json!({"ev": "call", "state": "connected"}));
         pbx.send("hangup last 16");
         no_call_is_left(&branch.gateway);
-        if switch_type == "primary-net5" {
-            // libpri tells of diversions there in a Facility element of ETSI, which is not read here.
-            continue;
-        }
-        // A diverted call back to the PBX: who diverted it stands in the Redirecting number.
+        // A diverted call back to the PBX: who diverted it stands in the Redirecting number. From EuroISDN libpri tells it in
+        // divertingLegInformation2 of ETSI.
         pbx.policy("call=reject:17");
         pbx.send("call 4712 from=4711 redir=4700 reason=2");
         let setup = pbx.wait(&json!({"ev": "call", "state": "setup", "dir": "in", "called": "4712"}));

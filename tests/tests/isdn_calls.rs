@@ -9,8 +9,8 @@ use qsig::q931::{Cause, Message, MessageType, Number, NumberPlan};
 use qsig::service::Service;
 use qsig::transfer::{Transfer, TransferKind};
 use qsig::{
-    CallDetail, CallError, CallEvent, CallId, CallRequest, CallState, Event, LineKind, RestartTarget, Side,
-    SpanConfig,
+    CallDetail, CallError, CallEvent, CallId, CallRequest, CallState, Event, LineKind, RestartTarget,
+    ServiceState, Side, SpanConfig, SwitchType,
 };
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
@@ -616,4 +616,26 @@ fn callrerouteing_nobody_does_is_rejected_and_the_call_goes_on() {
     connected(&mut trunk, call);
     clear(&mut trunk, call, 16);
     finish(trunk, pbx);
+}
+
+#[test]
+fn service_takes_b_channels_out_and_puts_them_back_on_both_sides() {
+    let switch_types =
+        [(SwitchType::Primary4ess, "4ess"), (SwitchType::PrimaryNi, "ni2"), (SwitchType::Primary5ess, "5ess")];
+    for (switch_type, libpri) in switch_types {
+        let (mut trunk, mut pbx) =
+            trunk(SpanConfig { switch_type, ..config(Side::User) }, &["-w", libpri]);
+        let (ours, theirs) = (trunk.span.config().home(3), trunk.span.config().home(5));
+        for (service, state) in [(ServiceState::OutOfService, 2), (ServiceState::InService, 0)] {
+            // We tell libpri.
+            assert!(trunk.span.set_service(Instant::now(), ours, service));
+            pbx_says(&mut trunk, &mut pbx, &json!({"ev": "service", "channel": 3, "state": state}));
+            // libpri tells us, and hears that we know.
+            pbx.send(&format!("service 5 {state}"));
+            pbx_says(&mut trunk, &mut pbx, &json!({"ev": "service-ack", "channel": 5, "state": state}));
+            let free = service == ServiceState::InService;
+            assert_eq!((trunk.span.has_free(ours), trunk.span.has_free(theirs)), (free, free), "{libpri}");
+        }
+        finish(trunk, pbx);
+    }
 }

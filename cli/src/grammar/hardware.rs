@@ -254,6 +254,15 @@ pub(super) static INTERFACE: &[Command] = &[
         "isdn calling-number WORD",
         ["ISDN interface subcommands", "Calling number of outgoing calls whose caller has none", "Number"]
     ),
+    acted!(
+        "isdn nsf-service (megacom|sdn)",
+        [
+            "ISDN interface subcommands",
+            "Service of the network that outgoing calls want",
+            "AT&T Megacom",
+            "AT&T Software Defined Network"
+        ]
+    ),
     acted!("isdn caller WORD [callback] [exact]", ["ISDN interface subcommands", "Accept calls of these numbers only",
         "Number, X for any digit", "Without effect", "The whole number"], keyed: 3),
     acted!(

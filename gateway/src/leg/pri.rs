@@ -8,6 +8,7 @@ mod nfas;
 mod note;
 mod pass;
 mod performance;
+mod replace;
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Instant;
@@ -26,12 +27,14 @@ use super::{LegEvent, LegId, LegIds};
 use crate::hardware::LineKind;
 pub use availability::Availability;
 use call::Legs;
+pub(crate) use convert::transferred;
 use interface::Interface;
 use nfas::{Member, Place};
 pub use nfas::{MemberOf, Neighbours};
 pub use note::NoteKind;
 use note::Notes;
 pub use performance::{Counts, INTERVAL, Performance};
+use replace::Replacements;
 
 /// How a trunk stands in the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,6 +83,7 @@ pub struct PriTrunk {
     /// Its place in the group of another trunk.
     member_of: Option<MemberOf>,
     notes: Notes,
+    replacements: Replacements,
 }
 
 /// An operation under way.
@@ -132,6 +136,7 @@ impl PriTrunk {
             members: Vec::new(),
             member_of: None,
             notes: Notes::default(),
+            replacements: Replacements::default(),
         }
     }
 
@@ -312,12 +317,14 @@ impl PriTrunk {
     /// Runs what is due.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.span.handle_timeout(now);
+        self.replacing_timeout(now);
     }
 
     /// When to call [`PriTrunk::handle_timeout`] and [`PriTrunk::start`] again.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        [self.span.poll_timeout(), self.queue.poll_timeout()].into_iter().flatten().min()
+        let due = [self.span.poll_timeout(), self.queue.poll_timeout(), self.replacements.poll_timeout()];
+        due.into_iter().flatten().min()
     }
 
     /// The next frame for the PBX, and the index of the trunk it goes out on.
@@ -380,6 +387,10 @@ impl PriTrunk {
                     TrunkEvent::Ended(Ended { user, service, outcome: neutral(&outcome) })
                 }
                 Event::MwiIndication { id, request } => TrunkEvent::Indication(id, Box::new(request)),
+                Event::OperationDone { operation, outcome } => {
+                    self.replacing_outcome(now, operation, &outcome);
+                    continue;
+                }
                 #[allow(unreachable_patterns)]
                 _ => continue,
             });

@@ -46,6 +46,9 @@ pub(super) struct Work {
 
 /// Most operations of one call or connection that may wait for an answer, in each direction.
 const MAX_WAITING: usize = 16;
+/// callRerouting of ETS 300 207-1, which wants an answer; in QSIG the value is that of callTransferUpdate, which does not.
+const ETSI_CALL_REROUTING: i32 = 13;
+
 /// Most rejects and errors one message can make us send: what fits one message.
 const MAX_REFUSALS: usize = 4;
 
@@ -256,7 +259,8 @@ impl Span {
                     refusal.wanted = true;
                     continue;
                 }
-                if passes || value.is_some_and(|value| !expects_answer(value)) {
+                let rerouting = value == Some(ETSI_CALL_REROUTING) && !self.config.dialect().call_independent;
+                if passes || !rerouting && value.is_some_and(|value| !expects_answer(value)) {
                     continue;
                 }
                 let answer = match (value.and_then(service::refusal_error), facility.interpretation()) {

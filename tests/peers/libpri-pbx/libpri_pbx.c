@@ -1805,6 +1805,19 @@ static void on_event(pri_event *e)
 			}
 		}
 		break;
+	case PRI_EVENT_SERVICE:
+		j_begin("service");
+		j_int("channel", e->service.channel & 0xff);
+		j_int("span", (e->service.channel >> 8) & 0xff);
+		j_int("state", e->service.changestatus & 0x0f);
+		j_end();
+		break;
+	case PRI_EVENT_SERVICE_ACK:
+		j_begin("service-ack");
+		j_int("channel", e->service_ack.channel & 0xff);
+		j_int("state", e->service_ack.changestatus & 0x0f);
+		j_end();
+		break;
 	case PRI_EVENT_RESTART_ACK:
 		j_begin("restart-ack");
 		j_int("channel", e->restartack.channel);
@@ -2731,6 +2744,11 @@ static void command(char *line)
 		}
 	} else if (!strcmp(argv[0], "restart")) {
 		pri_reset(pri, argc > 1 ? atoi(argv[1]) : 1);
+	} else if (!strcmp(argv[0], "service")) {
+		/* service CHANNEL STATE: 0 in service, 1 maintenance, 2 out of service */
+		if (argc > 2 && pri_maintenance_service(pri, 0, atoi(argv[1]), atoi(argv[2]))) {
+			warn("service: libpri refused");
+		}
 	} else if (!strcmp(argv[0], "raw")) {
 		if (argc > 1) {
 			size_t n = unhex(argv[1], buf, sizeof(buf));

@@ -4,11 +4,15 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Instant;
 
 use bytes::Bytes;
-use qsig::q931::{BearerCapability, Element, MessageType, Notification, NumberPlan, Repr as _, ie};
-use qsig::{CallDetail, CallError, CallEvent, CallId, CallRequest, CallState, RedirectForm};
+use qsig::q931::{
+    BearerCapability, Element, MessageType, NetworkFacilities, Notification, NumberPlan, Repr as _, ie,
+};
+use qsig::service::Service as _;
+use qsig::transfer::{Transfer, TransferKind};
+use qsig::{CallDetail, CallError, CallEvent, CallId, CallRequest, CallState, Carrier, RedirectForm};
 
 use super::{PriTrunk, convert, note, pass};
-use crate::leg::raw::RawMessage;
+use crate::leg::raw::{RawMessage, RawProtocol};
 use crate::leg::{Answer, Cause, LegCommand, LegEvent, LegId, LegIds, Party, Progress, Setup};
 use crate::media::MediaEnd;
 
@@ -20,6 +24,8 @@ pub(super) struct Leg {
     channel: Option<(u8, u8)>,
     /// What to send once more if the far end refuses the channel (`isdn negotiate-bchan resend-setup`).
     again: Option<Box<CallRequest>>,
+    /// The number of the party at the gateway, as the far end knows it.
+    pub(super) own: String,
     /// Messages of the other end that wait.
     pub(super) waiting: pass::Waiting,
     /// The one its call was cleared with.
@@ -39,10 +45,18 @@ impl Legs {
         self.events.pop_front()
     }
 
-    fn insert(&mut self, leg: LegId, call: CallId) {
-        let known = Leg { call, channel: None, again: None, waiting: pass::Waiting::new(), clearing: None };
-        self.by_leg.insert(leg, known);
+    fn insert(&mut self, leg: LegId, call: CallId, own: String) {
+        let (waiting, clearing) = (pass::Waiting::new(), None);
+        self.by_leg.insert(leg, Leg { call, channel: None, again: None, own, waiting, clearing });
         self.by_call.insert(call, leg);
+    }
+
+    /// A leg goes on with another call.
+    pub(super) fn go_on_with(&mut self, leg: LegId, call: CallId) {
+        if let Some(known) = self.by_leg.get_mut(&leg) {
+            self.by_call.remove(&std::mem::replace(&mut known.call, call));
+            self.by_call.insert(call, leg);
+        }
     }
 
     pub(super) fn leg_mut(&mut self, leg: LegId) -> Option<&mut Leg> {
@@ -115,19 +129,25 @@ impl PriTrunk {
                 self.span.send_digits(now, call, &convert::digits(&digits), complete)
             }
             LegCommand::Raw(raw) => return self.pass(now, leg, raw),
-            LegCommand::Uncarried(raw) => return self.uncarried(now, call, &raw.message),
+            LegCommand::Uncarried(raw) => {
+                if !self.replacement_asked(now, leg, &raw.message) {
+                    self.uncarried(now, call, &raw.message);
+                }
+                return;
+            }
+            LegCommand::Update(party) => self.tell_transfer(now, call, &party),
             LegCommand::Release(cause) => {
                 let detail = self.clearing(leg, cause);
                 let told = self.interface.disconnect_cause.unwrap_or(cause.0);
                 self.notes.event(|| format!("Hangup call to call id 0x{:X}", call.0));
                 let told = qsig::q931::Cause::private(told);
                 let cleared = self.say(&detail, |span, detail| span.clear_call_with(now, call, told, detail));
+                self.replacement_over(now, leg);
                 self.legs.end(leg, cause);
                 cleared
             }
             LegCommand::Offer(_)
             | LegCommand::MoreDigits { .. }
-            | LegCommand::Update(_)
             | LegCommand::TransferRinging
             | LegCommand::TransferFailed(_)
             | LegCommand::Fax(_)
@@ -176,6 +196,26 @@ impl PriTrunk {
         self.span.inform_call(now, call, MessageType::NOTIFY, vec![indicator])
     }
 
+    /// The party at the other end is another: a QSIG exchange is told as after a transfer by join. The call that came in is the
+    /// primary one, whose end may propose a shorter path.
+    fn tell_transfer(&mut self, now: Instant, call: CallId, party: &Party) -> Result<(), CallError> {
+        let Some(known) = self.span.call(call).filter(|call| call.state == CallState::Active) else {
+            return Ok(());
+        };
+        if self.raw_protocol() != RawProtocol::Qsig {
+            return Ok(());
+        }
+        let kind = TransferKind::Complete { end: u8::from(known.outgoing), alerting: false };
+        let told = Transfer { kind, number: convert::presented_number(party), name: convert::name(party) };
+        match told.operation() {
+            Ok(operation) => self.span.invoke(now, Carrier::Call(call), &operation).map(|_| ()),
+            Err(error) => {
+                tracing::debug!(%error, port = self.port, "transfer not told");
+                Ok(())
+            }
+        }
+    }
+
     fn offer(&mut self, now: Instant, leg: LegId, setup: &Setup) {
         let raw = setup.raw.as_ref().filter(|raw| raw.protocol == self.raw_protocol());
         let mut elements: Vec<Element> = match raw {
@@ -183,6 +223,9 @@ impl PriTrunk {
             Some(raw) => pass::progress(&raw.message).map(|progress| progress.element()).collect(),
             None => vec![convert::origin().element()],
         };
+        elements.extend(self.interface.network_facility.map(|facility| {
+            NetworkFacilities { network: None, facility: Bytes::copy_from_slice(&[facility]) }.element()
+        }));
         elements.extend(setup.user_user.clone().map(|body| Element::new(ie::USER_USER, body)));
         let profile = self.span.config().mwi.profile;
         let dialect = self.span.config().dialect();
@@ -211,10 +254,7 @@ impl PriTrunk {
             further.retain(|element| element.id != ie::USER_USER || setup.user_user.is_none());
             elements.extend(further);
         }
-        let bearer = match self.span.config().line {
-            qsig::LineKind::E1 => BearerCapability::SPEECH_ALAW,
-            qsig::LineKind::T1 => BearerCapability::SPEECH_ULAW,
-        };
+        let bearer = bearer(self.span.config().line);
         let mut called = convert::called(&setup.called);
         let mut calling = convert::number(&setup.calling);
         if let (None, Some(own)) = (&calling, &self.interface.calling) {
@@ -248,7 +288,8 @@ impl PriTrunk {
                 self.notes.event(|| {
                     format!("Call to {} at 64 Kb/s, call id 0x{:X}", request.called.digits, call.0)
                 });
-                self.legs.insert(leg, call);
+                let own = request.calling.as_ref().map(|number| number.digits.clone());
+                self.legs.insert(leg, call, own.unwrap_or_default());
                 if let Some(known) =
                     self.legs.by_leg.get_mut(&leg).filter(|_| !self.interface.resend.is_empty())
                 {
@@ -287,7 +328,8 @@ impl PriTrunk {
         match self.span.start_call(now, &request) {
             Ok(call) => {
                 self.legs.by_call.remove(&old);
-                self.legs.insert(leg, call);
+                let own = request.calling.as_ref().map(|number| number.digits.clone());
+                self.legs.insert(leg, call, own.unwrap_or_default());
                 self.note_channel(leg);
                 true
             }
@@ -304,7 +346,7 @@ impl PriTrunk {
         match event {
             CallEvent::Released { cause } => self.notes.event(|| note::ended(call, *cause)),
             CallEvent::Incoming { message, digits, .. } => {
-                let calling = convert::setup(message, String::new(), true).calling.number;
+                let calling = convert::setup(message, String::new(), true, false).calling.number;
                 let channel = self.span.call(id).and_then(|call| call.channel).unwrap_or(0);
                 self.notes.event(|| {
                     format!(
@@ -330,10 +372,14 @@ impl PriTrunk {
     pub(super) fn call_event(&mut self, now: Instant, id: CallId, event: CallEvent, ids: &mut LegIds) {
         self.note_event(id, &event);
         if let CallEvent::Incoming { message, digits, complete } = event {
+            if self.replacing_setup(now, id, &message) {
+                return;
+            }
             let bearer = message.get(ie::BEARER_CAPABILITY).cloned().map(BearerCapability);
             let capability = bearer.and_then(|bearer| bearer.transfer_capability());
             let speech = matches!(capability, Some(SPEECH | AUDIO_3K1)) && !self.interface.refuses_voice;
-            let mut setup = convert::setup(&message, digits, complete || !self.overlap);
+            let etsi = self.raw_protocol() != RawProtocol::Qsig;
+            let mut setup = convert::setup(&message, digits, complete || !self.overlap, etsi);
             setup.raw = self.raw(&message);
             if !speech || !self.interface.accepts(&setup.calling.number) {
                 let cause = if speech { REJECTED } else { BEARER_NOT_IMPLEMENTED };
@@ -344,11 +390,14 @@ impl PriTrunk {
                 return;
             }
             let leg = ids.take();
-            self.legs.insert(leg, id);
+            self.legs.insert(leg, id, setup.called.number.clone());
             self.legs.tell(leg, LegEvent::Incoming(Box::new(setup)));
             return self.note_channel(leg);
         }
-        let Some(&leg) = self.legs.by_call.get(&id) else { return };
+        let Some(&leg) = self.legs.by_call.get(&id) else {
+            self.replacing_event(now, id, &event);
+            return;
+        };
         let event = match event {
             CallEvent::Digits { digits, complete } => LegEvent::Digits { digits, complete },
             CallEvent::SetupAcknowledged(_) => LegEvent::WantsDigits,
@@ -368,14 +417,20 @@ impl PriTrunk {
             }
             CallEvent::Held { ours: false } => LegEvent::Held(true),
             CallEvent::Retrieved => LegEvent::Held(false),
+            // The caller hears the network's tones until T306 ends the call.
+            CallEvent::Disconnected { tones: true, .. } if self.interface.hears_tones => {
+                LegEvent::Progress(Progress { inband: true, ..Progress::default() })
+            }
             CallEvent::Disconnected { cause, tones } => {
                 if tones && let Err(error) = self.span.clear_call(now, id, cause) {
                     tracing::debug!(%error, "call");
                 }
+                self.replacement_over(now, leg);
                 return self.legs.end(leg, Cause(cause.value));
             }
             CallEvent::Released { cause } => {
                 if !self.send_again(now, leg, cause.value) {
+                    self.replacement_over(now, leg);
                     self.legs.end(leg, Cause(cause.value));
                 }
                 return;
@@ -393,7 +448,7 @@ impl PriTrunk {
     }
 
     /// Tells where the audio is, when that is new.
-    fn note_channel(&mut self, leg: LegId) {
+    pub(super) fn note_channel(&mut self, leg: LegId) {
         let Some(known) = self.legs.by_leg.get_mut(&leg) else { return };
         let call = self.span.call(known.call);
         if call.is_some_and(|call| call.state != CallState::CallInitiated) {
@@ -411,6 +466,14 @@ impl PriTrunk {
             });
             self.legs.tell(leg, LegEvent::Media(end));
         }
+    }
+}
+
+/// Speech in the law of the line.
+pub(super) fn bearer(line: qsig::LineKind) -> BearerCapability {
+    match line {
+        qsig::LineKind::E1 => BearerCapability::SPEECH_ALAW,
+        qsig::LineKind::T1 => BearerCapability::SPEECH_ULAW,
     }
 }
 

@@ -126,15 +126,15 @@ pub(super) fn progress(message: &Message) -> Progress {
     Progress { inband, party: reached(message), sdp: None, raw: None }
 }
 
-/// An incoming SETUP.
-pub(super) fn setup(message: &Message, digits: String, complete: bool) -> Setup {
+/// An incoming SETUP. `etsi`: operations are those of the public network, not of QSIG.
+pub(super) fn setup(message: &Message, digits: String, complete: bool, etsi: bool) -> Setup {
     let number = |id| message.get(id).and_then(|body| Number::parse(body));
     let called = Party { number: digits, ..party(number(ie::CALLED_NUMBER), None).unwrap_or_default() };
     let calling = party(number(ie::CALLING_NUMBER), message_name(message)).unwrap_or_default();
     Setup {
         called,
         calling,
-        redirecting: Diversion::find(message)
+        redirecting: if etsi { Diversion::find_etsi(message) } else { Diversion::find(message) }
             .and_then(redirection)
             .or_else(|| message.read::<RedirectingNumber>().and_then(redirected)),
         complete,
@@ -219,23 +219,30 @@ pub(super) fn redirecting_number(redirection: &Redirection) -> RedirectingNumber
     }
 }
 
+/// A party's number as QSIG services have it.
+pub(super) fn presented_number(party: &Party) -> PresentedNumber {
+    let digits = digits(&party.number);
+    let ton = party.number_type;
+    let number = match plan(party).plan {
+        1 => PartyNumber::Public { ton, digits },
+        9 => PartyNumber::Private { ton, digits },
+        _ => PartyNumber::Unknown(digits),
+    };
+    match party.presentation {
+        _ if party.number.is_empty() => PresentedNumber::NotAvailable,
+        Presentation::Allowed => PresentedNumber::Allowed(number),
+        Presentation::Restricted => PresentedNumber::RestrictedNumber(number),
+        Presentation::Unavailable => PresentedNumber::NotAvailable,
+    }
+}
+
+/// Who the other party is after a transfer.
+pub(crate) fn transferred(transfer: qsig::transfer::Transfer) -> Option<Party> {
+    presented(Some(transfer.number), transfer.name)
+}
+
 /// divertingLegInformation2 of an outgoing call that was diverted before.
 pub(super) fn diversion(redirection: &Redirection) -> Diversion {
-    let number = |party: &Party| {
-        let digits = digits(&party.number);
-        let ton = party.number_type;
-        let number = match plan(party).plan {
-            1 => PartyNumber::Public { ton, digits },
-            9 => PartyNumber::Private { ton, digits },
-            _ => PartyNumber::Unknown(digits),
-        };
-        match party.presentation {
-            _ if party.number.is_empty() => PresentedNumber::NotAvailable,
-            Presentation::Allowed => PresentedNumber::Allowed(number),
-            Presentation::Restricted => PresentedNumber::RestrictedNumber(number),
-            Presentation::Unavailable => PresentedNumber::NotAvailable,
-        }
-    };
     Diversion::Leg2 {
         counter: redirection.count.clamp(1, 15),
         reason: match redirection.reason {
@@ -245,8 +252,8 @@ pub(super) fn diversion(redirection: &Redirection) -> Diversion {
             RedirectReason::NoReply => DiversionReason::NoReply,
         },
         original_reason: None,
-        diverting: Some(number(&redirection.from)),
-        original_called: redirection.original.as_ref().map(number),
+        diverting: Some(presented_number(&redirection.from)),
+        original_called: redirection.original.as_ref().map(presented_number),
         redirecting_name: name(&redirection.from),
         original_called_name: redirection.original.as_ref().and_then(name),
     }

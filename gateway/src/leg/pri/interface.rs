@@ -19,6 +19,10 @@ pub(super) struct Interface {
     pub(super) refuses_voice: bool,
     /// `isdn map address`, in the order of the configuration.
     maps: Vec<(Regex, NumberPlan)>,
+    /// `isdn nsf-service`: the network's service that calls want, as AT&T codes it.
+    pub(super) network_facility: Option<u8>,
+    /// `isdn timer T306`: tones after DISCONNECT are heard so long; without it the call is cleared at once.
+    pub(super) hears_tones: bool,
     /// `isdn calling-number`.
     pub(super) calling: Option<String>,
     /// `isdn caller`: the only numbers whose calls are accepted, unless empty; exact or from the end.
@@ -29,6 +33,9 @@ pub(super) struct Interface {
     withdrawn: BTreeMap<(Option<u8>, u8), ServiceState>,
 }
 
+/// Facilities of AT&T TR 41459, as libpri has them, too.
+const NSF_SDN: u8 = 0xE1;
+const NSF_MEGACOM: u8 = 0xE3;
 /// Q.850: requested circuit not available.
 const NO_REQUESTED_CIRCUIT: u8 = 44;
 
@@ -41,6 +48,12 @@ impl Interface {
             send_alerting: section.has("isdn send-alerting"),
             refuses_voice: section.value("isdn incoming-voice data").is_some(),
             calling: section.value("isdn calling-number ").map(str::to_owned),
+            network_facility: section.value("isdn nsf-service ").and_then(|service| match service {
+                "megacom" => Some(NSF_MEGACOM),
+                "sdn" => Some(NSF_SDN),
+                _ => None,
+            }),
+            hears_tones: section.value("isdn T306 ").or(section.value("isdn timer T306 ")).is_some(),
             disconnect_cause: section.value("isdn disconnect-cause ").and_then(|value| match value {
                 "busy" => Some(17),
                 "not-available" => Some(3),

@@ -6,6 +6,16 @@ use super::{CallId, Stage, Switch};
 use crate::leg::{Cause, LegCommand, LegId, LegPort, Party, RedirectReason, Redirection, TransferTarget};
 
 impl Switch {
+    /// The party on a leg is another now.
+    pub(super) fn updated(&mut self, now: Instant, leg: LegId, party: Box<Party>) {
+        if let Some(known) = self.calls.legs.get_mut(&leg) {
+            known.party = (*party).clone();
+        }
+        if let Some(other) = self.other_leg(leg) {
+            self.command(now, other, LegCommand::Update(party));
+        }
+    }
+
     /// The user of a leg transfers its other end.
     pub(super) fn transfer(&mut self, now: Instant, leg: LegId, target: TransferTarget) {
         let done = match &target {

@@ -319,12 +319,7 @@ impl Switch {
             }
             LegEvent::Alerting(progress) => self.alerting(now, call, leg, progress),
             LegEvent::Answered(answer) => self.answered(now, call, leg, answer),
-            LegEvent::Updated(party) => {
-                known.party = (*party).clone();
-                if let Some(other) = self.other_leg(leg) {
-                    self.command(now, other, LegCommand::Update(party));
-                }
-            }
+            LegEvent::Updated(party) => self.updated(now, leg, party),
             LegEvent::Held(held) => self.held(now, leg, held),
             LegEvent::Dtmf(digit) => self.dtmf(now, call, leg, digit),
             LegEvent::Redirect { to, reason } => {

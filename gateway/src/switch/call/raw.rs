@@ -2,7 +2,10 @@
 
 use std::time::Instant;
 
+use qsig::transfer::Transfer;
+
 use super::{CallId, Switch};
+use crate::leg::pri::transferred;
 use crate::leg::raw::{RawMessage, RawProtocol};
 use crate::leg::{LegCommand, LegId, LegPort};
 
@@ -42,6 +45,11 @@ impl Switch {
         let raw = raw?;
         if to.is_some_and(|to| self.carries(from, raw.protocol) && self.carries(to, raw.protocol)) {
             return Some(raw);
+        }
+        if raw.protocol == RawProtocol::Qsig
+            && let Some(party) = Transfer::find(&raw.message).and_then(transferred)
+        {
+            self.updated(now, from, Box::new(party));
         }
         if !raw.is_clearing() {
             self.command(now, from, LegCommand::Uncarried(raw));

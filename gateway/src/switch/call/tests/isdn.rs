@@ -276,6 +276,167 @@ fn debug_isdn_standard_tells_calls_and_what_went_wrong() {
     assert!(lines.contains("ERROR: T303") && !lines.contains("EVENT"), "{lines}");
 }
 
+/// How long the trunk's first call has lasted when it is over, s; at most 200.
+fn lasts(sim: &mut Sim) -> u32 {
+    let mut seconds = 0;
+    while !sim.pbx_calls(0).is_empty() && seconds < 200 {
+        sim.wait(1000);
+        seconds += 1;
+    }
+    seconds
+}
+
+#[test]
+fn t302_ends_a_number_that_does_not_grow() {
+    for (lines, seconds) in [(" isdn overlap-receiving\n", 15), (" isdn overlap-receiving T302 3000\n", 3)] {
+        let mut sim = with(SwitchType::PrimaryQsig, lines);
+        sim.pbx_call(0, &CallRequest { complete: false, ..CallRequest::new("80") });
+        assert!(sim.pbx[0].events.iter().any(|(_, e)| matches!(e, CallEvent::SetupAcknowledged(_))));
+        assert_eq!((lasts(&mut sim), sim.pbx_cause(0)), (seconds, Some(28)), "{lines}");
+        // A digit in time starts it anew, and the last one completes the number.
+        let id = sim.pbx_call(0, &CallRequest { complete: false, ..CallRequest::new("80") });
+        for digit in ["0", "1"] {
+            sim.wait(2_000);
+            sim.pbx[0].span.send_digits(sim.now, id, digit, false).unwrap();
+            sim.settle();
+        }
+        assert_eq!(sim.state(1), State::Ringing);
+    }
+}
+
+#[test]
+fn t306_lets_the_tones_of_the_network_be_heard_so_long() {
+    for (lines, seconds) in [("", 0), (" isdn T306 5000\n", 5), (" isdn timer T306 7000\n", 7)] {
+        let mut sim = with(SwitchType::PrimaryQsig, lines);
+        sim.call(0, "4711");
+        let (id, channel) = (sim.pbx_calls(0)[0], sim.channel(0));
+        let tones = qsig::q931::ProgressIndicator { coding: 0, location: 1, description: 8 };
+        let detail = CallDetail { progress: vec![tones], ..CallDetail::default() };
+        let busy = qsig::q931::Cause::user(17);
+        sim.pbx[0].span.clear_call_with(sim.now, id, busy, &detail).unwrap();
+        sim.settle();
+        if seconds > 0 {
+            sim.assert_talk(line(0), channel);
+        }
+        assert_eq!(lasts(&mut sim), seconds, "{lines}");
+        assert_eq!(sim.tone(0), Tone::Busy);
+    }
+    // The caller may hang up before.
+    let mut sim = with(SwitchType::PrimaryQsig, " isdn T306 5000\n");
+    sim.call(0, "4711");
+    let id = sim.pbx_calls(0)[0];
+    let tones = qsig::q931::ProgressIndicator { coding: 0, location: 1, description: 8 };
+    let detail = CallDetail { progress: vec![tones], ..CallDetail::default() };
+    sim.pbx[0].span.clear_call_with(sim.now, id, qsig::q931::Cause::user(17), &detail).unwrap();
+    sim.settle();
+    sim.on_hook(0);
+    sim.wait(100);
+    sim.assert_nothing_left();
+}
+
+#[test]
+fn t310_gives_up_a_call_that_only_proceeds() {
+    for (lines, seconds) in [("", 110), (" isdn T310 20000\n", 20), (" isdn timer T310 30000\n", 30)] {
+        let mut sim = with(SwitchType::PrimaryQsig, lines);
+        sim.pbx[0].behaviour = Behaviour::Ignore;
+        sim.call(0, "4711");
+        let id = sim.pbx_calls(0)[0];
+        sim.pbx[0].span.proceed_call(sim.now, id, &CallDetail::default()).unwrap();
+        sim.settle();
+        assert_eq!((lasts(&mut sim), sim.pbx_cause(0)), (seconds, Some(102)), "{lines}");
+    }
+}
+
+#[test]
+fn b_channels_are_taken_in_the_order_of_the_interface() {
+    for (lines, slots) in [
+        ("", [1, 1, 1]),
+        (" isdn bchan-number-order ascending\n", [1, 1, 1]),
+        (" isdn bchan-number-order descending\n", [31, 31, 31]),
+        (" isdn bchan-number-order ascending round-robin\n", [1, 2, 3]),
+        (" isdn bchan-number-order descending round-robin\n", [1, 2, 3]),
+    ] {
+        let mut sim = with(SwitchType::PrimaryQsig, lines);
+        let taken = slots.map(|_| {
+            sim.call(0, "4711");
+            let MediaEnd::Channel { timeslot, .. } = sim.channel(0) else { panic!("no channel") };
+            sim.on_hook(0);
+            sim.wait(1000);
+            timeslot
+        });
+        assert_eq!(taken, slots, "{lines}");
+    }
+}
+
+/// A call from the second trunk to the first one's PBX, without a calling number.
+fn transit(lines: &str, switch_type: SwitchType, elements: Vec<qsig::q931::Element>) -> qsig::q931::Message {
+    let mut sim = with(switch_type, lines);
+    sim.pbx_call(1, &CallRequest { elements, ..CallRequest::new("4711") });
+    setup(&sim, 0)
+}
+
+#[test]
+fn a_caller_without_a_number_has_that_of_the_interface() {
+    let calling = |lines: &str| {
+        let message = transit(lines, SwitchType::PrimaryQsig, Vec::new());
+        message.get(ie::CALLING_NUMBER).and_then(|body| Number::parse(body)).map(|number| number.digits)
+    };
+    assert_eq!(calling(""), None);
+    assert_eq!(calling(" isdn calling-number 5551234\n").as_deref(), Some("5551234"));
+    let mut sim = with(SwitchType::PrimaryQsig, " isdn calling-number 5551234\n");
+    sim.call(0, "4711");
+    assert_eq!(number(&setup(&sim, 0), ie::CALLING_NUMBER).digits, "8000", "one that is known stays");
+}
+
+#[test]
+fn redirecting_number_is_sent_where_the_interface_wants_it() {
+    for (switch_type, lines, sent) in [
+        (SwitchType::PrimaryQsig, "", false),
+        (SwitchType::PrimaryQsig, " isdn outgoing ie redirecting-number\n", true),
+        (SwitchType::PrimaryNtt, "", false),
+        (SwitchType::PrimaryNtt, " isdn outgoing ie redirecting-number\n", true),
+        (SwitchType::PrimaryNet5, "", true),
+    ] {
+        let redirecting = RedirectingNumber {
+            plan: NumberPlan::UNKNOWN,
+            presentation: Some(0),
+            reason: Some(2),
+            digits: "4700".into(),
+        };
+        let message = transit(lines, switch_type, vec![qsig::q931::Repr::element(&redirecting)]);
+        let found = message.read::<RedirectingNumber>().map(|found| (found.digits, found.reason));
+        assert_eq!(found, sent.then(|| ("4700".to_owned(), Some(2))), "{switch_type} {lines}");
+    }
+}
+
+#[test]
+fn the_service_of_the_network_stands_in_setup() {
+    for (lines, facility) in
+        [("", None), (" isdn nsf-service sdn\n", Some(0xE1)), (" isdn nsf-service megacom\n", Some(0xE3))]
+    {
+        let mut sim = with(SwitchType::Primary4ess, lines);
+        sim.call(0, "4711");
+        let found = setup(&sim, 0).get(ie::NETWORK_FACILITIES).map(|body| body.to_vec());
+        assert_eq!(found, facility.map(|octet| vec![0, octet]), "{lines}");
+    }
+}
+
+/// divertingLegInformation2 of ETS 300 207-1: two diversions, no reply, diverted by 4700 (unknown plan).
+const ETSI_DIVERSION: [u8; 27] = [
+    0x91, 0xA1, 24, 2, 1, 1, 2, 1, 15, 0x30, 16, 2, 1, 2, 0x0A, 1, 3, 0xA1, 8, 0xA0, 6, 0x80, 4, 0x34, 0x37,
+    0x30, 0x30,
+];
+
+#[test]
+fn diversions_of_the_public_network_are_read() {
+    for switch_type in [SwitchType::PrimaryNet5, SwitchType::PrimaryNi] {
+        let facility = qsig::q931::Element::new(ie::FACILITY, ETSI_DIVERSION.to_vec());
+        let message = transit("", switch_type, vec![facility]);
+        let found = message.read::<RedirectingNumber>().map(|found| (found.digits, found.reason));
+        assert_eq!(found, Some(("4700".to_owned(), Some(2))), "{switch_type}");
+    }
+}
+
 const GROUP: &str = "\
 isdn switch-type primary-ni
 controller E1 1/0

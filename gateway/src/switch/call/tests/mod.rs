@@ -9,6 +9,7 @@ mod hunting;
 mod isdn;
 mod phones;
 mod raw;
+mod replace;
 mod storm;
 mod trunk;
 
@@ -154,6 +155,10 @@ pub(super) struct Pbx {
     pub(super) link: bool,
     pub(super) behaviour: Behaviour,
     pub(super) events: Vec<(qsig::CallId, CallEvent)>,
+    /// Operations it was asked for.
+    pub(super) invoked: Vec<(qsig::IndicationId, qsig::Carrier, qsig::rose::Invoke)>,
+    /// How its own ended.
+    pub(super) done: Vec<qsig::service::Outcome>,
 }
 
 /// What a PBX does with a call that comes in.
@@ -222,6 +227,8 @@ impl Sim {
             link: false,
             behaviour: Behaviour::Ring,
             events: Vec::new(),
+            invoked: Vec::new(),
+            done: Vec::new(),
         };
         let mut sim = Self {
             switch: Switch::new(now, parts).unwrap(),
@@ -295,8 +302,13 @@ impl Sim {
             for trunk in 0..self.pbx.len() {
                 while let Some(event) = self.pbx[trunk].span.poll_event() {
                     idle = false;
-                    if let Event::Call { id, event } = event {
-                        self.pbx_event(trunk, id, event);
+                    match event {
+                        Event::Call { id, event } => self.pbx_event(trunk, id, event),
+                        Event::Invoked { id, carrier, invoke } => {
+                            self.pbx[trunk].invoked.push((id, carrier, invoke));
+                        }
+                        Event::OperationDone { outcome, .. } => self.pbx[trunk].done.push(outcome),
+                        _ => {}
                     }
                 }
                 let (at, link) = self.d_channel(trunk);
