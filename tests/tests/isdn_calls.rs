@@ -620,11 +620,13 @@ fn callrerouteing_nobody_does_is_rejected_and_the_call_goes_on() {
 
 #[test]
 fn service_takes_b_channels_out_and_puts_them_back_on_both_sides() {
-    let switch_types =
-        [(SwitchType::Primary4ess, "4ess"), (SwitchType::PrimaryNi, "ni2"), (SwitchType::Primary5ess, "5ess")];
+    let switch_types = [
+        (SwitchType::Primary4ess, "4ess"),
+        (SwitchType::PrimaryNi, "ni2"),
+        (SwitchType::Primary5ess, "5ess"),
+    ];
     for (switch_type, libpri) in switch_types {
-        let (mut trunk, mut pbx) =
-            trunk(SpanConfig { switch_type, ..config(Side::User) }, &["-w", libpri]);
+        let (mut trunk, mut pbx) = trunk(SpanConfig { switch_type, ..config(Side::User) }, &["-w", libpri]);
         let (ours, theirs) = (trunk.span.config().home(3), trunk.span.config().home(5));
         for (service, state) in [(ServiceState::OutOfService, 2), (ServiceState::InService, 0)] {
             // We tell libpri.

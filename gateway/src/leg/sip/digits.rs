@@ -298,7 +298,11 @@ mod tests {
     #[test]
     fn a_long_digit_is_told_again_each_duration() {
         let bodies = |ms, every| -> Vec<Vec<u8>> {
-            notifys('5', ms, every).into_iter().flat_map(|(_, c)| c.bodies).map(|(_, b)| b.to_vec()).collect()
+            notifys('5', ms, every)
+                .into_iter()
+                .flat_map(|(_, c)| c.bodies)
+                .map(|body| body.octets.to_vec())
+                .collect()
         };
         assert_eq!(bodies(100, 2000), [[5, 0x0A, 7, 0xD0], [5, 0x8A, 0, 100]]);
         assert_eq!(bodies(900, 500), [[5, 0x0A, 1, 0xF4], [5, 0x0A, 1, 0xF4], [5, 0x8A, 3, 0x84]]);
