@@ -3,6 +3,7 @@
 
 use cli::check::{check, text_of};
 use cli::config::Config;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 fn files(dir: &Path) -> Vec<PathBuf> {
@@ -76,5 +77,86 @@ fn the_corpus_is_refused_nowhere_that_ios_accepts() {
                 message.text
             );
         }
+    }
+}
+
+/// The family of a voice section, by the line that opens it; `None` for what is no voice.
+fn family(header: &str) -> Option<&'static str> {
+    const FAMILIES: [&str; 24] = [
+        "dial-peer",
+        "voice-port",
+        "sip-ua",
+        "voice service",
+        "voice class",
+        "voice translation",
+        "voice register",
+        "voice",
+        "num-exp",
+        "trunk group",
+        "controller",
+        "isdn",
+        "interface Serial",
+        "telephony-service",
+        "ephone",
+        "translation-rule",
+        "call",
+        "gateway",
+        "mgcp",
+        "sccp",
+        "dspfarm",
+        "ccm-manager",
+        "call-manager-fallback",
+        "application",
+    ];
+    let header = header.strip_prefix("no ").unwrap_or(header);
+    FAMILIES
+        .into_iter()
+        .find(|family| header.starts_with(family))
+        .filter(|f| *f != "interface Serial" || header.contains(':'))
+}
+
+#[test]
+fn every_voice_line_of_the_corpus_is_acted_on_or_has_a_reason() {
+    let known = include_str!("corpus-refused.txt");
+    // Lines acted on, kept, refused as a router refuses them, by family.
+    let mut counts: BTreeMap<&str, [usize; 3]> = BTreeMap::new();
+    for report in check(&examples().into_iter().chain(corpus()).collect::<Vec<_>>()) {
+        let text = text_of(&std::fs::read(&report.file).unwrap());
+        let messages: BTreeMap<usize, _> = report.messages.iter().map(|m| (m.line, m)).collect();
+        let mut header = "";
+        for (line, source) in (1..).zip(text.lines()) {
+            if source.trim().is_empty() || source.trim_start().starts_with('!') {
+                continue;
+            }
+            if !source.starts_with(' ') {
+                header = source;
+            }
+            let Some(family) = family(header) else { continue };
+            let place = match messages.get(&line) {
+                None => 0,
+                Some(kept) if kept.kind == "kept" => {
+                    assert!(!kept.text.is_empty(), "{}:{line}: no reason for {source}", report.file);
+                    1
+                }
+                Some(_) => {
+                    assert!(
+                        known.lines().any(|k| k.trim() == source.trim()),
+                        "{}:{line}: {source}",
+                        report.file
+                    );
+                    2
+                }
+            };
+            counts.entry(family).or_default()[place] += 1;
+        }
+    }
+    println!("{:<22} {:>6} {:>6} {:>8}", "family", "acted", "kept", "refused");
+    for (family, [acted, kept, refused]) in &counts {
+        println!("{family:<22} {acted:>6} {kept:>6} {refused:>8}");
+    }
+    // What a gateway is for is acted on for the greater part, in the examples alone and in the corpus.
+    for family in ["dial-peer", "voice-port", "sip-ua"] {
+        let [acted, kept, _] = counts.get(family).copied().unwrap_or_default();
+        assert!(acted > 4 * kept, "{family}: {acted} acted on, {kept} kept");
     }
 }

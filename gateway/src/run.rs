@@ -323,7 +323,7 @@ pub async fn start(setup: Setup) -> Result<Gateway, RunError> {
     let (lookups, looked_up) = Lookups::new(setup.dns, setup.sip_address, lookup_seed);
     let range = switch.rtp_range();
     let daemon = Daemon {
-        host: Host::new(files, hostname, terminals, Engine::new(switch.config().clone())),
+        host: Host::new(now, files, hostname, terminals, Engine::new(switch.config().clone())),
         switch,
         net,
         received,

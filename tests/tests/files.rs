@@ -153,6 +153,12 @@ fn copies_go_to_and_come_from_servers() {
     assert_eq!(std::fs::read(it.flash("a.bin")).unwrap(), data);
     drop(it.gateway.show(&format!("copy flash:a.bin tftp://127.0.0.1:{port}/b.bin")));
     wait_for("b.bin", || std::fs::read(root.join("b.bin")).is_ok_and(|copy| copy == data));
+    let saved = it.gateway.show(&format!("write network tftp://127.0.0.1:{port}/saved.cfg"));
+    assert!(saved.contains(" bytes copied in "), "{saved}");
+    wait_for("saved.cfg", || {
+        std::fs::read_to_string(root.join("saved.cfg"))
+            .is_ok_and(|text| text.contains("\nhostname Branch\n") && text.ends_with("end\n"))
+    });
     let missing = it.refused(&format!("copy tftp://127.0.0.1:{port}/none flash:none"));
     assert!(
         missing.contains("%Error opening tftp://127.0.0.1:") && missing.contains("not found"),
@@ -189,6 +195,50 @@ fn copies_go_to_and_come_from_servers() {
     assert!(it.gateway.show("show running-config").contains("\nhostname Harbour\n"));
     let stranger = it.refused("copy tftp://no.such.host.invalid/x flash:x");
     assert!(stranger.contains("Unknown host"), "{stranger}");
+}
+
+/// Serves files over TLS with Python's own server.
+const HTTPS: &str = "import http.server, ssl, sys\n\
+    server = http.server.HTTPServer(('127.0.0.1', int(sys.argv[1])), http.server.SimpleHTTPRequestHandler)\n\
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)\n\
+    context.load_cert_chain('cert.pem', 'key.pem')\n\
+    server.socket = context.wrap_socket(server.socket, server_side=True)\n\
+    server.serve_forever()\n";
+
+#[test]
+fn https_is_copied_from_a_server_that_the_trustpoint_believes() {
+    let it = start();
+    let root = it.gateway.scratch().join("secure");
+    std::fs::create_dir(&root).unwrap();
+    let mut params = rcgen::CertificateParams::default();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let authority = rcgen::CertifiedIssuer::self_signed(params, rcgen::KeyPair::generate().unwrap()).unwrap();
+    let key = rcgen::KeyPair::generate().unwrap();
+    let params = rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap();
+    std::fs::write(root.join("cert.pem"), params.signed_by(&key, &authority).unwrap().pem()).unwrap();
+    std::fs::write(root.join("key.pem"), key.serialize_pem()).unwrap();
+    std::fs::write(root.join("one.cfg"), "hostname Secure\n").unwrap();
+    let port = free_port();
+    let mut server = Command::new("/usr/bin/python3");
+    server.args(["-c", HTTPS, &port.to_string()]).current_dir(&root);
+    let (_server, ..) = Process::start("https server", server);
+    wait_for("https server", || TcpStream::connect(("127.0.0.1", port)).is_ok());
+    let copy = format!("copy https://localhost:{port}/one.cfg flash:one.cfg");
+    // nobody has told the gateway whom to believe
+    let refused = it.refused(&copy);
+    assert!(refused.contains("%Error opening https://localhost:"), "{refused}");
+    let trustpoint = it.gateway.state_dir().join("pki/LAB");
+    std::fs::create_dir_all(&trustpoint).unwrap();
+    std::fs::write(trustpoint.join("ca.pem"), authority.pem()).unwrap();
+    let file = it.gateway.scratch().join("trust.cfg");
+    std::fs::write(&file, "ip http client secure-trustpoint LAB\n").unwrap();
+    assert_eq!(it.gateway.tipring(&[file.to_str().unwrap()]).code, Some(0));
+    let copied = it.gateway.show(&copy);
+    assert!(copied.contains("[OK - 16 bytes]"), "{copied}");
+    assert_eq!(std::fs::read_to_string(it.flash("one.cfg")).unwrap(), "hostname Secure\n");
+    // the certificate is not one for this name
+    let other = it.refused(&copy.replace("localhost", "127.0.0.1"));
+    assert!(other.contains("%Error opening https://127.0.0.1:"), "{other}");
 }
 
 #[test]

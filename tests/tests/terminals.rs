@@ -197,3 +197,58 @@ fn telnet_is_served_only_while_a_line_takes_it() {
     }
     assert_eq!(terminals.ssh("admin", "opensesame", None, &["show privilege"]).code, Some(0));
 }
+
+#[test]
+fn a_hundred_terminals_are_served_at_the_same_time() {
+    let terminals = start(
+        "hostname Branch\nusername ops password 0 looking\nline vty 0 99\n no login\n privilege level 15\n length 0\n transport input ssh telnet\n",
+    );
+    let mut streams: Vec<TcpStream> =
+        (0..100).map(|_| TcpStream::connect(terminals.telnet).unwrap()).collect();
+    let mut seen: Vec<String> = vec![String::new(); streams.len()];
+    let mut all_see = |streams: &mut Vec<TcpStream>, wanted: &str| {
+        let end = Instant::now() + Duration::from_secs(60);
+        for (stream, seen) in streams.iter_mut().zip(&mut seen) {
+            stream.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+            let mut octets = [0; 4096];
+            while !seen.contains(wanted) {
+                assert!(Instant::now() < end, "no {wanted:?} in {seen:?}");
+                match stream.read(&mut octets) {
+                    Ok(0) => panic!("closed after {seen:?}"),
+                    Ok(n) => seen.extend(octets[..n].iter().filter(|o| o.is_ascii()).map(|o| char::from(*o))),
+                    Err(_) => {}
+                }
+            }
+        }
+    };
+    all_see(&mut streams, "Branch#");
+    let shown = terminals.gateway.show("show users");
+    assert_eq!(shown.matches(" vty ").count(), 100, "{shown}");
+    assert_eq!(terminals.telnet(&[], "nothing"), "", "no line is left for one more");
+    for (number, stream) in streams.iter_mut().enumerate() {
+        stream
+            .write_all(
+                format!("configure terminal\ralias exec a{number} show clock\rend\rshow aliases\r")
+                    .as_bytes(),
+            )
+            .unwrap();
+    }
+    all_see(&mut streams, "Exec mode aliases:");
+    drop(streams);
+    let aliases = terminals.gateway.show("show running-config | count ^alias exec a");
+    assert!(aliases.contains("100"), "nobody's change is lost: {aliases}");
+}
+
+#[test]
+fn an_idle_terminal_is_closed_after_its_exec_timeout() {
+    let terminals = start(
+        "username ops password 0 looking\nline vty 0 4\n no login\n exec-timeout 0 1\n transport input ssh telnet\n",
+    );
+    let mut stream = TcpStream::connect(terminals.telnet).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let mut seen = Vec::new();
+    // until the gateway closes it
+    stream.read_to_end(&mut seen).unwrap();
+    assert!(String::from_utf8_lossy(&seen).contains("Router>"), "{seen:?}");
+    terminals.gateway.show_until("show users", Duration::from_secs(5), |shown| !shown.contains("vty 0"));
+}

@@ -75,6 +75,11 @@ impl Config {
         }
     }
 
+    /// `ip http client secure-trustpoint`: whose `ca.pem` servers of `https:` are believed by, in place of the host's.
+    pub fn http_client_trustpoint(&self) -> Option<&str> {
+        self.tree().beginning("ip http client secure-trustpoint ").next()?.line.rsplit(' ').next()
+    }
+
     /// `ip scp server enable`.
     pub fn scp_server(&self) -> bool {
         self.tree().section("ip scp server enable").is_some()
@@ -108,5 +113,8 @@ mod tests {
         assert_eq!(without.archive().unwrap().log, None);
         assert_eq!((without.file_prompt(), without.scp_server()), (FilePrompt::Alert, false));
         assert_eq!(Config::default().archive(), None);
+        let text = "ip http client secure-trustpoint LAB\n";
+        assert_eq!(Config::parse(text).config.http_client_trustpoint(), Some("LAB"));
+        assert_eq!(Config::default().http_client_trustpoint(), None);
     }
 }

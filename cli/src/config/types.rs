@@ -58,8 +58,13 @@ impl Ord for PortId {
     }
 }
 
-/// Compares names so that runs of digits count as numbers: `2/9` comes before `2/10`.
+/// Compares names so that runs of digits count as numbers: `2/9` comes before `2/10`. Only a name equals itself: `01` comes
+/// before `1`.
 pub fn natural(a: &str, b: &str) -> Ordering {
+    by_numbers(a, b).then_with(|| a.cmp(b))
+}
+
+fn by_numbers(a: &str, b: &str) -> Ordering {
     let (mut a, mut b) = (a.chars().peekable(), b.chars().peekable());
     loop {
         match (a.peek().copied(), b.peek().copied()) {

@@ -266,6 +266,8 @@ pub(super) static VOICE: &[Command] = &[
         help: &["Global IP configuration subcommands", "Configure ssh options", "Public keys of users"],
         apply: Apply::Acted(access::nothing),
     },
+    acted!("ip http client secure-trustpoint WORD", [IP_GLOBAL, "HTTP", "Client", "Whom servers of https: are believed by", "Name of the trustpoint"],
+        keyed: 4),
     kept!("ip (forward-protocol|http|flow-export|flow-cache|nat|route|radius|tacacs|ssh|ftp|tftp|rtcp|qos|rtp|local|default-gateway|default-network|as-path|prefix-list|community-list|alias|sdr|dvmrp|rsvp|explicit-path|accounting|access-group|dns|bgp-community|tunnel|wccp|flow-top-talkers) [LINE]",
         IP_LATE_HELP, HOST, keyed: WHOLE, no_shown: true),
     kept!("ip access-list LINE", ["Global IP configuration subcommands", "Named access list", "Kind and name"], HOST, enters: Some(ModeKind::Kept), keyed: WHOLE, with_previous: true),

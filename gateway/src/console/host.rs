@@ -57,8 +57,15 @@ pub struct StartupError {
 impl Host {
     /// A box at rest.
     #[must_use]
-    pub fn new(files: FileSystem, hostname: Hostname, terminals: Terminals, engine: Engine) -> Host {
+    pub fn new(
+        now: Instant,
+        files: FileSystem,
+        hostname: Hostname,
+        terminals: Terminals,
+        engine: Engine,
+    ) -> Host {
         Host {
+            archive_due: archive_period(engine.running()).map(|period| (period, now + period)),
             files,
             hostname,
             terminals,
@@ -67,7 +74,6 @@ impl Host {
             engine,
             load: Load::default(),
             history: CommandHistory::default(),
-            archive_due: None,
             restart: None,
             jobs: Vec::new(),
         }
@@ -174,8 +180,7 @@ impl Host {
         self.hostname.set(&config.hostname);
         self.terminals.publish(&config);
         self.relisten = true;
-        let archive = config.archive().filter(|archive| archive.path.is_some());
-        let period = archive.and_then(|archive| archive.time_period);
+        let period = archive_period(&config);
         if self.archive_due.map(|(old, _)| old) != period {
             self.archive_due = period.map(|period| (period, now + period));
         }
@@ -337,6 +342,11 @@ impl Host {
         out += &section("show running-config", &without_secrets(&running));
         out
     }
+}
+
+/// How often a copy is saved into the archive.
+fn archive_period(config: &Config) -> Option<Duration> {
+    config.archive().filter(|archive| archive.path.is_some())?.time_period
 }
 
 /// A part of `show tech-support`.

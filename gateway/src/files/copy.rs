@@ -44,7 +44,9 @@ pub(super) fn copy(mut context: Context, from: &str, to: &str) -> Result<Next, S
     let start = Instant::now();
     let octets = match &from {
         Place::Running => context.running.running().into_bytes(),
-        Place::Remote(source) => remote::fetch(source).map_err(|why| fail("opening", &from, &why))?,
+        Place::Remote(source) => {
+            remote::fetch(source, context.authorities()).map_err(|why| fail("opening", &from, &why))?
+        }
         local => context.system.read(local)?,
     };
     match &to {
@@ -63,7 +65,8 @@ pub(super) fn copy(mut context: Context, from: &str, to: &str) -> Result<Next, S
             }));
         }
         Place::Remote(target) => {
-            remote::store(target, octets.clone()).map_err(|why| fail("writing", &to, &why))?;
+            remote::store(target, octets.clone(), context.authorities())
+                .map_err(|why| fail("writing", &to, &why))?;
         }
         local => context.system.write(local, &octets)?,
     }
@@ -136,7 +139,9 @@ pub(crate) fn configuration(context: &Context, path: &str) -> Result<String, Sto
     let place = Place::parse(path)?;
     let octets = match &place {
         Place::Running => return Ok(context.running.running()),
-        Place::Remote(source) => remote::fetch(source).map_err(|why| fail("opening", &place, &why))?,
+        Place::Remote(source) => {
+            remote::fetch(source, context.authorities()).map_err(|why| fail("opening", &place, &why))?
+        }
         local => context.system.read(local)?,
     };
     Ok(String::from_utf8_lossy(&octets).into_owned())
@@ -145,7 +150,7 @@ pub(crate) fn configuration(context: &Context, path: &str) -> Result<String, Sto
 /// Writes a configuration to a disk or server; may block, asks nothing.
 pub(crate) fn keep(system: &FileSystem, place: &Place, text: &str) -> Result<(), String> {
     match place {
-        Place::Remote(target) => remote::store(target, text.as_bytes().to_vec()),
+        Place::Remote(target) => remote::store(target, text.as_bytes().to_vec(), None),
         local @ Place::Local { disk: Disk::Flash | Disk::Temporary, .. } => {
             system.write(local, text.as_bytes()).map_err(|error| error.to_string())
         }

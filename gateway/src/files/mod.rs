@@ -12,6 +12,7 @@ pub mod scp;
 mod system;
 pub mod tftp;
 
+use std::path::PathBuf;
 use std::time::Instant;
 
 use cli::config::{Config, FilePrompt};
@@ -138,6 +139,11 @@ impl Context {
     /// `/noconfirm` and the like.
     pub fn silence(&mut self) {
         self.prompt = FilePrompt::Quiet;
+    }
+
+    /// The file of the authorities that servers are believed by, where the configuration names one.
+    fn authorities(&self) -> Option<PathBuf> {
+        Some(self.system.pki.join(self.running.http_client_trustpoint()?).join("ca.pem"))
     }
 
     fn ask(&mut self, text: String, kind: QuestionKind, unattended: String) -> Result<String, Stop> {

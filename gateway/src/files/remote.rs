@@ -2,6 +2,7 @@
 
 use std::io::Read as _;
 use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,14 +19,14 @@ const WHOLE: Duration = Duration::from_secs(600);
 /// Authorities the host trusts, as Debian keeps them.
 const AUTHORITIES: &str = "/etc/ssl/certs/ca-certificates.crt";
 
-/// Gets a file.
-pub(super) fn fetch(remote: &Remote) -> Result<Vec<u8>, String> {
+/// Gets a file. `authorities` is a file of certificates in place of the host's, for `https:`.
+pub(super) fn fetch(remote: &Remote, authorities: Option<PathBuf>) -> Result<Vec<u8>, String> {
     match remote.scheme {
         Scheme::Tftp => tftp::get(address(remote)?, &remote.path),
         Scheme::Ftp => ftp::get(address(remote)?, &login(remote), &remote.path),
         Scheme::Scp => scp::get(remote),
         Scheme::Http | Scheme::Https => {
-            let mut answer = agent()?.get(url(remote)).call().map_err(|e| e.to_string())?;
+            let mut answer = agent(authorities)?.get(url(remote)).call().map_err(|e| e.to_string())?;
             let mut octets = Vec::new();
             let limit = MAX_FILE as u64 + 1;
             let body = answer.body_mut().with_config().limit(limit).reader();
@@ -35,14 +36,14 @@ pub(super) fn fetch(remote: &Remote) -> Result<Vec<u8>, String> {
     }
 }
 
-/// Puts a file.
-pub(super) fn store(remote: &Remote, octets: Vec<u8>) -> Result<(), String> {
+/// Puts a file, as [`fetch`] gets one.
+pub(super) fn store(remote: &Remote, octets: Vec<u8>, authorities: Option<PathBuf>) -> Result<(), String> {
     match remote.scheme {
         Scheme::Tftp => tftp::put(address(remote)?, &remote.path, octets),
         Scheme::Ftp => ftp::put(address(remote)?, &login(remote), &remote.path, &octets),
         Scheme::Scp => scp::put(remote, octets),
         Scheme::Http | Scheme::Https => {
-            agent()?.put(url(remote)).send(&octets[..]).map(drop).map_err(|e| e.to_string())
+            agent(authorities)?.put(url(remote)).send(&octets[..]).map(drop).map_err(|e| e.to_string())
         }
     }
 }
@@ -72,8 +73,8 @@ fn url(remote: &Remote) -> String {
     format!("{}//{who}{host}:{}/{}", remote.scheme.prefix(), remote.port, remote.path)
 }
 
-fn agent() -> Result<ureq::Agent, String> {
-    let authorities: Vec<Certificate<'static>> = std::fs::read(AUTHORITIES)
+fn agent(file: Option<PathBuf>) -> Result<ureq::Agent, String> {
+    let authorities: Vec<Certificate<'static>> = std::fs::read(file.unwrap_or_else(|| AUTHORITIES.into()))
         .map(|pem| {
             parse_pem(&pem)
                 .filter_map(|item| match item {

@@ -70,6 +70,8 @@ pub struct FileSystem {
     temporary: Arc<Dir>,
     /// The startup configuration.
     pub startup: PathBuf,
+    /// A directory for each trustpoint.
+    pub pki: PathBuf,
 }
 
 impl FileSystem {
@@ -87,7 +89,12 @@ impl FileSystem {
             std::fs::create_dir_all(path)?;
             Dir::open_ambient_dir(path, cap_std::ambient_authority()).map(Arc::new)
         };
-        Ok(FileSystem { flash: dir(&flash)?, temporary: dir(&temporary)?, startup: startup.to_owned() })
+        Ok(FileSystem {
+            flash: dir(&flash)?,
+            temporary: dir(&temporary)?,
+            startup: startup.to_owned(),
+            pki: state.join("pki"),
+        })
     }
 
     fn disk(&self, disk: Disk) -> &Dir {

@@ -14,6 +14,7 @@ use telephony_hal::line::Tone;
 use super::*;
 
 mod hand;
+mod host;
 
 const CONFIG: &str = "\
 isdn switch-type primary-qsig
@@ -665,54 +666,4 @@ fn a_subscription_refused_or_unanswered_is_tried_again_later() {
     assert!(again.iter().any(|s| s.header("Expires").unwrap().to_str() == "7200"));
     bench.wait(Duration::from_secs(1200));
     assert!(bench.requests.len() > 4, "unanswered SUBSCRIBEs go on: {}", bench.requests.len());
-}
-
-#[test]
-fn a_replaced_configuration_comes_back_unless_it_is_confirmed() {
-    use crate::console::Caller;
-    use crate::console::host::Host;
-    use crate::files::FileSystem;
-    use cli::engine::Engine;
-    use cli::session::{Action, Exec};
-
-    let mut bench = Bench::new();
-    bench.notify("8000", true);
-    let directory = bench.directory.path().to_owned();
-    let files = FileSystem::open(&directory, &directory.join("startup-config")).unwrap();
-    let text = CONFIG.replace("voice-port 2/0\n mwi\n", "voice-port 2/0\n");
-    std::fs::write(directory.join("flash/new.cfg"), text).unwrap();
-    let file = "flash:new.cfg".to_owned();
-    let engine = Engine::new(bench.switch.config().clone());
-    let mut host = Host::new(files, Default::default(), Default::default(), engine);
-    let act = |bench: &mut Bench, host: &mut Host, exec| {
-        let answer = host.execute(bench.now, &mut bench.switch, Action::Exec(exec), &Caller::default());
-        let reply = answer.wait(host, bench.now, &mut bench.switch);
-        bench.settle();
-        reply
-    };
-    let plan = act(&mut bench, &mut host, Exec::ConfigurePlan { file: file.clone() });
-    assert_eq!(plan.text, "!Contextual Config Diffs:\nvoice-port 2/0\n -mwi\n");
-    assert_eq!(bench.tone_off_hook(0), Tone::Stutter, "a plan changes nothing");
-
-    let replace = |file: &str, revert_minutes| Exec::ConfigureReplace {
-        file: file.into(),
-        list: true,
-        force: true,
-        trigger: false,
-        revert_minutes,
-    };
-    assert!(!act(&mut bench, &mut host, replace(&file, Some(5))).error);
-    assert_eq!(bench.tone_off_hook(0), Tone::Dial);
-    let late = host.poll_timeout().unwrap();
-    host.handle_timeout(late, &mut bench.switch);
-    assert_eq!(bench.tone_off_hook(0), Tone::Stutter, "nobody confirmed");
-
-    let reply = act(&mut bench, &mut host, replace(&file, Some(5)));
-    assert!(reply.text.contains("voice-port 2/0\n no mwi\nend\n"), "{}", reply.text);
-    assert!(!act(&mut bench, &mut host, Exec::ConfigureConfirm).error);
-    assert_eq!(host.poll_timeout(), None);
-    assert_eq!(bench.tone_off_hook(0), Tone::Dial);
-    assert!(act(&mut bench, &mut host, Exec::ConfigureRevert { minutes: None }).error);
-    let missing = act(&mut bench, &mut host, replace("nowhere/x.cfg", None));
-    assert!(missing.text.contains("%Error opening flash:/nowhere/x.cfg (No such file or directory)"));
 }
