@@ -55,8 +55,8 @@ const WORSE: f32 = 2.5;
 const FAR_ACTIVE_DBM0: f64 = -52.0;
 /// What is left is the near end's voice (or another line) when it exceeds this part of the echo that was taken away.
 const NEAR: f32 = 0.3;
-/// No hybrid sends back more than this part of the power that it gets (3 dB, where G.168 counts on 6): more is the near end.
-const LOUDEST_ECHO: f32 = 0.5;
+/// A hybrid may send back so much more than its worst return loss says, dB: what is louder still is the near end.
+const ERL_GRACE_DB: f32 = 3.0;
 /// The line is known when the filter leaves less than this part of what comes from it.
 const KNOWN: f32 = 0.1;
 /// So many blocks of making echo instead of taking it away, and the filter is forgotten.
@@ -75,11 +75,14 @@ pub struct EchoConfig {
     pub non_linear: bool,
     /// `comfort-noise`: put noise in place of what is suppressed; without it, silence.
     pub comfort_noise: bool,
+    /// `echo-cancel erl worst-case`: the least return loss a hybrid may have, dB, 0, 3 or 6. What comes back louder is the near end.
+    /// IOS and G.168 count on 6.
+    pub erl_worst_db: u8,
 }
 
 impl Default for EchoConfig {
     fn default() -> Self {
-        Self { coverage_ms: 64, non_linear: true, comfort_noise: true }
+        Self { coverage_ms: 64, non_linear: true, comfort_noise: true, erl_worst_db: 6 }
     }
 }
 
@@ -100,6 +103,8 @@ pub struct EchoStats {
 #[derive(Clone, Debug)]
 pub struct EchoCanceller {
     config: EchoConfig,
+    /// No more than this part of the power sent is echo.
+    loudest: f32,
     taps: usize,
     /// Twice the last `taps` samples sent, so that they are always in one piece, newest first.
     sent: Vec<f32>,
@@ -153,6 +158,7 @@ impl EchoCanceller {
         let taps = (config.coverage_ms.clamp(8, 128) * SAMPLE_RATE / 1000) as usize;
         Self {
             config,
+            loudest: 10f32.powf((ERL_GRACE_DB - f32::from(config.erl_worst_db)) / 10.0),
             taps,
             sent: vec![0.0; 2 * taps],
             at: 0,
@@ -282,7 +288,7 @@ impl EchoCanceller {
             self.known |= self.left < KNOWN;
         }
         // Both ends may say the same tone: what is too loud for an echo is none, however well it can be imitated.
-        let active = active && line <= LOUDEST_ECHO * loudest;
+        let active = active && line <= self.loudest * loudest;
         self.step = match (active, self.near_blocks > 0) {
             (false, _) => 0.0,
             (true, true) => STEP_DOUBLE_TALK,

@@ -25,6 +25,8 @@ use crate::{FULL_SCALE_DBM0, SAMPLE_RATE};
 const WINDOW: usize = 320;
 const HOP: usize = 80;
 const HOPS: usize = WINDOW / HOP;
+/// Farthest from its frequency that a tone is recognised, Hz: beyond, the window sees nothing of it.
+const WIDEST_HZ: f32 = 40.0;
 /// Part of the power in a window that the frequencies must carry.
 const PURITY: f32 = 0.6;
 /// Most frequencies a tone may have, and most on/off pairs.
@@ -40,7 +42,7 @@ const RISE: f32 = 0.02;
 /// `voice class dualtone-detect-params`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct DetectParams {
-    /// `freq-max-deviation`, Hz, 10 to 125.
+    /// `freq-max-deviation`, Hz, 10 to 125; more than 40 is taken as 40.
     pub max_deviation_hz: u32,
     /// `freq-max-power`, dB below 0 dBm0, 0 to 20: the loudest a frequency may be.
     pub max_power: u32,
@@ -59,6 +61,21 @@ impl Default for DetectParams {
     }
 }
 
+/// When a tone of `voice class dualtone` must sound and when not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rhythm {
+    /// `cadence-list`: as one of these, bursts and the pauses after them, ms. At most ten, of one to four pairs.
+    Cadences(Vec<Vec<(u32, u32)>>),
+    /// Without a list, `cadence-min-on-time` and `cadence-max-off-time`, ms: two bursts at least so long, with pauses at most so long
+    /// after them. Without pauses (0) the tone sounds for 2 s.
+    Bounds {
+        /// Shortest burst.
+        min_on: u32,
+        /// Longest pause.
+        max_off: u32,
+    },
+}
+
 /// A tone no detector of this kind can know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
@@ -72,8 +89,12 @@ pub struct Unsupported;
 pub struct ToneDetector {
     tables: Vec<Table>,
     square: Box<[f32; WINDOW]>,
-    /// On and off in hops; none is continuous.
-    cadence: Vec<(u32, u32)>,
+    /// On and off in hops, of each cadence it may have.
+    cadences: Vec<Vec<(u32, u32)>>,
+    /// So many hops without a pause are enough.
+    continuous: Option<u32>,
+    /// Shortest burst and longest pause of any cadence, in hops.
+    bounds: Option<(u32, u32)>,
     variation: u32,
     deviation: f32,
     power: std::ops::RangeInclusive<f32>,
@@ -119,7 +140,47 @@ impl ToneDetector {
         let same = |s: &ToneStep| {
             s.modulation().is_none() && s.components().iter().map(|c: &Component| c.hz).eq(hz.iter().copied())
         };
-        if !(1..=MAX_HZ).contains(&hz.len()) || steps.len() > MAX_PAIRS || !steps.iter().all(same) {
+        if steps.len() > MAX_PAIRS || !steps.iter().all(same) {
+            return Err(Unsupported);
+        }
+        let mut detector = Self::listening(&hz, params)?;
+        match cadence(steps) {
+            cadence if cadence.is_empty() => detector.continuous = Some(CONTINUOUS),
+            cadence => detector.cadences.push(cadence),
+        }
+        Ok(detector)
+    }
+
+    /// A detector of one tone of `voice class dualtone`: its frequencies (one or two, Hz) and when it sounds.
+    ///
+    /// # Errors
+    /// [`Unsupported`].
+    pub fn of_class(hz: &[f64], rhythm: &Rhythm, params: DetectParams) -> Result<Self, Unsupported> {
+        let mut detector = Self::listening(hz, params)?;
+        match rhythm {
+            Rhythm::Cadences(list) => {
+                let fits = |pairs: &Vec<(u32, u32)>| (1..=MAX_PAIRS).contains(&pairs.len());
+                if list.is_empty() || !list.iter().all(fits) {
+                    return Err(Unsupported);
+                }
+                for pairs in list {
+                    let pairs: Vec<_> = pairs.iter().map(|(on, off)| (on / 10, off / 10)).collect();
+                    if pairs.iter().all(|(_, off)| *off == 0) {
+                        detector.continuous = Some(CONTINUOUS);
+                    } else {
+                        detector.cadences.push(pairs);
+                    }
+                }
+            }
+            Rhythm::Bounds { max_off: 0, .. } => detector.continuous = Some(CONTINUOUS),
+            Rhythm::Bounds { min_on, max_off } => detector.bounds = Some((min_on / 10, max_off / 10)),
+        }
+        Ok(detector)
+    }
+
+    /// Hears these frequencies, and waits for no rhythm yet.
+    fn listening(hz: &[f64], params: DetectParams) -> Result<Self, Unsupported> {
+        if !(1..=MAX_HZ).contains(&hz.len()) {
             return Err(Unsupported);
         }
         let power =
@@ -131,9 +192,11 @@ impl ToneDetector {
         Ok(Self {
             tables: hz.iter().map(|&hz| Table::new(hz)).collect(),
             square: Box::new(std::array::from_fn(|n| (hann(n).powi(2) / squares) as f32)),
-            cadence: cadence(steps),
+            cadences: Vec::new(),
+            continuous: None,
+            bounds: None,
             variation: params.cadence_variation,
-            deviation: params.max_deviation_hz as f32 + 1.0,
+            deviation: (params.max_deviation_hz as f32).min(WIDEST_HZ) + 1.0,
             power: power(softest)..=power(loudest),
             twist: 10f32.powf((params.twist as f32 + 0.5) / 10.0),
             floor: power(softest),
@@ -198,12 +261,13 @@ impl ToneDetector {
             } else {
                 self.before = None;
             }
-            if self.cadence.is_empty() && self.run.on >= CONTINUOUS && self.run.right() {
+            if self.continuous.is_some_and(|enough| self.run.on >= enough) && self.run.right() {
                 self.detected = true;
             }
         } else if self.run.on > 0 {
             self.run.off += 1;
-            let longest = self.cadence.iter().map(|(_, off)| *off).max().unwrap_or(0);
+            let pauses = self.cadences.iter().flatten().map(|(_, off)| *off);
+            let longest = pauses.chain(self.bounds.map(|(_, off)| off)).max().unwrap_or(0);
             if self.run.off > longest + self.variation + 2 {
                 self.run = Run::default();
                 self.heard.clear();
@@ -224,18 +288,22 @@ impl ToneDetector {
         self.detected |= self.matches();
     }
 
-    /// Whether the last bursts are the cadence, begun anywhere in it.
+    /// Whether the last bursts are one of the cadences, begun anywhere in it, or within the bounds.
     fn matches(&self) -> bool {
-        let period = self.cadence.len();
-        let need = period.max(2);
-        let Some(last) = self.heard.len().checked_sub(need).and_then(|n| self.heard.get(n..)) else {
-            return false;
-        };
+        let last = |need: usize| self.heard.len().checked_sub(need).and_then(|n| self.heard.get(n..));
         let near = |a: u32, b: u32| a.abs_diff(b) <= self.variation + 1;
-        (0..period).any(|shift| {
-            let expected = self.cadence.iter().cycle().skip(shift);
-            last.iter().zip(expected).all(|(h, e)| near(h.0, e.0) && near(h.1, e.1))
-        })
+        let bounded = self.bounds.is_some_and(|(on, off)| {
+            last(2).is_some_and(|last| last.iter().all(|heard| heard.0 + 1 >= on && heard.1 <= off + 1))
+        });
+        bounded
+            || self.cadences.iter().any(|cadence| {
+                let period = cadence.len();
+                let Some(last) = last(period.max(2)) else { return false };
+                (0..period).any(|shift| {
+                    let expected = cadence.iter().cycle().skip(shift);
+                    last.iter().zip(expected).all(|(h, e)| near(h.0, e.0) && near(h.1, e.1))
+                })
+            })
     }
 
     /// Whether this window holds the tone and little else.
@@ -247,16 +315,16 @@ impl ToneDetector {
             *phase = table.bin(&self.buffer);
             *power = phase.0 * phase.0 + phase.1 * phase.1;
         }
-        let before = self.before.replace(phases);
+        let mut steady = true;
+        if let Some(before) = self.before.replace(phases) {
+            for (((table, was), is), power) in self.tables.iter().zip(before).zip(phases).zip(&mut powers) {
+                let off = table.deviation(was, is).abs();
+                steady &= off <= self.deviation;
+                *power /= lobe(off.min(WIDEST_HZ));
+            }
+        }
         let heard = powers.iter().take(self.tables.len());
         let (least, most) = heard.clone().fold((f32::MAX, 0f32), |(l, m), &p| (l.min(p), m.max(p)));
-        let steady = before.is_none_or(|before| {
-            self.tables
-                .iter()
-                .zip(before)
-                .zip(phases)
-                .all(|((table, was), is)| table.deviation(was, is).abs() <= self.deviation)
-        });
         steady
             && self.power.contains(&least)
             && self.power.contains(&most)
@@ -303,6 +371,17 @@ impl Table {
         let turns = angle / (2.0 * PI) - self.hz * HOP as f32 / SAMPLE_RATE as f32;
         (turns - turns.round()) * SAMPLE_RATE as f32 / HOP as f32
     }
+}
+
+/// The part of a tone's power that is seen when it lies `hz` beside the frequency that is looked for: a Hann window's main lobe.
+fn lobe(hz: f32) -> f32 {
+    let x = hz * WINDOW as f32 / SAMPLE_RATE as f32;
+    if x < 0.01 {
+        return 1.0;
+    }
+    let around = 1.0 - x * x;
+    let amplitude = if around.abs() < 0.01 { 0.5 } else { (PI * x).sin() / (PI * x) / around };
+    amplitude * amplitude
 }
 
 /// Bursts that follow each other without a gap are one.

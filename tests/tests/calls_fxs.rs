@@ -46,8 +46,12 @@ fn tone(file: &Path, seconds: u32) {
     std::fs::write(file, wav).unwrap();
 }
 
-/// `from` says a tone that `to` hears without a gap, at its level.
+/// `from` says a tone that `to` hears without a gap, at its level: between two ports of a box there is no loss.
 fn speaks(lines: &mut Lines, dir: &Path, from: &str, to: &str) {
+    speaks_at(lines, dir, from, to, -10.0);
+}
+
+fn speaks_at(lines: &mut Lines, dir: &Path, from: &str, to: &str, dbm0: f64) {
     let file = dir.join("said.wav");
     tone(&file, 3);
     lines.act(from, "play", &json!({"file": file}));
@@ -56,7 +60,7 @@ fn speaks(lines: &mut Lines, dir: &Path, from: &str, to: &str) {
     let segment = heard.segments.last().unwrap_or_else(|| panic!("{to} hears nothing of {from}"));
     assert_eq!((heard.segments.len(), segment.f.as_str()), (1, "1004"), "{to} hears {from}: {heard:?}");
     assert!(segment.on_ms > 1500.0, "{to} hears {from}: {heard:?}");
-    assert!((segment.level() + 10.0).abs() < 1.0, "{to} hears {from} at {} dBm0", segment.level());
+    assert!((segment.level() - dbm0).abs() < 1.0, "{to} hears {from} at {} dBm0", segment.level());
 }
 
 #[test]
@@ -137,8 +141,9 @@ fn hold_conference_and_transfer_by_flash_are_heard() {
     let heard = lines.hear("2/1", 1.0);
     assert!(heard.segments.is_empty(), "on hold: {heard:?}");
     flash(&mut lines);
-    speaks(&mut lines, &dir, "2/1", "2/2");
-    speaks(&mut lines, &dir, "2/2", "2/0");
+    // Three who talk are mixed, with the 3 dB of a port's output attenuation.
+    speaks_at(&mut lines, &dir, "2/1", "2/2", -13.0);
+    speaks_at(&mut lines, &dir, "2/2", "2/0", -13.0);
     // The second party leaves, is called again, and the first is transferred to it.
     on_hook(&mut lines, "2/2");
     std::thread::sleep(Duration::from_millis(1500));

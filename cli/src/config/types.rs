@@ -177,6 +177,8 @@ pub enum ToneDisconnect {
     PreConnect,
     /// `anytone`: any steady or repeated tone.
     AnyTone,
+    /// `dualtone voice-class TAG`: the tones of that `voice class dualtone`, in conversation.
+    Class(u32),
 }
 
 /// `connection` of a voice port, with its number.
@@ -190,9 +192,18 @@ pub enum Connection {
         number: String,
         /// `immediate`: the call is set up with the first ringing, without waiting for caller ID.
         immediate: bool,
+        /// `cut-through-wait`: audio is let through so long after the exchange line went off hook, ms, 150 to 750.
+        cut_through: Option<u32>,
     },
     /// `tie-line DIGITS`: these come before the number dialled.
     TieLine(String),
+    /// `trunk NUMBER [answer-mode]`: a call that stands as long as the port is in service, and carries the hook's state.
+    Trunk {
+        /// Number called.
+        number: String,
+        /// `answer-mode`: the other side calls.
+        answer: bool,
+    },
 }
 
 /// Times of `timing`, ms where nothing else is said; `None` is IOS's default.
@@ -216,6 +227,8 @@ pub struct PortTiming {
     pub sup_disconnect: Option<u32>,
     /// `dialout-delay`: off hook to the first digit, 100 to 5000.
     pub dialout_delay: Option<u32>,
+    /// `opx-ringwait`: without another burst for so long the caller has given up, 2000 to 10000.
+    pub opx_ring_wait: Option<u32>,
 }
 
 /// `busyout` of a voice port.
@@ -223,6 +236,8 @@ pub struct PortTiming {
 pub struct Busyout {
     /// `forced`.
     pub forced: bool,
+    /// `graceful`: as `forced`, once the calls on the port are over.
+    pub graceful: bool,
     /// `seize repeat`: an exchange line that is busied out is off hook, so that its exchange finds it busy; `ignore`, the default,
     /// leaves it on hook.
     pub seize: bool,
@@ -241,6 +256,8 @@ pub struct LineSettings {
     pub ring_cadence: Option<RingCadence>,
     /// `timing hookflash-in MAX [MIN]`, ms.
     pub hookflash_in: Option<(u32, Option<u32>)>,
+    /// `no pulse-digit-detection`: breaks of the loop are no digits.
+    pub no_pulse_digits: bool,
     /// `timeouts power-denial`, ms; 0 is none.
     pub power_denial: Option<u32>,
     /// `no battery-reversal`.
@@ -249,6 +266,10 @@ pub struct LineSettings {
     pub disconnect_ack: bool,
     /// `battery-reversal answer`: a reversal by the exchange is the answer.
     pub reversal_answers: bool,
+    /// `battery-reversal detection-delay`: how long a reversal must last to count, ms, 1 to 800.
+    pub reversal_delay: Option<u32>,
+    /// `groundstart auto-tip`: the exchange need not answer the ground within so many ms.
+    pub auto_tip: Option<u32>,
     /// `input gain`, dB, -6 to 14.
     pub input_gain: Option<i8>,
     /// `output attenuation`, dB, -6 to 14.
@@ -259,6 +280,10 @@ pub struct LineSettings {
     pub no_echo_cancel: bool,
     /// `echo-cancel coverage`, ms.
     pub echo_coverage: Option<u32>,
+    /// `echo-cancel erl worst-case`, dB: 0 or 3; `None` is IOS's 6.
+    pub erl_worst_case: Option<u8>,
+    /// `music-threshold`, dBm0, -70 to -30: what is louder is sent although `vad` is on.
+    pub music_threshold: Option<i8>,
     /// `no non-linear`.
     pub no_non_linear: bool,
     /// `no comfort-noise`.
@@ -291,6 +316,8 @@ pub struct LineSettings {
     pub tone_answer: bool,
     /// `supervisory custom-cptone`: class whose tones go over the country's, played and listened for.
     pub custom_cptone: Option<String>,
+    /// `supervisory dualtone-detect-params`: class that says how exact a tone must be.
+    pub detect_params: Option<u32>,
 }
 
 /// A `voice-port`.

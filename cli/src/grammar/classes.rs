@@ -54,6 +54,31 @@ pub(super) static DUALTONE: &[Command] = &[
     acted!("cadence (continuous|<1-50000>)...", ["Cadence", "Continuous", "Milliseconds on and off"]),
 ];
 
+/// Limits that `voice class dualtone` and `voice class dualtone-detect-params` share. IOS's documents write powers with and without
+/// a minus sign.
+pub(super) static TONE_LIMITS: &[Command] = &[
+    acted!("freq-max-deviation <10-125>", ["How far off a frequency may be", "Hz"], default: "freq-max-deviation 10"),
+    acted!("freq-max-power <-20-20>", ["How loud a frequency may be", "dB below 0 dBm0"], default: "freq-max-power 10"),
+    acted!("freq-min-power <-35-35>", ["How soft a frequency may be", "dB below 0 dBm0"], default: "freq-min-power 30"),
+    acted!("freq-power-twist <0-15>", ["How much louder one frequency may be", "dB"], default: "freq-power-twist 6"),
+    kept!(
+        "freq-max-delay <10-100>",
+        ["How much later one frequency may begin", "10 ms"],
+        "both frequencies are looked for in the same 40 ms"
+    ),
+    acted!("cadence-variation <0-200>", ["How far off a cadence may be", "10 ms"], default: "cadence-variation 10"),
+];
+
+pub(super) static TONE_CLASS: &[Command] = &[
+    acted!("freq-pair <1-16> <300-3600> <0-3600>", ["A tone", "Number of the tone", "Hz", "Hz, 0 for a tone of one frequency"],
+        keyed: 2, sorted: true),
+    acted!("cadence-min-on-time <0-100>", ["Shortest burst", "10 ms"]),
+    acted!("cadence-max-off-time <0-5000>", ["Longest pause", "10 ms, 0 for a tone without pauses"]),
+    acted!("cadence-list <1-10> <0-1000> <0-1000> [<0-1000> <0-1000>] [<0-1000> <0-1000>] [<0-1000> <0-1000>]", ["A cadence",
+        "Number of the cadence", "On, 10 ms", "Off, 10 ms", "On, 10 ms", "Off, 10 ms", "On, 10 ms", "Off, 10 ms", "On, 10 ms",
+        "Off, 10 ms"], keyed: 2, sorted: true),
+];
+
 pub(super) static TRANSLATION_RULE: &[Command] = &[
     command! {
         "rule <1-100> reject LINE",

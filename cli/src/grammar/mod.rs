@@ -211,6 +211,8 @@ modes! {
     VoiceClassUri "(config-voice-uri-class)#" "Voice class URI configuration" &[classes::URI];
     CustomCptone "(cfg-cptone)#" "Custom cptone configuration" &[classes::CPTONE];
     Dualtone "(cfg-cp-dualtone)#" "Dualtone configuration" &[classes::DUALTONE];
+    ToneClass "(config-class)#" "Voice class dualtone configuration" &[classes::TONE_CLASS, classes::TONE_LIMITS];
+    ToneLimits "(config-class)#" "Voice class dualtone-detect-params configuration" &[classes::TONE_LIMITS];
     TranslationRule "(cfg-translation-rule)#" "Translation rule configuration" &[classes::TRANSLATION_RULE];
     TranslationProfile "(cfg-translation-profile)#" "Translation profile configuration" &[classes::PROFILE];
     Archive "(config-archive)#" "Archive configuration" &[files::ARCHIVE];

@@ -12,6 +12,12 @@ const E_AND_M: &str = "there are no E&M ports";
 const CARD: &str = "the line card has its own, which nothing changes";
 const LEARNT: &str = "the echo canceller learns it by itself";
 const SILENCE: &str = "what counts as silence follows the noise on the line by itself";
+const DISCONNECT: &str = "a trunk's DISCONNECT always ends the call, with tones or without";
+
+/// `connection plar opx cut-through-wait` without a time, ms. Ours: the model (150 to 750) has no default.
+const CUT_THROUGH_MS: u32 = 500;
+/// `groundstart auto-tip` without a time, ms.
+const AUTO_TIP_MS: u32 = 200;
 
 /// A setting that is a number, or none where it is the default.
 macro_rules! number {
@@ -63,8 +69,8 @@ pub(super) static VOICE_PORT: &[Command] = &[
         "input gain <-6-14>", keyed: 2, help: &["Input gain", "Gain", "dB"], apply: number!(input_gain),
     },
     command! {
-        "output attenuation <-6-14>", keyed: 2, help: &["Output attenuation", "Attenuation", "dB"],
-        apply: number!(output_attenuation),
+        "output attenuation <-6-14>", keyed: 2, default: "output attenuation 3",
+        help: &["Output attenuation", "Attenuation", "dB"], apply: number!(output_attenuation, 3),
     },
     kept!("trunk-type LINE", ["Trunk type", "Type"], LINE),
     command! {
@@ -81,7 +87,16 @@ pub(super) static VOICE_PORT: &[Command] = &[
             Ok(())
         }),
     },
-    kept!("echo-cancel (erl|suppressor|mode|loudness|comfort-noise) LINE", ["Echo-cancellation option", "Echo return loss",
+    command! {
+        "echo-cancel erl worst-case (0|3|6)", keyed: 3, default: "echo-cancel erl worst-case 6",
+        help: &["Echo-cancellation option", "Echo return loss", "The least there can be", "0 dB", "3 dB", "6 dB"],
+        apply: Apply::Acted(|cx| {
+            let db = cx.args.word(3).and_then(|word| word.parse().ok()).filter(|db| !cx.no && *db != 6);
+            cx.voice_port()?.line.erl_worst_case = db;
+            Ok(())
+        }),
+    },
+    kept!("echo-cancel (suppressor|mode|loudness|comfort-noise) LINE", ["Echo-cancellation option",
         "Suppressor", "Mode", "Loudness", "Comfort noise", "Value"], LEARNT, keyed: 2),
     command! {
         "non-linear", no_shown: true, default: "non-linear", help: &["Use non-linear processing during echo cancellation"],
@@ -92,8 +107,16 @@ pub(super) static VOICE_PORT: &[Command] = &[
         "comfort-noise", no_shown: true, default: "comfort-noise", help: &["Use fill-silence option"],
         apply: unless_no!(no_comfort_noise),
     },
-    kept!("music-threshold LINE", ["Threshold of music on hold", "dB"], SILENCE),
-    kept!("playout-delay LINE", ["Configure voice playout delay", "The setting"], "the dial peer's playout-delay acts", keyed: WHOLE),
+    command! {
+        "music-threshold <-70--30>", default: "music-threshold -38",
+        help: &["Threshold of music on hold, louder than which nothing is a pause", "dBm0"], apply: number!(music_threshold, -38),
+    },
+    acted!("playout-delay mode (adaptive|fixed)", ["Configure voice playout delay", "Jitter buffer", "Follows the jitter", "Stays as it is"],
+        keyed: 2, default: "playout-delay mode adaptive"),
+    acted!("playout-delay nominal <40-200>", ["Configure voice playout delay", "At the beginning", "Milliseconds"], keyed: 2),
+    acted!("playout-delay maximum <40-320>", ["Configure voice playout delay", "At most", "Milliseconds"], keyed: 2),
+    acted!("playout-delay minimum (low|default|high)", ["Configure voice playout delay", "At least", "10 ms", "40 ms", "80 ms"], keyed: 2),
+    kept!("playout-delay fax <0-700>", ["Configure voice playout delay", "For fax", "Milliseconds"], "fax goes as it comes", keyed: 2),
     command! {
         "shutdown", help: &["Take voice-port offline"],
         apply: Apply::Acted(|cx| { let on = !cx.no; cx.voice_port()?.shutdown = on; Ok(()) }),
@@ -101,6 +124,11 @@ pub(super) static VOICE_PORT: &[Command] = &[
     command! {
         "busyout forced", help: &["Configure busyout trigger event & procedure", "Force the port into busyout"],
         apply: flag!(busyout.forced),
+    },
+    command! {
+        "busyout graceful", with_previous: true,
+        help: &["Configure busyout trigger event & procedure", "Busyout when the calls on the port are over"],
+        apply: flag!(busyout.graceful),
     },
     command! {
         "busyout seize (ignore|repeat)", keyed: 2, default: "busyout seize ignore",
@@ -254,8 +282,9 @@ pub(super) static VOICE_PORT: &[Command] = &[
         help: &["Configure voice timing parameters", "Length of a DTMF digit sent", "Milliseconds"], apply: number!(timing.digit, 100),
     },
     command! {
-        "timing inter-digit <50-500>", keyed: 2, default: "timing inter-digit 100",
-        help: &["Configure voice timing parameters", "Pause after a DTMF digit", "Milliseconds"], apply: number!(timing.inter_digit, 100),
+        "timing (inter-digit|interdigit) <50-500>", keyed: 2, default: "timing inter-digit 100",
+        help: &["Configure voice timing parameters", "Pause after a DTMF digit", "The same in older releases", "Milliseconds"],
+        apply: number!(timing.inter_digit, 100),
     },
     command! {
         "timing pulse <10-20>", keyed: 2, default: "timing pulse 10",
@@ -266,8 +295,9 @@ pub(super) static VOICE_PORT: &[Command] = &[
         help: &["Configure voice timing parameters", "Open part of a dial pulse", "Percent"], apply: number!(timing.percent_break, 60),
     },
     command! {
-        "timing pulse-inter-digit <100-1000>", keyed: 2, default: "timing pulse-inter-digit 500",
-        help: &["Configure voice timing parameters", "Pause after a pulsed digit", "Milliseconds"], apply: number!(timing.pulse_inter_digit, 500),
+        "timing (pulse-inter-digit|pulse-interdigit) <100-1000>", keyed: 2, default: "timing pulse-inter-digit 750",
+        help: &["Configure voice timing parameters", "Pause after a pulsed digit", "The same in older releases", "Milliseconds"],
+        apply: number!(timing.pulse_inter_digit, 750),
     },
     command! {
         "timing hookflash-out <50-1550>", keyed: 2, default: "timing hookflash-out 400",
@@ -282,11 +312,16 @@ pub(super) static VOICE_PORT: &[Command] = &[
         help: &["Configure voice timing parameters", "Open loop that ends a call", "Milliseconds"], apply: number!(timing.sup_disconnect, 350),
     },
     command! {
-        "timing dialout-delay <100-5000>", keyed: 2, default: "timing dialout-delay 300",
-        help: &["Configure voice timing parameters", "Off hook to the first digit", "Milliseconds"], apply: number!(timing.dialout_delay, 300),
+        "timing dialout-delay <50-5000>", keyed: 2,
+        help: &["Configure voice timing parameters", "Off hook to the first digit", "Milliseconds"], apply: number!(timing.dialout_delay),
     },
-    kept!("timing (clear-wait|delay-duration|delay-start|delay-with-integrity|dial-pulse|dialout-delay|opx-ringwait|wait-wink|wink-duration|wink-wait) LINE", ["Configure voice timing parameters", "Clear wait",
-        "Delay signal", "Delay start", "Delay with integrity", "Dial pulse", "Dialout delay", "Ring wait", "Wait for wink", "Wink", "Wink wait", "Milliseconds"], E_AND_M, keyed: 2),
+    command! {
+        "timing opx-ringwait <2000-10000>", keyed: 2, default: "timing opx-ringwait 6000",
+        help: &["Configure voice timing parameters", "Longest pause of an exchange's ringing", "Milliseconds"],
+        apply: number!(timing.opx_ring_wait, 6000),
+    },
+    kept!("timing (answer-winkwidth|clear-wait|delay-connect|delay-duration|delay-start|delay-with-integrity|dial-pulse|wait-wink|wink-duration|wink-wait) LINE", ["Configure voice timing parameters", "Answer wink", "Clear wait",
+        "Delay of the connection", "Delay signal", "Delay start", "Delay with integrity", "Dial pulse", "Wait for wink", "Wink", "Wink wait", "Milliseconds"], E_AND_M, keyed: 2),
     command! {
         "connection plar WORD", keyed: 1,
         help: &["Specify trunking parameters", "Private line automatic ringdown", "Number to call"],
@@ -297,13 +332,29 @@ pub(super) static VOICE_PORT: &[Command] = &[
         }),
     },
     command! {
-        "connection plar opx [cut-through-wait|immediate] WORD", keyed: 1, with_previous: true,
+        "connection plar opx [immediate] WORD", keyed: 1, with_previous: true,
         help: &["Specify trunking parameters", "Private line automatic ringdown", "Off-premises extension",
-            "No audio before the answer", "Do not wait for the caller's number", "Number to call"],
+            "Do not wait for the caller's number", "Number to call"],
         apply: Apply::Acted(|cx| {
             let immediate = cx.args.has("immediate");
             let number = cx.text(0);
-            cx.voice_port()?.connection = number.map(|number| Connection::PlarOpx { number, immediate });
+            cx.voice_port()?.connection =
+                number.map(|number| Connection::PlarOpx { number, immediate, cut_through: None });
+            Ok(())
+        }),
+    },
+    command! {
+        "connection plar opx cut-through-wait [<150-750>] WORD", keyed: 1, with_previous: true,
+        help: &["Specify trunking parameters", "Private line automatic ringdown", "Off-premises extension",
+            "Audio only a while after the exchange line was answered", "Milliseconds, 500 where nothing is said", "Number to call"],
+        apply: Apply::Acted(|cx| {
+            let (ms, number) = match cx.text(1) {
+                Some(number) => (cx.args.number(0), Some(number)),
+                None => (None, cx.text(0)),
+            };
+            let cut_through = ms.or(Some(CUT_THROUGH_MS));
+            cx.voice_port()?.connection =
+                number.map(|number| Connection::PlarOpx { number, immediate: false, cut_through });
             Ok(())
         }),
     },
@@ -316,8 +367,16 @@ pub(super) static VOICE_PORT: &[Command] = &[
             Ok(())
         }),
     },
-    kept!("connection trunk LINE", ["Specify trunking parameters", "Trunk", "Number"],
-        "a permanent call would need the hook's state carried in RTP, which nothing here does", keyed: 1, with_previous: true),
+    command! {
+        "connection trunk WORD [answer-mode]", keyed: 1, with_previous: true,
+        help: &["Specify trunking parameters", "A call that stands all the time", "Number to call", "The other side calls"],
+        apply: Apply::Acted(|cx| {
+            let answer = cx.args.has("answer-mode");
+            let number = cx.text(0);
+            cx.voice_port()?.connection = number.map(|number| Connection::Trunk { number, answer });
+            Ok(())
+        }),
+    },
     command! {
         "description LINE", help: &["Description of what this port is connected to", "Up to 64 characters"],
         apply: Apply::Acted(|cx| { let text = cx.text(0); cx.voice_port()?.description = text; Ok(()) }),
@@ -328,12 +387,14 @@ pub(super) static VOICE_PORT: &[Command] = &[
         CALLS
     ),
     command! {
-        "battery-reversal [answer]", no_shown: true, help: &["Battery reversal", "On answer"],
+        "battery-reversal [answer] [detection-delay <0-800>]", no_shown: true,
+        help: &["Battery reversal", "On answer", "How long it must last", "Milliseconds"],
         apply: Apply::Acted(|cx| {
             let off = cx.no && !cx.default;
             let answers = !cx.no && cx.args.has("answer");
+            let delay = cx.args.number(0).filter(|ms| !cx.no && *ms > 0);
             let line = &mut cx.voice_port()?.line;
-            (line.no_battery_reversal, line.reversal_answers) = (off, answers);
+            (line.no_battery_reversal, line.reversal_answers, line.reversal_delay) = (off, answers, delay);
             Ok(())
         }),
     },
@@ -366,17 +427,29 @@ pub(super) static VOICE_PORT: &[Command] = &[
         }),
     },
     command! {
+        "supervisory disconnect dualtone voice-class <1-10000>", keyed: 3, with_previous: true,
+        help: &["Supervision", "End of a call told by the exchange", "By tones that are known", "Those of a class",
+            "Tag of the class"],
+        apply: Apply::Acted(|cx| {
+            let tag = if cx.no { None } else { cx.args.number(0) };
+            cx.voice_port()?.line.tone_disconnect = tag.map(ToneDisconnect::Class);
+            Ok(())
+        }),
+    },
+    command! {
         "supervisory answer dualtone", help: &["Supervision", "Answer", "By the end of ringback"], apply: flag!(tone_answer),
     },
     command! {
         "supervisory custom-cptone WORD", keyed: 2, help: &["Supervision", "Tones to listen for", "Name of the class"],
         apply: Apply::Acted(|cx| { let name = cx.text(0); cx.voice_port()?.line.custom_cptone = name; Ok(()) }),
     },
-    kept!("supervisory dualtone-detect-params LINE", ["Supervision", "How exact a tone must be", "Tag of the class"],
-        "tones are recognised within the limits that a class has by default", keyed: 2),
+    command! {
+        "supervisory dualtone-detect-params <1-10000>", keyed: 2,
+        help: &["Supervision", "How exact a tone must be", "Tag of the class"], apply: number!(detect_params),
+    },
     kept!("supervisory LINE", ["Supervision", "The setting"], LINE, keyed: WHOLE, no_shown: true),
-    kept!("disc_pi_off", ["Disconnect without tones"], LINE),
-    kept!("disc-pi-off", ["Disconnect without tones"], LINE),
+    kept!("disc_pi_off", ["Disconnect without tones"], DISCONNECT),
+    kept!("disc-pi-off", ["Disconnect without tones"], DISCONNECT),
     kept!("threshold noise LINE", ["Threshold", "Noise", "dB"], SILENCE),
     command! {
         "dial-type (dtmf|pulse)", keyed: 1, default: "dial-type dtmf", help: &["The type of dialing", "DTMF", "Pulse"],
@@ -471,18 +544,39 @@ pub(super) static VOICE_PORT: &[Command] = &[
     },
     kept!("snmp-server LINE", ["SNMP", "The setting"], FEATURE, keyed: WHOLE),
     kept!("local-alerting", ["Local alerting"], LINE),
-    kept!("local-bypass", ["Local bypass"], "there are no DSPs that local calls could go around", no_shown: true),
+    kept!("local-bypass", ["Local bypass"], "voice local-bypass acts, for all ports", no_shown: true),
     command! {
-        "pre-dial-delay <0-10>", help: &["Delay before dialling", "Seconds"], apply: number!(pre_dial_delay),
+        "pre-dial-delay <0-10>", default: "pre-dial-delay 1", help: &["Delay before dialling", "Seconds"],
+        apply: number!(pre_dial_delay, 1),
     },
+    command! {
+        "pulse-digit-detection", no_shown: true, default: "pulse-digit-detection",
+        help: &["Digits of a telephone with a dial"], apply: unless_no!(no_pulse_digits),
+    },
+    kept!(
+        "secondary dialtone",
+        ["Secondary dial tone", "For callers on an exchange line"],
+        "a caller on an exchange line without a connection always hears dial tone"
+    ),
+    kept!("idle-detection (code|duration) LINE", ["Idle code of a digital line", "The code", "How long", "Value"], E_AND_M, keyed: 2),
     kept!("operation (2-wire|4-wire)", ["Operation", "Two wires", "Four wires"], E_AND_M),
     kept!("type <1-5>", ["E&M type", "Type"], E_AND_M),
     kept!("ani LINE", ["Automatic number identification", "The setting"], LINE, keyed: WHOLE),
-    kept!("groundstart LINE", ["Ground start", "The setting"], LINE, keyed: WHOLE),
+    command! {
+        "groundstart auto-tip [delay <10-1000>]", keyed: 2,
+        help: &["Ground start", "The exchange need not ground the tip", "How long it has for it", "Milliseconds, default 200"],
+        apply: Apply::Acted(|cx| {
+            let ms = cx.args.number(0).unwrap_or(AUTO_TIP_MS);
+            let on = !cx.no;
+            cx.voice_port()?.line.auto_tip = on.then_some(ms);
+            Ok(())
+        }),
+    },
     kept!("auto-cut-through", ["Auto cut-through"], E_AND_M, no_shown: true),
     kept!("define LINE", ["Define signalling bits", "Bits"], E_AND_M, keyed: WHOLE),
     kept!("lpcor LINE", ["Logical partitioning", "The setting"], FEATURE, keyed: WHOLE),
-    kept!("hook-flash LINE", ["Hook flash", "The setting"], LINE, keyed: WHOLE),
+    kept!("hook-flash LINE", ["Hook flash", "The setting"], "a flash of the telephone always asks for service, one of the far end is passed on",
+        keyed: WHOLE),
 ];
 
 /// One to six pairs of pulse and interval, each 1 to 50 times 100 ms.

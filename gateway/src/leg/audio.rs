@@ -11,6 +11,9 @@ use super::fxs::TICK;
 /// Level of a tone of `test voice port … inject-tone`, dBm0.
 const TEST_TONE_DBM0: f64 = -10.0;
 
+/// `output attenuation` of an analogue port that says nothing, dB (IOS's command reference, for FXS and FXO alike).
+const OUTPUT_ATTENUATION: i8 = 3;
+
 /// What a `voice-port` says of its audio.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct AudioSettings {
@@ -23,20 +26,25 @@ pub struct AudioSettings {
 }
 
 impl AudioSettings {
-    /// The settings of a `voice-port`: 0 dB both ways and an echo canceller of 64 ms where it says nothing.
+    /// The settings of a `voice-port`: no gain, 3 dB of attenuation and an echo canceller of 64 ms where it says nothing.
     #[must_use]
     pub fn new(config: Option<&VoicePort>) -> Self {
         let Some(line) = config.map(|config| &config.line) else {
-            return Self { input_gain: 0.0, output_attenuation: 0.0, echo: Some(EchoConfig::default()) };
+            return Self {
+                input_gain: 0.0,
+                output_attenuation: OUTPUT_ATTENUATION.into(),
+                echo: Some(EchoConfig::default()),
+            };
         };
         let echo = EchoConfig {
             coverage_ms: line.echo_coverage.unwrap_or(EchoConfig::default().coverage_ms),
             non_linear: !line.no_non_linear,
             comfort_noise: !line.no_comfort_noise,
+            erl_worst_db: line.erl_worst_case.unwrap_or(EchoConfig::default().erl_worst_db),
         };
         Self {
             input_gain: line.input_gain.unwrap_or(0).into(),
-            output_attenuation: line.output_attenuation.unwrap_or(0).into(),
+            output_attenuation: line.output_attenuation.unwrap_or(OUTPUT_ATTENUATION).into(),
             echo: Some(echo).filter(|_| !line.no_echo_cancel),
         }
     }
@@ -67,6 +75,8 @@ pub struct PortAudio {
     canceller: Option<Box<EchoCanceller>>,
     sent: [i16; TICK],
     injected: Option<Injected>,
+    /// The call stays in this box, and `voice local-bypass` lets its audio go around gain, attenuation and canceller.
+    bypassed: bool,
     /// `test voice port … loopback`, and what goes back.
     looped: Option<(Direction, [i16; TICK])>,
 }
@@ -75,7 +85,7 @@ impl PortAudio {
     /// A port whose pair is quiet.
     #[must_use]
     pub fn new(settings: AudioSettings) -> Self {
-        Self { settings, canceller: None, sent: [0; TICK], injected: None, looped: None }
+        Self { settings, canceller: None, sent: [0; TICK], injected: None, bypassed: false, looped: None }
     }
 
     /// Other settings from now on. A canceller at work stays unless its own settings are others.
@@ -90,6 +100,17 @@ impl PortAudio {
     pub fn rest(&mut self) {
         self.canceller = None;
         self.sent = [0; TICK];
+    }
+
+    /// `voice local-bypass`: whether the present call's audio passes as it is.
+    pub fn bypass(&mut self, on: bool) {
+        self.bypassed = on;
+    }
+
+    /// Whether the present call's audio passes as it is.
+    #[must_use]
+    pub fn is_bypassed(&self) -> bool {
+        self.bypassed
     }
 
     /// The settings in force.
@@ -126,8 +147,10 @@ impl PortAudio {
     /// What came from the pair in 20 ms becomes what the other end hears. `talking`: the far end of a call is on the
     /// pair, so that there may be echo of it.
     pub fn from_pair(&mut self, samples: &mut [i16], talking: bool) {
-        mix::gain(samples, self.settings.input_gain);
-        match (talking, self.settings.echo) {
+        if !self.bypassed {
+            mix::gain(samples, self.settings.input_gain);
+        }
+        match (talking && !self.bypassed, self.settings.echo) {
             (true, Some(config)) => {
                 let canceller = self.canceller.get_or_insert_with(|| Box::new(EchoCanceller::new(config)));
                 canceller.process(&self.sent, samples);
@@ -144,7 +167,14 @@ impl PortAudio {
         }
     }
 
-    /// What the other end says in 20 ms becomes what goes on the pair.
+    /// What the other end says in 20 ms, as loud as it goes on the pair. Tones of ours are not attenuated: their level is the country's.
+    pub fn attenuate(&self, out: &mut [i16; TICK]) {
+        if !self.bypassed {
+            mix::gain(out, -self.settings.output_attenuation);
+        }
+    }
+
+    /// What is to be heard in 20 ms, the other end's voice and tones of ours, goes on the pair.
     pub fn to_pair(&mut self, out: &mut [i16; TICK]) {
         if let Some((Direction::Network, kept)) = &mut self.looped {
             *kept = *out;
@@ -154,7 +184,6 @@ impl PortAudio {
         } else if let Some((Direction::Local, kept)) = &self.looped {
             *out = *kept;
         }
-        mix::gain(out, -self.settings.output_attenuation);
         self.sent = *out;
     }
 }

@@ -1,7 +1,7 @@
 //! An FXO port: the discipline of an exchange line, what its ears tell, and the leg of its call.
 //!
 //! A call that rings goes where `connection plar` says, answered at once, or with `plar opx` when the called party answers;
-//! without either it is answered, and the caller dials on. A call that goes out is dialled, and answered when the exchange
+//! without either it is answered, and the caller dials on. With `connection trunk` there is one call, which stands all the time. A call that goes out is dialled, and answered when the exchange
 //! reverses the battery or ringback ends, if the port is told to look for that; else when its digits are out.
 
 mod ears;
@@ -21,6 +21,8 @@ use telephony_hal::{FxoEvent, Impedance};
 
 use super::audio::{AudioSettings, PortAudio};
 use super::fxs::{TICK, locale};
+use super::permanent::{Heard as Far, Permanent};
+use super::tones::Supervision;
 use super::{
     Answer, Cause, LegCommand, LegEvent, LegId, LegIds, MAX_DIGITS, Party, Presentation, Progress, Setup,
 };
@@ -87,6 +89,11 @@ pub struct FxoPort {
     impedance: Impedance,
     ears: Ears,
     leg: Option<Leg>,
+    /// `connection trunk`, and that the telephone at its other end is off its hook.
+    permanent: Option<Permanent>,
+    wanted_off_hook: bool,
+    /// Blocks in which nothing is heard (`cut-through-wait`).
+    hushed: u32,
     /// Waits for digits of a caller, or for the end of the tone that refuses one.
     deadline: Option<Instant>,
     /// A digit on its way to the exchange, and samples that are left of it.
@@ -113,6 +120,9 @@ impl FxoPort {
             impedance: Impedance::default(),
             ears: Ears::new(config),
             leg: None,
+            permanent: None,
+            wanted_off_hook: false,
+            hushed: 0,
             deadline: None,
             digit: None,
             tone: None,
@@ -164,7 +174,8 @@ impl FxoPort {
     /// Whether a call is on the port, or the exchange line is not free.
     #[must_use]
     pub fn is_busy(&self) -> bool {
-        self.leg.is_some() || self.line.state() != FxoState::Idle
+        let stands = self.permanent.as_ref().is_some_and(|permanent| permanent.leg().is_some());
+        stands || self.leg.is_some() || self.line.state() != FxoState::Idle
     }
 
     /// Length of a digit sent to the exchange, and of the pause after it, ms.
@@ -190,12 +201,21 @@ impl FxoPort {
         if *self.line.config() != wanted {
             self.line.set_config(now, wanted);
         }
+        if let Some(leg) = Permanent::configure(&mut self.permanent, config) {
+            self.tell(leg, LegEvent::Released(Cause::NORMAL));
+            self.line.release(now);
+        }
         self.serve(now);
     }
 
     /// The tones it plays and listens for, where a custom class changes the country's.
     pub fn set_tones(&mut self, tones: &ToneSet) {
         self.ears.set_tones(tones);
+    }
+
+    /// The tones that end a call, and how exact they must be, where a class says so.
+    pub fn set_supervision(&mut self, supervision: Supervision) {
+        self.ears.set_supervision(supervision);
     }
 
     /// `dial-peer terminator`.
@@ -217,7 +237,10 @@ impl FxoPort {
 
     /// In service or not, and how its exchange learns of it.
     fn serve(&mut self, now: Instant) {
-        let busyout = self.busied_out || self.settings.forced;
+        let in_use =
+            self.leg.is_some() || !matches!(self.line.state(), FxoState::Idle | FxoState::OutOfService);
+        let gracefully = self.settings.graceful && !in_use;
+        let busyout = self.busied_out || self.settings.forced || gracefully;
         let down = self.settings.shutdown || busyout;
         if down && let Some(leg) = self.leg.take() {
             self.tell(leg.id, LegEvent::Released(Cause::OUT_OF_ORDER));
@@ -226,6 +249,9 @@ impl FxoPort {
             self.quiet();
         }
         self.line.shutdown(now, down);
+        if let Some(leg) = self.permanent.as_mut().and_then(|permanent| permanent.serve(now, !down)) {
+            self.tell(leg, LegEvent::Released(Cause::OUT_OF_ORDER));
+        }
         let seize = busyout && !self.settings.shutdown && self.settings.seize;
         if std::mem::replace(&mut self.seized_for_busyout, seize) != seize {
             self.actions.push_back(OfficeAction::Hook(seize));
@@ -286,11 +312,13 @@ impl FxoPort {
     /// When to call [`FxoPort::handle_timeout`].
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        [self.line.poll_timeout(), self.deadline].into_iter().flatten().min()
+        let call = self.permanent.as_ref().and_then(Permanent::poll_timeout);
+        [self.line.poll_timeout(), self.deadline, call].into_iter().flatten().min()
     }
 
     /// The next thing to do or to know.
     pub fn poll(&mut self, now: Instant, ids: &mut LegIds) -> Option<OfficePortOutput> {
+        self.make_permanent_call(now, ids);
         loop {
             if let Some((leg, event)) = self.events.pop_front() {
                 return Some(OfficePortOutput::Leg(leg, event));
@@ -322,6 +350,9 @@ impl FxoPort {
 
     /// What the switch wants of the leg.
     pub fn command(&mut self, now: Instant, leg: LegId, command: LegCommand) {
+        if self.permanent.as_ref().is_some_and(|permanent| permanent.is(leg)) {
+            return self.permanent_command(now, leg, &command);
+        }
         if let LegCommand::Offer(setup) = &command {
             return self.offer(now, leg, setup);
         }
@@ -358,7 +389,12 @@ impl FxoPort {
                 self.deadline = None;
                 if offered {
                     self.line.answer(now);
+                    self.hushed = self.settings.cut_through;
                 }
+            }
+            LegCommand::Dtmf('!') if known.stage == Stage::Talking => {
+                // While the last flash or digit is on its way there is none.
+                self.line.flash(now);
             }
             _ => {}
         }
@@ -401,12 +437,17 @@ impl FxoPort {
                 self.line.handle_disconnect_tone(now);
             }
         }
-        let talking = self.line.is_talking() && matches!(stage, Some(Stage::Waiting | Stage::Talking));
+        let talking = self.line.is_talking()
+            && (self.stands() || matches!(stage, Some(Stage::Waiting | Stage::Talking)));
         self.audio.from_pair(samples, talking);
+        if self.hushed > 0 {
+            samples.fill(0);
+        }
     }
 
     /// The next 20 ms toward the exchange: `out` comes with what the other end says.
     pub fn audio(&mut self, out: &mut [i16; TICK]) {
+        self.audio.attenuate(out);
         if let Some((digit, left)) = &mut self.digit {
             out.fill(0);
             let count = (*left).min(TICK);
@@ -417,9 +458,10 @@ impl FxoPort {
             }
         } else if let Some(tone) = &mut self.tone {
             tone.fill(out);
-        } else if self.leg.is_none() || !self.line.is_talking() {
+        } else if self.hushed > 0 || !self.line.is_talking() || (self.leg.is_none() && !self.stands()) {
             out.fill(0);
         }
+        self.hushed = self.hushed.saturating_sub(1);
         self.audio.to_pair(out);
     }
 }
@@ -430,6 +472,7 @@ impl FxoPort {
     }
 
     fn quiet(&mut self) {
+        self.hushed = 0;
         self.tone = None;
         self.digit = None;
         self.deadline = None;
@@ -437,6 +480,19 @@ impl FxoPort {
     }
 
     fn offer(&mut self, now: Instant, leg: LegId, setup: &Setup) {
+        if let Some(permanent) = &mut self.permanent {
+            match permanent.called(leg) {
+                Ok(given_up) => {
+                    if let Some(ours) = given_up {
+                        self.tell(ours, LegEvent::Released(Cause::NORMAL));
+                    }
+                    self.tell(leg, LegEvent::Answered(Answer::default()));
+                    self.tell_wires(leg);
+                }
+                Err(()) => self.tell(leg, LegEvent::Released(Cause::BUSY)),
+            }
+            return;
+        }
         // Who is on the line already keeps it; a tone that refused somebody must end first.
         if self.leg.is_some() {
             return self.tell(leg, LegEvent::Released(Cause::NO_CIRCUIT));
@@ -460,6 +516,9 @@ impl FxoPort {
     }
 
     fn line_event(&mut self, now: Instant, event: FxoEventOut, ids: &mut LegIds) {
+        if self.permanent.is_some() {
+            return self.permanent_event(now, &event);
+        }
         match event {
             FxoEventOut::Ringing { caller } => self.rings(now, caller, ids),
             FxoEventOut::RingEnded => self.gone(Cause::NORMAL),
@@ -470,6 +529,7 @@ impl FxoPort {
             FxoEventOut::Dialled => self.dialled(),
             FxoEventOut::Answered if self.settings.reversal_answers => self.answered(),
             FxoEventOut::Disconnected(_) => self.gone(Cause::NORMAL),
+            FxoEventOut::Released => self.serve(now),
             _ => {}
         }
     }
@@ -488,7 +548,7 @@ impl FxoPort {
         let (number, stage) = match &self.settings.connection {
             Some(Connection::PlarOpx { number, .. }) => (Some(number.clone()), Stage::Offered),
             Some(Connection::Plar(number)) => (Some(number.clone()), Stage::Routing),
-            Some(Connection::TieLine(_)) | None => (None, Stage::Collecting),
+            Some(Connection::TieLine(_) | Connection::Trunk { .. }) | None => (None, Stage::Collecting),
         };
         let prefix = match &self.settings.connection {
             Some(Connection::TieLine(digits)) => digits.clone(),
@@ -572,6 +632,8 @@ impl FxoPort {
         self.deadline = Some(now + REFUSED);
     }
 }
+
+mod trunk;
 
 #[cfg(test)]
 mod tests;

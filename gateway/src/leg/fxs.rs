@@ -13,14 +13,16 @@ use cli::config::{Connection, RingCadence, VoicePort};
 use media::callerid::offhook::OffHookPlayer;
 use media::custom::ToneSet;
 use media::locale::{Locale, ToneKind};
+use media::mix;
 use media::tone::{ToneGenerator, ToneStep};
 use mwi::indicate::PortMwi;
 use telephony_hal::line::{Line, LineEventOut, Output, RingPattern, State, Tone};
 use telephony_hal::{Impedance, LineEvent};
 
 use super::audio::{AudioSettings, PortAudio};
+use super::permanent::Permanent;
 use super::vmwi::Script;
-use super::{LegEvent, LegId, LegIds, Party, Presentation};
+use super::{Cause, LegEvent, LegId, LegIds, Party, Presentation};
 use call::Slots;
 use settings::{CallerIdForm, call_setup, line_config};
 
@@ -50,6 +52,8 @@ pub struct FxsPort {
     locale: &'static Locale,
     tones: ToneSet,
     generator: Option<ToneGenerator>,
+    /// Reminds the user in conversation of the call on hold.
+    hold_beep: Option<ToneGenerator>,
     script: Option<Script>,
     /// Tells the telephone in conversation who else calls, after so many ticks of call-waiting tone.
     second_caller: Option<(u32, OffHookPlayer)>,
@@ -57,6 +61,8 @@ pub struct FxsPort {
     mwi: PortMwi,
     waiting: bool,
     slots: Slots,
+    /// `connection trunk`.
+    permanent: Option<Permanent>,
     events: VecDeque<(LegId, LegEvent)>,
     station: Party,
     /// How long the next call's first burst waits for its place in the ringer budget.
@@ -72,6 +78,8 @@ pub struct FxsPort {
     /// `connection tie-line`: digits before those dialled.
     prefix: String,
     shutdown: bool,
+    /// `busyout graceful`.
+    graceful: bool,
     /// Everything that `busyout monitor` watches is down.
     busied_out: bool,
     /// What the hardware says of the loop, and that it is not believed.
@@ -102,12 +110,14 @@ impl FxsPort {
             locale: locale(config),
             tones: ToneSet::new(locale(config)),
             generator: None,
+            hold_beep: None,
             script: None,
             second_caller: None,
             actions: VecDeque::new(),
             mwi: PortMwi::default(),
             waiting: false,
             slots: Slots::default(),
+            permanent: None,
             events: VecDeque::new(),
             station: Party::default(),
             ring_delay: Duration::ZERO,
@@ -118,6 +128,7 @@ impl FxsPort {
             impedance: Impedance::default(),
             prefix: String::new(),
             shutdown: false,
+            graceful: false,
             busied_out: false,
             loop_closed: false,
             loop_forced: false,
@@ -199,8 +210,22 @@ impl FxsPort {
         let timing = config.map(|c| c.line.timing).unwrap_or_default();
         self.digit_ms = (timing.digit.unwrap_or(100), timing.inter_digit.unwrap_or(100));
         self.shutdown = config.is_some_and(|c| c.shutdown || c.line.busyout.forced);
-        self.line.shutdown(now, self.shutdown || self.busied_out);
+        self.graceful = config.is_some_and(|c| c.line.busyout.graceful);
+        if let Some(leg) = Permanent::configure(&mut self.permanent, config) {
+            self.events.push_back((leg, LegEvent::Released(Cause::NORMAL)));
+        }
+        self.serve(now);
         self.indicate(now);
+    }
+
+    /// In service or not.
+    fn serve(&mut self, now: Instant) {
+        let in_use = self.is_busy() || self.line.is_off_hook();
+        let down = self.shutdown || self.busied_out || (self.graceful && !in_use);
+        self.line.shutdown(now, down);
+        if let Some(leg) = self.permanent.as_mut().and_then(|permanent| permanent.serve(now, !down)) {
+            self.events.push_back((leg, LegEvent::Released(Cause::OUT_OF_ORDER)));
+        }
     }
 
     /// The tones it plays, where a custom class changes the country's. One that sounds goes on.
@@ -217,7 +242,7 @@ impl FxsPort {
     /// Takes the port out of service while what `busyout monitor` watches is down.
     pub fn set_busied_out(&mut self, now: Instant, busied_out: bool) {
         self.busied_out = busied_out;
-        self.line.shutdown(now, self.shutdown || busied_out);
+        self.serve(now);
     }
 
     /// Whether `busyout monitor` keeps the port out of service.
@@ -297,7 +322,8 @@ impl FxsPort {
     /// When to call [`FxsPort::handle_timeout`].
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.line.poll_timeout()
+        let call = self.permanent.as_ref().and_then(Permanent::poll_timeout);
+        [self.line.poll_timeout(), call].into_iter().flatten().min()
     }
 
     /// What a message on its way wants done to the loop.
@@ -307,6 +333,7 @@ impl FxsPort {
 
     /// The next thing to do or to know; tones are dealt with inside.
     pub fn poll(&mut self, now: Instant, ids: &mut LegIds) -> Option<FxsOutput> {
+        self.make_permanent_call(now, ids);
         loop {
             if let Some((leg, event)) = self.events.pop_front() {
                 return Some(FxsOutput::Leg(leg, event));
@@ -340,10 +367,14 @@ impl FxsPort {
                     continue;
                 }
                 Output::Event(event) => {
-                    if event == LineEventOut::Released {
+                    let over = event == LineEventOut::Released;
+                    if over {
                         self.audio.rest();
                     }
                     self.line_event(now, event, ids);
+                    if over && self.graceful {
+                        self.serve(now);
+                    }
                     continue;
                 }
                 _ => continue,
@@ -382,6 +413,7 @@ impl FxsPort {
     /// The next 20 ms toward the telephone: `out` comes with what the far end says (silence where there is none) and goes
     /// with what the telephone hears, which is that in conversation, with the call-waiting tone in it, and else a tone.
     pub fn audio(&mut self, out: &mut [i16; TICK]) {
+        self.audio.attenuate(out);
         self.compose(out);
         self.audio.to_pair(out);
     }
@@ -404,14 +436,15 @@ impl FxsPort {
                 Some((ticks, _)) => *ticks -= 1,
                 None => {}
             }
+            if talking && self.generator.is_none() && self.holds_a_call() {
+                let tones = &self.tones;
+                let beep = || ToneGenerator::new(tones.tone(ToneKind::Hold));
+                add(self.hold_beep.get_or_insert_with(beep), out);
+            } else {
+                self.hold_beep = None;
+            }
             match &mut self.generator {
-                Some(generator) if talking => {
-                    let mut tone = [0; TICK];
-                    generator.fill(&mut tone);
-                    for (sample, tone) in out.iter_mut().zip(tone) {
-                        *sample = sample.saturating_add(tone);
-                    }
-                }
+                Some(generator) if talking => add(generator, out),
                 Some(generator) => generator.fill(out),
                 None if talking => {}
                 None => out.fill(0),
@@ -426,6 +459,13 @@ impl FxsPort {
             }
         }
     }
+}
+
+/// Mixes a tone into what is heard.
+fn add(generator: &mut ToneGenerator, out: &mut [i16; TICK]) {
+    let mut tone = [0; TICK];
+    generator.fill(&mut tone);
+    mix::add(out, &tone);
 }
 
 fn tone_kind(tone: Tone) -> Option<ToneKind> {

@@ -11,6 +11,7 @@
 pub mod audio;
 pub mod fxo;
 pub mod fxs;
+pub mod permanent;
 pub mod pri;
 pub mod raw;
 pub mod sip;
@@ -311,6 +312,44 @@ pub enum FaxStep {
     Audio,
 }
 
+/// The wires at one end of a permanent call (`connection trunk`), as the other end is told of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum LineSignal {
+    /// A telephone is on its hook; an exchange is quiet.
+    Idle,
+    /// A telephone is off its hook.
+    OffHook,
+    /// An exchange rings.
+    Ringing,
+    /// An exchange ended its call.
+    Disconnected,
+}
+
+impl LineSignal {
+    /// As signalling bits ABCD of loop start, repeated in C and D (EIA-464: loop current of a station is 11, ringing of an office 00,
+    /// rest 01; 10 for the end of an exchange's call is ours).
+    #[must_use]
+    pub fn abcd(self) -> u8 {
+        match self {
+            Self::Idle => 0b0101,
+            Self::OffHook => 0b1111,
+            Self::Ringing => 0b0000,
+            Self::Disconnected => 0b1010,
+        }
+    }
+
+    /// What signalling bits say: A and B count.
+    #[must_use]
+    pub fn from_abcd(bits: u8) -> Self {
+        match bits & 0b1100 {
+            0b0000 => Self::Ringing,
+            0b0100 => Self::Idle,
+            0b1000 => Self::Disconnected,
+            _ => Self::OffHook,
+        }
+    }
+}
+
 /// What the switch tells a leg.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LegCommand {
@@ -340,8 +379,10 @@ pub enum LegCommand {
     Update(Box<Party>),
     /// The other end holds the call, or took it back.
     Held(bool),
-    /// The other end has dialled a digit that audio does not carry.
+    /// The other end has dialled a digit that audio does not carry, or flashed its hook (`!`).
     Dtmf(char),
+    /// The wires at the other end of a permanent call.
+    Signal(LineSignal),
     /// To a leg whose user transfers blindly: the number rings. Answered, the leg is released with cause 16.
     TransferRinging,
     /// To a leg whose user transferred blindly: it came to nothing, and the call is theirs again.
@@ -385,8 +426,10 @@ pub enum LegEvent {
     Updated(Box<Party>),
     /// The user at this end holds the call, or takes it back.
     Held(bool),
-    /// A digit that audio does not carry.
+    /// A digit that audio does not carry, or a flash of the hook for the other end (`!`).
     Dtmf(char),
+    /// The wires at this end of a permanent call.
+    Signal(LineSignal),
     /// The outgoing leg, not answered yet, wants the call elsewhere (302, call deflection); `Released` follows.
     Redirect {
         /// Where to.

@@ -428,7 +428,8 @@ impl SipLegs {
             LegCommand::MoreDigits { .. }
             | LegCommand::Offer(_)
             | LegCommand::Digits { .. }
-            | LegCommand::Uncarried(_) => {}
+            | LegCommand::Uncarried(_)
+            | LegCommand::Signal(_) => {}
         }
     }
 
@@ -448,16 +449,20 @@ impl SipLegs {
     pub fn plane_event(&mut self, now: Instant, event: &PlaneEvent) {
         let stream = match event {
             PlaneEvent::Digit { stream, .. } | PlaneEvent::Inactive { stream } => *stream,
-            PlaneEvent::Key { .. } => return,
+            PlaneEvent::Key { .. } | PlaneEvent::Signal { .. } => return,
         };
-        let Some(id) = self.legs.iter().find(|(_, leg)| leg.stream == stream).map(|(id, _)| *id) else {
-            return;
-        };
+        let Some(id) = self.leg_of(stream) else { return };
         match event {
             PlaneEvent::Digit { digit, ms, .. } => self.signal_digit(now, id, *digit, *ms),
             PlaneEvent::Inactive { .. } => self.release(now, id, Cause(102)),
-            PlaneEvent::Key { .. } => {}
+            PlaneEvent::Key { .. } | PlaneEvent::Signal { .. } => {}
         }
+    }
+
+    /// The leg an RTP stream belongs to.
+    #[must_use]
+    pub fn leg_of(&self, stream: u64) -> Option<LegId> {
+        self.legs.iter().find(|(_, leg)| leg.stream == stream).map(|(id, _)| *id)
     }
 
     /// What a leg's peer has described last, for a leg at the other end.

@@ -1,7 +1,8 @@
 //! The tones of a port: those of its country, with those of its custom class over them.
 
-use cli::config::{Config, VoicePort};
+use cli::config::{Config, Node, ToneDisconnect, VoicePort};
 use media::custom::{self, Cadence, CustomKind, ToneSet};
+use media::supervision::{DetectParams, Rhythm, ToneDetector};
 
 use super::fxs::locale;
 
@@ -33,6 +34,82 @@ pub fn tone_set(config: &Config, port: Option<&VoicePort>) -> ToneSet {
         }
     }
     set
+}
+
+/// What classes say about the tones that end a call on an exchange line.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Supervision {
+    /// `supervisory dualtone-detect-params`.
+    pub params: Option<DetectParams>,
+    /// `supervisory disconnect dualtone voice-class`: the frequencies of each tone, Hz.
+    tones: Vec<Vec<f64>>,
+    /// When they sound, and how exact they must be.
+    rhythm: Option<(Rhythm, DetectParams)>,
+}
+
+impl Supervision {
+    /// What the classes say that a `voice-port` names.
+    #[must_use]
+    pub fn new(config: &Config, port: Option<&VoicePort>) -> Self {
+        let mut new = Self::default();
+        let Some(line) = port.map(|port| &port.line) else { return new };
+        let class = |kind: &str, tag: u32| config.tree().section(&format!("voice class {kind} {tag}"));
+        if let Some(class) = line.detect_params.and_then(|tag| class("dualtone-detect-params", tag)) {
+            new.params = Some(limits(class));
+        }
+        let Some(ToneDisconnect::Class(tag)) = line.tone_disconnect else { return new };
+        let Some(class) = class("dualtone", tag) else { return new };
+        new.tones = numbers(class, "freq-pair ")
+            .map(|pair| pair.skip(1).filter(|hz| *hz > 0).map(f64::from).collect())
+            .collect();
+        let cadences: Vec<Vec<(u32, u32)>> = numbers(class, "cadence-list ")
+            .map(|times| {
+                let times: Vec<u32> = times.skip(1).map(|units| units * 10).collect();
+                times.chunks_exact(2).filter_map(|pair| Some((*pair.first()?, *pair.last()?))).collect()
+            })
+            .collect();
+        let bound = |words: &str| {
+            class.value(words).and_then(|rest| rest.trim().parse::<u32>().ok()).unwrap_or(0) * 10
+        };
+        let rhythm = if cadences.is_empty() {
+            Rhythm::Bounds { min_on: bound("cadence-min-on-time "), max_off: bound("cadence-max-off-time ") }
+        } else {
+            Rhythm::Cadences(cadences)
+        };
+        new.rhythm = Some((rhythm, limits(class)));
+        new
+    }
+
+    /// A detector for each tone of the class.
+    pub fn detectors(&self) -> impl Iterator<Item = ToneDetector> + '_ {
+        self.rhythm.iter().flat_map(|(rhythm, params)| {
+            // A tone that cannot be told from speech cannot end a call.
+            self.tones.iter().filter_map(|hz| ToneDetector::of_class(hz, rhythm, *params).ok())
+        })
+    }
+}
+
+/// The numbers of every line of a class that begins so.
+fn numbers<'a>(class: &'a Node, words: &'a str) -> impl Iterator<Item = impl Iterator<Item = u32> + 'a> + 'a {
+    let lines = class.lines().filter_map(move |line| line.strip_prefix(words));
+    lines.map(|rest| rest.split_whitespace().filter_map(|word| word.parse().ok()))
+}
+
+/// `freq-…` and `cadence-variation` of a class; powers may have a minus sign or not.
+fn limits(class: &Node) -> DetectParams {
+    let default = DetectParams::default();
+    let number = |words: &str, default: u32| {
+        let rest =
+            class.value(words).map(str::trim).and_then(|rest| rest.trim_start_matches('-').parse().ok());
+        rest.unwrap_or(default)
+    };
+    DetectParams {
+        max_deviation_hz: number("freq-max-deviation ", default.max_deviation_hz),
+        max_power: number("freq-max-power ", default.max_power),
+        min_power: number("freq-min-power ", default.min_power),
+        twist: number("freq-power-twist ", default.twist),
+        cadence_variation: number("cadence-variation ", default.cadence_variation),
+    }
 }
 
 fn cadence(words: Option<&str>) -> Option<Cadence> {

@@ -67,8 +67,8 @@ pub enum MediaCommand {
         /// Country whose tone it is, as `cptone` has it: `us`, `gb`.
         cptone: String,
     },
-    /// Digits are sent toward an end as tones, or as events where the end does so. 0-9, `*`, `#`, A-D, and `,`
-    /// for a pause of 1 s.
+    /// Digits are sent toward an end as tones, or as events where the end does so. 0-9, `*`, `#`, A-D, `,`
+    /// for a pause of 1 s, and `!` for a hook flash, which has no tone.
     Dtmf {
         /// Who hears them.
         end: MediaEnd,
@@ -76,6 +76,13 @@ pub enum MediaCommand {
         digits: String,
         /// Length of each, and of the pause after it, taken to the next 20 ms.
         timing: DigitTiming,
+    },
+    /// Signalling bits of a permanent call, toward an RTP stream that takes events.
+    Signal {
+        /// Who is told.
+        end: MediaEnd,
+        /// A, B, C, D; A the highest of four bits.
+        abcd: u8,
     },
     /// Something about a stream's ports and packets, from the leg it belongs to.
     Rtp {
@@ -94,7 +101,10 @@ impl MediaCommand {
             Self::Connect { a, b } => vec![*a, *b],
             Self::Conference { ends } => ends.to_vec(),
             Self::Rtp { stream, .. } => vec![MediaEnd::Rtp(*stream)],
-            Self::Disconnect { end } | Self::Tone { end, .. } | Self::Dtmf { end, .. } => vec![*end],
+            Self::Disconnect { end }
+            | Self::Tone { end, .. }
+            | Self::Dtmf { end, .. }
+            | Self::Signal { end, .. } => vec![*end],
         }
     }
 }

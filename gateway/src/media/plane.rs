@@ -36,6 +36,8 @@ const PAUSE_TICKS: u32 = 50;
 const LONGEST_MS: u32 = 8000;
 /// Ticks between two RTCP reports: 5 s.
 const REPORT_TICKS: u64 = 250;
+/// Signalling bits are said for so long.
+const SIGNAL_TIMING: DigitTiming = DigitTiming { on_ms: 60, off_ms: 20 };
 /// Datagrams that may wait for the driver.
 const MAX_DATAGRAMS: usize = 16_384;
 
@@ -51,12 +53,19 @@ pub enum PlaneEvent {
         /// How long it was, ms.
         ms: u32,
     },
-    /// A key was pressed at an end that is connected with nobody: a caller who dials on.
+    /// A key was pressed at an end that is connected with nobody: a caller who dials on. Or the hook was flashed there.
     Key {
         /// Where.
         end: MediaEnd,
-        /// 0-9, `*`, `#`, A-D.
+        /// 0-9, `*`, `#`, A-D, or `!` for a flash.
         digit: char,
+    },
+    /// Signalling bits of a permanent call came.
+    Signal {
+        /// From where.
+        end: MediaEnd,
+        /// A, B, C, D; A the highest of four bits.
+        abcd: u8,
     },
     /// Nothing has come for `timer receive-rtp`.
     Inactive {
@@ -99,7 +108,8 @@ struct End {
     tone: Option<ToneGenerator>,
     /// A key held at the other end, as a tone here.
     key: Option<ToneGenerator>,
-    digits: VecDeque<(char, DigitTiming)>,
+    /// What is to be sent, in order; `None` is a pause.
+    digits: VecDeque<(Option<Event>, DigitTiming)>,
     sending: Option<Sending>,
     /// Takes digits out of what the end says, where they go another way.
     clamp: DtmfClamp,
@@ -207,15 +217,30 @@ impl Plane {
                 RtpCommand::Close => self.close(stream),
             },
             MediaCommand::Dtmf { end, digits, timing } => {
-                let known = digits.chars().filter(|d| *d == ',' || Event::from_digit(*d).is_some());
-                let digits: Vec<_> = known.map(|digit| (digit, timing)).collect();
-                let queue = &mut self.end(end).digits;
-                let room = MAX_DIGITS.saturating_sub(queue.len());
-                queue.extend(digits.into_iter().take(room));
-                let around = self.others(end).into_iter().chain([end]);
-                self.refresh(around);
+                let events = digits.chars().filter_map(|digit| match digit {
+                    ',' => Some(None),
+                    digit => Event::from_digit(digit).map(Some),
+                });
+                self.enqueue(end, timing, events);
+            }
+            MediaCommand::Signal { end, abcd } => {
+                self.enqueue(end, SIGNAL_TIMING, [Some(Event::from_abcd(abcd))]);
             }
         }
+    }
+
+    /// Puts digits and signals in the queue of what is sent toward an end.
+    fn enqueue(
+        &mut self,
+        end: MediaEnd,
+        timing: DigitTiming,
+        events: impl IntoIterator<Item = Option<Event>>,
+    ) {
+        let queue = &mut self.end(end).digits;
+        let room = MAX_DIGITS.saturating_sub(queue.len());
+        queue.extend(events.into_iter().take(room).map(|event| (event, timing)));
+        let around = self.others(end).into_iter().chain([end]);
+        self.refresh(around);
     }
 
     /// A stream exists from now on; its settings follow.
@@ -549,8 +574,11 @@ impl Plane {
         for event in heard {
             match event {
                 Heard::Begin { event } => {
+                    let end = MediaEnd::Rtp(stream);
                     if let Some(digit) = event.digit() {
-                        self.press(MediaEnd::Rtp(stream), digit);
+                        self.press(end, digit);
+                    } else if let Some(abcd) = event.abcd() {
+                        self.events.push_back(PlaneEvent::Signal { end, abcd });
                     }
                 }
                 Heard::End { event, samples } => {
@@ -565,7 +593,9 @@ impl Plane {
     /// A key is pressed at an end: those it speaks with hear it.
     fn press(&mut self, from: MediaEnd, digit: char) {
         let others = self.others(from);
-        if others.is_empty() {
+        // A flash on a pair is no sound.
+        let flash = digit == '!' && others.iter().any(|to| matches!(to, MediaEnd::Line(_)));
+        if others.is_empty() || flash {
             self.events.push_back(PlaneEvent::Key { end: from, digit });
         }
         for to in others {
@@ -701,12 +731,12 @@ impl Plane {
         if known.sending.is_some() {
             return;
         }
-        let Some((digit, timing)) = known.digits.pop_front() else { return };
+        let Some((event, timing)) = known.digits.pop_front() else { return };
         let ticks = |ms: u32| ms.clamp(20, 1000).div_ceil(20);
         let (left, pause) =
-            if digit == ',' { (0, PAUSE_TICKS) } else { (ticks(timing.on_ms), ticks(timing.off_ms)) };
+            if event.is_none() { (0, PAUSE_TICKS) } else { (ticks(timing.on_ms), ticks(timing.off_ms)) };
         known.sending = Some(Sending { left, pause });
-        let Some(event) = Event::from_digit(digit) else { return };
+        let Some(event) = event else { return };
         let relay = match end {
             MediaEnd::Rtp(id) => self.streams.get_mut(&id).map(|stream| (id, stream)),
             _ => None,
@@ -714,11 +744,12 @@ impl Plane {
         match relay {
             Some((_, s)) if s.rtp.settings.digits == DigitRelay::Events => s.rtp.begin_event(event),
             Some((id, s)) if s.rtp.settings.digits == DigitRelay::Signalled => {
-                self.events.push_back(PlaneEvent::Digit { stream: id, digit, ms: left * 20 });
+                let digit = event.digit().map(|digit| PlaneEvent::Digit { stream: id, digit, ms: left * 20 });
+                self.events.extend(digit);
             }
             _ => {
-                let spec = dtmf::held(digit, locale::default().dtmf);
-                known.key = spec.ok().map(|spec| ToneGenerator::new(&spec));
+                let spec = event.digit().and_then(|digit| dtmf::held(digit, locale::default().dtmf).ok());
+                known.key = spec.map(|spec| ToneGenerator::new(&spec));
             }
         }
     }

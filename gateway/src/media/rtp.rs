@@ -86,6 +86,8 @@ pub struct RtpSettings {
     pub packet_ms: u32,
     /// Pauses are not sent, but described by comfort noise.
     pub vad: bool,
+    /// What is louder is no pause, dBm0 (`music-threshold` of the port at the other end).
+    pub music_dbm0: i8,
     /// Jitter buffer.
     pub playout: PlayoutConfig,
     /// The far end's real address is learned from its first packet (`nat symmetric`).
@@ -112,6 +114,7 @@ impl RtpSettings {
             digits: DigitRelay::InBand,
             packet_ms: 20,
             vad: false,
+            music_dbm0: media::rtp::noise::MUSIC_DBM0,
             playout: PlayoutConfig::default(),
             symmetric: false,
             inactivity: None,
@@ -126,6 +129,7 @@ impl RtpSettings {
             && self.event_payload_type == other.event_payload_type
             && self.packet_ms == other.packet_ms
             && self.vad == other.vad
+            && self.music_dbm0 == other.music_dbm0
             && self.playout == other.playout
     }
 }
@@ -284,6 +288,7 @@ impl RtpStream {
                 packet_ms: settings.packet_ms,
                 event_payload_type: settings.event_payload_type,
                 vad: settings.vad,
+                music_dbm0: settings.music_dbm0,
                 playout: settings.playout,
                 ssrc: self.ssrc,
                 sequence: self.sequence,

@@ -195,18 +195,20 @@ struct Route {
     port: PortIndex,
 }
 
-/// Choices IOS has no command for.
+/// Choices of the whole box.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settings {
     /// Where a NOTIFY's number is looked for, in this order.
     pub number_order: [mwi::route::NumberSource; 3],
     /// A state that had to be queued is answered 503 with Retry-After instead of 200.
     pub refuse_queued: bool,
+    /// `voice local-bypass`: audio between ports of this box goes around gain, attenuation and echo cancellation.
+    pub local_bypass: bool,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { number_order: mwi::route::DEFAULT_ORDER, refuse_queued: false }
+        Self { number_order: mwi::route::DEFAULT_ORDER, refuse_queued: false, local_bypass: true }
     }
 }
 
@@ -605,7 +607,8 @@ fn settings(config: &Config) -> Settings {
     let mut number_order = mwi::route::DEFAULT_ORDER;
     // A stable sort: the chosen place first, the others as they were.
     number_order.sort_by_key(|source| *source != first);
-    Settings { number_order, refuse_queued: config.sip_ua.mwi_refuse_queued }
+    let local_bypass = !config.tree().nodes().iter().any(|node| node.line == "no voice local-bypass");
+    Settings { number_order, refuse_queued: config.sip_ua.mwi_refuse_queued, local_bypass }
 }
 
 /// The number a peer is for, if its pattern is one plain number.

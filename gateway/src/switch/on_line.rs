@@ -57,11 +57,11 @@ impl Switch {
         self.lines.get(line).is_some_and(FxsPort::is_talking)
     }
 
-    /// A digit heard on an end that is no line: a B channel or an RTP stream.
-    pub fn handle_media_digit(&mut self, now: Instant, end: MediaEnd, digit: char) {
+    /// A digit or signal heard on an end that is no line: a B channel or an RTP stream.
+    pub(super) fn media_event(&mut self, now: Instant, end: MediaEnd, event: LegEvent) {
         let leg = self.calls.legs.values().find(|leg| leg.media == Some(end));
         if let Some((leg, port)) = leg.map(|leg| (leg.id, leg.port)) {
-            self.calls.events.push_back((leg, port, LegEvent::Dtmf(digit)));
+            self.calls.events.push_back((leg, port, event));
             self.settle_calls(now);
         }
     }

@@ -10,7 +10,7 @@ use telephony_hal::FxoEvent;
 
 use super::{Output, Switch};
 use crate::leg::fxo::{FxoPort, OfficePortOutput};
-use crate::leg::tones::tone_set;
+use crate::leg::tones::{Supervision, tone_set};
 use crate::leg::{LegPort, fxs::TICK};
 use crate::media::MediaEnd;
 
@@ -87,6 +87,7 @@ impl Switch {
             port.configure(now, self.config.voice_port(port.name()));
             port.set_terminator(self.terminator);
             port.set_tones(&tone_set(&self.config, self.config.voice_port(port.name())));
+            port.set_supervision(Supervision::new(&self.config, self.config.voice_port(port.name())));
         }
         for port in &mut self.lines {
             port.set_tones(tone_set(&self.config, self.config.voice_port(port.name())));

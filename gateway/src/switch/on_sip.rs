@@ -73,7 +73,10 @@ impl Switch {
                 idle = false;
                 match output {
                     SipOutput::Leg(leg, event) => self.calls.events.push_back((leg, LegPort::Sip, event)),
-                    SipOutput::Media(command) => self.outputs.push_back(Output::Media(command)),
+                    SipOutput::Media(command) => {
+                        let command = self.with_port_settings(command);
+                        self.outputs.push_back(Output::Media(command));
+                    }
                     SipOutput::Refused { from } => self.call_refused(now, from),
                     SipOutput::Other(event) => self.sip_event(now, event),
                 }

@@ -62,9 +62,13 @@ impl Switch {
     }
 
     pub(super) fn drain_trunk(&mut self, now: Instant, trunk: usize) {
+        let known = self.trunk_gauges.get(trunk).map(|(_, up)| up.get());
         self.collect_trunk(now, trunk);
         self.settle_calls(now);
         self.drain_sip(now);
+        if known != self.trunk_gauges.get(trunk).map(|(_, up)| up.get()) {
+            self.watch_busyout(now);
+        }
     }
 
     /// Takes what a trunk has to say; its legs' events wait in the queue.

@@ -3,16 +3,20 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use cli::config::{Connection, VoicePort};
+use cli::config::{Connection, RingCadence, VoicePort};
+use media::rtp::jitter::PlayoutMode;
 use telephony_hal::Impedance;
 use telephony_hal::line::Signal;
 use telephony_hal::line::fxo::{DialType, FxoState};
 
 use super::Switch;
 use super::exec::service_words;
+use crate::leg::Setup;
 use crate::leg::audio::AudioSettings;
 use crate::leg::fxo::FxoPort;
+use crate::leg::fxs::FxsPort;
 use crate::leg::pri::Service;
+use crate::leg::sip::settings::playout_delay;
 
 impl Switch {
     pub(super) fn show_voice_port(&self, port: Option<&str>, summary: bool) -> String {
@@ -68,47 +72,7 @@ impl Switch {
             return out;
         }
         for line in self.lines.iter().filter(|l| port.is_none_or(|p| p == l.name())) {
-            let config = self.config.voice_port(line.name());
-            let onoff = |on: bool| if on { "enabled" } else { "disabled" };
-            let _ = writeln!(out, "Foreign Exchange Station {} Slot is {}", line.name(), line.name());
-            let _ = writeln!(out, " Type of VoicePort is FXS");
-            let down = config.is_some_and(|c| c.shutdown);
-            let forced = config.is_some_and(|c| c.line.busyout.forced);
-            let busyout = if forced {
-                " The port is forced into busyout\n"
-            } else if line.is_busied_out() {
-                " The port is busied out: what it monitors is down\n"
-            } else {
-                ""
-            };
-            out.push_str(busyout);
-            let _ = writeln!(
-                out,
-                " Operation State is {}",
-                if line.line().is_off_hook() { "UP" } else { "DORMANT" }
-            );
-            let _ = writeln!(out, " Administrative State is {}", if down { "DOWN" } else { "UP" });
-            let _ = writeln!(
-                out,
-                " Description is {}",
-                config.and_then(|c| c.description.as_deref()).unwrap_or("not set")
-            );
-            let _ = writeln!(out, " Line state is {:?}, tone {:?}", line.line().state(), line.line().tone());
-            let _ = writeln!(out, " Region Tone is set for {}", line.locale().code.to_uppercase());
-            out.push_str(&audio_words(line.audio_side().settings(), line.impedance()));
-            out.push_str(&connection_words(config));
-            let _ = writeln!(out, " Message waiting indication is {}", onoff(line.mwi().enabled));
-            let visual = line.mwi().visual.keyword().unwrap_or("none");
-            let _ = writeln!(out, " Visual message waiting indication is {visual}");
-            let _ = writeln!(out, " Message waiting: {}", if line.message_waiting() { "ON" } else { "OFF" });
-            for timer in line.line().config().timers() {
-                let value =
-                    timer.value.map_or_else(|| "infinity".to_owned(), |v| format!("{} ms", v.as_millis()));
-                let _ = writeln!(out, " {} is {value}", timer.name);
-            }
-            let name = config.and_then(|c| c.station_id_name.as_deref()).unwrap_or_default();
-            let number = config.and_then(|c| c.station_id_number.as_deref()).unwrap_or_default();
-            let _ = writeln!(out, " Station name {name}, Station number {number}\n");
+            out.push_str(&self.show_station(line));
         }
         for office in self.offices.iter().filter(|o| port.is_none_or(|p| p == o.name())) {
             out.push_str(&self.show_office(office));
@@ -129,64 +93,213 @@ impl Switch {
     }
 }
 
+/// What stations and offices have in common.
+struct Common<'a> {
+    kind: &'a str,
+    name: &'a str,
+    config: Option<&'a VoicePort>,
+    off_hook: bool,
+    busied_out: bool,
+    audio: AudioSettings,
+    bypassed: bool,
+    impedance: Impedance,
+    country: &'a str,
+}
+
 impl Switch {
-    fn show_office(&self, office: &FxoPort) -> String {
-        let config = self.config.voice_port(office.name());
-        let line = office.line().config();
-        let ms = |time: Duration| format!("{} ms", time.as_millis());
-        let mut out = format!(
-            "Foreign Exchange Office {name} Slot is {name}\n Type of VoicePort is FXO\n Operation State is {}\n \
-             Administrative State is {}\n Description is {}\n Line state is {:?}\n Region Tone is set for {}\n",
-            if office.line().is_off_hook() { "UP" } else { "DORMANT" },
-            if config.is_some_and(|c| c.shutdown) { "DOWN" } else { "UP" },
-            config.and_then(|c| c.description.as_deref()).unwrap_or("not set"),
-            office.line().state(),
-            office.locale().code.to_uppercase(),
-            name = office.name(),
-        );
-        out.push_str(&audio_words(office.audio_side().settings(), office.impedance()));
-        out.push_str(&connection_words(config));
-        let disconnect = line.supervisory_disconnect.map_or_else(|| "none".to_owned(), ms);
+    /// In the words and order of IOS; what it does not have stands at the end of its part.
+    fn show_station(&self, port: &FxsPort) -> String {
+        let config = self.config.voice_port(port.name());
+        let (line, wires) = (port.line(), config.map(|config| &config.line));
+        let settings = line.config();
+        let mut out = self.common_words(&Common {
+            kind: "Station",
+            name: port.name(),
+            config,
+            off_hook: line.is_off_hook(),
+            busied_out: port.is_busied_out(),
+            audio: port.audio_side().settings(),
+            bypassed: port.audio_side().is_bypassed(),
+            impedance: port.impedance(),
+            country: port.locale().code,
+        });
+        let onoff = |on: bool| if on { "enabled" } else { "disabled" };
+        let (digit, pause) = port.digit_ms();
+        let cadence = match wires.and_then(|wires| wires.ring_cadence.as_ref()) {
+            None => "defined by CPTone Selection".to_owned(),
+            Some(RingCadence::Pattern(number)) => format!("pattern{number:02}"),
+            Some(RingCadence::Define(_)) => "user defined".to_owned(),
+        };
+        let pattern = port.ring_pattern(&Setup::default()).0;
+        let steps: Vec<String> = pattern
+            .steps()
+            .iter()
+            .map(|(on, off)| format!("[{} {}]", on.as_millis() / 100, off.as_millis() / 100))
+            .collect();
         let _ = writeln!(
             out,
-            " Signal Type is {:?}\n Number Of Rings is set to {}\n Dial Out Type is {}\n \
-             Battery-Reversal is {}\n Supervisory Disconnect is {disconnect}\n Digit Duration Timing is set to {}\n \
-             InterDigit Duration Timing is set to {}\n Pulse break and make are {} and {}\n \
-             InterDigit Pulse Duration Timing is set to {}\n Hookflash-out Timing is set to {}\n \
-             Guard-out Timing is set to {}\n Dialout Delay is set to {}\n",
-            line.signal,
+            " Voice card specific Info Follows:\n Signal Type is {}\n Hook Status is {}\n Ring Active Status is {}\n \
+             Tip Ground Status is {}\n Digit Duration Timing is set to {digit} ms\n \
+             InterDigit Duration Timing is set to {pause} ms\n \
+             Hookflash-in Timing is set to max={} ms, min={} ms\n {} disconnect acknowledge\n Battery-Reversal is {}\n \
+             Ring Cadence is {cadence}\n Ring Cadence are {} * 100 msec\n Ringer Equivalence Number is set to {}\n \
+             Pulse Digit Detection is {}\n Line state is {:?}, tone {:?}\n Message waiting indication is {}\n \
+             Visual message waiting indication is {}\n Message waiting: {}",
+            signal_words(settings.signal),
+            hook_words(line.is_off_hook()),
+            if line.is_ring_burst() { "active" } else { "inactive" },
+            if settings.signal == Signal::GroundStart && line.is_fed() { "active" } else { "inactive" },
+            settings.hookflash_max.as_millis(),
+            settings.hookflash_min.as_millis(),
+            if settings.disconnect_ack { "Power denial as" } else { "No" },
+            onoff(settings.battery_reversal),
+            steps.join(" "),
+            port.ren(),
+            onoff(settings.pulse_detection),
+            line.state(),
+            line.tone(),
+            onoff(port.mwi().enabled),
+            port.mwi().visual.keyword().unwrap_or("none"),
+            if port.message_waiting() { "ON" } else { "OFF" },
+        );
+        for timer in settings.timers() {
+            let value =
+                timer.value.map_or_else(|| "infinity".to_owned(), |v| format!("{} ms", v.as_millis()));
+            let _ = writeln!(out, " {} is {value}", timer.name);
+        }
+        out.push('\n');
+        out
+    }
+
+    fn show_office(&self, office: &FxoPort) -> String {
+        let config = self.config.voice_port(office.name());
+        let (state, line) = (office.line(), office.line().config());
+        let mut out = self.common_words(&Common {
+            kind: "Office",
+            name: office.name(),
+            config,
+            off_hook: state.is_off_hook(),
+            busied_out: office.is_busied_out(),
+            audio: office.audio_side().settings(),
+            bypassed: office.audio_side().is_bypassed(),
+            impedance: office.impedance(),
+            country: office.locale().code,
+        });
+        let ms = |time: Duration| time.as_millis();
+        let period = ms(line.pulse.0 + line.pulse.1).max(1);
+        let disconnect = match line.supervisory_disconnect {
+            Some(_) => "active",
+            None => "inactive",
+        };
+        let _ = writeln!(
+            out,
+            " Voice card specific Info Follows:\n Signal Type is {}\n Number Of Rings is set to {}\n \
+             Supervisory Disconnect {disconnect}\n Battery-Reversal is {}\n Hook Status is {}\n \
+             Ring Detect Status is {}\n Dial Out Type is {}\n Dial Out Delay is set to {} ms\n \
+             Digit Duration Timing is set to {} ms\n InterDigit Duration Timing is set to {} ms\n \
+             Pulse Rate Timing is set to {} pulses/second\n InterDigit Pulse Duration Timing is set to {} ms\n \
+             Percent Break of Pulse is {} percent\n GuardOut timer is {} ms\n Hookflash-out Timing is set to {} ms\n \
+             OPX Ring Wait Timing is set to {} ms\n Supervisory Disconnect Timing(loopStart) is set to {} ms\n \
+             Line state is {:?}\n",
+            signal_words(line.signal),
             line.ring_number,
-            if line.dial_type == DialType::Pulse { "pulse" } else { "dtmf" },
             if line.battery_reversal { "enabled" } else { "disabled" },
+            hook_words(state.is_off_hook()),
+            if state.state() == FxoState::Ringing { "active" } else { "inactive" },
+            if line.dial_type == DialType::Pulse { "pulse" } else { "dtmf" },
+            ms(line.dial_delay),
             ms(line.digit),
             ms(line.inter_digit),
-            ms(line.pulse.0),
-            ms(line.pulse.1),
+            1000 / period,
             ms(line.pulse_inter_digit),
-            ms(line.hookflash_out),
+            100 * ms(line.pulse.0) / period,
             ms(line.guard_out),
-            ms(line.dial_delay),
+            ms(line.hookflash_out),
+            ms(line.ring_pause),
+            line.supervisory_disconnect.map_or(0, ms),
+            state.state(),
+        );
+        out
+    }
+
+    /// Down to `Analog Info Follows`.
+    fn common_words(&self, port: &Common<'_>) -> String {
+        let onoff = |on: bool| if on { "enabled" } else { "disabled" };
+        let config = port.config;
+        let echo = port.audio.echo.unwrap_or_default();
+        let music = config.and_then(|c| c.line.music_threshold).unwrap_or(media::rtp::noise::MUSIC_DBM0);
+        let mut out = format!(
+            "Foreign Exchange {} {name} Slot is {name}\n Type of VoicePort is {}\n",
+            port.kind,
+            if port.kind == "Office" { "FXO" } else { "FXS" },
+            name = port.name
+        );
+        if config.is_some_and(|c| c.line.busyout.forced) {
+            out.push_str(" The port is forced into busyout\n");
+        } else if port.busied_out {
+            out.push_str(" The port is busied out: what it monitors is down\n");
+        }
+        let _ = writeln!(
+            out,
+            " Operation State is {}\n Administrative State is {}\n Description is {}\n Noise Regeneration is {}\n \
+             Non Linear Processing is {}\n Music On Hold Threshold is Set to {music} dBm\n In Gain is Set to {} dB\n \
+             Out Attenuation is Set to {} dB\n Echo Cancellation is {}\n Echo Cancel Coverage is set to {} ms\n \
+             Echo Cancel worst case ERL is set to {} dB",
+            if port.off_hook { "UP" } else { "DORMANT" },
+            if config.is_some_and(|c| c.shutdown) { "DOWN" } else { "UP" },
+            config.and_then(|c| c.description.as_deref()).unwrap_or("not set"),
+            onoff(echo.comfort_noise),
+            onoff(echo.non_linear),
+            port.audio.input_gain,
+            port.audio.output_attenuation,
+            onoff(port.audio.echo.is_some()),
+            echo.coverage_ms,
+            echo.erl_worst_db,
+        );
+        let playout =
+            self.config.tree().section(&format!("voice-port {}", port.name)).and_then(playout_delay);
+        let playout = playout.unwrap_or_default();
+        let mode = if playout.mode == PlayoutMode::Fixed { "fixed" } else { "adaptive" };
+        let _ = writeln!(
+            out,
+            " Playout-delay Mode is set to {mode}\n Playout-delay Nominal is set to {} ms\n \
+             Playout-delay Maximum is set to {} ms\n Playout-delay Minimum is set to {} ms",
+            playout.nominal_ms, playout.maximum_ms, playout.minimum_ms
+        );
+        out.push_str(&connection_words(config));
+        let timeouts = config.map(|c| c.timeouts).unwrap_or_default();
+        let seconds =
+            |limit: Option<u32>| limit.map_or_else(|| "infinity".to_owned(), |limit| format!("{limit} s"));
+        let _ = writeln!(
+            out,
+            " Initial Time Out is set to {} s\n Interdigit Time Out is set to {} s\n \
+             Call Disconnect Time Out is set to {}\n Ringing Time Out is set to {}\n \
+             Wait Release Time Out is set to {}\n Region Tone is set for {}\n\n Analog Info Follows:\n \
+             Currently processing {}\n Maintenance Mode Set to None (not in mtc mode)\n \
+             Number of signaling protocol errors are 0\n Impedance is set to {} Ohm\n \
+             Audio goes around gain and echo cancellation: {}\n Station name {}, Station number {}\n",
+            timeouts.initial,
+            timeouts.interdigit,
+            seconds(timeouts.call_disconnect),
+            seconds(timeouts.ringing),
+            seconds(timeouts.wait_release),
+            port.country.to_uppercase(),
+            if port.off_hook { "Voice" } else { "none" },
+            port.impedance.name(),
+            if port.bypassed { "yes" } else { "no" },
+            config.and_then(|c| c.station_id_name.as_deref()).unwrap_or("None"),
+            config.and_then(|c| c.station_id_number.as_deref()).unwrap_or("None"),
         );
         out
     }
 }
 
-/// Gain, echo cancellation and termination of an analogue port.
-fn audio_words(audio: AudioSettings, impedance: Impedance) -> String {
-    let onoff = |on: bool| if on { "enabled" } else { "disabled" };
-    let echo = audio.echo.unwrap_or_default();
-    format!(
-        " Echo Cancellation is {}\n Non Linear Processing is {}\n In Gain is Set to {} dB\n \
-         Out Attenuation is Set to {} dB\n Comfort Noise is {}\n Echo Cancel Coverage is set to {} ms\n \
-         Impedance is set to {} Ohm\n",
-        onoff(audio.echo.is_some()),
-        onoff(echo.non_linear),
-        audio.input_gain,
-        audio.output_attenuation,
-        onoff(echo.comfort_noise),
-        echo.coverage_ms,
-        impedance.name(),
-    )
+fn signal_words(signal: Signal) -> &'static str {
+    if signal == Signal::GroundStart { "groundStart" } else { "loopStart" }
+}
+
+fn hook_words(off: bool) -> &'static str {
+    if off { "Off Hook" } else { "On Hook" }
 }
 
 /// `connection` of a port.
@@ -196,7 +309,8 @@ fn connection_words(config: Option<&VoicePort>) -> String {
         Some(Connection::Plar(number)) => ("plar", Some(number)),
         Some(Connection::PlarOpx { number, .. }) => ("plar-opx", Some(number)),
         Some(Connection::TieLine(number)) => ("tie-line", Some(number)),
+        Some(Connection::Trunk { number, .. }) => ("trunk", Some(number)),
     };
-    let number = number.map_or_else(|| "not set".to_owned(), |number| format!("set to {number}"));
+    let number = number.map_or_else(|| "not set".to_owned(), ToString::to_string);
     format!(" Connection Mode is {mode}\n Connection Number is {number}\n")
 }

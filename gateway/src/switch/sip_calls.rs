@@ -12,10 +12,13 @@ use sip::{Flow, Transport};
 use super::Switch;
 use super::register::{logins, provider};
 use crate::leg::sip::agent::AgentSettings;
+use crate::leg::sip::settings::playout_delay;
 use crate::leg::sip::{Destination, bracketed, transport};
-use crate::leg::{LegCommand, LegEvent, LegId, LegPort};
+use crate::leg::{LegCommand, LegEvent, LegId, LegPort, LineSignal};
+use crate::media::MediaCommand;
 use crate::media::plane::PlaneEvent;
 use crate::media::ports::Ports;
+use crate::media::rtp::RtpCommand;
 use crate::service::names::Place;
 use crate::service::servers::destination;
 use crate::service::trust::Sender;
@@ -38,10 +41,32 @@ impl Switch {
     /// What the media plane has noticed.
     pub fn handle_plane(&mut self, now: Instant, event: &PlaneEvent) {
         match event {
-            PlaneEvent::Key { end, digit } => self.handle_media_digit(now, *end, *digit),
+            PlaneEvent::Key { end, digit } => self.media_event(now, *end, LegEvent::Dtmf(*digit)),
+            PlaneEvent::Signal { end, abcd } => {
+                self.media_event(now, *end, LegEvent::Signal(LineSignal::from_abcd(*abcd)));
+            }
             PlaneEvent::Digit { .. } | PlaneEvent::Inactive { .. } => self.sip.plane_event(now, event),
         }
         self.drain_sip(now);
+    }
+
+    /// What a SIP leg wants of the media plane, with what the voice port at the other end says of jitter and pauses.
+    pub(super) fn with_port_settings(&self, mut command: MediaCommand) -> MediaCommand {
+        let MediaCommand::Rtp { stream, command: RtpCommand::Settings(settings) } = &mut command else {
+            return command;
+        };
+        let leg = self.sip.leg_of(*stream);
+        let other = leg.and_then(|leg| self.calls.legs.get(&self.other_leg(leg)?));
+        let Some(name) = other.and_then(|other| self.port_name(other.port)) else { return command };
+        let peer = leg.and_then(|leg| self.calls.legs.get(&leg)).map_or(0, |leg| leg.peer);
+        if self.sip.settings().peer(peer).playout.is_none()
+            && let Some(port) = self.config.tree().section(&format!("voice-port {name}"))
+        {
+            settings.playout = playout_delay(port).unwrap_or(settings.playout);
+        }
+        let music = self.config.voice_port(name).and_then(|port| port.line.music_threshold);
+        settings.music_dbm0 = music.unwrap_or(settings.music_dbm0);
+        command
     }
 
     /// Whether INVITEs of this address are taken.

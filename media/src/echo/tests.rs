@@ -83,7 +83,7 @@ fn run(canceller: &mut EchoCanceller, hybrid: &mut Hybrid, far: &[i16], near: &[
 }
 
 fn config(coverage_ms: u32, non_linear: bool) -> EchoConfig {
-    EchoConfig { coverage_ms, non_linear, comfort_noise: true }
+    EchoConfig { coverage_ms, non_linear, ..EchoConfig::default() }
 }
 
 fn tail(audio: &[i16], ms: usize) -> &[i16] {
@@ -248,4 +248,18 @@ fn two_tones_at_once_pass_each_other_on_a_line_without_echo() {
         let level = level_dbm0(tail(&line, 1000));
         assert!((level + 15.0).abs() < 0.5, "{near} Hz under {far} Hz comes at {level} dBm0");
     }
+}
+
+#[test]
+fn a_line_that_sends_back_all_is_learnt_only_where_the_worst_return_loss_says_so() {
+    let far = css(5, 61, -16.0);
+    let erle = |erl_worst_db: u8, erl: f64| {
+        let mut canceller = EchoCanceller::new(EchoConfig { erl_worst_db, ..config(64, false) });
+        let out = run(&mut canceller, &mut Hybrid::new(hybrid(10.0, erl, 1)), &far, &[]);
+        level_dbm0(tail(&far, 1000)) - level_dbm0(tail(&out, 1000)) - erl
+    };
+    let figures = [erle(0, 0.0), erle(3, 2.0), erle(6, 6.0), erle(6, 0.0)];
+    println!("ERLE with worst case and ERL 0/0, 3/2, 6/6, 6/0 dB: {figures:.1?}");
+    assert!(figures.iter().take(3).all(|erle| *erle > 30.0), "{figures:?}");
+    assert!(figures[3] < figures[0] - 10.0, "{figures:?}");
 }

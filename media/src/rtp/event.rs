@@ -27,7 +27,7 @@ impl Event {
     /// Hook flash.
     pub const FLASH: Event = Event(16);
 
-    /// The event of a DTMF digit, `A` to `D` in either case.
+    /// The event of a DTMF digit, `A` to `D` in either case; `!` is a hook flash, as in IOS.
     #[must_use]
     pub fn from_digit(digit: char) -> Option<Self> {
         let code = match digit.to_ascii_uppercase() {
@@ -35,12 +35,25 @@ impl Event {
             '*' => 10,
             '#' => 11,
             d @ 'A'..='D' => d as u8 - b'A' + 12,
+            '!' => Self::FLASH.0,
             _ => return None,
         };
         Some(Self(code))
     }
 
-    /// The DTMF digit, if it is one.
+    /// The event of a trunk's signalling bits ABCD, A the highest, 0 to 15 (RFC 2833 3.14: 144 to 159).
+    #[must_use]
+    pub fn from_abcd(bits: u8) -> Self {
+        Self(144 + (bits & 0x0F))
+    }
+
+    /// The signalling bits, if it is they.
+    #[must_use]
+    pub fn abcd(self) -> Option<u8> {
+        (144..160).contains(&self.0).then(|| self.0 - 144)
+    }
+
+    /// The DTMF digit, if it is one, or `!` for a hook flash.
     #[must_use]
     pub fn digit(self) -> Option<char> {
         match self.0 {
@@ -48,6 +61,7 @@ impl Event {
             10 => Some('*'),
             11 => Some('#'),
             n @ 12..=15 => Some(char::from(b'A' + n - 12)),
+            16 => Some('!'),
             _ => None,
         }
     }

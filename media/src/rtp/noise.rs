@@ -9,31 +9,40 @@ pub const PAYLOAD_TYPE: u8 = 13;
 const HANGOVER: u32 = 1600;
 /// How far above the noise voice is, dB.
 const ABOVE_NOISE: f64 = 8.0;
-/// Louder than this is always voice, quieter than the other never.
-const ALWAYS_DBM0: f64 = -32.0;
+/// Quieter than this is never voice.
 const NEVER_DBM0: f64 = -58.0;
+
+/// `music-threshold` where nothing is said: louder than this is never a pause, dBm0.
+pub const MUSIC_DBM0: i8 = -38;
 
 /// Tells voice from background noise, which it learns.
 #[derive(Clone, Debug)]
 pub struct VoiceDetector {
     noise_dbm0: f64,
     since_voice: u32,
+    always_dbm0: f64,
 }
 
 impl Default for VoiceDetector {
     fn default() -> Self {
-        Self { noise_dbm0: -50.0, since_voice: 0 }
+        Self::new(MUSIC_DBM0)
     }
 }
 
 impl VoiceDetector {
+    /// A detector to which everything louder than `music_dbm0` (`music-threshold`, -70 to -30) is voice, be it as steady as noise.
+    #[must_use]
+    pub fn new(music_dbm0: i8) -> Self {
+        Self { noise_dbm0: -50.0, since_voice: 0, always_dbm0: music_dbm0.into() }
+    }
+
     /// Whether this packet of audio should be sent. Follows noise down at once and up by 3 dB a second.
     pub fn voice(&mut self, samples: &[i16]) -> bool {
         let level = level_dbm0(samples).max(-90.0);
         let rise = 3.0 * samples.len() as f64 / f64::from(crate::SAMPLE_RATE);
         self.noise_dbm0 =
             if level < self.noise_dbm0 { level } else { self.noise_dbm0 + rise.min(level - self.noise_dbm0) };
-        let now = level > ALWAYS_DBM0 || (level > NEVER_DBM0 && level > self.noise_dbm0 + ABOVE_NOISE);
+        let now = level > self.always_dbm0 || (level > NEVER_DBM0 && level > self.noise_dbm0 + ABOVE_NOISE);
         self.since_voice = if now { 0 } else { self.since_voice.saturating_add(samples.len() as u32) };
         self.since_voice < HANGOVER
     }

@@ -48,6 +48,8 @@ pub struct StreamConfig {
     pub event_payload_type: Option<u8>,
     /// Whether pauses are not sent, but described by comfort noise (RFC 3389).
     pub vad: bool,
+    /// What is louder is never a pause, dBm0 (`music-threshold`).
+    pub music_dbm0: i8,
     /// Jitter buffer.
     pub playout: PlayoutConfig,
     /// Source identifier, random.
@@ -68,6 +70,7 @@ impl StreamConfig {
             packet_ms: 20,
             event_payload_type: None,
             vad: false,
+            music_dbm0: noise::MUSIC_DBM0,
             playout: PlayoutConfig::default(),
             ssrc: 0,
             sequence: 0,
@@ -140,7 +143,7 @@ impl AudioStream {
             wire: Vec::new(),
             marker: true,
             events: EventSender::default(),
-            voice: VoiceDetector::default(),
+            voice: VoiceDetector::new(config.music_dbm0),
             noise_sent: None,
             sent_packets: 0,
             sent_octets: 0,

@@ -127,3 +127,60 @@ fn tones_of_another_kind_are_refused() {
     assert_eq!(of("jp", ToneKind::Ringback).err(), Some(Unsupported));
     assert_eq!(ToneDetector::new(&ToneSpec::silence(), DetectParams::default()).err(), Some(Unsupported));
 }
+
+#[test]
+fn a_class_of_tones_is_heard_by_any_of_its_cadences_or_by_its_bounds() {
+    let play =
+        |hz: &[f64], pairs: &[(u32, u32)]| render(&ToneSpec::dual(hz, -15.0, pairs).unwrap(), 0.0, 8000);
+    let hears = |hz: &[f64], rhythm: &Rhythm, params: DetectParams, audio: &[i16]| {
+        ToneDetector::of_class(hz, rhythm, params).unwrap().feed(audio)
+    };
+    let params = DetectParams { cadence_variation: 3, ..DetectParams::default() };
+    let list = Rhythm::Cadences(vec![vec![(500, 500)], vec![(200, 300), (200, 900)]]);
+    let pair = [480.0, 620.0];
+    for (pairs, expected) in [
+        (&[(500, 500)][..], true),
+        (&[(200, 300), (200, 900)], true),
+        (&[(530, 470)], true),
+        (&[(200, 300)], false),
+        (&[(700, 700)], false),
+        (&[], false),
+    ] {
+        assert_eq!(hears(&pair, &list, params, &play(&pair, pairs)), expected, "{pairs:?}");
+        assert!(!hears(&pair, &list, params, &play(&[350.0, 440.0], pairs)), "{pairs:?} of another tone");
+    }
+    let bounds = Rhythm::Bounds { min_on: 300, max_off: 600 };
+    for (pairs, expected) in [
+        (&[(500, 500)][..], true),
+        (&[(300, 600)], true),
+        (&[(200, 300)], false),
+        (&[(500, 900)], false),
+        (&[], false),
+    ] {
+        assert_eq!(hears(&[425.0], &bounds, params, &play(&[425.0], pairs)), expected, "{pairs:?}");
+    }
+    let steady = Rhythm::Bounds { min_on: 300, max_off: 0 };
+    assert!(hears(&[425.0], &steady, params, &play(&[425.0], &[])));
+    assert!(!hears(&[425.0], &steady, params, &play(&[425.0], &[(500, 500)])));
+    // Limits: how far off, how loud, how soft.
+    let off = play(&[445.0], &[]);
+    assert!(!hears(&[425.0], &steady, params, &off));
+    assert!(hears(&[425.0], &steady, DetectParams { max_deviation_hz: 25, ..params }, &off));
+    let soft = render(&ToneSpec::dual(&[425.0], -33.0, &[]).unwrap(), 0.0, 4000);
+    assert!(!hears(&[425.0], &steady, params, &soft));
+    assert!(hears(&[425.0], &steady, DetectParams { min_power: 35, ..params }, &soft));
+}
+
+#[test]
+fn a_class_that_says_nothing_of_use_is_refused() {
+    let params = DetectParams::default();
+    let bounds = Rhythm::Bounds { min_on: 0, max_off: 0 };
+    assert_eq!(ToneDetector::of_class(&[], &bounds, params).err(), Some(Unsupported));
+    assert_eq!(ToneDetector::of_class(&[300.0, 400.0, 500.0], &bounds, params).err(), Some(Unsupported));
+    for list in [vec![], vec![vec![]], vec![vec![(10, 10); 9]]] {
+        assert_eq!(
+            ToneDetector::of_class(&[300.0], &Rhythm::Cadences(list), params).err(),
+            Some(Unsupported)
+        );
+    }
+}

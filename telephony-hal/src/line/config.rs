@@ -91,6 +91,8 @@ pub struct LineConfig {
     pub signal: Signal,
     /// `connection plar`: number called at off hook, without dial tone.
     pub plar: Option<String>,
+    /// `connection trunk`: off hook is conversation at once, with whoever stands at the other end of the permanent call.
+    pub permanent: bool,
     /// `battery-reversal`: reverse the loop when the far end answers, restore it when it hangs up.
     pub battery_reversal: bool,
     /// Announce a second call to a busy line by tone.
@@ -132,6 +134,7 @@ impl Default for LineConfig {
             terminator: Some('#'),
             signal: Signal::LoopStart,
             plar: None,
+            permanent: false,
             battery_reversal: true,
             call_waiting: true,
             caller_id: CallerIdAlerting::Off,

@@ -521,7 +521,9 @@ impl Line {
     /// Off hook from the idle line.
     fn seize(&mut self, now: Instant) {
         self.event(LineEventOut::Seized);
-        if let Some(number) = self.config.plar.clone() {
+        if self.config.permanent {
+            self.enter(State::Connected);
+        } else if let Some(number) = self.config.plar.clone() {
             self.enter(State::Routing);
             self.event(LineEventOut::Dialled { number, complete: true });
         } else {

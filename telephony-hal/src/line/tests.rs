@@ -218,7 +218,9 @@ impl Bench {
         self.apply(&Input::Ground);
         self.apply(&Input::Hook(true));
         self.wait(Duration::from_millis(20));
-        assert!(matches!(self.line.tone(), Tone::Dial | Tone::Stutter) || self.line.config().plar.is_some());
+        let config = self.line.config();
+        let calls = config.plar.is_some() || config.permanent;
+        assert!(matches!(self.line.tone(), Tone::Dial | Tone::Stutter) || calls);
     }
 }
 
@@ -284,6 +286,7 @@ fn configs() -> Vec<LineConfig> {
         },
         LineConfig { disconnect_ack: true, vmwi: Vmwi::DcVoltage, ..base.clone() },
         LineConfig { signal: Signal::GroundStart, vmwi: Vmwi::Fsk, ..base.clone() },
+        LineConfig { permanent: true, call_waiting: false, ..base.clone() },
     ]
 }
 
@@ -299,7 +302,8 @@ fn every_input_in_every_state_leads_back_to_idle() {
                 for second in seconds.clone() {
                     let mut bench = Bench::new(config.clone());
                     road.iter().for_each(|input| bench.apply(input));
-                    if config.plar.is_none() && config.signal == Signal::LoopStart {
+                    let ordinary = config.plar.is_none() && !config.permanent;
+                    if ordinary && config.signal == Signal::LoopStart {
                         assert_eq!(bench.line.state(), state, "road {road:?}");
                         reached.insert(state);
                     }
@@ -320,7 +324,7 @@ proptest! {
     #[test]
     fn any_history_leads_back_to_idle(
         picks in proptest::collection::vec(0..36usize, 0..60),
-        which in 0..6usize,
+        which in 0..7usize,
     ) {
         let inputs = inputs();
         let mut bench = Bench::new(configs().swap_remove(which));
@@ -424,4 +428,20 @@ fn a_thousand_random_telephones_for_a_day() {
     // All ten kinds of events happened, and none by accident.
     assert_eq!(events.len(), 10);
     assert!(events.values().all(|count| *count > 100), "{events:?}");
+}
+
+#[test]
+fn the_telephone_of_a_permanent_call_talks_as_soon_as_it_is_lifted() {
+    let mut bench = Bench::new(LineConfig { permanent: true, call_waiting: false, ..LineConfig::default() });
+    bench.apply(&Input::Hook(true));
+    bench.wait(Duration::from_millis(20));
+    assert_eq!((bench.line.state(), bench.line.tone()), (State::Connected, Tone::None));
+    bench.apply(&Input::Hook(false));
+    bench.wait(Duration::from_secs(2));
+    assert_eq!(bench.line.state(), State::Idle);
+    bench.apply(&Input::Ring);
+    assert_eq!(bench.line.state(), State::Ringing);
+    bench.apply(&Input::Hook(true));
+    bench.wait(Duration::from_millis(100));
+    assert_eq!(bench.line.state(), State::Connected);
 }

@@ -23,8 +23,34 @@ fn gain_and_attenuation_are_what_the_port_says() {
     port.from_pair(&mut said, true);
     assert!((level_dbm0(&said) + 16.0).abs() < 0.1, "{}", level_dbm0(&said));
     let mut heard = block(&mut voice);
+    port.attenuate(&mut heard);
     port.to_pair(&mut heard);
     assert!((level_dbm0(&heard) + 26.0).abs() < 0.1, "{}", level_dbm0(&heard));
+    // Nothing said is 3 dB toward the pair.
+    let plain = AudioSettings::new(None);
+    assert_eq!((plain.input_gain, plain.output_attenuation), (0.0, 3.0));
+}
+
+#[test]
+fn a_local_call_goes_around_gain_attenuation_and_canceller() {
+    let settings = AudioSettings { input_gain: 4.0, output_attenuation: 6.0, ..AudioSettings::new(None) };
+    let mut port = PortAudio::new(settings);
+    port.bypass(true);
+    let mut voice = sine(1000.0, -20.0);
+    for _ in 0..3 {
+        let said = block(&mut voice);
+        let mut passed = said;
+        port.from_pair(&mut passed, true);
+        assert_eq!(passed, said);
+        port.attenuate(&mut passed);
+        port.to_pair(&mut passed);
+        assert_eq!(passed, said);
+        assert_eq!(port.echo_stats(), None);
+    }
+    port.bypass(false);
+    let mut said = block(&mut voice);
+    port.from_pair(&mut said, true);
+    assert!(level_dbm0(&said) > -16.5 && port.echo_stats().is_some());
 }
 
 /// A voice-like far end: noise that comes and goes.

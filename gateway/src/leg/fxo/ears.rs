@@ -10,6 +10,7 @@ use media::tone::ToneStep;
 use telephony_hal::line::Caller;
 
 use crate::leg::fxs::locale;
+use crate::leg::tones::Supervision;
 
 /// Louder than this is sound: mean square of some -40 dBm0.
 const SOUND: i64 = 162 * 162;
@@ -35,6 +36,7 @@ pub(super) struct Ears {
     receiver: CallerIdReceiver,
     disconnect: Option<ToneDisconnect>,
     known: ToneSet,
+    supervision: Supervision,
     /// Made when a call begins.
     tones: Vec<ToneDetector>,
     ringback: Option<Ringback>,
@@ -50,6 +52,7 @@ impl Ears {
             receiver: CallerIdReceiver::new(scheme),
             disconnect: config.and_then(|config| config.line.tone_disconnect),
             known: ToneSet::new(locale),
+            supervision: Supervision::default(),
             tones: Vec::new(),
             ringback: None,
         }
@@ -57,6 +60,10 @@ impl Ears {
 
     pub(super) fn set_tones(&mut self, tones: &ToneSet) {
         self.known = tones.clone();
+    }
+
+    pub(super) fn set_supervision(&mut self, supervision: Supervision) {
+        self.supervision = supervision;
     }
 
     pub(super) fn configure(&mut self, config: Option<&VoicePort>) {
@@ -78,7 +85,7 @@ impl Ears {
 
     /// A call of ours has been dialled; its answer is heard if `answer` says so.
     pub(super) fn begin(&mut self, answer: bool) {
-        self.ringback = if answer { Ringback::new(&self.known) } else { None };
+        self.ringback = if answer { Ringback::new(&self.known, self.params()) } else { None };
     }
 
     /// What an idle or ringing exchange line says.
@@ -101,14 +108,20 @@ impl Ears {
     /// Whether a tone says that the call is over; `before`: the far end has not answered yet.
     pub(super) fn disconnect(&mut self, samples: &[i16], before: bool) -> bool {
         let Some(which) = self.disconnect else { return false };
-        if before && which == ToneDisconnect::MidCall {
+        if before && matches!(which, ToneDisconnect::MidCall | ToneDisconnect::Class(_)) {
             return false;
         }
         if self.tones.is_empty() {
             let any = [ToneKind::Busy, ToneKind::Congestion, ToneKind::Unobtainable, ToneKind::Dial];
-            let kinds = if which == ToneDisconnect::AnyTone { &any[..] } else { &any[..2] };
-            let params = DetectParams { max_power: 0, ..DetectParams::default() };
+            let kinds = match which {
+                ToneDisconnect::AnyTone => &any[..],
+                ToneDisconnect::Class(_) => &[],
+                _ => &any[..2],
+            };
+            let params = self.params();
+            self.tones.extend(self.supervision.detectors());
             let own = self.known.custom(CustomKind::Disconnect);
+            let own = own.filter(|_| !matches!(which, ToneDisconnect::Class(_)));
             let specs = kinds.iter().map(|kind| self.known.tone(*kind)).chain(own);
             // A tone that cannot be told from speech cannot end a call.
             self.tones.extend(specs.filter_map(|spec| ToneDetector::new(spec, params).ok()));
@@ -118,6 +131,11 @@ impl Ears {
             over |= tone.feed(samples);
         }
         over
+    }
+
+    /// How exact a tone must be: as the class says, else as IOS does, but of any loudness.
+    fn params(&self) -> DetectParams {
+        self.supervision.params.unwrap_or(DetectParams { max_power: 0, ..DetectParams::default() })
     }
 
     /// Whether ringback has ended: the far end has answered.
@@ -139,9 +157,8 @@ struct Ringback {
 }
 
 impl Ringback {
-    fn new(tones: &ToneSet) -> Option<Self> {
+    fn new(tones: &ToneSet, params: DetectParams) -> Option<Self> {
         let spec = tones.tone(ToneKind::Ringback);
-        let params = DetectParams { max_power: 0, ..DetectParams::default() };
         let detector = ToneDetector::new(spec, params).ok()?;
         let blocks = |ms: u32| (ms / 20) as usize;
         let mut pattern = Vec::new();

@@ -19,10 +19,14 @@ pub(super) struct Settings {
     pub(super) shutdown: bool,
     /// `busyout forced`, and `busyout seize repeat`.
     pub(super) forced: bool,
+    /// `busyout graceful`.
+    pub(super) graceful: bool,
     pub(super) seize: bool,
     /// `timeouts initial` and `interdigit`.
     pub(super) initial: Option<Duration>,
     pub(super) interdigit: Option<Duration>,
+    /// `plar opx cut-through-wait`: blocks of 20 ms in which nothing is heard after the exchange line was answered.
+    pub(super) cut_through: u32,
     /// `station-id`: who calls where the exchange does not say.
     pub(super) station: Party,
 }
@@ -38,9 +42,14 @@ impl Settings {
             tone_answers: line.is_some_and(|line| line.tone_answer),
             shutdown: config.is_some_and(|config| config.shutdown),
             forced: line.is_some_and(|line| line.busyout.forced),
+            graceful: line.is_some_and(|line| line.busyout.graceful),
             seize: line.is_some_and(|line| line.busyout.seize),
             initial: seconds(timeouts.initial),
             interdigit: seconds(timeouts.interdigit),
+            cut_through: match config.and_then(|config| config.connection.as_ref()) {
+                Some(Connection::PlarOpx { cut_through: Some(ms), .. }) => ms.div_ceil(20),
+                _ => 0,
+            },
             station: Party {
                 name: config.and_then(|config| config.station_id_name.clone()),
                 ..Party::new(config.and_then(|config| config.station_id_number.clone()).unwrap_or_default())
@@ -74,6 +83,13 @@ pub(super) fn line_config(config: Option<&VoicePort>) -> FxoConfig {
     if let Some(seconds) = wires.pre_dial_delay {
         line.dial_delay = Duration::from_secs(seconds.into());
     }
+    if matches!(config.connection, Some(Connection::Trunk { .. })) {
+        // The telephone at the other end dials.
+        line.dial_delay = Duration::ZERO;
+    }
+    set(&mut line.ring_pause, timing.opx_ring_wait);
+    set(&mut line.reversal_delay, wires.reversal_delay);
+    line.auto_tip = wires.auto_tip.map(ms);
     set(&mut line.digit, timing.digit);
     set(&mut line.inter_digit, timing.inter_digit);
     set(&mut line.pulse_inter_digit, timing.pulse_inter_digit);

@@ -13,6 +13,7 @@ use telephony_hal::sim::{TieFxo, TieFxs, tie_line};
 use telephony_hal::{FxoLine as _, FxsLine as _, Lamp};
 
 use super::*;
+use crate::leg::LineSignal;
 use crate::leg::fxs::{FxsOutput, FxsPort, LineAction};
 
 struct Bench {
@@ -235,7 +236,8 @@ impl Bench {
         self.run(500);
         for end in 0..2 {
             let level = level_dbm0(&self.hears[end]);
-            assert!((level + 15.0).abs() < 1.0, "end {end} hears {level} dBm0");
+            // 3 dB of attenuation toward the pair, as IOS has it.
+            assert!((level + 18.0).abs() < 1.0, "end {end} hears {level} dBm0");
         }
         self.says = [None, None];
     }
@@ -484,7 +486,8 @@ fn busyout_holds_the_line_only_with_seize_repeat() {
 #[test]
 fn what_a_voice_port_says_is_what_the_line_does_and_no_takes_it_back() {
     let lines = " timing digit 60\n timing inter-digit 70\n timing hookflash-out 300\n timing guard-out 1000\n \
-                 timing sup-disconnect 500\n timing dialout-delay 800\n ring number 4\n no battery-reversal\n";
+                 timing sup-disconnect 500\n timing dialout-delay 800\n timing opx-ringwait 9000\n ring number 4\n \
+                 no battery-reversal\n";
     let ms = Duration::from_millis;
     let set = Bench::new("", lines);
     let line = set.port.line().config().clone();
@@ -493,7 +496,7 @@ fn what_a_voice_port_says_is_what_the_line_does_and_no_takes_it_back() {
         (line.guard_out, line.supervisory_disconnect, line.dial_delay),
         (ms(1000), Some(ms(500)), ms(800))
     );
-    assert_eq!((line.ring_number, line.battery_reversal), (4, false));
+    assert_eq!((line.ring_number, line.battery_reversal, line.ring_pause), (4, false, ms(9000)));
     let no: String = lines
         .lines()
         .filter(|line| line.contains("timing"))
@@ -502,4 +505,174 @@ fn what_a_voice_port_says_is_what_the_line_does_and_no_takes_it_back() {
     let back = Bench::new("", &format!("{lines}{no} no ring number\n battery-reversal\n"));
     assert_eq!(back.port.line().config(), Bench::new("", "").port.line().config());
     assert_eq!(Bench::new("", " pre-dial-delay 2\n").port.line().config().dial_delay, ms(2000));
+    let plain = Bench::new("", "").port.line().config().clone();
+    assert_eq!((plain.dial_delay, plain.pulse_inter_digit, plain.ring_pause), (ms(1000), ms(750), ms(6000)));
+    let lines = " battery-reversal answer detection-delay 300\n signal groundStart\n groundstart auto-tip\n";
+    let line = Bench::new("", lines).port.line().config().clone();
+    assert_eq!((line.reversal_delay, line.auto_tip), (ms(300), Some(ms(200))));
+    let tip = Bench::new("", " signal groundStart\n groundstart auto-tip delay 350\n").port;
+    assert_eq!(tip.line().config().auto_tip, Some(ms(350)));
+    let back = format!("{lines} battery-reversal\n no groundstart auto-tip\n no signal\n");
+    assert_eq!(Bench::new("", &back).port.line().config(), &plain);
+}
+
+#[test]
+fn a_flash_of_the_far_end_flashes_the_exchange_line() {
+    let mut bench = Bench::new("", " timing hookflash-out 300\n");
+    bench.call("12");
+    bench.run(2000);
+    bench.exchange_says(LegCommand::Proceed);
+    bench.exchange_says(LegCommand::Answer(Answer::default()));
+    bench.run(500);
+    bench.there.clear();
+    bench.port_says(LegCommand::Dtmf('!'));
+    bench.run(1000);
+    // The exchange holds the call and gives dial tone for another.
+    assert!(matches!(&bench.there[..], [LegEvent::Held(true), LegEvent::Incoming(_)]), "{:?}", bench.there);
+    assert!(bench.port.line().is_talking(), "the call goes on");
+}
+
+#[test]
+fn cut_through_wait_keeps_the_click_of_the_answer_from_both_ends() {
+    for (lines, silent_ms) in [
+        (" connection plar opx 8000\n", 0_usize),
+        (" connection plar opx cut-through-wait 400 8000\n", 400),
+        (" connection plar opx cut-through-wait 8000\n", 500),
+    ] {
+        let mut bench = Bench::new("", lines);
+        bench.ring("5551234");
+        bench.run(2500);
+        bench.says = [tone(700.0), tone(1100.0)];
+        bench.port_says(LegCommand::Answer(Answer::default()));
+        bench.hears = [Vec::new(), Vec::new()];
+        bench.run(1200);
+        for end in [0, 1] {
+            let silent = bench.hears[end].iter().take_while(|sample| sample.abs() < 20).count() / 8;
+            // The exchange cuts through when it has seen the loop, and the first blocks on a pair are short.
+            let expected = silent_ms.saturating_sub(80)..silent_ms + 120;
+            assert!(expected.contains(&silent), "{lines}: end {end} silent for {silent} ms");
+        }
+    }
+}
+
+/// A port that listens for the tones of its classes, in a call with an exchange of silent hanging up that then plays `tone`.
+fn hears_the_end(classes: &str, lines: &str, hz: &[f64], pairs: &[(u32, u32)]) -> bool {
+    let mut bench = Bench::new(" timeouts power-denial 0\n no battery-reversal\n", lines);
+    let parsed = Config::parse(&format!("{classes}voice-port 0/1/0\n{lines}!\n"));
+    let acted = parsed.messages.iter().all(|message| message.kind == MessageKind::Acted);
+    assert!(acted, "{:?}", parsed.messages);
+    let config = parsed.config;
+    bench.port.set_supervision(Supervision::new(&config, config.voice_port("0/1/0")));
+    bench.call("12");
+    bench.run(2000);
+    bench.exchange_says(LegCommand::Proceed);
+    bench.exchange_says(LegCommand::Answer(Answer::default()));
+    bench.assert_talk();
+    bench.says[0] = Some(ToneGenerator::new(&ToneSpec::dual(hz, -15.0, pairs).unwrap()));
+    bench.run(6000);
+    bench.here.contains(&LegEvent::Released(Cause::NORMAL))
+}
+
+#[test]
+fn a_voice_class_dualtone_names_the_tones_that_end_a_call() {
+    let class = "voice class dualtone 70\n freq-pair 1 480 620\n freq-pair 2 1000 0\n freq-max-deviation 20\n \
+                 freq-max-power 6\n freq-min-power -35\n freq-power-twist 6\n cadence-min-on-time 10\n \
+                 cadence-max-off-time 60\n cadence-list 1 50 50\n cadence-list 2 25 25\n cadence-variation 3\n!\n";
+    let lines = " supervisory disconnect dualtone voice-class 70\n";
+    for (hz, pairs, ends) in [
+        (&[480.0, 620.0][..], &[(500, 500)][..], true),
+        (&[480.0, 620.0], &[(250, 250)], true),
+        (&[1000.0], &[(500, 500)], true),
+        (&[1015.0], &[(500, 500)], true),
+        (&[1000.0], &[(800, 800)], false),
+        (&[425.0], &[(500, 500)], false),
+    ] {
+        assert_eq!(hears_the_end(class, lines, hz, pairs), ends, "{hz:?} {pairs:?}");
+    }
+    // Without a list the bounds count; a class that is not there hears nothing, the country's tones neither.
+    let bounds = "voice class dualtone 70\n freq-pair 1 480 620\n cadence-min-on-time 20\n cadence-max-off-time 60\n!\n";
+    assert!(hears_the_end(bounds, lines, &[480.0, 620.0], &[(300, 400)]));
+    assert!(!hears_the_end("", lines, &[480.0, 620.0], &[(500, 500)]));
+}
+
+#[test]
+fn dualtone_detect_params_say_how_exact_a_tone_must_be() {
+    // The country's busy tone, 25 Hz too high.
+    let busy = [505.0, 645.0];
+    let lines = " supervisory disconnect dualtone mid-call\n supervisory dualtone-detect-params 5\n";
+    let class = |hz: u32| {
+        format!("voice class dualtone-detect-params 5\n freq-max-deviation {hz}\n freq-max-power 0\n!\n")
+    };
+    assert!(!hears_the_end(&class(15), lines, &busy, &[(500, 500)]));
+    assert!(hears_the_end(&class(35), lines, &busy, &[(500, 500)]));
+    let soft = "voice class dualtone-detect-params 5\n freq-max-power 0\n freq-min-power 14\n!\n";
+    assert!(!hears_the_end(soft, lines, &[480.0, 620.0], &[(500, 500)]));
+}
+
+#[test]
+fn the_line_of_a_permanent_call_does_what_the_telephone_at_its_other_end_does() {
+    let mut bench = Bench::new("", " connection trunk 8000 answer-mode\n");
+    let leg = bench.ids.take();
+    bench.port.command(bench.now, leg, LegCommand::Offer(Box::default()));
+    bench.run(100);
+    let signal = LegEvent::Signal;
+    assert_eq!(bench.here, [LegEvent::Answered(Answer::default()), signal(LineSignal::Idle)]);
+    // It is lifted: the exchange gives dial tone, which is heard at the other end.
+    bench.port_says(LegCommand::Signal(LineSignal::OffHook));
+    bench.run(200);
+    assert!(matches!(&bench.there[..], [LegEvent::Incoming(_)]), "{:?}", bench.there);
+    bench.hears[1].clear();
+    bench.run(400);
+    assert!(level_dbm0(&bench.hears[1]) > -20.0, "dial tone");
+    // It is put down: so is the line, and after its rest it can be lifted again, at once if it was lifted meanwhile.
+    bench.port_says(LegCommand::Signal(LineSignal::Idle));
+    bench.run(1500);
+    assert_eq!(bench.there.last(), Some(&LegEvent::Released(Cause::NORMAL)));
+    bench.port_says(LegCommand::Signal(LineSignal::OffHook));
+    bench.run(300);
+    assert!(!bench.port.line().is_off_hook());
+    bench.run(1000);
+    assert!(bench.port.line().is_off_hook() && matches!(bench.there.last(), Some(LegEvent::Incoming(_))));
+    bench.port_says(LegCommand::Signal(LineSignal::Idle));
+    bench.run(4000);
+    // The exchange rings, and stops; then rings and is answered.
+    bench.here.clear();
+    let call = bench.ring("1");
+    bench.run(3000);
+    assert_eq!(bench.here, [signal(LineSignal::Ringing)]);
+    bench.exchange.command(bench.now, call, LegCommand::Release(Cause::NORMAL));
+    bench.run(7000);
+    assert_eq!(bench.here.last(), Some(&signal(LineSignal::Idle)));
+    bench.ring("1");
+    bench.run(3000);
+    bench.port_says(LegCommand::Signal(LineSignal::OffHook));
+    bench.run(300);
+    assert_eq!(bench.there.last(), Some(&LegEvent::Answered(Answer::default())));
+    bench.assert_talk();
+    // The exchange ends the call: the other end is told, and puts its telephone down.
+    bench.exchange_says(LegCommand::Release(Cause::NORMAL));
+    bench.run(1000);
+    assert_eq!(bench.here.last(), Some(&signal(LineSignal::Disconnected)));
+    bench.port_says(LegCommand::Signal(LineSignal::Idle));
+    // The call that stands ends.
+    bench.port_says(LegCommand::Release(Cause::NORMAL));
+    bench.run(100);
+    assert_eq!(bench.here.last(), Some(&LegEvent::Released(Cause::NORMAL)));
+    assert!(!bench.port.line().is_off_hook());
+}
+
+#[test]
+fn busyout_graceful_waits_for_the_end_of_the_call() {
+    let mut bench = Bench::new("", "");
+    bench.call("12");
+    bench.run(2000);
+    let graceful = voice_port("0/1/0", " busyout graceful\n");
+    bench.port.configure(bench.now, Some(&graceful));
+    bench.run(200);
+    assert_eq!(bench.port.line().state(), FxoState::Connected);
+    bench.port_says(LegCommand::Release(Cause::NORMAL));
+    bench.run(3000);
+    assert_eq!(bench.port.line().state(), FxoState::OutOfService);
+    bench.port.configure(bench.now, None);
+    assert_eq!(bench.port.line().state(), FxoState::Idle);
 }

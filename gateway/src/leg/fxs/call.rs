@@ -7,8 +7,10 @@ use telephony_hal::line::{
 };
 
 use super::FxsPort;
+use crate::leg::permanent::Heard;
 use crate::leg::{
-    Cause, LegCommand, LegEvent, LegId, LegIds, MAX_DIGITS, Party, Presentation, Setup, TransferTarget,
+    Answer, Cause, LegCommand, LegEvent, LegId, LegIds, LineSignal, MAX_DIGITS, Party, Presentation, Setup,
+    TransferTarget,
 };
 
 /// A leg in front of the user.
@@ -48,11 +50,24 @@ impl FxsPort {
     #[must_use]
     pub fn is_busy(&self) -> bool {
         let slots = &self.slots;
-        slots.active.is_some() || slots.held.is_some() || slots.waiting.is_some() || !slots.parting.is_empty()
+        let stands = self.permanent.as_ref().is_some_and(|permanent| permanent.leg().is_some());
+        stands
+            || slots.active.is_some()
+            || slots.held.is_some()
+            || slots.waiting.is_some()
+            || !slots.parting.is_empty()
+    }
+
+    /// Whether a call waits on hold behind the present one, and not in a conference with it.
+    pub(super) fn holds_a_call(&self) -> bool {
+        self.slots.held.is_some() && !self.slots.conference
     }
 
     /// What the switch wants of a leg.
     pub fn command(&mut self, now: Instant, leg: LegId, command: LegCommand) {
+        if self.permanent.as_ref().is_some_and(|permanent| permanent.is(leg)) {
+            return self.permanent_command(now, leg, &command);
+        }
         match command {
             LegCommand::Offer(setup) => self.offer(now, leg, &setup),
             LegCommand::Release(cause) => self.release(now, leg, cause),
@@ -102,6 +117,9 @@ impl FxsPort {
 
     /// What the line has to tell.
     pub(super) fn line_event(&mut self, now: Instant, event: LineEventOut, ids: &mut LegIds) {
+        if self.permanent.is_some() {
+            return self.permanent_event(now, &event);
+        }
         match event {
             LineEventOut::Seized => self.seized(ids),
             LineEventOut::Digit(digit) => self.digit(digit),
@@ -143,6 +161,63 @@ impl FxsPort {
         }
     }
 
+    /// Makes the call of `connection trunk` when it is due.
+    pub(super) fn make_permanent_call(&mut self, now: Instant, ids: &mut LegIds) {
+        let Some(permanent) = &mut self.permanent else { return };
+        let Some(number) = permanent.take_due(now) else { return };
+        let leg = ids.take();
+        permanent.calling(leg);
+        let setup = Setup {
+            called: Party::new(number),
+            calling: self.station.clone(),
+            complete: true,
+            ..Setup::default()
+        };
+        self.tell(leg, LegEvent::Incoming(Box::new(setup)));
+    }
+
+    /// What the switch wants of the permanent call's leg.
+    fn permanent_command(&mut self, now: Instant, leg: LegId, command: &LegCommand) {
+        let Some(permanent) = &mut self.permanent else { return };
+        match permanent.command(now, command) {
+            Heard::Up => self.tell_wires(),
+            // Where a telephone is lifted at the other end, this one rings, as on a hot line.
+            Heard::Signal(LineSignal::Ringing | LineSignal::OffHook) => {
+                let pattern = self.cadence().delayed(std::mem::take(&mut self.ring_delay));
+                // Off hook already: the two are talking.
+                let _ = self.line.ring(now, pattern, Caller::default());
+            }
+            Heard::Signal(LineSignal::Idle) => self.line.stop_ring(now),
+            Heard::Signal(LineSignal::Disconnected) => self.line.remote_released(now, Cause::NORMAL.0),
+            Heard::Down(cause) => {
+                self.line.remote_released(now, cause.0);
+                self.tell(leg, LegEvent::Released(cause));
+            }
+            Heard::Flash | Heard::Nothing => {}
+        }
+    }
+
+    /// What the line of a permanent call has to tell.
+    fn permanent_event(&mut self, now: Instant, event: &LineEventOut) {
+        let leg = self.permanent.as_ref().and_then(|permanent| permanent.leg());
+        match (event, leg) {
+            (LineEventOut::Seized | LineEventOut::Answered | LineEventOut::Released, Some(_)) => {
+                self.tell_wires();
+            }
+            // Nobody is there.
+            (LineEventOut::Seized, None) => self.line.remote_released(now, Cause::NO_CIRCUIT.0),
+            (LineEventOut::Flash, Some(leg)) => self.tell(leg, LegEvent::Dtmf('!')),
+            _ => {}
+        }
+    }
+
+    /// Tells the other end of the permanent call how the hook is.
+    fn tell_wires(&mut self) {
+        let Some(leg) = self.permanent.as_ref().and_then(|permanent| permanent.leg()) else { return };
+        let talks = self.line.state() == State::Connected;
+        self.tell(leg, LegEvent::Signal(if talks { LineSignal::OffHook } else { LineSignal::Idle }));
+    }
+
     fn tell(&mut self, leg: LegId, event: LegEvent) {
         self.events.push_back((leg, event));
     }
@@ -169,6 +244,19 @@ impl FxsPort {
     }
 
     fn offer(&mut self, now: Instant, leg: LegId, setup: &Setup) {
+        if let Some(permanent) = &mut self.permanent {
+            match permanent.called(leg) {
+                Ok(given_up) => {
+                    if let Some(ours) = given_up {
+                        self.tell(ours, LegEvent::Released(Cause::NORMAL));
+                    }
+                    self.tell(leg, LegEvent::Answered(Answer::default()));
+                    self.tell_wires();
+                }
+                Err(()) => self.tell(leg, LegEvent::Released(Cause::BUSY)),
+            }
+            return;
+        }
         let caller = Caller {
             number: setup.calling.shown_number().map(str::to_owned),
             name: setup.calling.shown_name().map(str::to_owned),
@@ -227,6 +315,7 @@ impl FxsPort {
             return;
         }
         self.tell(leg, LegEvent::Released(cause));
+        self.serve(now);
     }
 
     /// Hold, second call, the waiting call, conference, and back again.

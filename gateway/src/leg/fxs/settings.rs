@@ -158,6 +158,10 @@ pub(super) fn line_config(config: Option<&VoicePort>) -> LineConfig {
     if let Some(ms) = wires.power_denial {
         line.power_denial = Some(Duration::from_millis(ms.into())).filter(|length| !length.is_zero());
     }
+    line.permanent = matches!(config.connection, Some(Connection::Trunk { .. }));
+    // A second call has no place beside one that stands.
+    line.call_waiting = !line.permanent;
+    line.pulse_detection = !wires.no_pulse_digits;
     line.battery_reversal = !wires.no_battery_reversal;
     line.disconnect_ack = wires.disconnect_ack;
     line.stutter = config.mwi;

@@ -6,7 +6,7 @@ use media::locale::CidScheme;
 use telephony_hal::line::{Caller, CallerIdAlerting, LineConfig, RingOutcome, Signal};
 
 use super::*;
-use crate::leg::{LegCommand, Setup};
+use crate::leg::{LegCommand, LineSignal, Setup};
 
 fn port(now: Instant, lines: &str) -> FxsPort {
     let parsed = Config::parse(&format!("voice-port 2/0\n{lines}!\n"));
@@ -62,15 +62,17 @@ fn no_takes_each_setting_back() {
 fn gain_echo_canceller_and_impedance_are_what_the_port_says() {
     let now = Instant::now();
     let plain = port(now, "").audio_side().settings();
-    assert_eq!((plain.input_gain, plain.output_attenuation), (0.0, 0.0));
+    assert_eq!((plain.input_gain, plain.output_attenuation), (0.0, 3.0));
+    assert_eq!(plain.echo.map(|echo| echo.erl_worst_db), Some(6));
     assert!(plain.echo.is_some_and(|echo| echo.coverage_ms == 64 && echo.non_linear && echo.comfort_noise));
 
     let lines = " input gain -3\n output attenuation 6\n impedance complex2\n echo-cancel coverage 32\n no comfort-noise\n \
-                 no non-linear\n timing digit 60\n timing inter-digit 80\n";
+                 echo-cancel erl worst-case 3\n no non-linear\n timing digit 60\n timing inter-digit 80\n";
     let mut set = port(now, lines);
     let audio = set.audio_side().settings();
     assert_eq!((audio.input_gain, audio.output_attenuation), (-3.0, 6.0));
     assert!(audio.echo.is_some_and(|echo| echo.coverage_ms == 32 && !echo.non_linear && !echo.comfort_noise));
+    assert_eq!(audio.echo.map(|echo| echo.erl_worst_db), Some(3));
     assert_eq!((set.impedance(), set.digit_ms()), (Impedance::Complex2, (60, 80)));
     let first = set.poll(now, &mut LegIds::default());
     assert_eq!(first, Some(FxsOutput::Action(LineAction::Impedance(Impedance::Complex2))));
@@ -79,7 +81,7 @@ fn gain_echo_canceller_and_impedance_are_what_the_port_says() {
     let back = port(
         now,
         &format!(
-            "{lines} no input gain\n no output attenuation\n no impedance\n no echo-cancel coverage\n comfort-noise\n \
+            "{lines} no input gain\n no echo-cancel erl worst-case\n no output attenuation\n no impedance\n no echo-cancel coverage\n comfort-noise\n \
              non-linear\n no timing digit\n no timing inter-digit\n no echo-cancel enable\n echo-cancel enable\n"
         ),
     );
@@ -219,4 +221,153 @@ fn nobody_hears_the_telephone_while_it_is_told_of_a_second_caller() {
     // Alerting signal and the wait for an answer that does not come: some 350 ms, not while the call-waiting tone sounds.
     assert!((10..25).contains(&muted), "{muted} ticks");
     assert!(!set.is_muted());
+}
+
+#[test]
+fn a_dial_is_no_use_without_pulse_digit_detection() {
+    let now = Instant::now();
+    assert!(port(now, "").line().config().pulse_detection);
+    assert!(!port(now, " no pulse-digit-detection\n").line().config().pulse_detection);
+    assert!(port(now, " no pulse-digit-detection\n pulse-digit-detection\n").line().config().pulse_detection);
+}
+
+#[test]
+fn a_permanent_call_is_made_again_until_it_stands_and_carries_the_hook() {
+    let (mut now, mut ids) = (Instant::now(), LegIds::default());
+    let mut set = port(now, " connection trunk 9000\n");
+    let mut leg = None;
+    let mut tell = |set: &mut FxsPort, now: &mut Instant, ids: &mut LegIds, ms: u64| {
+        let mut heard = Vec::new();
+        for _ in 0..ms.div_ceil(100) {
+            set.handle_timeout(*now);
+            while let Some(output) = set.poll(*now, ids) {
+                if let FxsOutput::Leg(of, event) = output {
+                    leg = Some(of);
+                    heard.push(event);
+                }
+            }
+            *now += Duration::from_millis(100);
+        }
+        (leg, heard)
+    };
+    let (leg, events) = tell(&mut set, &mut now, &mut ids, 100);
+    let [LegEvent::Incoming(setup)] = &events[..] else { panic!("{events:?}") };
+    assert_eq!((setup.called.number.as_str(), setup.complete), ("9000", true));
+    // Nobody answers: the telephone hears congestion, and the call is made again.
+    set.handle_event(now, LineEvent::OffHook);
+    assert_eq!(tell(&mut set, &mut now, &mut ids, 1000).1, []);
+    assert_eq!(set.line().tone(), Tone::Congestion);
+    set.handle_event(now, LineEvent::OnHook);
+    set.command(now, leg.unwrap(), LegCommand::Release(Cause::NO_ANSWER));
+    let (_, events) = tell(&mut set, &mut now, &mut ids, 9000);
+    assert_eq!(events, [LegEvent::Released(Cause::NO_ANSWER)]);
+    let (leg, events) = tell(&mut set, &mut now, &mut ids, 2000);
+    assert!(matches!(&events[..], [LegEvent::Incoming(_)]), "{events:?}");
+    let leg = leg.unwrap();
+    set.command(now, leg, LegCommand::Answer(crate::leg::Answer::default()));
+    let signal = LegEvent::Signal;
+    assert_eq!(tell(&mut set, &mut now, &mut ids, 100).1, [signal(LineSignal::Idle)]);
+    assert!(set.is_busy());
+    // Off hook, a flash, on hook.
+    set.handle_event(now, LineEvent::OffHook);
+    assert_eq!(tell(&mut set, &mut now, &mut ids, 200).1, [signal(LineSignal::OffHook)]);
+    assert_eq!((set.line().state(), set.line().tone()), (State::Connected, Tone::None));
+    set.handle_event(now, LineEvent::OnHook);
+    tell(&mut set, &mut now, &mut ids, 300);
+    set.handle_event(now, LineEvent::OffHook);
+    assert_eq!(tell(&mut set, &mut now, &mut ids, 300).1, [LegEvent::Dtmf('!')]);
+    set.handle_event(now, LineEvent::OnHook);
+    assert_eq!(tell(&mut set, &mut now, &mut ids, 2000).1, [signal(LineSignal::Idle)]);
+    // The exchange at the other end rings, and stops.
+    set.command(now, leg, LegCommand::Signal(LineSignal::Ringing));
+    tell(&mut set, &mut now, &mut ids, 500);
+    assert_eq!(set.line().state(), State::Ringing);
+    set.command(now, leg, LegCommand::Signal(LineSignal::Idle));
+    assert_eq!(set.line().state(), State::Idle);
+    // Out of service the call is no more; back in service it is made at once.
+    set.set_busied_out(now, true);
+    assert_eq!(tell(&mut set, &mut now, &mut ids, 100).1, [LegEvent::Released(Cause::OUT_OF_ORDER)]);
+    set.set_busied_out(now, false);
+    assert!(matches!(&tell(&mut set, &mut now, &mut ids, 100).1[..], [LegEvent::Incoming(_)]));
+    // Without the line it ends, and the telephone is as any other.
+    let parsed = Config::parse("voice-port 2/0\n!\n");
+    set.configure(now, parsed.config.voice_port("2/0"));
+    assert_eq!(tell(&mut set, &mut now, &mut ids, 100).1, [LegEvent::Released(Cause::NORMAL)]);
+    set.handle_event(now, LineEvent::OffHook);
+    assert!(matches!(&tell(&mut set, &mut now, &mut ids, 200).1[..], [LegEvent::Incoming(_)]));
+    assert_eq!(set.line().tone(), Tone::Dial);
+}
+
+#[test]
+fn the_answering_side_of_a_permanent_call_takes_one_call_and_no_second() {
+    let (mut now, mut ids) = (Instant::now(), LegIds::default());
+    let mut set = port(now, " connection trunk 9000 answer-mode\n");
+    assert_eq!(run(&mut set, &mut now, &mut ids, 60_000), []);
+    let (first, second) = (ids.take(), ids.take());
+    set.command(now, first, LegCommand::Offer(Box::default()));
+    let taken = [LegEvent::Answered(crate::leg::Answer::default()), LegEvent::Signal(LineSignal::Idle)];
+    assert_eq!(run(&mut set, &mut now, &mut ids, 100), taken);
+    set.command(now, second, LegCommand::Offer(Box::default()));
+    assert_eq!(run(&mut set, &mut now, &mut ids, 100), [LegEvent::Released(Cause::BUSY)]);
+    set.command(now, first, LegCommand::Release(Cause::NORMAL));
+    assert_eq!(run(&mut set, &mut now, &mut ids, 100), [LegEvent::Released(Cause::NORMAL)]);
+    set.command(now, second, LegCommand::Offer(Box::default()));
+    assert_eq!(run(&mut set, &mut now, &mut ids, 100), taken);
+}
+
+#[test]
+fn a_beep_every_ten_seconds_reminds_of_the_call_on_hold() {
+    let (mut now, mut ids) = (Instant::now(), LegIds::default());
+    let mut set = port(now, "");
+    let first = ids.take();
+    set.command(now, first, LegCommand::Offer(Box::default()));
+    set.handle_event(now, LineEvent::OffHook);
+    run(&mut set, &mut now, &mut ids, 100);
+    let beeps = |set: &mut FxsPort, seconds: usize| {
+        let blocks = (0..seconds * 50).map(|_| {
+            let mut out = [0; TICK];
+            set.audio(&mut out);
+            media::level_dbm0(&out) > -40.0
+        });
+        let sounds: Vec<bool> = blocks.collect();
+        sounds.windows(2).filter(|pair| pair == &[false, true]).count() + usize::from(sounds[0])
+    };
+    assert_eq!(beeps(&mut set, 12), 0);
+    // A second call, answered by a flash.
+    set.command(now, ids.take(), LegCommand::Offer(Box::default()));
+    run(&mut set, &mut now, &mut ids, 100);
+    set.handle_event(now, LineEvent::OnHook);
+    run(&mut set, &mut now, &mut ids, 300);
+    set.handle_event(now, LineEvent::OffHook);
+    run(&mut set, &mut now, &mut ids, 100);
+    assert!(set.line().has_held());
+    assert_eq!(beeps(&mut set, 25), 3);
+    // In a conference nobody waits.
+    set.handle_event(now, LineEvent::OnHook);
+    run(&mut set, &mut now, &mut ids, 300);
+    set.handle_event(now, LineEvent::OffHook);
+    run(&mut set, &mut now, &mut ids, 100);
+    assert_eq!(beeps(&mut set, 12), 0);
+}
+
+#[test]
+fn busyout_graceful_waits_for_the_end_of_the_call() {
+    let (mut now, mut ids) = (Instant::now(), LegIds::default());
+    let mut set = port(now, "");
+    let leg = ids.take();
+    set.command(now, leg, LegCommand::Offer(Box::default()));
+    set.handle_event(now, LineEvent::OffHook);
+    run(&mut set, &mut now, &mut ids, 100);
+    let parsed = Config::parse("voice-port 2/0\n busyout graceful\n!\n");
+    set.configure(now, parsed.config.voice_port("2/0"));
+    assert_eq!(set.line().state(), State::Connected);
+    set.handle_event(now, LineEvent::OnHook);
+    run(&mut set, &mut now, &mut ids, 2000);
+    assert_eq!(set.line().state(), State::OutOfService);
+    set.configure(now, parsed.config.voice_port("2/0"));
+    assert_eq!(set.line().state(), State::OutOfService);
+    set.configure(now, None);
+    assert_eq!(set.line().state(), State::Idle);
+    // Nobody is on the port: at once.
+    assert_eq!(port(now, " busyout graceful\n").line().state(), State::OutOfService);
 }

@@ -151,7 +151,8 @@ impl PriTrunk {
             | LegCommand::TransferRinging
             | LegCommand::TransferFailed(_)
             | LegCommand::Fax(_)
-            | LegCommand::Dtmf(_) => return,
+            | LegCommand::Dtmf(_)
+            | LegCommand::Signal(_) => return,
         };
         // A message the state no longer allows is not needed any more.
         if let Err(error) = done {

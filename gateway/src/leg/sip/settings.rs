@@ -70,8 +70,8 @@ pub struct PeerSettings {
     pub nte: u8,
     /// Pauses need not be sent.
     pub vad: bool,
-    /// Jitter buffer.
-    pub playout: PlayoutConfig,
+    /// Jitter buffer, where the dial peer says anything of it; else the voice port's counts.
+    pub playout: Option<PlayoutConfig>,
     /// Code point of media, 0 to 63.
     pub dscp: u8,
     /// Fax.
@@ -99,7 +99,7 @@ impl Default for PeerSettings {
             dtmf: Vec::new(),
             nte: NTE,
             vad: true,
-            playout: PlayoutConfig::default(),
+            playout: None,
             dscp: 46,
             fax: FaxSettings::default(),
             policy: HeaderPolicy::default(),
@@ -301,10 +301,8 @@ fn peer(
         settings.nte = number;
     }
     settings.vad = !node.has("no vad");
+    settings.playout = playout_delay(node);
     for line in node.lines() {
-        if let Some(rest) = line.strip_prefix("playout-delay ") {
-            playout(&mut settings.playout, rest);
-        }
         if let Some(point) = line.strip_prefix("ip qos dscp ").and_then(|rest| rest.strip_suffix(" media")) {
             settings.dscp = dscp(point).unwrap_or(settings.dscp);
         }
@@ -323,6 +321,15 @@ fn fax(settings: &mut FaxSettings, line: &str) {
         Some("system") => {}
         _ => settings.t38 = false,
     }
+}
+
+/// `playout-delay` of a dial peer or voice port; `None` where it says nothing.
+pub(crate) fn playout_delay(node: &Node) -> Option<PlayoutConfig> {
+    let mut lines = node.lines().filter_map(|line| line.strip_prefix("playout-delay ")).peekable();
+    lines.peek()?;
+    let mut config = PlayoutConfig::default();
+    lines.for_each(|rest| playout(&mut config, rest));
+    Some(config)
 }
 
 fn playout(config: &mut PlayoutConfig, rest: &str) {
@@ -399,8 +406,9 @@ mod tests {
         let codecs: Vec<_> = peer.codecs.iter().map(|c| (c.format.encoding.as_str(), c.packet_ms)).collect();
         assert_eq!(codecs, [("PCMA", 30), ("PCMU", 20)]);
         assert_eq!(peer.dtmf, [DtmfRelay::RtpNte, DtmfRelay::SipInfo]);
-        assert_eq!((peer.vad, peer.dscp, peer.playout.nominal_ms), (false, 26, 80));
-        assert_eq!(peer.playout.mode, PlayoutMode::Fixed);
+        let playout = peer.playout.unwrap();
+        assert_eq!((peer.vad, peer.dscp, playout.nominal_ms), (false, 26, 80));
+        assert_eq!(playout.mode, PlayoutMode::Fixed);
         assert_eq!(settings.peer(6), &PeerSettings::default());
     }
 

@@ -560,3 +560,50 @@ fn an_end_connected_with_itself_hears_itself() {
     plane.handle(now, MediaCommand::Disconnect { end: LINE });
     assert_eq!(plane.counts().1, 0);
 }
+
+#[test]
+fn a_flash_and_the_wires_of_a_permanent_call_go_and_come_as_events_without_sound() {
+    let (mut plane, now) = plane();
+    let end = open(&mut plane, now, 1, with_events(Law::Mu, 4000, 101, 101));
+    plane.handle(now, MediaCommand::Connect { a: LINE, b: end });
+    plane.handle(now, MediaCommand::Dtmf { end, digits: "!".into(), timing: DigitTiming::default() });
+    plane.handle(now, MediaCommand::Signal { end, abcd: 15 });
+    plane.handle(now, MediaCommand::Signal { end, abcd: 5 });
+    let mut sent = Vec::new();
+    for _ in 0..50 {
+        plane.tick(now, 0);
+        while let Some(datagram) = plane.poll_datagram() {
+            let packet = Packet::parse(&datagram.octets).unwrap();
+            if packet.header().payload_type == 101 && packet.header().marker {
+                sent.push(EventPayload::parse(packet.payload()).unwrap().event);
+            }
+        }
+    }
+    assert_eq!(sent, [Event::FLASH, Event::from_abcd(15), Event::from_abcd(5)]);
+    assert_eq!(
+        (Event(159).abcd(), Event(149).abcd(), Event(16).abcd(), Event(160).abcd()),
+        (Some(15), Some(5), None, None)
+    );
+    let payload = |event: u8, end: bool| [event, u8::from(end) << 7 | 10, 0x03, 0x20];
+    let mut told = Vec::new();
+    for (n, event) in [(1, 16), (2, 144), (3, 159)] {
+        for (at, over) in [(0, false), (1, true), (2, true)] {
+            let header = Header {
+                marker: at == 0,
+                payload_type: 101,
+                sequence: n * 10 + at,
+                timestamp: u32::from(n) * 8000,
+                ssrc: 9,
+            };
+            let mut wire = Vec::new();
+            header.write(&mut wire);
+            wire.extend(payload(event, over));
+            plane.handle_rtp(now, 1, peer(4000), &mut wire);
+            plane.tick(now, 0);
+            assert!(plane.heard_by(LINE).is_none_or(|block| *block == [0; TICK]));
+        }
+        told.extend(std::iter::from_fn(|| plane.poll_event()));
+    }
+    let signal = |abcd| PlaneEvent::Signal { end, abcd };
+    assert_eq!(told, [PlaneEvent::Key { end, digit: '!' }, signal(0), signal(15)]);
+}

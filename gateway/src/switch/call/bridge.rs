@@ -6,7 +6,7 @@ use media::locale::ToneKind;
 
 use super::super::Output;
 use super::{Answer, Call, CallId, Progress, Stage, Switch};
-use crate::leg::{FaxStep, LegCommand, LegId, LegPort};
+use crate::leg::{FaxStep, LegCommand, LegId, LegPort, LineSignal};
 use crate::media::{DigitTiming, MediaCommand, MediaEnd};
 
 /// What the media plane has been told about a call.
@@ -172,13 +172,18 @@ impl Switch {
     /// A digit dialled during the call.
     pub(super) fn dtmf(&mut self, now: Instant, id: CallId, leg: LegId, digit: char) {
         let Some(call) = self.calls.calls.get(&id) else { return };
-        if call.two_stage && call.stage == Stage::Collecting {
+        if call.two_stage && call.stage == Stage::Collecting && digit != '!' {
             return self.second_stage_digit(now, id, digit);
         }
         let Some(other) = call.other(leg) else { return };
         let (Some(from), Some(to)) = (self.calls.legs.get(&leg), self.calls.legs.get(&other)) else { return };
         match (from.port, to.port) {
             (LegPort::Sip, LegPort::Sip) => self.command(now, other, LegCommand::Dtmf(digit)),
+            // A flash is no sound.
+            (_, LegPort::Office(_)) if digit == '!' => self.command(now, other, LegCommand::Dtmf(digit)),
+            (LegPort::Line(_), LegPort::Sip) if digit == '!' => {
+                self.command(now, other, LegCommand::Dtmf(digit))
+            }
             // The audio does not carry it.
             (LegPort::Sip, _) => {
                 if let Some(end) = to.media {
@@ -206,6 +211,31 @@ impl Switch {
         }
     }
 
+    /// What happens on the wires at one end of a permanent call.
+    pub(super) fn signal(&mut self, now: Instant, leg: LegId, signal: LineSignal) {
+        let Some(other) = self.other_leg(leg) else { return };
+        let Some(to) = self.calls.legs.get(&other) else { return };
+        match (to.port, to.media) {
+            (LegPort::Line(_) | LegPort::Office(_), _) => {
+                self.command(now, other, LegCommand::Signal(signal));
+            }
+            (LegPort::Sip, Some(end)) => self.media(MediaCommand::Signal { end, abcd: signal.abcd() }),
+            _ => {}
+        }
+    }
+
+    /// `voice local-bypass`: a call between two ports of this box passes them as it is.
+    fn bypass(&mut self, end: MediaEnd, on: bool) {
+        let MediaEnd::Line(pair) = end else { return };
+        if let Some(port) = self.lines.get_mut(pair) {
+            port.audio_mut().bypass(on);
+        } else if let Some(office) = self.office_of(pair)
+            && let Some(port) = self.offices.get_mut(office)
+        {
+            port.audio_mut().bypass(on);
+        }
+    }
+
     /// How long digits toward a port are.
     fn digit_timing(&self, port: LegPort) -> DigitTiming {
         let ms = match port {
@@ -225,6 +255,11 @@ impl Switch {
             || (wanted == Link::None && matches!(old, Link::Tone(_)) && call.stage != Stage::Trying)
         {
             return;
+        }
+        let rtp = |end: &MediaEnd| matches!(end, MediaEnd::Rtp(_));
+        let local = matches!(wanted, Link::Pair(a, b) if !rtp(&a) && !rtp(&b));
+        for end in ends(wanted) {
+            self.bypass(end, local && self.settings.local_bypass);
         }
         match wanted {
             Link::Pair(a, b) => self.media(MediaCommand::Connect { a, b }),

@@ -24,7 +24,9 @@ use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 
 use super::{PortIndex, Switch};
-use crate::leg::{Answer, Cause, LegCommand, LegEvent, LegId, LegIds, LegPort, Party, Progress, Setup};
+use crate::leg::{
+    Answer, Cause, LegCommand, LegEvent, LegId, LegIds, LegPort, LineSignal, Party, Progress, Setup,
+};
 use crate::media::MediaEnd;
 use admission::Admission;
 use bridge::Link;
@@ -271,8 +273,14 @@ impl Switch {
         match port {
             LegPort::Line(line) => {
                 if let Some(port) = self.lines.get_mut(line) {
-                    if let LegCommand::Offer(setup) = &command {
-                        let (pattern, lead) = port.ring_pattern(setup);
+                    let setup = match &command {
+                        LegCommand::Offer(setup) => Some(port.ring_pattern(setup)),
+                        LegCommand::Signal(LineSignal::Ringing | LineSignal::OffHook) => {
+                            Some(port.ring_pattern(&Setup::default()))
+                        }
+                        _ => None,
+                    };
+                    if let Some((pattern, lead)) = setup {
                         port.delay_ring(self.ringing.plan(now, line, port.ren(), lead, &pattern));
                     }
                     port.command(now, leg, command);
@@ -322,6 +330,7 @@ impl Switch {
             LegEvent::Updated(party) => self.updated(now, leg, party),
             LegEvent::Held(held) => self.held(now, leg, held),
             LegEvent::Dtmf(digit) => self.dtmf(now, call, leg, digit),
+            LegEvent::Signal(signal) => self.signal(now, leg, signal),
             LegEvent::Redirect { to, reason } => {
                 if let Some(call) = self.calls.calls.get_mut(&call)
                     && call.callee == Some(leg)

@@ -36,3 +36,15 @@ fn noise_that_grows_is_learned_and_digital_silence_is_no_voice() {
     assert!(sent < 1500, "{sent} of 3000 packets of noise");
     assert!(!detector.voice(&noise(1, 50, 160)));
 }
+
+#[test]
+fn music_above_its_threshold_is_never_a_pause() {
+    // As steady as noise: learnt as such within seconds, unless it is too loud for noise.
+    for (threshold, level, sent) in [(-38, 38, true), (-38, 48, false), (-50, 48, true), (-30, 38, false)] {
+        let mut detector = VoiceDetector::new(threshold);
+        for n in 0..1500 {
+            detector.voice(&noise(n + 1, level, 160));
+        }
+        assert_eq!(detector.voice(&noise(9, level, 160)), sent, "{level} below overload at {threshold}");
+    }
+}

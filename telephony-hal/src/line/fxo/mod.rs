@@ -207,6 +207,8 @@ pub struct OfficeLine {
 enum Timer {
     /// The open loop has lasted.
     Battery,
+    /// The reversal has lasted.
+    Reversal,
     /// The ringing voltage has lasted.
     Burst,
     /// The pause between bursts has lasted too long.
@@ -217,8 +219,9 @@ enum Timer {
     Limit,
 }
 
-const TIMERS: usize = 5;
-const ALL_TIMERS: [Timer; TIMERS] = [Timer::Battery, Timer::Burst, Timer::Pause, Timer::Step, Timer::Limit];
+const TIMERS: usize = 6;
+const ALL_TIMERS: [Timer; TIMERS] =
+    [Timer::Battery, Timer::Reversal, Timer::Burst, Timer::Pause, Timer::Step, Timer::Limit];
 
 impl OfficeLine {
     /// A line in service, on hook; with battery, unless it is a ground-start line.
@@ -259,6 +262,7 @@ impl OfficeLine {
         while let Some((timer, at)) = self.take_due(now) {
             match timer {
                 Timer::Battery => self.disconnected(at, Supervision::OpenLoop),
+                Timer::Reversal => self.reversed(at),
                 Timer::Burst => self.burst(at),
                 Timer::Pause => self.ring_ended(at),
                 Timer::Step => self.step(at),
@@ -340,7 +344,8 @@ impl OfficeLine {
         self.state = FxoState::Seizing;
         if ground {
             self.ground(true);
-            self.set(Timer::Limit, now.checked_add(self.config.ground_wait));
+            let wait = self.config.auto_tip.unwrap_or(self.config.ground_wait);
+            self.set(Timer::Limit, now.checked_add(wait));
         } else {
             self.seized(now);
         }
@@ -538,6 +543,18 @@ impl OfficeLine {
         if !self.config.battery_reversal {
             return;
         }
+        let delay = self.config.reversal_delay;
+        if delay.is_zero() {
+            self.reversed(now);
+        } else if self.at(Timer::Reversal).is_some() {
+            // Back again before it counted.
+            self.set(Timer::Reversal, None);
+        } else {
+            self.set(Timer::Reversal, Some(now + delay));
+        }
+    }
+
+    fn reversed(&mut self, now: Instant) {
         match self.state {
             FxoState::Connected | FxoState::Dialling if self.outgoing && !self.answered => {
                 self.answered = true;
@@ -556,11 +573,7 @@ impl OfficeLine {
         let ground = self.config.signal == Signal::GroundStart;
         match (self.state, on) {
             // Tip ground: the exchange has seen us.
-            (FxoState::Seizing, true) if self.grounded => {
-                self.set(Timer::Limit, None);
-                self.seized(now);
-                self.ground(false);
-            }
+            (FxoState::Seizing, true) if self.grounded => self.acknowledged(now),
             (FxoState::Seizing, false) if !self.broken => self.failed(now, SeizeFailure::NoBattery),
             (FxoState::Dialling | FxoState::Connected, false) => {
                 let wait = if ground { Some(Duration::ZERO) } else { self.config.supervisory_disconnect };
@@ -569,6 +582,13 @@ impl OfficeLine {
             (_, true) => self.set(Timer::Battery, None),
             _ => {}
         }
+    }
+
+    /// The exchange has seen the ground, or is taken to have.
+    fn acknowledged(&mut self, now: Instant) {
+        self.set(Timer::Limit, None);
+        self.seized(now);
+        self.ground(false);
     }
 
     /// The loop closes; digits follow.
@@ -644,6 +664,7 @@ impl OfficeLine {
 
     fn limit(&mut self, now: Instant) {
         match self.state {
+            FxoState::Seizing if self.grounded && self.config.auto_tip.is_some() => self.acknowledged(now),
             FxoState::Seizing if self.grounded => self.failed(now, SeizeFailure::NoGround),
             FxoState::Seizing => self.failed(now, SeizeFailure::NoDialTone),
             FxoState::Ringing => self.ring_ended(now),

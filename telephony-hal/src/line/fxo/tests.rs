@@ -52,7 +52,13 @@ fn configs() -> Vec<FxoConfig> {
         base.clone(),
         FxoConfig { dial_type: DialType::Pulse, caller_id: true, ring_number: 2, ..base.clone() },
         FxoConfig { dial_tone: Some(Duration::from_secs(3)), supervisory_disconnect: None, ..base.clone() },
-        FxoConfig { signal: Signal::GroundStart, battery_reversal: false, ..base },
+        FxoConfig { signal: Signal::GroundStart, battery_reversal: false, ..base.clone() },
+        FxoConfig {
+            signal: Signal::GroundStart,
+            reversal_delay: Duration::from_millis(200),
+            auto_tip: Some(Duration::from_millis(200)),
+            ..base
+        },
     ]
 }
 
@@ -192,7 +198,7 @@ fn every_input_in_every_state_comes_to_rest() {
 
 proptest! {
     #[test]
-    fn any_history_comes_to_rest(picks in proptest::collection::vec(0..23usize, 0..60), which in 0..4usize) {
+    fn any_history_comes_to_rest(picks in proptest::collection::vec(0..23usize, 0..60), which in 0..5usize) {
         let inputs = inputs();
         let mut bench = Bench::new(configs().swap_remove(which));
         for pick in picks {
@@ -214,4 +220,39 @@ fn what_cannot_be_dialled_is_refused_with_a_name() {
     line.handle_event(now, FxoEvent::Ringing(true));
     assert_eq!(line.seize(now, "1"), Err(SeizeError::Busy(FxoState::Ringing)));
     assert_eq!(line.poll_output(), None);
+}
+
+#[test]
+fn a_reversal_counts_when_it_has_lasted_its_detection_delay() {
+    let delay = Duration::from_millis(200);
+    let mut bench = Bench::new(FxoConfig { reversal_delay: delay, ..FxoConfig::default() });
+    for input in [Input::Seize("1"), Input::DialTone, Input::Wait(1000)] {
+        bench.apply(&input);
+    }
+    let reverse = |bench: &mut Bench, on| bench.apply(&Input::Event(FxoEvent::Polarity(on)));
+    reverse(&mut bench, true);
+    bench.apply(&Input::Wait(150));
+    reverse(&mut bench, false);
+    bench.apply(&Input::Wait(1000));
+    assert_eq!(bench.events, [FxoEventOut::Dialled], "a click on the line");
+    reverse(&mut bench, true);
+    bench.apply(&Input::Wait(199));
+    assert_eq!(bench.events.len(), 1);
+    bench.apply(&Input::Wait(2));
+    assert_eq!(bench.events, [FxoEventOut::Dialled, FxoEventOut::Answered]);
+}
+
+#[test]
+fn an_exchange_that_grounds_no_tip_is_taken_with_auto_tip_only() {
+    for (auto_tip, taken) in [(None, false), (Some(Duration::from_millis(200)), true)] {
+        let config = FxoConfig { signal: Signal::GroundStart, auto_tip, ..FxoConfig::default() };
+        let mut bench = Bench::new(config);
+        bench.apply(&Input::Seize("12"));
+        assert!(bench.ground);
+        bench.apply(&Input::Wait(4000));
+        assert_eq!((bench.off, bench.ground), (taken, false));
+        let last =
+            if taken { FxoEventOut::Dialled } else { FxoEventOut::SeizeFailed(SeizeFailure::NoGround) };
+        assert_eq!(bench.events.first(), Some(&last));
+    }
 }

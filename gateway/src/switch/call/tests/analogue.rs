@@ -1,6 +1,7 @@
 //! Telephone to telephone.
 
 use super::*;
+use crate::media::plane::PlaneEvent;
 
 #[test]
 fn two_telephones_talk_and_hang_up() {
@@ -389,4 +390,139 @@ fn calls_are_shown_as_ios_shows_them() {
     assert!(
         show(&sim, Show::DialplanNumber { number: "5".into() }).ends_with("No match, result=-1(NO_MATCH)\n")
     );
+}
+
+/// Whether the audio of a line goes around gain, attenuation and canceller.
+fn bypassed(sim: &Sim, line: usize) -> bool {
+    sim.switch.lines[line].audio_side().is_bypassed()
+}
+
+#[test]
+fn local_calls_go_around_gain_unless_local_bypass_is_off_and_others_never_do() {
+    for (more, expected) in [("", true), ("no voice local-bypass\n", false)] {
+        let mut sim = Sim::and(more);
+        sim.call(0, "8001");
+        assert!(!bypassed(&sim, 0));
+        sim.off_hook(1);
+        assert_eq!((bypassed(&sim, 0), bypassed(&sim, 1)), (expected, expected), "{more}");
+        // Three who talk are mixed.
+        sim.flash(0);
+        sim.dial(0, "8002");
+        sim.off_hook(2);
+        sim.flash(0);
+        assert_eq!(sim.wires.hears(line(0)).len(), 2);
+        assert!((0..3).all(|line| !bypassed(&sim, line)), "{more}");
+        for line in [1, 2, 0] {
+            sim.on_hook(line);
+        }
+        sim.assert_nothing_left();
+        sim.call(0, "4711");
+        sim.pbx_answer(0);
+        sim.assert_talk(line(0), sim.channel(0));
+        assert_eq!(bypassed(&sim, 0), expected, "a B channel is of this box");
+        sim.on_hook(0);
+    }
+}
+
+#[test]
+fn a_permanent_call_between_two_ports_stands_and_comes_back() {
+    let trunk =
+        "voice-port 2/0\n connection trunk 8001\nvoice-port 2/1\n connection trunk 8000 answer-mode\n";
+    let mut sim = Sim::and(trunk);
+    sim.wait(100);
+    sim.assert_talk(line(0), line(1));
+    assert_eq!((sim.state(0), sim.state(1)), (State::Idle, State::Idle));
+    // One is lifted: the other rings.
+    sim.off_hook(0);
+    assert_eq!((sim.state(0), sim.state(1)), (State::Connected, State::Ringing));
+    sim.on_hook(0);
+    assert_eq!((sim.state(0), sim.state(1)), (State::Idle, State::Idle));
+    sim.off_hook(1);
+    assert_eq!((sim.state(0), sim.state(1)), (State::Ringing, State::Connected));
+    sim.off_hook(0);
+    assert_eq!((sim.state(0), sim.state(1)), (State::Connected, State::Connected));
+    sim.on_hook(0);
+    sim.on_hook(1);
+    assert_eq!((sim.state(0), sim.state(1)), (State::Idle, State::Idle));
+    sim.assert_talk(line(0), line(1));
+    // Nobody else gets through.
+    sim.call(2, "8001");
+    assert_eq!(sim.tone(2), Tone::Busy);
+    sim.on_hook(2);
+    // One side goes out of service and comes back: the call comes back by itself.
+    let with = |more: &str| format!("{CONFIG}{trunk}{more}");
+    sim.apply(&with("voice-port 2/1\n shutdown\n"));
+    assert!(sim.wires.is_silent());
+    sim.wait(25_000);
+    assert!(sim.wires.is_silent());
+    sim.apply(&with(""));
+    sim.wait(10_000);
+    sim.assert_talk(line(0), line(1));
+    // Without the command it ends.
+    sim.apply(CONFIG);
+    sim.wait(100);
+    sim.assert_nothing_left();
+}
+
+#[test]
+fn a_permanent_call_over_sip_tells_the_hook_by_events() {
+    let mut sim = Sim::and(&format!("{}voice-port 2/0\n connection trunk 5000\n", phones::SIP));
+    sim.phones.manner = phones::Manner::Answer;
+    sim.wait(15_000);
+    assert_eq!(sim.phones.answered, 1);
+    let stream = *sim.wires.streams.first().expect("a stream");
+    sim.assert_talk(line(0), MediaEnd::Rtp(stream));
+    sim.wires.signals.clear();
+    sim.off_hook(0);
+    sim.on_hook(0);
+    assert_eq!(sim.wires.signals, [0b1111, 0b0101]);
+    sim.switch.handle_plane(sim.now, &PlaneEvent::Signal { end: MediaEnd::Rtp(stream), abcd: 0 });
+    sim.settle();
+    assert_eq!(sim.state(0), State::Ringing);
+    sim.switch.handle_plane(sim.now, &PlaneEvent::Signal { end: MediaEnd::Rtp(stream), abcd: 5 });
+    sim.settle();
+    assert_eq!(sim.state(0), State::Idle);
+}
+
+#[test]
+fn jitter_buffer_and_music_threshold_of_the_port_count_where_the_dial_peer_says_nothing() {
+    let port =
+        "voice-port 2/0\n music-threshold -50\n playout-delay mode fixed\n playout-delay nominal 100\n";
+    let peer = "dial-peer voice 5 voip\n playout-delay nominal 70\n";
+    for (more, nominal, fixed, music) in
+        [("", 60, false, -38), (port, 100, true, -50), (&format!("{port}{peer}"), 70, false, -50)]
+    {
+        let mut sim = Sim::and(&format!("{}{more}", phones::SIP));
+        sim.phones.manner = phones::Manner::Answer;
+        sim.call(0, "5000");
+        sim.wait(500);
+        let settings = sim.wires.settings.as_ref().expect("settings");
+        let playout = settings.playout;
+        assert_eq!((playout.nominal_ms, settings.music_dbm0), (nominal, music), "{more}");
+        assert_eq!(playout.mode == media::rtp::jitter::PlayoutMode::Fixed, fixed, "{more}");
+    }
+}
+
+#[test]
+fn busyout_monitor_takes_a_port_out_while_every_trunk_it_watches_is_down() {
+    let mut sim =
+        Sim::and("voice-port 2/0\n busyout monitor serial 1/0:15\n busyout monitor serial 1/1:15\n");
+    sim.link(0, false);
+    sim.wait(5000);
+    assert_eq!(sim.state(0), State::Idle, "one trunk is still there");
+    sim.link(1, false);
+    sim.wait(5000);
+    assert_eq!((sim.state(0), sim.state(1)), (State::OutOfService, State::Idle));
+    sim.call(1, "8000");
+    assert_eq!(sim.tone(1), Tone::Congestion);
+    sim.on_hook(1);
+    sim.link(1, true);
+    sim.wait(5000);
+    assert_eq!(sim.state(0), State::Idle);
+    // No longer watched.
+    sim.link(1, false);
+    sim.wait(5000);
+    assert_eq!(sim.state(0), State::OutOfService);
+    sim.apply(CONFIG);
+    assert_eq!(sim.state(0), State::Idle);
 }

@@ -25,7 +25,7 @@ use telephony_hal::line::{State, Tone};
 use crate::clock::Clock;
 use crate::hardware::Hardware;
 use crate::leg::fxs::LineAction;
-use crate::media::rtp::RtpCommand;
+use crate::media::rtp::{RtpCommand, RtpSettings};
 use crate::media::{MediaCommand, MediaEnd};
 use crate::service::metrics::Metrics;
 use crate::store::Store;
@@ -103,6 +103,10 @@ pub(super) struct Wires {
     pub(super) tones: BTreeMap<MediaEnd, ToneKind>,
     /// RTP streams that are open.
     pub(super) streams: BTreeSet<u64>,
+    /// What a stream was last told of its packets.
+    pub(super) settings: Option<RtpSettings>,
+    /// Signalling bits sent.
+    pub(super) signals: Vec<u8>,
 }
 
 impl Wires {
@@ -110,12 +114,19 @@ impl Wires {
         if let MediaCommand::Rtp { stream, command } = command {
             match command {
                 RtpCommand::Open { .. } => assert!(self.streams.insert(*stream), "{stream} is open"),
-                RtpCommand::Settings(_) => assert!(self.streams.contains(stream), "{stream} is closed"),
+                RtpCommand::Settings(settings) => {
+                    assert!(self.streams.contains(stream), "{stream} is closed");
+                    self.settings = Some((**settings).clone());
+                }
                 RtpCommand::Close => assert!(self.streams.remove(stream), "{stream} is closed"),
             }
             if !matches!(command, RtpCommand::Close) {
                 return;
             }
+        }
+        if let MediaCommand::Signal { abcd, .. } = command {
+            self.signals.push(*abcd);
+            return;
         }
         for end in command.ends() {
             self.tones.remove(&end);

@@ -179,7 +179,7 @@ fn no_direct_inward_dial_gives_the_secondary_dial_tone() {
     let channel = sim.channel(0);
     assert_eq!(sim.wires.tones.get(&channel), Some(&ToneKind::SecondaryDial));
     for digit in "8001".chars() {
-        sim.switch.handle_media_digit(sim.now, channel, digit);
+        sim.switch.media_event(sim.now, channel, crate::leg::LegEvent::Dtmf(digit));
         sim.settle();
         assert!(!sim.wires.tones.values().any(|tone| *tone == ToneKind::SecondaryDial));
         sim.wait(100);
