@@ -168,13 +168,17 @@ fn sip_calls_out_by_the_exchange_line_and_is_called_by_it() {
 /// `connection trunk`: the telephone on 2/1 is the set of the exchange line, as if its wires went through the gateway.
 #[test]
 fn a_telephone_is_the_set_of_an_exchange_line_by_a_permanent_call() {
-    let gateway = gateway(" connection trunk 8001 answer-mode\n", "voice-port 2/1\n connection trunk 90000\n!\n");
+    let gateway =
+        gateway(" connection trunk 8001 answer-mode\n", "voice-port 2/1\n connection trunk 90000\n!\n");
     let mut lines = gateway.lines();
     gateway.show_until("show call active voice brief", Duration::from_secs(10), |shown| {
         shown.contains("Total call-legs: 2")
     });
     let port = gateway.show("show voice port 2/1");
-    assert!(port.contains("Connection Mode is trunk") && port.contains("Connection Number is 90000"), "{port}");
+    assert!(
+        port.contains("Connection Mode is trunk") && port.contains("Connection Number is 90000"),
+        "{port}"
+    );
     // The dial tone is the exchange's, and the exchange takes the digits.
     lines.off_hook("2/1");
     std::thread::sleep(Duration::from_millis(500));

@@ -418,6 +418,9 @@ impl OfficeLine {
             self.ground(false);
             self.timers = [None; TIMERS];
             self.digits.clear();
+            // A digit half dialled is not the next call's.
+            self.pulses = 0;
+            self.broken = false;
             self.state = FxoState::OutOfService;
         } else if !down && self.state == FxoState::OutOfService {
             self.state = FxoState::Idle;
