@@ -244,6 +244,11 @@ impl TrunkQueue {
         }
     }
 
+    /// Takes other settings. What waits keeps its place, what is under way goes on.
+    pub fn set_settings(&mut self, settings: Settings) {
+        self.settings = Settings { in_flight: settings.in_flight.max(1), ..settings };
+    }
+
     /// Tells whether the trunk is up. Coming up ends all back-off.
     pub fn set_up(&mut self, up: bool) {
         if up && self.down {

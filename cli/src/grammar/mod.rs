@@ -12,6 +12,7 @@ mod exec;
 mod files;
 mod global;
 mod hardware;
+mod isdn_mwi;
 mod logging;
 pub mod matcher;
 mod reasons;
@@ -194,10 +195,10 @@ modes! {
     Global "(config)#" "Configure" &[
         global::FIRST, logging::FIRST, global::ACCESS, global::VOICE, logging::LAST, global::AFTER_LOGGING, global::LAST,
     ];
-    Interface "(config-if)#" "Interface configuration" &[hardware::INTERFACE];
+    Interface "(config-if)#" "Interface configuration" &[hardware::INTERFACE, isdn_mwi::COMMANDS];
     Controller "(config-controller)#" "Controller configuration" &[hardware::CONTROLLER];
     Line "(config-line)#" "Line configuration" &[hardware::LINE];
-    TrunkGroup "(config-trunk-group)#" "Trunk group configuration" &[hardware::TRUNK_GROUP];
+    TrunkGroup "(config-trunk-group)#" "Trunk group configuration" &[hardware::TRUNK_GROUP, isdn_mwi::COMMANDS];
     PotsPeer "(config-dial-peer)#" "DIALPEER configuration" &[dial_peer::COMMON, dial_peer::POTS];
     VoipPeer "(config-dial-peer)#" "DIALPEER configuration" &[dial_peer::COMMON, dial_peer::VOIP];
     VoicePort "(config-voiceport)#" "Voice-port configuration" &[voice_port::VOICE_PORT];

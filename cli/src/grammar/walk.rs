@@ -82,6 +82,7 @@ const WORDS: &[(&str, &str)] = &[
     ("e164", "80.."),
     ("incoming called-number", "80.."),
     ("prefix", "9"),
+    ("isdn mwi", "9"),
     ("num-exp", "80.."),
     ("port", "2/0"),
     ("voice-port", "2/0"),

@@ -4,24 +4,20 @@ mod availability;
 mod call;
 mod convert;
 mod interface;
+mod mwi;
 mod nfas;
 mod note;
 mod pass;
 mod performance;
 mod replace;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use bytes::Bytes;
 use cli::config::Config;
-use mwi::queue::{Job, Settings, TrunkQueue};
-use mwi::translate::Activation;
-use mwi::verdict::Outcome;
-use qsig::{
-    BChannel, BasicService, DLink, Event, MwiAction, MwiOutcome, MwiRequest, OperationId, PartyNumber,
-    ServiceState, Span, SpanConfig,
-};
+use ::mwi::queue::{Settings, TrunkQueue};
+use qsig::{BChannel, DLink, Event, MwiRequest, ServiceState, Span, SpanConfig};
 
 use super::{LegEvent, LegId, LegIds};
 use crate::hardware::LineKind;
@@ -29,6 +25,8 @@ pub use availability::Availability;
 use call::Legs;
 pub(crate) use convert::transferred;
 use interface::Interface;
+pub use mwi::{Ended, Finding, Question};
+use mwi::{Manner, Operations};
 use nfas::{Member, Place};
 pub use nfas::{MemberOf, Neighbours};
 pub use note::NoteKind;
@@ -66,7 +64,9 @@ pub struct PriTrunk {
     pub performance: Performance,
     kind: LineKind,
     link: bool,
-    operations: HashMap<OperationId, Running>,
+    operations: Operations,
+    /// `isdn mwi …`.
+    manner: Manner,
     availability: Availability,
     /// `isdn overlap-receiving`: the number of an incoming call may be incomplete.
     overlap: bool,
@@ -84,24 +84,6 @@ pub struct PriTrunk {
     member_of: Option<MemberOf>,
     notes: Notes,
     replacements: Replacements,
-}
-
-/// An operation under way.
-#[derive(Debug)]
-struct Running {
-    user: String,
-    service: u8,
-}
-
-/// An operation that ended on the trunk.
-#[derive(Debug)]
-pub struct Ended {
-    /// Served user.
-    pub user: String,
-    /// Basic service.
-    pub service: u8,
-    /// How.
-    pub outcome: Outcome,
 }
 
 impl PriTrunk {
@@ -125,7 +107,8 @@ impl PriTrunk {
             performance: Performance::default(),
             kind,
             link: false,
-            operations: HashMap::new(),
+            operations: Operations::default(),
+            manner: Manner::default(),
             availability: Availability::default(),
             overlap: false,
             index,
@@ -147,7 +130,13 @@ impl PriTrunk {
         self.interface = Interface::new(config, &self.port);
         self.availability.note(now, self.link);
         let place = nfas::place(config, self.index, neighbours);
-        let (service, span) = self.wanted(config, &place);
+        let (service, mut span) = self.wanted(config, &place);
+        let manner;
+        (manner, span.mwi) = Manner::new(config, &self.port);
+        if manner != self.manner {
+            self.queue.set_settings(manner.queue);
+            self.manner = manner;
+        }
         (self.group, self.members, self.member_of) = match place {
             Place::Owner { group, members, .. } => (Some(group), members, None),
             Place::Member(of) => (None, Vec::new(), Some(of)),
@@ -323,8 +312,9 @@ impl PriTrunk {
     /// When to call [`PriTrunk::handle_timeout`] and [`PriTrunk::start`] again.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let due = [self.span.poll_timeout(), self.queue.poll_timeout(), self.replacements.poll_timeout()];
-        due.into_iter().flatten().min()
+        // While the PBX is busy with us, its next event is what the queue waits for.
+        let queue = if self.operations.has_room(&self.manner) { self.queue.poll_timeout() } else { None };
+        [self.span.poll_timeout(), queue, self.replacements.poll_timeout()].into_iter().flatten().min()
     }
 
     /// The next frame for the PBX, and the index of the trunk it goes out on.
@@ -336,29 +326,29 @@ impl PriTrunk {
         Some((backup.device, self.span.poll_frame_of(DLink::Backup)?))
     }
 
-    /// Starts what the queue allows. A job the D channel cannot take at all ends at once.
-    pub fn start(&mut self, now: Instant) -> Vec<Ended> {
-        let mut ended = Vec::new();
-        while let Some(job) = self.queue.next(now) {
-            let Job { activation: Activation { number, service, .. }, .. } = &job;
-            let (user, service) = (number.clone(), *service);
-            match self.span.invoke_mwi(now, request(&job.activation)) {
-                Ok(operation) => {
-                    self.operations.insert(operation, Running { user, service });
-                }
-                Err(error) => {
-                    let outcome = match error {
-                        qsig::InvokeError::LinkDown => Outcome::LinkDown,
-                        // A number QSIG cannot carry is a number nobody has there.
-                        qsig::InvokeError::BadNumber(_) => Outcome::Cause(28),
-                        _ => Outcome::Cause(47),
-                    };
-                    ended.push(Ended { user, service, outcome });
-                    break;
-                }
-            }
+    /// Starts what the queue allows. What the D channel cannot take at all ends at once.
+    pub fn start(&mut self, now: Instant) -> Vec<Finding> {
+        self.operations.start(now, &mut self.span, &mut self.queue, &self.manner)
+    }
+
+    /// Whether its switch type has message waiting operations.
+    #[must_use]
+    pub fn can_tell(&self) -> bool {
+        self.span.config().dialect().call_independent
+    }
+
+    /// Digits before the number of a served user: `isdn mwi prefix`.
+    #[must_use]
+    pub fn mwi_prefix(&self) -> &str {
+        &self.manner.prefix
+    }
+
+    /// Asks the PBX what waits for a mailbox, if it may be asked (`isdn mwi interrogate`) and is there. The answer is
+    /// [`Finding::Answered`].
+    pub fn ask(&mut self, question: Question) {
+        if self.manner.interrogates && self.can_tell() && self.span.is_up() {
+            self.operations.ask(question);
         }
-        ended
     }
 
     /// The next thing the trunk has to tell.
@@ -378,13 +368,12 @@ impl PriTrunk {
                 }
                 Event::DataLinkDown => {
                     self.queue.set_up(false);
+                    self.operations.forget_questions();
                     TrunkEvent::Down
                 }
                 Event::MwiDone { operation, outcome } => {
-                    let Some(Running { user, service }) = self.operations.remove(&operation) else {
-                        continue;
-                    };
-                    TrunkEvent::Ended(Ended { user, service, outcome: neutral(&outcome) })
+                    let Some(finding) = self.operations.end(operation, &outcome) else { continue };
+                    TrunkEvent::Mwi(finding)
                 }
                 Event::MwiIndication { id, request } => TrunkEvent::Indication(id, Box::new(request)),
                 Event::OperationDone { operation, outcome } => {
@@ -405,42 +394,10 @@ pub enum TrunkEvent {
     Up,
     /// The data link is gone.
     Down,
-    /// An operation of ours ended.
-    Ended(Ended),
+    /// A message waiting operation of ours ended.
+    Mwi(Finding),
     /// Of a leg.
     Leg(LegId, LegEvent),
     /// The PBX asks for message waiting.
     Indication(qsig::IndicationId, Box<MwiRequest>),
-}
-
-fn request(activation: &Activation) -> MwiRequest {
-    let action = if activation.on { MwiAction::Activate } else { MwiAction::Deactivate };
-    let mut request = MwiRequest::new(action, PartyNumber::Unknown(activation.number.clone()));
-    request.basic_service = BasicService(activation.service);
-    if activation.on {
-        request.messages = activation.messages;
-        request.priority = activation.urgent.then_some(0);
-    }
-    request
-}
-
-fn neutral(outcome: &MwiOutcome) -> Outcome {
-    match outcome {
-        MwiOutcome::Done | MwiOutcome::Interrogated(_) => Outcome::Done,
-        MwiOutcome::Error(value) => Outcome::Error(*value),
-        MwiOutcome::Reject(problem) => Outcome::Reject(reject_problem(problem)),
-        MwiOutcome::Cause(cause) => Outcome::Cause(*cause),
-        MwiOutcome::ConnectedWithoutResult => Outcome::ConnectedWithoutResult,
-        MwiOutcome::NoAnswer => Outcome::NoAnswer,
-        MwiOutcome::LinkDown => Outcome::LinkDown,
-    }
-}
-
-/// The invoke problem; other kinds of problem mean that the coding was not understood, not that MWI is unknown.
-fn reject_problem(problem: &qsig::rose::Problem) -> u8 {
-    use qsig::rose::Problem;
-    match problem {
-        Problem::Invoke(value) => u8::try_from(*value).unwrap_or(u8::MAX),
-        Problem::General(_) | Problem::Result(_) | Problem::Error(_) => u8::MAX,
-    }
 }

@@ -1,14 +1,17 @@
-//! Message waiting the other way: the PBX tells, or asks, about a telephone of ours.
+//! Message waiting the other way: the PBX tells, or asks, about a telephone of ours, or is asked what it knows.
 
 use std::time::Instant;
 
 use cli::session::DebugTopic;
 use mwi::mailbox::{Change, State};
 use mwi::summary::{ClassCount, MessageClass, Summary};
-use mwi::translate::{Services, activations};
+use mwi::translate::{FAX, MULTIMEDIA, SHORT_MESSAGE, Services, activations};
+use mwi::verdict::{Outcome, sip_status};
 use qsig::{BasicService, IndicationId, MwiAction, MwiAnswer, MwiRequest, MwiStatus};
 
+use super::notify::words;
 use super::{PortIndex, Switch};
+use crate::leg::pri::{Finding, Question};
 use crate::service::mailbox::Delivery;
 
 /// `invalidServedUserNr` (ECMA-242): the number is none of ours.
@@ -87,6 +90,68 @@ impl Switch {
         }
     }
 
+    /// A message waiting operation of ours ended.
+    pub(super) fn handle_finding(&mut self, now: Instant, trunk: usize, finding: Finding) {
+        match finding {
+            Finding::Ended(ended) => self.operation_ended(now, trunk, ended),
+            Finding::Answered(question, Ok(list)) => self.pbx_listed(now, trunk, &question, &list),
+            Finding::Answered(question, Err(outcome)) => self.pbx_did_not_say(now, trunk, &question, &outcome),
+        }
+    }
+
+    /// Asks the PBX on the way to a mailbox's telephone what waits there, unless somebody else knows better.
+    pub(super) fn ask_pbx(&mut self, now: Instant, number: &str) {
+        let heard_of = self.mailboxes.record(number).map(|record| record.state.source.as_str());
+        let way = self.routes(number).iter().find_map(|route| match route.port {
+            PortIndex::Trunk(trunk) => Some((trunk, route.peer)),
+            _ => None,
+        });
+        let Some((trunk, peer)) = way else { return };
+        let user = self.served_user(trunk, peer, number);
+        let Some(pri) = self.trunks.get_mut(trunk) else { return };
+        if heard_of.is_none_or(|source| source == pri.port) {
+            pri.ask(Question { mailbox: number.to_owned(), user });
+            self.drain_trunk(now, trunk);
+        }
+    }
+
+    /// The PBX's list of what waits for a user; an empty one says that nothing does.
+    fn pbx_listed(&mut self, now: Instant, trunk: usize, question: &Question, list: &[MwiStatus]) {
+        let number = &question.mailbox;
+        let port = self.trunks.get(trunk).map(|t| t.port.clone()).unwrap_or_default();
+        // What somebody told in the meantime is newer than the question.
+        if self.mailboxes.record(number).is_some_and(|record| record.state.source != port) {
+            return;
+        }
+        let received = self.mailboxes.stamp(self.clock.unix_ms(now));
+        self.asked += 1;
+        let state = State {
+            summary: listed(list),
+            call_id: format!("{port}/asked/{received}/{}", self.asked),
+            source: port,
+            cseq: 0,
+            received,
+        };
+        if self.monitor.on(DebugTopic::Mwi) {
+            let text = format!("MWI: the PBX lists {} services waiting for {number}", list.len());
+            self.monitor.print(now, DebugTopic::Mwi, &text);
+        }
+        if self.learn(now, number, state) != Change::Refused {
+            self.deliveries.insert(number.clone(), Delivery::Local);
+            self.keep(number);
+        }
+    }
+
+    fn pbx_did_not_say(&mut self, now: Instant, trunk: usize, question: &Question, outcome: &Outcome) {
+        let port = self.trunks.get(trunk).map(|t| t.port.clone()).unwrap_or_default();
+        let text = format!("{port}, mWIInterrogate for {}: {}", question.user, words(outcome));
+        if sip_status(outcome).unsupported {
+            self.monitor.syslog(now, 4, &format!("%MWI-4-NOINTERROGATE: {text}"));
+        } else {
+            self.monitor.print(now, DebugTopic::Mwi, &format!("MWI: {text}"));
+        }
+    }
+
     /// What an interrogation is told: the mailbox's new messages of the service asked for, or of each.
     fn statuses(&self, number: &str, asked: BasicService) -> Vec<MwiStatus> {
         let Some(record) = self.mailboxes.record(number) else { return Vec::new() };
@@ -103,6 +168,34 @@ impl Switch {
             })
             .collect()
     }
+}
+
+/// A PBX's list as a summary: each class with its new messages, a class without a count with none.
+fn listed(list: &[MwiStatus]) -> Summary {
+    let mut summary = Summary::new(!list.is_empty());
+    for status in list {
+        let BasicService(service) = status.basic_service;
+        let class = match service {
+            FAX => MessageClass::Fax,
+            SHORT_MESSAGE => MessageClass::Text,
+            MULTIMEDIA => MessageClass::Multimedia,
+            _ => MessageClass::Voice,
+        };
+        let new = u32::from(status.messages.unwrap_or(0));
+        let urgent = status.priority == Some(0);
+        match summary.classes.iter_mut().find(|count| count.class == class) {
+            Some(count) => count.new = count.new.saturating_add(new),
+            None if status.messages.is_some() => summary.classes.push(ClassCount {
+                class,
+                new,
+                old: 0,
+                urgent_new: urgent.then_some(new),
+                urgent_old: urgent.then_some(0),
+            }),
+            None => {}
+        }
+    }
+    summary
 }
 
 fn summary(on: bool, messages: Option<u16>) -> Summary {

@@ -158,6 +158,8 @@ pub struct Switch {
     /// Indications of a PBX that are answered when their state is on disk.
     indications: HashMap<Ticket, (usize, qsig::IndicationId)>,
     next_waiting: u64,
+    /// Answers of PBXs that were asked, for Call-IDs of their own.
+    asked: u64,
     /// What became of mailboxes lately.
     history: History,
     totals: Totals,
@@ -299,6 +301,7 @@ impl Switch {
             tickets: HashMap::new(),
             indications: HashMap::new(),
             next_waiting: 0,
+            asked: 0,
             history: History::default(),
             totals: Totals::default(),
             by_hand: ByHand::default(),
@@ -620,8 +623,7 @@ fn plain_number(peer: &DialPeer) -> Option<&str> {
 
 /// Whether a trunk can take an operation now.
 fn usable(trunk: &PriTrunk) -> bool {
-    let operations = trunk.span.config().switch_type == qsig::SwitchType::PrimaryQsig;
-    trunk.service == Service::In && trunk.mwi && operations && trunk.span.is_up()
+    trunk.service == Service::In && trunk.mwi && trunk.can_tell() && trunk.span.is_up()
 }
 
 #[cfg(test)]

@@ -93,8 +93,12 @@ impl Switch {
         let notifier = &mut self.watchers.notifier;
         notifier.config_mut().contact = contact(flow);
         let reply = notifier.handle_subscribe(now, request, &number, Permission::Granted, news);
-        if let Some(tag) = own_tag.filter(|_| reply.status().as_u16() == 200) {
+        let granted = reply.status().as_u16() == 200;
+        if let Some(tag) = own_tag.filter(|_| granted) {
             self.watchers.flows.insert(tag, flow.clone());
+        } else if granted {
+            // It is told what is known at once; what the PBX says follows.
+            self.ask_pbx(now, &number);
         }
         reply
     }

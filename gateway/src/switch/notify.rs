@@ -15,7 +15,7 @@ use sip::message::Header;
 use sip::{Flow, Message, Reply, ServerTransactionId};
 
 use super::{PortIndex, Route, Switch, usable};
-use crate::leg::pri::Ended;
+use crate::leg::pri::{Ended, PriTrunk};
 use crate::service::history::Happening;
 use crate::service::mailbox::{Delivery, RecordRef};
 use crate::service::trust::Sender;
@@ -239,6 +239,7 @@ impl Switch {
     /// The first place with `mwi` that can take the state now, else the first trunk, which queues it.
     pub(super) fn choose(&self, number: &str, routes: &[Route]) -> Result<Place, Answer> {
         let mut queue_on = None;
+        let mut refusal = None;
         for &Route { peer, port } in routes {
             match port {
                 PortIndex::Line(line) => {
@@ -250,6 +251,11 @@ impl Switch {
                 PortIndex::Office(_) => {}
                 PortIndex::Trunk(trunk) => {
                     let Some(pri) = self.trunks.get(trunk) else { continue };
+                    if pri.mwi && !pri.can_tell() {
+                        let kind = pri.span.config().switch_type;
+                        refusal.get_or_insert_with(|| format!("No message waiting with switch type {kind}"));
+                        continue;
+                    }
                     if usable(pri) {
                         return Ok(Place::Trunk { trunk, peer });
                     }
@@ -265,7 +271,10 @@ impl Switch {
                 }
             }
         }
-        queue_on.ok_or_else(|| Answer::refuse(481, format!("MWI is not enabled on the port of {number}")))
+        queue_on.ok_or_else(|| match refusal {
+            Some(reason) => Answer::refuse(501, reason),
+            None => Answer::refuse(481, format!("MWI is not enabled on the port of {number}")),
+        })
     }
 
     /// Notes whether a mailbox of a line holds new messages, and works the line's indication.
@@ -286,7 +295,7 @@ impl Switch {
     /// Gives a mailbox's newest state to a trunk's queue. A NOTIFY that need not wait for the PBX gets its verdict here.
     fn send_to_trunk(&mut self, now: Instant, key: Option<u64>, trunk: usize, peer: u32, number: &str) {
         let Some(summary) = self.mailboxes.record(number).map(|r| r.state.summary.clone()) else { return };
-        let user = self.served_user(peer, number);
+        let user = self.served_user(trunk, peer, number);
         let Some(pri) = self.trunks.get_mut(trunk) else { return };
         self.deliveries.insert(number.to_owned(), Delivery::Pending { trunk: pri.port.clone() });
         let mut answer = None;
@@ -307,8 +316,10 @@ impl Switch {
     /// The number the PBX knows the telephone by: as called, unless the peer says what to send.
     ///
     /// IOS's default `digit-strip` serves calls that leave the numbering plan; a telephone's own number is kept
-    /// whole. With `prefix` or `forward-digits` the peer is obeyed as for a call.
-    fn served_user(&self, peer: u32, number: &str) -> String {
+    /// whole. With `prefix` or `forward-digits` the peer is obeyed as for a call. The trunk's `isdn mwi prefix` comes
+    /// before it all.
+    pub(super) fn served_user(&self, trunk: usize, peer: u32, number: &str) -> String {
+        let prefix = self.trunks.get(trunk).map(PriTrunk::mwi_prefix).unwrap_or_default();
         let peer = self.plan.peer(peer);
         let digits = match peer {
             Some(peer) if peer.prefix.is_some() || peer.forward_digits.is_some() => {
@@ -316,10 +327,10 @@ impl Switch {
             }
             _ => number.to_owned(),
         };
-        digits.trim_start_matches('+').chars().filter(|c| *c != ',').collect()
+        prefix.chars().chain(digits.trim_start_matches('+').chars().filter(|c| *c != ',')).collect()
     }
 
-    /// An operation ended on a trunk: hunt on, retry, or tell the voice mail and the store.
+    /// An operation of ours ended: hunt on, retry, or tell the voice mail and the store.
     pub(super) fn operation_ended(&mut self, now: Instant, trunk: usize, ended: Ended) {
         let Ended { user, service, outcome } = ended;
         let verdict = sip_status(&outcome);
@@ -449,7 +460,7 @@ impl Switch {
         for number in pending {
             match self.choose(&number, &self.routes(&number)) {
                 Ok(Place::Trunk { trunk, peer }) => {
-                    let user = (trunk, self.served_user(peer, &number));
+                    let user = (trunk, self.served_user(trunk, peer, &number));
                     if under_way.get(&user) != Some(&self.mailboxes.is_waiting(&number)) {
                         self.send_to_trunk(now, None, trunk, peer, &number);
                     }

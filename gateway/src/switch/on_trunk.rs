@@ -82,9 +82,9 @@ impl Switch {
                 self.handle_trunk_event(now, trunk, event);
             }
             let ended = self.trunks.get_mut(trunk).map(|t| t.start(now)).unwrap_or_default();
-            for ended in ended {
+            for finding in ended {
                 idle = false;
-                self.operation_ended(now, trunk, ended);
+                self.handle_finding(now, trunk, finding);
             }
             while let Some(pri) = self.trunks.get_mut(trunk)
                 && let Some((device, frame)) = pri.poll_frame()
@@ -127,7 +127,7 @@ impl Switch {
                 self.monitor.syslog(now, 4, &message);
             }
             TrunkEvent::Leg(leg, event) => self.calls.events.push_back((leg, LegPort::Trunk(trunk), event)),
-            TrunkEvent::Ended(ended) => self.operation_ended(now, trunk, ended),
+            TrunkEvent::Mwi(finding) => self.handle_finding(now, trunk, finding),
             TrunkEvent::Indication(id, request) => self.handle_indication(now, trunk, id, &request),
         }
     }
