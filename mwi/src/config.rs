@@ -83,6 +83,39 @@ impl fmt::Display for MwiServer {
     }
 }
 
+impl FromStr for MwiServer {
+    type Err = ConfigError;
+
+    /// Reads the line as [`fmt::Display`] writes it, with any of the words behind the host left out.
+    ///
+    /// ```
+    /// use mwi::config::MwiServer;
+    ///
+    /// let line = "mwi-server dns:vm.example.com expires 60 port 7012 transport tcp unsolicited";
+    /// assert_eq!(line.parse::<MwiServer>()?.to_string(), line);
+    /// # Ok::<(), mwi::config::ConfigError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ConfigError`] for a host or transport of another form and numbers out of range; what is no number counts as 0.
+    fn from_str(line: &str) -> Result<Self, ConfigError> {
+        let mut words = line.split_whitespace().skip_while(|word| *word == "mwi-server");
+        let mut server = Self::new(words.next().unwrap_or_default().parse()?);
+        while let Some(word) = words.next() {
+            let mut value = || words.next().unwrap_or_default();
+            match word {
+                "expires" => server.expires = value().parse().unwrap_or(0),
+                "port" => server.port = value().parse().unwrap_or(0),
+                "transport" => server.transport = value().parse()?,
+                "unsolicited" => server.unsolicited = true,
+                _ => {}
+            }
+        }
+        server.validate()?;
+        Ok(server)
+    }
+}
+
 /// Address or name of the voice mail server: `ipv4:A.B.C.D` or `dns:NAME`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum ServerHost {
@@ -232,6 +265,22 @@ mod tests {
             assert!(text.parse::<ServerHost>().is_err(), "{text}");
         }
         assert!(format!("dns:{}", "a".repeat(254)).parse::<ServerHost>().is_err());
+    }
+
+    #[test]
+    fn a_line_is_read_as_it_is_written() {
+        let server: MwiServer = "mwi-server ipv4:192.0.2.1".parse().unwrap();
+        assert_eq!(server, MwiServer::new(ServerHost::Ipv4([192, 0, 2, 1].into())));
+        assert_eq!(server.to_string().parse(), Ok(server));
+        for line in [
+            "",
+            "mwi-server",
+            "mwi-server ipv4:192.0.2.1 port 0",
+            "mwi-server dns:a expires never",
+            "dns:a transport tls",
+        ] {
+            assert!(line.parse::<MwiServer>().is_err(), "{line}");
+        }
     }
 
     #[test]

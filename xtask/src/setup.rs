@@ -9,6 +9,7 @@ const PACKAGES: &[(&str, &str)] = &[
     ("sip-tester", "SIPp, the voice mail of the tests"),
     ("baresip-core", "a telephone"),
     ("kamailio", "a proxy between user agents"),
+    ("kamailio-presence-modules", "a server of message-summary subscriptions"),
     ("tshark", "reads the D channel"),
     ("libpri-dev", "the PBX of the tests"),
     ("libspandsp-dev", "the ears of the tests"),

@@ -12,7 +12,14 @@ const MWI: &str = "How the PBX is told of waiting messages";
 pub(super) static COMMANDS: &[Command] = &[
     acted!(
         "isdn mwi operation (local|ecma|iso)",
-        [ISDN, MWI, "Form of the operation value", "Local value", "ECMA object identifier", "ISO object identifier"]
+        [
+            ISDN,
+            MWI,
+            "Form of the operation value",
+            "Local value",
+            "ECMA object identifier",
+            "ISO object identifier"
+        ]
     ),
     acted!(
         "isdn mwi profile (networking-extensions|remote-operations)",

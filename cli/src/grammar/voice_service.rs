@@ -407,13 +407,15 @@ pub(super) static SIP: &[Command] = &[
         ["Transport", "Switch", "From UDP", "To TCP, for requests that are too long"]
     ),
     acted!(
-        "subscription maximum accept <1-100000>",
+        "subscription maximum (accept|originate) <1-100000>",
         [
             "Subscriptions",
             "Limit of their number",
-            "Of others to mailboxes of the gateway",
-            "Number, twice that of the dial peers by default"
-        ]
+            "Of others to mailboxes of the gateway, twice the number of dial peers by default",
+            "Of the gateway at voice-mail servers, 10000 by default",
+            "Number"
+        ],
+        keyed: 3
     ),
     kept!("subscription maximum originate <1-100000>", ["Subscriptions", "Limit of their number", "Of ours to mailboxes elsewhere", "Number"],
         SIP_LATER, with_previous: true),
@@ -449,7 +451,7 @@ fn bind(cx: &mut Cx<'_>) -> Result<(), ApplyError> {
     Ok(())
 }
 
-fn mwi_server(cx: &Cx<'_>) -> Result<MwiServer, ApplyError> {
+pub(super) fn mwi_server(cx: &Cx<'_>) -> Result<MwiServer, ApplyError> {
     let host = cx.args.argument(0).unwrap_or("").parse().map_err(|_| ApplyError::Argument(0))?;
     let mut server = MwiServer::new(host);
     server.expires = cx.args.number_after("expires").unwrap_or(server.expires);

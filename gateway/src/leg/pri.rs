@@ -14,9 +14,9 @@ mod replace;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use ::mwi::queue::{Settings, TrunkQueue};
 use bytes::Bytes;
 use cli::config::Config;
-use ::mwi::queue::{Settings, TrunkQueue};
 use qsig::{BChannel, DLink, Event, MwiRequest, ServiceState, Span, SpanConfig};
 
 use super::{LegEvent, LegId, LegIds};

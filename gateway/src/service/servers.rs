@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use cli::config::Config;
-use dialpeer::{DialPeer, SessionTarget};
-use mwi::config::ServerHost;
+use dialpeer::{DialPeer, PeerKind, SessionTarget};
+use mwi::config::{MwiServer, ServerHost};
 use sip::Transport;
 
 use super::names::{Lookup, Place};
@@ -25,6 +25,29 @@ pub fn destination(config: &Config, peer: &DialPeer) -> Option<Place> {
         }
         _ => return None,
     })
+}
+
+/// The voice mail servers of a configuration, each once: that of `sip-ua` first, then those of dial peers.
+#[must_use]
+pub fn mwi_servers(config: &Config) -> Vec<MwiServer> {
+    let mut servers: Vec<MwiServer> = config.sip_ua.mwi_server.iter().cloned().collect();
+    for peer in config.dial_peers.iter().filter(|p| p.kind == PeerKind::Pots && !p.shutdown) {
+        if let Some(server) = own_mwi_server(config, peer).filter(|server| !servers.contains(server)) {
+            servers.push(server);
+        }
+    }
+    servers
+}
+
+/// The voice mail server of a POTS dial peer's number: its own, else that of `sip-ua`.
+#[must_use]
+pub fn mwi_server_of(config: &Config, peer: &DialPeer) -> Option<MwiServer> {
+    own_mwi_server(config, peer).or_else(|| config.sip_ua.mwi_server.clone())
+}
+
+fn own_mwi_server(config: &Config, peer: &DialPeer) -> Option<MwiServer> {
+    let section = config.tree().section(&format!("dial-peer voice {} pots", peer.tag))?;
+    section.value("mwi-server ")?.parse().ok()
 }
 
 /// A `registrar` of `sip-ua`.

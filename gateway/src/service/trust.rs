@@ -4,15 +4,16 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use cli::config::Config;
 use dialpeer::{PeerKind, SessionTarget};
+use mwi::config::MwiServer;
 use sip::Transport;
 
 use super::names::{Lookup, Place};
-use super::servers::{destination, keepalive_targets, registrars};
+use super::servers::{destination, keepalive_targets, mwi_servers, registrars};
 
 /// What a sender is to us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sender {
-    /// The voice mail named by `mwi-server`.
+    /// A voice mail named by `mwi-server`.
     MwiServer,
     /// On the trusted list, or the target of a dial peer.
     Trusted,
@@ -26,11 +27,20 @@ pub struct Trust {
     authenticate: bool,
     networks: Vec<cli::config::Network>,
     addresses: Vec<IpAddr>,
-    /// Addresses the `mwi-server` has, in resolver order.
-    pub mwi_server: Vec<IpAddr>,
+    /// Each `mwi-server`, that of `sip-ua` first.
+    mail: Vec<Mail>,
     /// Times the `mwi-server` name was asked for in vain since it last answered.
     pub lookup_retries: u32,
     names: Vec<Name>,
+}
+
+/// A `mwi-server`.
+#[derive(Debug)]
+struct Mail {
+    server: MwiServer,
+    place: Place,
+    /// In resolver order, as far as known.
+    addresses: Vec<IpAddr>,
 }
 
 #[derive(Debug)]
@@ -57,15 +67,20 @@ impl Trust {
             networks: voip.trusted.clone(),
             ..Trust::default()
         };
-        if let Some(server) = &config.sip_ua.mwi_server {
+        for server in mwi_servers(config) {
             let transport = match server.transport {
                 mwi::config::Transport::Udp => Transport::Udp,
                 mwi::config::Transport::Tcp => Transport::Tcp,
             };
-            match Place::of(config, &server.host, Some(server.port), transport) {
-                Place::Address(address) => trust.mwi_server.push(address.ip()),
-                Place::Name(lookup) => trust.ask(lookup, Sender::MwiServer, old),
-            }
+            let place = Place::of(config, &server.host, Some(server.port), transport);
+            let addresses = match &place {
+                Place::Address(address) => vec![address.ip()],
+                Place::Name(lookup) => {
+                    trust.ask(lookup.clone(), Sender::MwiServer, old);
+                    Vec::new()
+                }
+            };
+            trust.mail.push(Mail { server, place, addresses });
         }
         let peers = config.dial_peers.iter().filter(|p| p.kind == PeerKind::Voip && !p.shutdown);
         for peer in peers {
@@ -153,7 +168,7 @@ impl Trust {
                 || self.names.iter().any(|n| n.sender == Sender::Trusted && n.has(address))
                 || matches!(address, IpAddr::V4(v4) if self.networks.iter().any(|n| n.contains(v4)))
         };
-        if self.mwi_server.contains(&address) {
+        if self.mail.iter().any(|mail| mail.addresses.contains(&address)) {
             Sender::MwiServer
         } else if !self.authenticate || trusted() {
             Sender::Trusted
@@ -162,19 +177,30 @@ impl Trust {
         }
     }
 
-    /// IPv4 addresses of the `mwi-server`, as `show sip-ua mwi` lists them.
+    /// Whether a voice mail at this address may tell what nobody subscribed to: `unsolicited`.
     #[must_use]
-    pub fn mwi_server_ipv4(&self) -> Vec<Ipv4Addr> {
+    pub fn tells_unasked(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        self.mail.iter().any(|mail| mail.server.unsolicited && mail.addresses.contains(&address))
+    }
+
+    /// IPv4 addresses of a `mwi-server`, as `show sip-ua mwi` lists them.
+    #[must_use]
+    pub fn mwi_server_ipv4(&self, server: &MwiServer) -> Vec<Ipv4Addr> {
         let v4 = |address: &IpAddr| match address {
             IpAddr::V4(v4) => Some(*v4),
             IpAddr::V6(_) => None,
         };
-        self.mwi_server.iter().filter_map(v4).collect()
+        let known = self.mail.iter().find(|mail| mail.server == *server);
+        known.map(|mail| mail.addresses.iter().filter_map(v4).collect()).unwrap_or_default()
     }
 
     fn spread(&mut self) {
-        if let Some(server) = self.names.iter().find(|n| n.sender == Sender::MwiServer) {
-            self.mwi_server = server.targets.iter().map(|target| target.ip().to_canonical()).collect();
+        for mail in &mut self.mail {
+            let Place::Name(lookup) = &mail.place else { continue };
+            let known = self.names.iter().find(|n| n.sender == Sender::MwiServer && n.lookup.is_same(lookup));
+            let targets = known.into_iter().flat_map(|name| &name.targets);
+            mail.addresses = targets.map(|target| target.ip().to_canonical()).collect();
         }
     }
 }

@@ -140,8 +140,8 @@ impl Switch {
             }
         }
         let server = self.config.sip_ua.mwi_server.as_ref();
-        let addresses = self.trust.mwi_server_ipv4();
-        let (current, retries) = self.subscriptions.server();
+        let addresses = server.map(|server| self.trust.mwi_server_ipv4(server)).unwrap_or_default();
+        let (current, retries) = server.map(|server| self.subscriptions.server(server)).unwrap_or_default();
         let retries = retries.max(self.trust.lookup_retries);
         show_sip_ua_mwi(server, &addresses, current, retries, endpoints.into_iter())
     }

@@ -95,7 +95,9 @@ impl Switch {
         match finding {
             Finding::Ended(ended) => self.operation_ended(now, trunk, ended),
             Finding::Answered(question, Ok(list)) => self.pbx_listed(now, trunk, &question, &list),
-            Finding::Answered(question, Err(outcome)) => self.pbx_did_not_say(now, trunk, &question, &outcome),
+            Finding::Answered(question, Err(outcome)) => {
+                self.pbx_did_not_say(now, trunk, &question, &outcome)
+            }
         }
     }
 
@@ -124,10 +126,10 @@ impl Switch {
             return;
         }
         let received = self.mailboxes.stamp(self.clock.unix_ms(now));
-        self.asked += 1;
+        self.heard += 1;
         let state = State {
             summary: listed(list),
-            call_id: format!("{port}/asked/{received}/{}", self.asked),
+            call_id: format!("{port}/asked/{received}/{}", self.heard),
             source: port,
             cseq: 0,
             received,

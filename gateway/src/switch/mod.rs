@@ -158,8 +158,8 @@ pub struct Switch {
     /// Indications of a PBX that are answered when their state is on disk.
     indications: HashMap<Ticket, (usize, qsig::IndicationId)>,
     next_waiting: u64,
-    /// Answers of PBXs that were asked, for Call-IDs of their own.
-    asked: u64,
+    /// News that PBXs and exchanges gave without a Call-ID, for ones of their own.
+    heard: u64,
     /// What became of mailboxes lately.
     history: History,
     totals: Totals,
@@ -301,7 +301,7 @@ impl Switch {
             tickets: HashMap::new(),
             indications: HashMap::new(),
             next_waiting: 0,
-            asked: 0,
+            heard: 0,
             history: History::default(),
             totals: Totals::default(),
             by_hand: ByHand::default(),

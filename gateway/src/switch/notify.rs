@@ -190,16 +190,13 @@ impl Switch {
     ) -> Result<Option<String>, Answer> {
         match self.trust.sender(flow.remote.ip()) {
             Sender::Unknown => Err(Answer::refuse(403, "Sender is not the mwi-server nor trusted")),
-            Sender::MwiServer if !self.config.sip_ua.mwi_server.as_ref().is_some_and(|s| s.unsolicited) => {
-                match self.subscribed(now, request) {
-                    Ok(endpoint) => Ok(Some(endpoint.number)),
-                    Err(481) => {
-                        Err(Answer::refuse(481, "No subscription, and mwi-server is not unsolicited"))
-                    }
-                    Err(status) => Err(Answer::refuse(status, "NOTIFY out of order")),
-                }
-            }
-            Sender::MwiServer | Sender::Trusted => Ok(None),
+            Sender::MwiServer => match self.subscribed(now, request) {
+                Ok(endpoint) => Ok(Some(endpoint.number)),
+                Err(481) if self.trust.tells_unasked(flow.remote.ip()) => Ok(None),
+                Err(481) => Err(Answer::refuse(481, "No subscription, and mwi-server is not unsolicited")),
+                Err(status) => Err(Answer::refuse(status, "NOTIFY out of order")),
+            },
+            Sender::Trusted => Ok(None),
         }
     }
 

@@ -5,7 +5,10 @@
 
 use std::time::Instant;
 
+use cli::config::Connection;
 use cli::session::DebugTopic;
+use mwi::mailbox::{Change, State};
+use mwi::summary::Summary;
 use telephony_hal::FxoEvent;
 
 use super::{Output, Switch};
@@ -13,6 +16,7 @@ use crate::leg::fxo::{FxoPort, OfficePortOutput};
 use crate::leg::tones::{Supervision, tone_set};
 use crate::leg::{LegPort, fxs::TICK};
 use crate::media::MediaEnd;
+use crate::service::mailbox::Delivery;
 
 impl Switch {
     /// An event of an exchange line's hardware.
@@ -116,7 +120,42 @@ impl Switch {
                     let state = if on { "ON" } else { "OFF" };
                     let text = format!("[{}] the exchange told vmwi state: {state}", port.name());
                     self.monitor.print(now, DebugTopic::VpmAll, &text);
+                    self.exchange_told(now, office, on);
                 }
+            }
+        }
+    }
+
+    /// The exchange told by data on an idle line with `mwi` whether messages wait. Whose: of the number the port's calls go to
+    /// (`connection plar`), else of its `station-id number`.
+    fn exchange_told(&mut self, now: Instant, office: usize, on: bool) {
+        let Some(port) = self.offices.get(office).map(|port| port.name().to_owned()) else { return };
+        let Some(config) = self.config.voice_port(&port).filter(|config| config.mwi) else { return };
+        let number = match &config.connection {
+            Some(Connection::Plar(number) | Connection::PlarOpx { number, .. }) => number.clone(),
+            _ => match &config.station_id_number {
+                Some(number) => number.clone(),
+                None => return,
+            },
+        };
+        let received = self.mailboxes.stamp(self.clock.unix_ms(now));
+        self.heard += 1;
+        let state = State {
+            summary: Summary::new(on),
+            call_id: format!("{port}/{received}/{}", self.heard),
+            source: port,
+            cseq: 0,
+            received,
+        };
+        if self.learn(now, &number, state) == Change::Refused {
+            return;
+        }
+        match self.choose(&number, &self.routes(&number)) {
+            Ok(place) => self.deliver(now, None, &number, &place),
+            // No telephone here: whoever subscribed has been told.
+            Err(_) => {
+                self.deliveries.insert(number.clone(), Delivery::Local);
+                self.keep(&number);
             }
         }
     }

@@ -1,12 +1,13 @@
-//! Subscribed message waiting: SUBSCRIBE to the `mwi-server` for every telephone with `mwi`, and the NOTIFYs that follow.
+//! Subscribed message waiting: SUBSCRIBE to the `mwi-server` for every telephone with `mwi`, and the NOTIFYs that follow. Each
+//! server has subscriptions of its own.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Instant;
 
 use cli::config::Config;
 use dialpeer::PeerKind;
-use mwi::config::ServerHost;
+use mwi::config::{MwiServer, ServerHost};
 use mwi::subscription::{
     Challenge, Endpoint, Failure, Notify, NotifyAnswer, NotifyState, Output as Wanted, Reason, Response,
     Settings, Subscribe, Subscriber,
@@ -18,83 +19,148 @@ use sip::{ClientTransactionId, Message, Method, RequestBuilder, Transport};
 use super::Switch;
 use super::register::{logins, provider};
 use crate::leg::fxs::FxsPort;
+use crate::service::servers::mwi_server_of;
+
+/// Subscriptions at a time without `subscription maximum originate`.
+const MAXIMUM: usize = 10_000;
 
 /// The subscriptions of the gateway and their requests under way.
 #[derive(Debug)]
 pub(super) struct Subscriptions {
+    /// One for each server; those of servers that are gone stay until they have taken leave.
+    servers: BTreeMap<u64, Server>,
+    under_way: HashMap<ClientTransactionId, (u64, u64, u32)>,
+    seed: u64,
+    last: u64,
+}
+
+#[derive(Debug)]
+struct Server {
+    /// `None`: the configuration has it no more.
+    server: Option<MwiServer>,
     subscriber: Subscriber,
-    under_way: HashMap<ClientTransactionId, (u64, u32)>,
 }
 
 impl Subscriptions {
     pub(super) fn new(seed: u64) -> Self {
-        Self { subscriber: Subscriber::new(Settings::default(), seed), under_way: HashMap::new() }
+        Self { servers: BTreeMap::new(), under_way: HashMap::new(), seed, last: 0 }
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        self.subscriber.poll_timeout()
+        self.servers.values().filter_map(|known| known.subscriber.poll_timeout()).min()
     }
 
-    /// Address in use and repeated look-ups, for `show sip-ua mwi`.
-    pub(super) fn server(&self) -> (usize, u32) {
-        (self.subscriber.current(), self.subscriber.dns_retries())
+    /// Address in use and repeated look-ups of a server, for `show sip-ua mwi`.
+    pub(super) fn server(&self, server: &MwiServer) -> (usize, u32) {
+        let known = self.servers.values().find(|known| known.server.as_ref() == Some(server));
+        known.map(|k| (k.subscriber.current(), k.subscriber.dns_retries())).unwrap_or_default()
     }
 
     /// Every subscription with its state, for `show mwi`.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&Endpoint, mwi::subscription::Status)> {
-        self.subscriber.iter()
+        self.servers.values().flat_map(|known| known.subscriber.iter())
+    }
+
+    fn subscriber(&mut self, key: u64) -> Option<&mut Subscriber> {
+        self.servers.get_mut(&key).map(|known| &mut known.subscriber)
+    }
+
+    /// Takes the servers that are subscribed at, and for what.
+    fn configure(&mut self, now: Instant, wanted: Vec<(MwiServer, Vec<Endpoint>)>, maximum: usize) {
+        for known in self.servers.values_mut() {
+            if !wanted.iter().any(|(server, _)| known.server.as_ref() == Some(server)) {
+                known.server = None;
+                known.subscriber.set_server(now, None);
+            }
+        }
+        self.servers.retain(|_, known| known.server.is_some() || !known.subscriber.is_empty());
+        let mut left = maximum;
+        for (server, endpoints) in wanted {
+            let known = self.servers.values_mut().find(|known| known.server.as_ref() == Some(&server));
+            let subscriber = match known {
+                Some(known) => &mut known.subscriber,
+                None => {
+                    self.last += 1;
+                    let settings = Settings { maximum: left, ..Settings::default() };
+                    let mut subscriber = Subscriber::new(settings, self.seed.wrapping_add(self.last << 32));
+                    subscriber.set_server(now, Some(server.clone()));
+                    let entry = Server { server: Some(server), subscriber };
+                    &mut self.servers.entry(self.last).or_insert(entry).subscriber
+                }
+            };
+            subscriber.set_maximum(now, left);
+            left = left.saturating_sub(endpoints.len());
+            subscriber.set_endpoints(now, endpoints);
+        }
     }
 }
 
 impl Switch {
     /// Subscribes as the configuration says: nothing with `unsolicited` or without a server.
     pub(super) fn configure_subscriptions(&mut self, now: Instant) {
-        let server = self.config.sip_ua.mwi_server.clone().filter(|s| !s.unsolicited);
-        let endpoints = if server.is_some() { endpoints(&self.config, &self.lines) } else { Vec::new() };
-        let subscriber = &mut self.subscriptions.subscriber;
-        subscriber.set_server(now, server);
-        subscriber.set_endpoints(now, endpoints);
+        let mut wanted: Vec<(MwiServer, Vec<Endpoint>)> = Vec::new();
+        for (server, endpoint) in endpoints(&self.config, &self.lines) {
+            match wanted.iter_mut().find(|(known, _)| *known == server) {
+                Some((_, endpoints)) => endpoints.push(endpoint),
+                None => wanted.push((server, vec![endpoint])),
+            }
+        }
+        self.subscriptions.configure(now, wanted, maximum(&self.config));
         self.resolve_subscriptions(now);
         self.drain_subscriptions(now);
     }
 
-    /// Gives the subscriber the addresses that are known of its server.
+    /// Gives the subscribers the addresses that are known of their servers.
     pub(super) fn resolve_subscriptions(&mut self, now: Instant) {
-        if let Some(ServerHost::Dns(name)) = self.config.sip_ua.mwi_server.as_ref().map(|s| &s.host) {
-            let addresses = self.trust.mwi_server_ipv4();
-            if !addresses.is_empty() {
-                self.subscriptions.subscriber.handle_resolved(now, name, &addresses);
+        for Server { server, subscriber } in self.subscriptions.servers.values_mut() {
+            if let Some(server) = server
+                && let ServerHost::Dns(name) = &server.host
+            {
+                let addresses = self.trust.mwi_server_ipv4(server);
+                if !addresses.is_empty() {
+                    subscriber.handle_resolved(now, name, &addresses);
+                }
             }
         }
     }
 
     pub(super) fn subscriptions_timeout(&mut self, now: Instant) {
         if self.subscriptions.poll_timeout().is_some_and(|at| at <= now) {
-            self.subscriptions.subscriber.handle_timeout(now);
+            for known in self.subscriptions.servers.values_mut() {
+                known.subscriber.handle_timeout(now);
+            }
             self.drain_subscriptions(now);
         }
     }
 
     /// Sends the SUBSCRIBEs that are due.
     pub(super) fn drain_subscriptions(&mut self, now: Instant) {
-        while let Some(wanted) = self.subscriptions.subscriber.poll_output() {
-            match wanted {
-                // The names of trusted servers are looked up all the time; the newest answer is there already.
-                Wanted::Resolve { name } => {
-                    let addresses = self.trust.mwi_server_ipv4();
-                    if !addresses.is_empty() {
-                        self.subscriptions.subscriber.handle_resolved(now, &name, &addresses);
+        let keys: Vec<u64> = self.subscriptions.servers.keys().copied().collect();
+        for key in keys {
+            while let Some(known) = self.subscriptions.servers.get_mut(&key)
+                && let Some(wanted) = known.subscriber.poll_output()
+            {
+                match wanted {
+                    // The names of trusted servers are looked up all the time; the newest answer is there already.
+                    Wanted::Resolve { name } => {
+                        let addresses =
+                            known.server.as_ref().map(|server| self.trust.mwi_server_ipv4(server));
+                        if let Some(addresses) = addresses.filter(|addresses| !addresses.is_empty()) {
+                            known.subscriber.handle_resolved(now, &name, &addresses);
+                        }
                     }
+                    Wanted::Subscribe(subscribe) => self.send_subscribe(now, key, &subscribe),
                 }
-                Wanted::Subscribe(subscribe) => self.send_subscribe(now, &subscribe),
             }
         }
+        self.subscriptions.servers.retain(|_, known| known.server.is_some() || !known.subscriber.is_empty());
     }
 
-    fn send_subscribe(&mut self, now: Instant, subscribe: &Subscribe) {
+    fn send_subscribe(&mut self, now: Instant, key: u64, subscribe: &Subscribe) {
         let failed = |switch: &mut Self| {
-            let subscriber = &mut switch.subscriptions.subscriber;
-            subscriber.handle_failure(now, subscribe.id, subscribe.cseq, Failure::Transport);
+            if let Some(subscriber) = switch.subscriptions.subscriber(key) {
+                subscriber.handle_failure(now, subscribe.id, subscribe.cseq, Failure::Transport);
+            }
         };
         let logins = provider(&logins(&self.config), Some(&subscribe.number));
         let mut authorization = None;
@@ -106,8 +172,9 @@ impl Switch {
             });
             let Some(session) = known else {
                 // Nobody has told us a password: the challenge stands as a refusal.
-                let subscriber = &mut self.subscriptions.subscriber;
-                subscriber.handle_response(now, subscribe.id, subscribe.cseq, Response::new(403));
+                if let Some(subscriber) = self.subscriptions.subscriber(key) {
+                    subscriber.handle_response(now, subscribe.id, subscribe.cseq, Response::new(403));
+                }
                 return;
             };
             authorization = Some((challenge.proxy, session));
@@ -125,7 +192,7 @@ impl Switch {
             request = request.header(header, value);
         }
         let id = self.sip.ua_mut().endpoint_mut().request(now, flow, request);
-        self.subscriptions.under_way.insert(id, (subscribe.id, subscribe.cseq));
+        self.subscriptions.under_way.insert(id, (key, subscribe.id, subscribe.cseq));
     }
 
     /// A response to one of our SUBSCRIBEs.
@@ -134,44 +201,65 @@ impl Switch {
         if status.is_provisional() {
             return;
         }
-        if let Some((subscription, cseq)) = self.subscriptions.under_way.remove(&id) {
+        if let Some((key, subscription, cseq)) = self.subscriptions.under_way.remove(&id) {
             let response = response(status.as_u16(), message);
-            self.subscriptions.subscriber.handle_response(now, subscription, cseq, response);
+            if let Some(subscriber) = self.subscriptions.subscriber(key) {
+                subscriber.handle_response(now, subscription, cseq, response);
+            }
             self.drain_subscriptions(now);
         }
     }
 
     /// One of our SUBSCRIBEs was not answered or could not be sent.
     pub(super) fn subscribe_failed(&mut self, now: Instant, id: ClientTransactionId, why: Failure) {
-        if let Some((subscription, cseq)) = self.subscriptions.under_way.remove(&id) {
-            self.subscriptions.subscriber.handle_failure(now, subscription, cseq, why);
+        if let Some((key, subscription, cseq)) = self.subscriptions.under_way.remove(&id) {
+            if let Some(subscriber) = self.subscriptions.subscriber(key) {
+                subscriber.handle_failure(now, subscription, cseq, why);
+            }
             self.drain_subscriptions(now);
         }
     }
 
-    /// The endpoint a NOTIFY of the subscribed server belongs to, or the status owed.
+    /// The endpoint a NOTIFY of a server subscribed at belongs to, or the status owed.
     pub(super) fn subscribed(&mut self, now: Instant, request: &Message) -> Result<Endpoint, u16> {
+        if self.subscriptions.servers.is_empty() {
+            return Err(481);
+        }
         let notify = notify(request).ok_or(481_u16)?;
-        let answer = self.subscriptions.subscriber.handle_notify(now, &notify);
+        let mut answers =
+            self.subscriptions.servers.values_mut().map(|known| known.subscriber.handle_notify(now, &notify));
+        let answer = answers.find(|answer| *answer != NotifyAnswer::NoSubscription);
         self.drain_subscriptions(now);
         match answer {
-            NotifyAnswer::Accepted(endpoint) => Ok(endpoint),
-            refused => Err(refused.sip_status()),
+            Some(NotifyAnswer::Accepted(endpoint)) => Ok(endpoint),
+            Some(refused) => Err(refused.sip_status()),
+            None => Err(481),
         }
     }
 }
 
-/// One subscription for each FXS port with `mwi` and each peer that leads a plain number to it.
-fn endpoints(config: &Config, lines: &[FxsPort]) -> Vec<Endpoint> {
+/// One subscription for each FXS port with `mwi` and each peer that leads a plain number to it, at the server of the peer's
+/// own or of `sip-ua`.
+fn endpoints(config: &Config, lines: &[FxsPort]) -> Vec<(MwiServer, Endpoint)> {
     let peers = config.dial_peers.iter().filter(|p| p.kind == PeerKind::Pots && !p.shutdown);
     peers
         .filter_map(|peer| {
             let port = peer.port.as_deref()?;
             let line = lines.iter().find(|l| l.name() == port)?;
             let number = super::plain_number(peer)?.to_owned();
-            line.mwi().enabled.then(|| Endpoint { port: port.to_owned(), peer: peer.tag, number })
+            let server = mwi_server_of(config, peer).filter(|server| !server.unsolicited)?;
+            let endpoint = Endpoint { port: port.to_owned(), peer: peer.tag, number };
+            line.mwi().enabled.then_some((server, endpoint))
         })
         .collect()
+}
+
+/// `subscription maximum originate` of `voice service voip`, `sip`.
+fn maximum(config: &Config) -> usize {
+    let voip = config.tree().section("voice service voip");
+    let sip = voip.and_then(|node| node.subsection("sip"));
+    let given = sip.and_then(|node| node.value("subscription maximum originate ")?.trim().parse().ok());
+    given.unwrap_or(MAXIMUM)
 }
 
 /// Where a SUBSCRIBE goes: its first route or its target where these are addresses, else the server.

@@ -15,6 +15,9 @@ use super::*;
 
 mod hand;
 mod host;
+mod outage;
+mod pbx;
+mod servers;
 
 const CONFIG: &str = "\
 isdn switch-type primary-qsig
@@ -80,6 +83,58 @@ struct Pbx {
     link: bool,
     answer: Option<MwiAnswer>,
     heard: Vec<(String, bool)>,
+    /// How long it takes to answer, and what it has not answered yet.
+    slow: Duration,
+    open: Vec<(Instant, qsig::IndicationId)>,
+    /// Users it was asked about, and what it says waits for each.
+    asked: Vec<String>,
+    list: Vec<qsig::MwiStatus>,
+    /// The latest request as it came.
+    request: Option<qsig::MwiRequest>,
+}
+
+impl Pbx {
+    fn new() -> Self {
+        Self {
+            span: Span::new(SpanConfig::default()),
+            link: false,
+            answer: Some(MwiAnswer::Result),
+            heard: Vec::new(),
+            slow: Duration::ZERO,
+            open: Vec::new(),
+            asked: Vec::new(),
+            list: Vec::new(),
+            request: None,
+        }
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.span.poll_timeout().into_iter().chain(self.open.iter().map(|(at, _)| *at)).min()
+    }
+
+    /// A request of the gateway.
+    fn take(&mut self, now: Instant, id: qsig::IndicationId, request: qsig::MwiRequest) {
+        let user = request.served_user.digits().to_owned();
+        let action = request.action;
+        self.request = Some(request);
+        if action == MwiAction::Interrogate {
+            self.asked.push(user);
+            self.span.answer_mwi(now, id, MwiAnswer::InterrogateResult(self.list.clone()));
+            return;
+        }
+        self.heard.push((user, action == MwiAction::Activate));
+        self.open.push((now + self.slow, id));
+        self.answer_due(now);
+    }
+
+    fn answer_due(&mut self, now: Instant) {
+        let due: Vec<_> = self.open.extract_if(.., |(at, _)| *at <= now).collect();
+        if let Some(answer) = &self.answer {
+            for (_, id) in due {
+                self.span.answer_mwi(now, id, answer.clone());
+            }
+        }
+    }
 }
 
 struct Bench {
@@ -103,10 +158,15 @@ impl Bench {
     }
 
     fn open(directory: tempfile::TempDir, config: &str) -> Self {
+        Self::open_at(directory, config, 1_800_000_000)
+    }
+
+    /// A daemon that starts when the clock on the wall says so many seconds since 1970.
+    fn open_at(directory: tempfile::TempDir, config: &str, seconds: u64) -> Self {
         let now = Instant::now();
         let (tx, committed) = channel();
         let (store, records) = Store::open(directory.path(), move |c| tx.send(c).unwrap_or(())).unwrap();
-        let wall = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+        let wall = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
         let parsed = Config::parse(config);
         let switch = Switch::new(
             now,
@@ -122,17 +182,11 @@ impl Bench {
             },
         )
         .unwrap();
-        let pbx = || Pbx {
-            span: Span::new(SpanConfig::default()),
-            link: false,
-            answer: Some(MwiAnswer::Result),
-            heard: Vec::new(),
-        };
         Self {
             switch,
             now,
             committed,
-            pbx: vec![pbx(), pbx()],
+            pbx: vec![Pbx::new(), Pbx::new()],
             answers: Vec::new(),
             outcomes: Vec::new(),
             requests: Vec::new(),
@@ -143,9 +197,14 @@ impl Bench {
 
     /// The daemon is killed and started again.
     fn restart(self, config: &str) -> Self {
+        self.restart_at(config, 1_800_000_000)
+    }
+
+    /// The same, and the clock on the wall jumped in between.
+    fn restart_at(self, config: &str, seconds: u64) -> Self {
         let Self { switch, directory, .. } = self;
         drop(switch);
-        Self::open(directory, config)
+        Self::open_at(directory, config, seconds)
     }
 
     fn link(&mut self, trunk: usize, up: bool) {
@@ -184,10 +243,14 @@ impl Bench {
 
     /// A message from the voice mail.
     fn receive(&mut self, text: &str) {
+        self.receive_from([192, 0, 2, 10], text);
+    }
+
+    fn receive_from(&mut self, from: [u8; 4], text: &str) {
         let flow = Flow {
             transport: Transport::Udp,
             local: SocketAddr::from(([192, 0, 2, 1], 5060)),
-            remote: SocketAddr::from(([192, 0, 2, 10], 5060)),
+            remote: SocketAddr::from((from, 5060)),
             connection: None,
         };
         self.switch.handle_sip(self.now, flow, Bytes::from(text.to_owned()));
@@ -230,11 +293,7 @@ impl Bench {
                     if let qsig::Event::MwiDone { outcome, .. } = event {
                         self.outcomes.push(outcome);
                     } else if let qsig::Event::MwiIndication { id, request } = event {
-                        let on = request.action == MwiAction::Activate;
-                        pbx.heard.push((request.served_user.digits().to_owned(), on));
-                        if let Some(answer) = &pbx.answer {
-                            pbx.span.answer_mwi(self.now, id, answer.clone());
-                        }
+                        pbx.take(self.now, id, request);
                     }
                 }
                 while let Some(frame) = self.pbx[trunk].span.poll_frame() {
@@ -261,13 +320,14 @@ impl Bench {
     fn wait(&mut self, time: Duration) {
         let end = self.now + time;
         loop {
-            let spans = self.pbx.iter().filter_map(|p| p.span.poll_timeout());
+            let spans = self.pbx.iter().filter_map(Pbx::poll_timeout);
             let next = spans.chain(self.switch.poll_timeout()).min().filter(|at| *at <= end);
             let Some(next) = next else { break };
             self.now = self.now.max(next);
             self.switch.handle_timeout(self.now);
             for pbx in &mut self.pbx {
                 pbx.span.handle_timeout(self.now);
+                pbx.answer_due(self.now);
             }
             self.settle();
         }

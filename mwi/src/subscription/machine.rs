@@ -74,6 +74,13 @@ impl Subscriber {
         self.fill(now);
     }
 
+    /// Takes `subscription maximum originate`: subscriptions at a time. Those made already stay.
+    pub fn set_maximum(&mut self, now: Instant, maximum: usize) {
+        self.settings.maximum = maximum;
+        self.unfilled = true;
+        self.fill(now);
+    }
+
     /// Takes all endpoints that are to be subscribed for; those that are no longer among them are unsubscribed.
     pub fn set_endpoints(&mut self, now: Instant, endpoints: impl IntoIterator<Item = Endpoint>) {
         self.endpoints = endpoints.into_iter().collect();

@@ -1,0 +1,113 @@
+//! Several voice mail servers, and a server with several addresses.
+
+use super::*;
+
+const OWN: &str = "destination-pattern 8000\n mwi-server ipv4:192.0.2.20 expires 300\n";
+
+fn subscribes(bench: &mut Bench) -> Vec<Message> {
+    let mut all = std::mem::take(&mut bench.requests);
+    all.sort_by_key(|request| request.request_uri().map(str::to_owned));
+    all
+}
+
+fn notify(subscribe: &Message, from: &str, waiting: bool) -> String {
+    let body = format!("Messages-Waiting: {}\r\n", if waiting { "yes" } else { "no" });
+    format!(
+        "NOTIFY sip:8000@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP {from};branch=z9hG4bKs{waiting}\r\nFrom: <sip:8000@{from}>;tag=vm\r\n\
+         To: <sip:8000@192.0.2.1>;tag={}\r\nCall-ID: {}\r\nCSeq: 5 NOTIFY\r\nEvent: message-summary\r\n\
+         Subscription-State: active\r\nContent-Length: {}\r\n\r\n{body}",
+        subscribe.from().unwrap().tag().unwrap(),
+        subscribe.call_id().unwrap(),
+        body.len()
+    )
+}
+
+#[test]
+fn a_dial_peer_s_own_server_is_subscribed_at_beside_the_gateway_s() {
+    let config = CONFIG.replace("destination-pattern 8000\n", OWN);
+    let mut bench = Bench::open(tempfile::tempdir().unwrap(), &config);
+    bench.wait(Duration::from_secs(2));
+    let sent = subscribes(&mut bench);
+    let uris: Vec<_> = sent.iter().map(|s| s.request_uri().unwrap()).collect();
+    assert_eq!(uris, ["sip:8000@192.0.2.20"]);
+    assert_eq!(sent[0].header("Expires").unwrap().to_str(), "300");
+    let server = [192, 0, 2, 20];
+    bench.receive_from(
+        server,
+        &answer(&sent[0], "200 OK", "Expires: 300\r\nContact: <sip:vm@192.0.2.20>\r\n"),
+    );
+    bench.receive_from(server, &notify(&sent[0], "192.0.2.20", true));
+    assert_eq!(bench.status(sent[0].call_id().unwrap()), Some(200));
+    assert_eq!(bench.tone_off_hook(0), Tone::Stutter);
+    // The gateway's server tells unasked, the peer's may not, and nobody else may at all.
+    let unasked = |bench: &mut Bench, from: [u8; 4], call_id: &str| {
+        let body = "Messages-Waiting: yes\r\n";
+        bench.receive_from(from, &format!(
+            "NOTIFY sip:8002@gw SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bK{call_id}\r\nFrom: <sip:vm@x>;tag=a\r\n\
+             To: <sip:8002@gw>\r\nCall-ID: {call_id}\r\nCSeq: 1 NOTIFY\r\nEvent: message-summary\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        ));
+        bench.status(call_id)
+    };
+    assert_eq!(unasked(&mut bench, [192, 0, 2, 10], "n1"), Some(200));
+    assert_eq!(unasked(&mut bench, server, "n2"), Some(481));
+    assert_eq!(unasked(&mut bench, [192, 0, 2, 30], "n3"), Some(403));
+    // Without the line the subscription is ended; the gateway's server needs none.
+    bench.requests.clear();
+    bench.switch.apply(bench.now, Config::parse(CONFIG).config);
+    bench.settle();
+    let ended = subscribes(&mut bench);
+    let [ended] = ended.as_slice() else { panic!("{ended:?}") };
+    assert_eq!(ended.header("Expires").unwrap().to_str(), "0");
+    assert_eq!(ended.call_id().unwrap(), sent[0].call_id().unwrap());
+    bench.receive_from(
+        server,
+        &answer(ended, "200 OK", "Expires: 0\r\n").replace(";tag=vm;tag=vm", ";tag=vm"),
+    );
+    assert_eq!(bench.switch.subscriptions.iter().count(), 0);
+}
+
+#[test]
+fn a_server_s_addresses_are_tried_in_turn_and_shown() {
+    let config = CONFIG.replace("ipv4:192.0.2.10 unsolicited", "dns:vm.example expires 600");
+    let mut bench = Bench::open(tempfile::tempdir().unwrap(), &config);
+    let name = bench.switch.names().remove(0);
+    let addresses = [10, 11].map(|host| SocketAddr::from(([192, 0, 2, host], 5060)));
+    bench.switch.handle_lookup(bench.now, &name, &addresses);
+    bench.wait(Duration::from_secs(2));
+    assert!(subscribes(&mut bench).iter().all(|s| s.request_uri().unwrap().ends_with("@192.0.2.10")));
+    // The first is silent until timer F has run out; the second answers.
+    bench.wait(Duration::from_secs(33));
+    let mut second = subscribes(&mut bench);
+    second.retain(|s| s.request_uri().unwrap().ends_with("@192.0.2.11"));
+    second.dedup_by_key(|s| s.request_uri().map(str::to_owned));
+    assert_eq!(second.len(), 2);
+    for subscribe in &second {
+        bench.receive_from(
+            [192, 0, 2, 11],
+            &answer(subscribe, "200 OK", "Expires: 600\r\nContact: <sip:vm@192.0.2.11>\r\n"),
+        );
+    }
+    let shown = bench.switch.show(bench.now, &cli::session::Show::SipUaMwi).unwrap();
+    assert!(shown.contains("C000020A\nC000020B\n0\n"), "{shown}");
+    assert!(
+        shown.contains("MWI ipaddr cnt 2:\nMWI ipaddr idx 1:\nMWI server: 192.0.2.11, port 5060"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn no_more_is_subscribed_for_than_subscription_maximum_originate_allows() {
+    let config = CONFIG.replace("ipv4:192.0.2.10 unsolicited", "ipv4:192.0.2.10")
+        + "voice service voip\n sip\n  subscription maximum originate 1\n";
+    let mut bench = Bench::open(tempfile::tempdir().unwrap(), &config);
+    bench.wait(Duration::from_secs(2));
+    let mut numbers: Vec<_> =
+        subscribes(&mut bench).iter().map(|s| s.request_uri().unwrap().to_owned()).collect();
+    numbers.dedup();
+    assert_eq!(numbers.len(), 1);
+    let more = config.replace("originate 1", "originate 2");
+    bench.switch.apply(bench.now, Config::parse(&more).config);
+    bench.wait(Duration::from_secs(2));
+    assert!(subscribes(&mut bench).iter().any(|s| s.request_uri().unwrap() != numbers[0]));
+}
