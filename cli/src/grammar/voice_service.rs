@@ -64,6 +64,19 @@ pub(super) static SIP_UA: &[Command] = &[
             Ok(())
         }),
     },
+    acted!("tipring mwi login WORD password [0|6|7] WORD", ["Settings of this gateway that IOS does not have",
+        "Message waiting indication", "Who may tell or subscribe from addresses that are not trusted, by digest", "User name",
+        "Password", "Unencrypted", "AES", "Hidden", "The password"], keyed: 4),
+    acted!(
+        "tipring mwi expiry <1-8760>",
+        [
+            "Settings of this gateway that IOS does not have",
+            "Message waiting indication",
+            "Lamps of mailboxes nobody tells of go out",
+            "Hours"
+        ],
+        keyed: 3
+    ),
     command! {
         "tipring mwi when-queued (accept|retry-later)", keyed: 3,
         help: &["Settings of this gateway that IOS does not have", "Message waiting indication",

@@ -9,11 +9,13 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, TableHandle};
 
 use crate::service::mailbox::{Record, RecordError, RecordRef};
 
 const MAILBOXES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("mailbox");
+/// Subscriptions of others to mailboxes, by our tag.
+const WATCHERS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("watcher");
 /// Records taken into one transaction at most; bounds the time to the first acknowledgement.
 const GROUP: usize = 4096;
 
@@ -63,9 +65,14 @@ pub enum StoreError {
     },
 }
 
-enum Job {
-    Put { number: String, record: Vec<u8>, ticket: Ticket },
-    Remove { number: String, ticket: Ticket },
+type Table = TableDefinition<'static, &'static str, &'static [u8]>;
+
+/// A write; without a record the key is removed.
+struct Job {
+    table: Table,
+    key: String,
+    record: Option<Vec<u8>>,
+    ticket: Ticket,
 }
 
 /// The open store. Dropping it writes what is queued and closes the file.
@@ -74,10 +81,11 @@ pub struct Store {
     jobs: Option<Sender<Job>>,
     thread: Option<JoinHandle<()>>,
     next: Ticket,
+    watchers: Vec<(String, Vec<u8>)>,
 }
 
 impl Store {
-    /// Opens or makes the store of a state directory and reads all mailboxes.
+    /// Opens or makes the store of a state directory and reads all mailboxes and subscriptions.
     ///
     /// `done` is called on the writer's thread after each group.
     ///
@@ -93,7 +101,8 @@ impl Store {
         let failed =
             |source: redb::Error| StoreError::Database { path: path.clone(), source: Box::new(source) };
         let database = Database::create(&path).map_err(|e| failed(e.into()))?;
-        let raw = read_all(&database).map_err(&failed)?;
+        let raw = read_all(&database, MAILBOXES).map_err(&failed)?;
+        let watchers = read_all(&database, WATCHERS).map_err(&failed)?;
         let mut records = Vec::with_capacity(raw.len());
         for (number, bytes) in raw {
             match Record::from_octets(&bytes) {
@@ -106,25 +115,39 @@ impl Store {
             .name("store".into())
             .spawn(move || write_groups(&database, &queue, done))
             .map_err(|source| StoreError::Directory { path: directory.to_owned(), source })?;
-        Ok((Self { jobs: Some(jobs), thread: Some(thread), next: 0 }, records))
+        Ok((Self { jobs: Some(jobs), thread: Some(thread), next: 0, watchers }, records))
     }
 
     /// Queues a mailbox's newest state and returns the ticket that comes back when it is on disk.
     pub fn put(&mut self, number: &str, record: RecordRef<'_>) -> Ticket {
-        self.next += 1;
-        self.send(Job::Put { number: number.to_owned(), record: record.to_octets(), ticket: self.next })
+        self.send(MAILBOXES, number, Some(record.to_octets()))
     }
 
     /// Queues the removal of a mailbox.
     pub fn remove(&mut self, number: &str) -> Ticket {
-        self.next += 1;
-        self.send(Job::Remove { number: number.to_owned(), ticket: self.next })
+        self.send(MAILBOXES, number, None)
     }
 
-    fn send(&self, job: Job) -> Ticket {
+    /// What was kept of subscriptions by an earlier run; once.
+    pub fn take_watchers(&mut self) -> Vec<(String, Vec<u8>)> {
+        std::mem::take(&mut self.watchers)
+    }
+
+    /// Queues a subscription of somebody, by our tag.
+    pub fn put_watcher(&mut self, tag: &str, record: Vec<u8>) -> Ticket {
+        self.send(WATCHERS, tag, Some(record))
+    }
+
+    /// Queues the removal of a subscription.
+    pub fn remove_watcher(&mut self, tag: &str) -> Ticket {
+        self.send(WATCHERS, tag, None)
+    }
+
+    fn send(&mut self, table: Table, key: &str, record: Option<Vec<u8>>) -> Ticket {
+        self.next += 1;
         if let Some(jobs) = &self.jobs {
             // The thread ends only after this sender is dropped.
-            let _ = jobs.send(job);
+            let _ = jobs.send(Job { table, key: key.to_owned(), record, ticket: self.next });
         }
         self.next
     }
@@ -139,12 +162,12 @@ impl Drop for Store {
     }
 }
 
-fn read_all(database: &Database) -> Result<Vec<(String, Vec<u8>)>, redb::Error> {
+fn read_all(database: &Database, table: Table) -> Result<Vec<(String, Vec<u8>)>, redb::Error> {
     let write = database.begin_write()?;
-    write.open_table(MAILBOXES)?;
+    write.open_table(table)?;
     write.commit()?;
     let read = database.begin_read()?;
-    let table = read.open_table(MAILBOXES)?;
+    let table = read.open_table(table)?;
     let mut all = Vec::new();
     for entry in table.iter()? {
         let (key, value) = entry?;
@@ -169,12 +192,7 @@ fn write_groups(database: &Database, queue: &Receiver<Job>, mut done: impl FnMut
         if let Some(error) = &error {
             tracing::error!(%error, "%STORE-2-WRITE: mailbox state could not be written");
         }
-        let tickets = group
-            .iter()
-            .map(|job| match job {
-                Job::Put { ticket, .. } | Job::Remove { ticket, .. } => *ticket,
-            })
-            .collect();
+        let tickets = group.iter().map(|job| job.ticket).collect();
         done(Committed { tickets, error });
         last = Some(Instant::now());
     }
@@ -183,11 +201,13 @@ fn write_groups(database: &Database, queue: &Receiver<Job>, mut done: impl FnMut
 fn write_group(database: &Database, group: &[Job]) -> Result<(), redb::Error> {
     let write = database.begin_write()?;
     {
-        let mut table = write.open_table(MAILBOXES)?;
-        for job in group {
-            match job {
-                Job::Put { number, record, .. } => table.insert(number.as_str(), record.as_slice())?,
-                Job::Remove { number, .. } => table.remove(number.as_str())?,
+        let mut mailboxes = write.open_table(MAILBOXES)?;
+        let mut watchers = write.open_table(WATCHERS)?;
+        for Job { table, key, record, .. } in group {
+            let table = if table.name() == WATCHERS.name() { &mut watchers } else { &mut mailboxes };
+            match record {
+                Some(record) => table.insert(key.as_str(), record.as_slice())?,
+                None => table.remove(key.as_str())?,
             };
         }
     }

@@ -11,7 +11,6 @@ use super::{PortIndex, Switch, show_host};
 
 use crate::leg::pri::{PriTrunk, Service};
 use crate::leg::sip::agent::AgentSettings;
-use crate::service::history::Happening;
 
 impl Switch {
     /// Switches a debug topic and says so as IOS does.
@@ -49,13 +48,9 @@ impl Switch {
             None => self.mailboxes.iter().map(|r| r.number.clone()).collect(),
         };
         for number in &numbers {
-            if self.mailboxes.remove(number).is_none() {
+            if !self.forget_mailbox(now, number) {
                 return Reply::error(format!("% No mailbox {number} is known"));
             }
-            self.deliveries.remove(number);
-            self.store.remove(number);
-            self.history.note(now, number, Happening::Forgotten);
-            self.tell_watchers(now, number);
         }
         self.restore_deliveries(now);
         self.refresh_lamps(now);

@@ -146,11 +146,13 @@ impl Switch {
 
     fn pbx_did_not_say(&mut self, now: Instant, trunk: usize, question: &Question, outcome: &Outcome) {
         let port = self.trunks.get(trunk).map(|t| t.port.clone()).unwrap_or_default();
-        let text = format!("{port}, mWIInterrogate for {}: {}", question.user, words(outcome));
         if sip_status(outcome).unsupported {
-            self.monitor.syslog(now, 4, &format!("%MWI-4-NOINTERROGATE: {text}"));
-        } else {
-            self.monitor.print(now, DebugTopic::Mwi, &format!("MWI: {text}"));
+            let text = format!("%MWI-4-NOINTERROGATE: the PBX on trunk {port} cannot be asked what waits");
+            self.monitor.syslog(now, 4, &text);
+        }
+        if self.monitor.on(DebugTopic::Mwi) {
+            let text = format!("MWI: asked trunk {port} about {}: {}", question.user, words(outcome));
+            self.monitor.print(now, DebugTopic::Mwi, &text);
         }
     }
 

@@ -9,7 +9,10 @@ mod exec;
 mod from_pbx;
 mod keepalive;
 mod lamp;
+mod mwi_expiry;
+mod mwi_guard;
 mod mwi_hand;
+mod mwi_kept;
 mod mwi_notifier;
 mod notify;
 mod on_line;
@@ -67,6 +70,8 @@ use crate::store::{Committed, Store, Ticket};
 use call::Calls;
 use call::plan::DialPlan;
 use keepalive::Keepalives;
+use mwi_expiry::Expiry;
+use mwi_guard::Guard;
 use mwi_hand::ByHand;
 use mwi_notifier::Watchers;
 use notify::Waiting;
@@ -164,7 +169,9 @@ pub struct Switch {
     history: History,
     totals: Totals,
     by_hand: ByHand,
+    expiry: Expiry,
     watchers: Watchers,
+    guard: Guard,
     monitor: Monitor,
     metrics: Metrics,
     subscriptions: Subscriptions,
@@ -305,7 +312,9 @@ impl Switch {
             history: History::default(),
             totals: Totals::default(),
             by_hand: ByHand::default(),
+            expiry: Expiry::default(),
             watchers: Watchers::new(&config, seed),
+            guard: Guard::new(now, &config, seed),
             monitor: Monitor::new(clock),
             metrics,
             subscriptions: Subscriptions::new(u64::from_le_bytes(first8(&seed))),
@@ -331,6 +340,8 @@ impl Switch {
         switch.configure_admission(now);
         switch.restore_deliveries(now);
         switch.refresh_lamps(now);
+        switch.configure_expiry(now);
+        switch.restore_watchers(now);
         switch.configure_subscriptions(now);
         switch.configure_registrations(now);
         switch.configure_keepalives(now);
@@ -436,11 +447,13 @@ impl Switch {
         }
         let listen = TransportSettings::new(&self.config);
         self.watchers.configure(&self.config);
+        self.guard.configure(&self.config);
         if listen != self.listen {
             self.ports_in_use = (listen.port, listen.port_secure);
             self.listen = listen;
             self.outputs.push_back(Output::Rebind);
         }
+        self.configure_expiry(now);
         self.configure_subscriptions(now);
         self.configure_registrations(now);
         self.configure_keepalives(now);
@@ -479,6 +492,7 @@ impl Switch {
         self.sip.handle_pings(now);
         self.keepalives_timeout(now);
         self.watchers_timeout(now);
+        self.expiry_timeout(now);
         self.smdi_timeout(now);
         self.drain_sip(now);
         for trunk in 0..self.trunks.len() {
@@ -513,6 +527,7 @@ impl Switch {
             self.sip.ua().poll_timeout(),
             self.subscriptions.poll_timeout(),
             self.watchers.poll_timeout(),
+            self.expiry.poll_timeout(),
             self.smdi_poll_timeout(),
             self.registrations.poll_timeout(),
             self.keepalives.poll_timeout(),

@@ -9,11 +9,11 @@ use cli::config::Config;
 use cli::session::DebugTopic;
 use mwi::summary::Summary;
 use sip::message::Header;
-use sip::notifier::{News, Notifier, NotifierConfig, Output, Permission, SubscriptionId};
+use sip::notifier::{Kept, News, Notifier, NotifierConfig, Output, Permission, SubscriptionId};
 use sip::{ClientTransactionId, Flow, Message, Reply, RequestBuilder, ServerTransactionId, Transport};
 
 use super::Switch;
-use crate::service::trust::Sender;
+use super::mwi_kept::Watcher;
 
 const PACKAGE: &str = "message-summary";
 const CONTENT_TYPE: &str = "application/simple-message-summary";
@@ -25,6 +25,8 @@ pub(super) struct Watchers {
     under_way: HashMap<ClientTransactionId, SubscriptionId>,
     /// The way the latest SUBSCRIBE of each subscription came, by our tag.
     flows: HashMap<String, Flow>,
+    /// What the store has of each, by our tag.
+    pub(super) kept: HashMap<String, Watcher>,
 }
 
 impl Watchers {
@@ -32,7 +34,8 @@ impl Watchers {
         // Tags of their own, though the seed is shared with the calls.
         let notifier =
             Notifier::new(NotifierConfig::new(PACKAGE, CONTENT_TYPE, ""), seed.map(|octet| octet ^ 0x5A));
-        let mut watchers = Self { notifier, under_way: HashMap::new(), flows: HashMap::new() };
+        let mut watchers =
+            Self { notifier, under_way: HashMap::new(), flows: HashMap::new(), kept: HashMap::new() };
         watchers.configure(config);
         watchers
     }
@@ -44,6 +47,20 @@ impl Watchers {
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         self.notifier.poll_timeout()
+    }
+
+    /// Longest duration granted, seconds.
+    pub(super) fn longest(&mut self) -> u32 {
+        self.notifier.config_mut().max_expires
+    }
+
+    /// Takes up a subscription of an earlier run, with the way its SUBSCRIBE came.
+    pub(super) fn restore(&mut self, now: Instant, kept: &Kept<'_>, news: News, flow: &Flow) -> bool {
+        let restored = self.notifier.restore(now, kept, news);
+        if restored {
+            self.flows.insert(kept.tag.to_owned(), flow.clone());
+        }
+        restored
     }
 
     /// All subscriptions.
@@ -66,28 +83,37 @@ impl Switch {
         flow: &Flow,
         request: &Message,
     ) {
-        let reply = self.subscribe(now, flow, request);
+        let (number, reply) = self.subscribe(now, flow, request);
         if self.monitor.on(DebugTopic::Mwi) {
             let uri = request.request_uri().unwrap_or_default();
             let status = reply.status().as_u16();
             let text = format!("MWI: SUBSCRIBE from {} for {uri}: {status}", flow.remote);
             self.monitor.print(now, DebugTopic::Mwi, &text);
         }
+        let seconds = reply.value(Header::Expires).and_then(|value| value.trim().parse::<u32>().ok());
+        let seconds = seconds.filter(|seconds| *seconds > 0 && reply.status().as_u16() == 200);
+        // Made or refreshed: by the tag we gave.
+        if let (Some(seconds), Some(tag)) = (seconds, reply.tag().map(str::to_owned)) {
+            self.keep_watcher(now, (&tag, &number), flow, request, seconds);
+        }
         // A transaction that is gone has nobody left to answer.
         let _ = self.sip.ua_mut().endpoint_mut().respond(now, id, reply);
         self.drain_watchers(now, Some(flow));
     }
 
-    fn subscribe(&mut self, now: Instant, flow: &Flow, request: &Message) -> Reply {
-        if self.trust.sender(flow.remote.ip()) == Sender::Unknown {
-            return Reply::new(403).reason("Sender is not the mwi-server nor trusted");
+    /// The mailbox and the answer.
+    fn subscribe(&mut self, now: Instant, flow: &Flow, request: &Message) -> (String, Reply) {
+        if let Err(refusal) = self.admit(now, flow, request) {
+            return (String::new(), refusal);
         }
         let own_tag = request.to().ok().and_then(|to| to.tag().map(str::to_owned));
         let number = match (&own_tag, self.find_number(request, &Summary::default())) {
             (_, Ok((number, _))) => number,
             // Inside its dialog the request names our Contact; the subscription knows its mailbox.
             (Some(_), Err(_)) => String::new(),
-            (None, Err(answer)) => return Reply::new(404).reason(&clean(answer.reason)),
+            (None, Err(answer)) => {
+                return (String::new(), Reply::new(404).reason(&clean(answer.reason)));
+            }
         };
         let news = own_tag.is_none().then(|| self.news(&number));
         let notifier = &mut self.watchers.notifier;
@@ -100,11 +126,11 @@ impl Switch {
             // It is told what is known at once; what the PBX says follows.
             self.ask_pbx(now, &number);
         }
-        reply
+        (number, reply)
     }
 
     /// A mailbox as its watchers are told it.
-    fn news(&self, number: &str) -> News {
+    pub(super) fn news(&self, number: &str) -> News {
         let summary = self.mailboxes.record(number).map(|record| record.state.summary.to_string());
         News::new(CONTENT_TYPE, summary.unwrap_or_else(|| Summary::new(false).to_string()))
     }
@@ -155,7 +181,7 @@ impl Switch {
     }
 
     /// Sends the NOTIFYs that are due. `came` is the way a SUBSCRIBE came that was just taken.
-    fn drain_watchers(&mut self, now: Instant, came: Option<&Flow>) {
+    pub(super) fn drain_watchers(&mut self, now: Instant, came: Option<&Flow>) {
         while let Some(output) = self.watchers.notifier.poll_output() {
             match output {
                 Output::DialogMade(call_id, local, remote) => {
@@ -167,6 +193,7 @@ impl Switch {
                 Output::DialogEnded(call_id, local, remote) => {
                     self.sip.ua_mut().endpoint_mut().remove_dialog(&call_id, &local, &remote);
                     self.watchers.flows.remove(&local);
+                    self.drop_watcher(&local);
                 }
                 Output::Send(id, request) => self.send_news(now, id, request),
                 Output::Subscribed(..) | Output::Ended(..) => {}
@@ -201,7 +228,8 @@ fn maximum(config: &Config) -> usize {
 /// where the SUBSCRIBE came from.
 fn way(came: &Flow, request: &RequestBuilder) -> Flow {
     let mut flow = came.clone();
-    if came.transport == Transport::Udp {
+    // A connection of an earlier run is no more, and its own end of it had a port of the moment.
+    if came.transport == Transport::Udp || came.connection.is_none() {
         let hop = request.value(Header::Route).unwrap_or_else(|| request.uri());
         let hop = hop.trim().trim_start_matches('<').split('>').next().unwrap_or_default();
         if let Ok(uri) = sip::Uri::parse(hop)

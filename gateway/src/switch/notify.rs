@@ -84,7 +84,19 @@ impl Switch {
         flow: &Flow,
         request: &Message,
     ) {
-        if let Err(answer) = self.take_notify(now, id, flow, request) {
+        let sender = match self.admit(now, flow, request) {
+            Ok(sender) => sender,
+            Err(reply) => {
+                let status = reply.status().as_u16();
+                let text = format!("MWI: NOTIFY from {} refused: {status}", flow.remote);
+                self.monitor.print(now, DebugTopic::Mwi, &text);
+                self.count_answer(status);
+                // A transaction that is gone has nobody left to answer.
+                let _ = self.sip.ua_mut().endpoint_mut().respond(now, id, reply);
+                return;
+            }
+        };
+        if let Err(answer) = self.take_notify(now, id, sender, flow, request) {
             let reason = answer.reason.as_deref().unwrap_or_default();
             let text = format!("MWI: NOTIFY from {} refused: {} {reason}", flow.remote, answer.status);
             self.monitor.print(now, DebugTopic::Mwi, &text);
@@ -96,10 +108,11 @@ impl Switch {
         &mut self,
         now: Instant,
         id: ServerTransactionId,
+        sender: Sender,
         flow: &Flow,
         request: &Message,
     ) -> Result<(), Answer> {
-        let subscribed = self.check_sender(now, flow, request)?;
+        let subscribed = self.check_sender(now, sender, flow, request)?;
         if subscribed.is_some() && request.body().is_empty() {
             // The first NOTIFY of a subscription may come before there is anything to say.
             self.answer(now, id, &Answer::ok());
@@ -181,22 +194,22 @@ impl Switch {
         }
     }
 
-    /// Whether the sender may notify; the number subscribed for, where the server is one we subscribe to.
+    /// Whether an admitted sender may notify of this; the number subscribed for, where the server is one we subscribe to.
     fn check_sender(
         &mut self,
         now: Instant,
+        sender: Sender,
         flow: &Flow,
         request: &Message,
     ) -> Result<Option<String>, Answer> {
-        match self.trust.sender(flow.remote.ip()) {
-            Sender::Unknown => Err(Answer::refuse(403, "Sender is not the mwi-server nor trusted")),
+        match sender {
             Sender::MwiServer => match self.subscribed(now, request) {
                 Ok(endpoint) => Ok(Some(endpoint.number)),
                 Err(481) if self.trust.tells_unasked(flow.remote.ip()) => Ok(None),
                 Err(481) => Err(Answer::refuse(481, "No subscription, and mwi-server is not unsolicited")),
                 Err(status) => Err(Answer::refuse(status, "NOTIFY out of order")),
             },
-            Sender::Trusted => Ok(None),
+            Sender::Trusted | Sender::Unknown => Ok(None),
         }
     }
 
@@ -501,9 +514,13 @@ impl Switch {
         }
     }
 
+    fn count_answer(&mut self, status: u16) {
+        self.metrics.count_notify(status);
+        *self.totals.notifies.entry(status).or_default() += 1;
+    }
+
     fn answer(&mut self, now: Instant, id: ServerTransactionId, answer: &Answer) {
-        self.metrics.count_notify(answer.status);
-        *self.totals.notifies.entry(answer.status).or_default() += 1;
+        self.count_answer(answer.status);
         let mut reply = Reply::new(answer.status);
         if let Some(reason) = &answer.reason {
             // The phrase may hold digits of a number the peer chose: printable ASCII only.

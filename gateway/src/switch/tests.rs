@@ -146,6 +146,8 @@ struct Bench {
     answers: Vec<(String, u16)>,
     /// What the PBXs' own operations came to.
     outcomes: Vec<qsig::MwiOutcome>,
+    /// Its answers as they were.
+    replies: Vec<Message>,
     /// SUBSCRIBEs the gateway sent.
     requests: Vec<Message>,
     directory: tempfile::TempDir,
@@ -189,6 +191,7 @@ impl Bench {
             pbx: vec![Pbx::new(), Pbx::new()],
             answers: Vec::new(),
             outcomes: Vec::new(),
+            replies: Vec::new(),
             requests: Vec::new(),
             directory,
             sent: 0,
@@ -279,6 +282,7 @@ impl Bench {
                         }
                         let id = reply.call_id().unwrap().to_owned();
                         self.answers.push((id, reply.status().unwrap().as_u16()));
+                        self.replies.push(reply);
                     }
                     Output::Frame { trunk, frame } if self.pbx[trunk].link => {
                         self.pbx[trunk].span.handle_frame(self.now, &frame);

@@ -171,6 +171,11 @@ impl Dialog {
         Ok(())
     }
 
+    /// Our requests count on from here, if that is further: for a dialog of an earlier run, whose last number is not known.
+    pub fn count_from(&mut self, cseq: u32) {
+        self.local_cseq = self.local_cseq.max(cseq);
+    }
+
     /// The dialog is over.
     pub fn terminate(&mut self) {
         self.state = DialogState::Terminated;

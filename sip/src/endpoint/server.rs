@@ -400,12 +400,8 @@ impl Endpoint {
         }
         server.interval = t1;
         server.left = policy.count;
-        let to_tag = request
-            .to()
-            .ok()
-            .and_then(|to| to.tag())
-            .or(reply.own_to_tag())
-            .unwrap_or(server.to_tag.as_str());
+        let to_tag =
+            request.to().ok().and_then(|to| to.tag()).or(reply.tag()).unwrap_or(server.to_tag.as_str());
         let to_tag = to_tag.to_owned();
         if status.is_success() {
             server.state = State::Accepted;

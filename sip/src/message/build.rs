@@ -83,8 +83,14 @@ impl Reply {
         self
     }
 
-    pub(crate) fn own_to_tag(&self) -> Option<&str> {
+    /// The tag of [`Reply::to_tag`].
+    pub fn tag(&self) -> Option<&str> {
         self.to_tag.as_deref()
+    }
+
+    /// The first value of a header line that was added.
+    pub fn value(&self, header: Header) -> Option<&str> {
+        self.fields.value(header)
     }
 }
 
@@ -163,7 +169,7 @@ impl RequestBuilder {
 
     /// The value of the first header line of this name that was added.
     pub fn value(&self, header: Header) -> Option<&str> {
-        self.fields.lines.iter().find(|line| line.0 == Some(header)).map(|line| line.2.as_ref())
+        self.fields.value(header)
     }
 
     /// The body and its `Content-Type`.
@@ -201,6 +207,10 @@ impl Fields {
             return;
         }
         self.lines.push((known, name, value.trim().into()));
+    }
+
+    fn value(&self, header: Header) -> Option<&str> {
+        self.lines.iter().find(|line| line.0 == Some(header)).map(|line| line.2.as_ref())
     }
 
     fn has(&self, header: Header) -> bool {

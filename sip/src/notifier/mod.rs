@@ -48,7 +48,7 @@ use rand::{Rng, SeedableRng};
 use crate::dialog::Dialog;
 use crate::message::{FieldError, Header, Message, ParamValue, Reply, RequestBuilder};
 use model::HOUR;
-pub use model::{News, NotifierConfig, Permission, Reason};
+pub use model::{Kept, News, NotifierConfig, Permission, Reason};
 use subscription::{State, Subscription};
 
 /// Names one subscription of a [`Notifier`]; never used twice.
@@ -125,6 +125,32 @@ impl Notifier {
         news: Option<News>,
     ) -> Reply {
         self.subscribe(now, request, resource, permission, news).unwrap_or_else(|refusal| *refusal)
+    }
+
+    /// Takes up a subscription of an earlier run; false if it is over, there is no room, or it cannot be read. It is told the
+    /// newest state once, at [`Kept::told`].
+    pub fn restore(&mut self, now: Instant, kept: &Kept<'_>, news: News) -> bool {
+        let Ok(Some(event)) = kept.first.event() else { return false };
+        let Ok(accepted) = self.accepted(kept.latest) else { return false };
+        let Ok(mut dialog) = Dialog::from_request(kept.first, kept.tag) else { return false };
+        let known = self.by_tag.contains_key(kept.tag) || self.all.len() >= self.config.maximum;
+        if known || kept.expiry <= now || dialog.confirm(None).is_err() {
+            return false;
+        }
+        // The first SUBSCRIBE itself is out of order here, which changes nothing.
+        let _ = dialog.handle_request(kept.latest);
+        dialog.count_from(kept.cseq);
+        let id = self.insert(now, dialog, kept.resource, event.id);
+        if let Some(subscription) = self.all.get_mut(&id) {
+            subscription.accepted = accepted;
+            subscription.expiry = kept.expiry;
+            subscription.state = State::Active;
+            subscription.held = kept.told;
+            subscription.learn(Some(news));
+            subscription.want_now();
+        }
+        self.advance(now, id);
+        true
     }
 
     /// Tells everybody who watches `resource` its new state; how many that are. Who waits for permission
@@ -345,12 +371,23 @@ impl Notifier {
         if self.all.len() >= self.config.maximum {
             return Err(Box::new(Reply::new(503).retry_after(self.config.retry_after)));
         }
-        let id = SubscriptionId(self.next_id);
         // The number makes the tag unlike any other.
-        let tag = format!("{:016x}{:x}", self.rng.next_u64(), id.0);
+        let tag = format!("{:016x}{:x}", self.rng.next_u64(), self.next_id);
         let mut dialog = Dialog::from_request(request, &tag).map_err(|error| Box::new(error.reply()))?;
         dialog.confirm(None).map_err(|error| Box::new(error.reply()))?;
+        Ok(self.insert(now, dialog, resource, event_id))
+    }
+
+    fn insert(
+        &mut self,
+        now: Instant,
+        dialog: Dialog,
+        resource: &str,
+        event_id: Option<&str>,
+    ) -> SubscriptionId {
+        let id = SubscriptionId(self.next_id);
         self.next_id += 1;
+        let tag = dialog.local_tag().to_owned();
         let (call_id, remote) = (dialog.call_id().to_owned(), dialog.remote_tag().to_owned());
         self.out.push_back(Output::DialogMade(call_id, tag.clone(), remote));
         self.out.push_back(Output::Subscribed(id, resource.to_owned()));
@@ -372,7 +409,7 @@ impl Notifier {
             due: None,
         };
         self.all.insert(id, subscription);
-        Ok(id)
+        id
     }
 
     fn watchers(&self, resource: &str) -> Vec<SubscriptionId> {

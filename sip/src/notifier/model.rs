@@ -1,12 +1,33 @@
 //! What a notifier is told, and why subscriptions end.
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use crate::message::Message;
+
 /// An hour, in seconds: a subscription that long is never too brief (RFC 6665 4.2.1.1).
 pub(super) const HOUR: u32 = 3600;
+
+/// A subscription of an earlier run, as its owner kept it.
+#[derive(Clone, Copy, Debug)]
+pub struct Kept<'a> {
+    /// The SUBSCRIBE that made it.
+    pub first: &'a Message,
+    /// The one that refreshed it last; the first where none has.
+    pub latest: &'a Message,
+    /// Our tag.
+    pub tag: &'a str,
+    /// What it is to.
+    pub resource: &'a str,
+    /// When it ends.
+    pub expiry: Instant,
+    /// A number above the CSeq of every NOTIFY of the earlier run.
+    pub cseq: u32,
+    /// When it is told the state anew; many are best spread.
+    pub told: Instant,
+}
 
 /// What subscribers are granted.
 #[derive(Clone, Debug)]

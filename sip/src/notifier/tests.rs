@@ -29,7 +29,7 @@ fn answer(request: &Message, reply: &Reply) -> Message {
     let context = ResponseContext {
         request,
         source: "192.0.2.9:5060".parse().unwrap(),
-        to_tag: reply.own_to_tag().unwrap_or("other"),
+        to_tag: reply.tag().unwrap_or("other"),
         server: None,
         delay: Duration::ZERO,
     };

@@ -191,3 +191,27 @@ fn when_dns_is_gone_the_addresses_known_stay_in_use() {
     bench.receive(&news(first, true, 9));
     assert_eq!(bench.tone_off_hook(0), Tone::Stutter);
 }
+
+#[test]
+fn a_lamp_nobody_tells_of_any_more_goes_out_after_mwi_expiry_and_its_mailbox_is_forgotten() {
+    let config = CONFIG.replace("sip-ua\n", "sip-ua\n tipring mwi expiry 24\n");
+    let mut bench = Bench::open(tempfile::tempdir().unwrap(), &config);
+    bench.link(0, true);
+    bench.notify("8000", true);
+    bench.notify("4711", true);
+    bench.wait(Duration::from_secs(20 * 3600));
+    bench.notify("8000", true);
+    bench.wait(Duration::from_secs(5 * 3600));
+    // 4711 is put out at the PBX; 8000 was heard of five hours ago.
+    assert_eq!(bench.pbx[0].heard, [("4711".to_owned(), true), ("4711".to_owned(), false)]);
+    assert_eq!(bench.tone_off_hook(0), Tone::Stutter);
+    bench.wait(Duration::from_secs(20 * 3600));
+    assert_eq!(bench.tone_off_hook(0), Tone::Dial);
+    assert!(bench.switch.mailboxes.record("4711").is_none());
+    assert_eq!(bench.switch.mailboxes.record("8000").map(|r| r.state.source.as_str()), Some("expiry"));
+    // Without the line nothing is forgotten.
+    bench.switch.apply(bench.now, Config::parse(CONFIG).config);
+    bench.wait(Duration::from_secs(100 * 3600));
+    assert!(bench.switch.mailboxes.record("8000").is_some());
+    assert_eq!(bench.pbx[0].heard.len(), 2);
+}

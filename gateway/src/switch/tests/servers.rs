@@ -111,3 +111,99 @@ fn no_more_is_subscribed_for_than_subscription_maximum_originate_allows() {
     bench.wait(Duration::from_secs(2));
     assert!(subscribes(&mut bench).iter().any(|s| s.request_uri().unwrap() != numbers[0]));
 }
+
+#[test]
+fn from_an_address_on_no_list_a_password_is_asked_for_and_believed() {
+    use sip::digest::{Challenge, ClientSession, Credentials};
+
+    let stranger = [198, 51, 100, 9];
+    let body = "Messages-Waiting: yes\r\n";
+    let text = |method: &str, cseq: u32, more: &str| {
+        let body = if method == "NOTIFY" { body } else { "" };
+        format!(
+            "{method} sip:8000@gw SIP/2.0\r\nVia: SIP/2.0/UDP 198.51.100.9;branch=z9hG4bK{method}{cseq}\r\n\
+             From: <sip:8000@x>;tag=a\r\nTo: <sip:8000@gw>\r\nCall-ID: {method}\r\nCSeq: {cseq} {method}\r\n\
+             Contact: <sip:8000@198.51.100.9>\r\nEvent: message-summary\r\n{more}Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        )
+    };
+    let login = "sip-ua\n tipring mwi login anna password 0 secret\n";
+    for (config, challenged) in [(CONFIG.to_owned(), false), (CONFIG.replace("sip-ua\n", login), true)] {
+        let mut bench = Bench::open(tempfile::tempdir().unwrap(), &config);
+        for method in ["NOTIFY", "SUBSCRIBE"] {
+            bench.answers.clear();
+            bench.replies.clear();
+            bench.receive_from(stranger, &text(method, 1, ""));
+            assert_eq!(bench.status(method), Some(if challenged { 401 } else { 403 }), "{method}");
+            if !challenged {
+                continue;
+            }
+            let reply = bench.replies.pop().unwrap();
+            let (_, challenge) = Challenge::from_response(&reply).remove(0);
+            for (password, status) in [("wrong", 401), ("secret", 200)] {
+                bench.answers.clear();
+                let mut session =
+                    ClientSession::new(challenge.clone(), Credentials::new("anna", password), "c");
+                let value = session.answer(method, "sip:8000@gw", b"");
+                let cseq = if status == 200 { 3 } else { 2 };
+                let more = format!("Authorization: {value}\r\n");
+                bench.receive_from(stranger, &text(method, cseq, &more));
+                assert_eq!(bench.status(method), Some(status), "{method}, {password}");
+            }
+        }
+        assert_eq!(bench.tone_off_hook(0), if challenged { Tone::Stutter } else { Tone::Dial });
+        assert_eq!(bench.switch.watchers.count(), usize::from(challenged));
+    }
+}
+
+#[test]
+fn subscriptions_granted_are_kept_over_kill_9_and_told_once_in_their_dialog() {
+    let mut bench = Bench::new();
+    let subscribe = |cseq: u32, to: &str, expires: u32| {
+        format!(
+            "SUBSCRIBE sip:8000@gw SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.10;branch=z9hG4bKw{cseq}\r\nFrom: <sip:8000@x>;tag=a\r\n\
+             To: <sip:8000@gw>{to}\r\nCall-ID: w\r\nCSeq: {cseq} SUBSCRIBE\r\nContact: <sip:8000@192.0.2.10:5070>\r\n\
+             Event: message-summary\r\nExpires: {expires}\r\nContent-Length: 0\r\n\r\n"
+        )
+    };
+    let told = |bench: &mut Bench| {
+        let mut all = std::mem::take(&mut bench.requests);
+        all.retain(|request| request.method() == Some(Method::Notify));
+        for notify in &all {
+            bench.receive(&answer(notify, "200 OK", "").replace(";tag=vm\r\n", "\r\n"));
+        }
+        all
+    };
+    bench.receive(&subscribe(1, "", 3600));
+    let first = told(&mut bench).remove(0);
+    let tag = format!(";tag={}", first.from().unwrap().tag().unwrap());
+    bench.notify("8000", true);
+    bench.wait(Duration::from_secs(10));
+    let last = told(&mut bench).pop().unwrap();
+
+    let mut bench = bench.restart(CONFIG);
+    assert_eq!(bench.switch.watchers.count(), 1);
+    bench.wait(Duration::from_secs(10));
+    let again = told(&mut bench);
+    let [again] = again.as_slice() else { panic!("{again:?}") };
+    assert_eq!((again.call_id().unwrap(), again.from().unwrap().tag()), ("w", first.from().unwrap().tag()));
+    assert!(again.cseq().unwrap().number > last.cseq().unwrap().number);
+    assert_eq!(again.request_uri(), Some("sip:8000@192.0.2.10:5070"));
+    assert_eq!(again.body(), b"Messages-Waiting: yes\r\n");
+    // News and refreshes go on in the dialog.
+    bench.notify("8000", false);
+    bench.wait(Duration::from_secs(10));
+    assert_eq!(told(&mut bench).pop().unwrap().body(), b"Messages-Waiting: no\r\n");
+    bench.answers.clear();
+    bench.receive(&subscribe(2, &tag, 600));
+    assert_eq!(bench.status("w"), Some(200));
+    told(&mut bench);
+    // Once it has ended nothing of it comes back.
+    bench.answers.clear();
+    bench.receive(&subscribe(3, &tag, 0));
+    assert_eq!(bench.status("w"), Some(200));
+    told(&mut bench);
+    assert_eq!(bench.switch.watchers.count(), 0);
+    let bench = bench.restart(CONFIG);
+    assert_eq!(bench.switch.watchers.count(), 0);
+}
