@@ -53,7 +53,11 @@ impl Switch {
             if self.monitor.on(DebugTopic::Mwi) {
                 self.monitor.print(now, DebugTopic::Mwi, &format!("MWI: nobody tells of {number} any more"));
             }
-            if waiting { self.take_back(now, &number) } else { self.forget_mailbox(now, &number) }
+            if waiting {
+                self.take_back(now, &number);
+            } else {
+                self.forget_mailbox(now, &number);
+            }
         }
         let oldest = self.mailboxes.iter().map(|record| record.state.received).min();
         let left = oldest.map_or(age, |received| age.saturating_sub(heard(received)));

@@ -48,7 +48,7 @@ impl Guard {
 impl Switch {
     /// What the sender of a request is to us, or the answer it is owed: 403, or 401 where it may prove who it is. Who has proved
     /// it counts as trusted.
-    pub(super) fn admit(&mut self, now: Instant, flow: &Flow, request: &Message) -> Result<Sender, Reply> {
+    pub(super) fn identify(&mut self, now: Instant, flow: &Flow, request: &Message) -> Result<Sender, Reply> {
         let sender = self.trust.sender(flow.remote.ip());
         if sender != Sender::Unknown {
             return Ok(sender);

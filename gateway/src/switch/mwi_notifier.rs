@@ -103,7 +103,7 @@ impl Switch {
 
     /// The mailbox and the answer.
     fn subscribe(&mut self, now: Instant, flow: &Flow, request: &Message) -> (String, Reply) {
-        if let Err(refusal) = self.admit(now, flow, request) {
+        if let Err(refusal) = self.identify(now, flow, request) {
             return (String::new(), refusal);
         }
         let own_tag = request.to().ok().and_then(|to| to.tag().map(str::to_owned));

@@ -84,7 +84,7 @@ impl Switch {
         flow: &Flow,
         request: &Message,
     ) {
-        let sender = match self.admit(now, flow, request) {
+        let sender = match self.identify(now, flow, request) {
             Ok(sender) => sender,
             Err(reply) => {
                 let status = reply.status().as_u16();
