@@ -205,7 +205,7 @@ fn a_lamp_nobody_tells_of_any_more_goes_out_after_mwi_expiry_and_its_mailbox_is_
     // 4711 is put out at the PBX; 8000 was heard of five hours ago.
     assert_eq!(bench.pbx[0].heard, [("4711".to_owned(), true), ("4711".to_owned(), false)]);
     assert_eq!(bench.tone_off_hook(0), Tone::Stutter);
-    bench.wait(Duration::from_secs(20 * 3600));
+    bench.wait(Duration::from_secs(24 * 3600));
     assert_eq!(bench.tone_off_hook(0), Tone::Dial);
     assert!(bench.switch.mailboxes.record("4711").is_none());
     assert_eq!(bench.switch.mailboxes.record("8000").map(|r| r.state.source.as_str()), Some("expiry"));
