@@ -123,7 +123,8 @@ fn row(command: &Command, token: &Token) -> String {
         Some(Kind::Line) => ", to the end of the line",
         _ => "",
     };
-    format!("| `{}` | {}{note} |\n", token.label(), command.help_of(token.number))
+    let help = command.help_of(token.number).replace('\n', "<br>");
+    format!("| `{}` | {help}{note} |\n", token.label())
 }
 
 /// A line of the command typed into an empty configuration, and what the running configuration shows of it.

@@ -8,8 +8,10 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use cli::config::Config;
+use cli::grammar::ModeKind;
 use cli::render;
 use cli::session::{Action, Exec, Reply, Session, SessionKind, Show};
+use std::collections::HashSet;
 use std::path::Path;
 
 /// A gateway that only has a configuration.
@@ -118,7 +120,9 @@ fn is_prompt(line: &str, prompt: &str) -> bool {
     line.strip_prefix(prompt).is_some()
 }
 
-fn run(path: &Path) {
+/// Plays a transcript and gives the modes it has been in.
+fn run(path: &Path) -> HashSet<ModeKind> {
+    let mut modes = HashSet::new();
     let text = std::fs::read_to_string(path).unwrap();
     let config = std::fs::read_to_string(path.with_extension("cfg")).unwrap_or_default();
     let config = Config::parse(&config).config;
@@ -150,6 +154,7 @@ fn run(path: &Path) {
                 None => panic!("{path:?}: {line:?} where the prompt is {prompt:?}"),
             }
         };
+        modes.insert(session.mode());
         session.feed(&keys(&typed, paused));
         gateway.serve(&mut session);
         let mut octets = Vec::new();
@@ -194,6 +199,7 @@ fn run(path: &Path) {
         }
         compare(path, line, &expected, &printed);
     }
+    modes
 }
 
 fn compare(path: &Path, line: &str, expected: &[String], printed: &[String]) {
@@ -231,7 +237,7 @@ fn every_transcript_reads_as_on_a_router() {
     files.retain(|p| p.extension().is_some_and(|e| e == "txt"));
     files.sort();
     assert!(files.len() >= 6, "{files:?}");
-    for file in &files {
-        run(file);
-    }
+    let seen: HashSet<ModeKind> = files.iter().flat_map(|file| run(file)).collect();
+    let missed: Vec<&ModeKind> = ModeKind::ALL.iter().filter(|mode| !seen.contains(mode)).collect();
+    assert!(missed.is_empty(), "no transcript has been in {missed:?}");
 }

@@ -361,8 +361,11 @@ impl Config {
         let there = body_mut(&mut self.tree, &mode.frames)
             .and_then(|b| b.position(&key, usize::MAX).and_then(|at| b.nodes().get(at)))
             .and_then(|n| n.section.as_ref().map(|(kind, _)| (*kind, n.line.clone())));
+        // `no dial-peer voice 20` does not say of which type it is.
+        let named = sign == Sign::Set || found.args.words.len() > identity;
         if let Some((kind, line)) = there
             && kind != enters
+            && named
         {
             return Err(ApplyError::Text(match sign {
                 Sign::Set => format!("% {line} exists; remove it first to change its type"),

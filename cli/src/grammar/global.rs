@@ -338,7 +338,15 @@ pub(super) static AFTER_LOGGING: &[Command] = &[
         "dial-peer hunt <0-7>",
         default: "dial-peer hunt 0",
         help: &["Dial map (peer) configuration", "Define the dial peer hunting choice",
-            "Dial-peer hunting choices, listed in hunting order within each choice"],
+            "Dial-peer hunting choices, listed in hunting order within each choice:\n\
+             0 - Longest match in phone number, explicit preference, random selection.\n\
+             1 - Longest match in phone number, explicit preference, least recent use.\n\
+             2 - Explicit preference, longest match in phone number, random selection.\n\
+             3 - Explicit preference, longest match in phone number, least recent use.\n\
+             4 - Least recent use, longest match in phone number, explicit preference.\n\
+             5 - Least recent use, explicit preference, longest match in phone number.\n\
+             6 - Random selection.\n\
+             7 - Least recent use."],
         apply: Apply::Acted(|cx| {
             let number = if cx.no { 0 } else { cx.args.number(0).unwrap_or(0) };
             cx.config.dial_peer_hunt = DialPeerHunt::from_number(number).unwrap_or_default();

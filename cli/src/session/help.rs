@@ -129,14 +129,16 @@ fn fits(expected: &Expected, word: &str) -> bool {
     expected.label.get(..word.len()).is_some_and(|head| head.eq_ignore_ascii_case(word))
 }
 
-/// Two blanks, the word padded to the widest, two blanks, the text wrapped under its own column.
+/// Two blanks, the word padded to the widest, two blanks, the text wrapped under its own column. Further lines of the text
+/// stand under the word, as those that say what each number of a range means.
 fn rows(list: &[Expected], width: usize) -> String {
     let widest = list.iter().map(|e| e.label.len()).max().unwrap_or(0).min(24);
     let column = widest + 4;
     let mut out = String::new();
     for entry in list {
         let mut row = format!("  {:widest$}  ", entry.label);
-        for word in entry.help.split(' ') {
+        let (text, choices) = entry.help.split_once('\n').unwrap_or((entry.help, ""));
+        for word in text.split(' ') {
             if row.len() > column && row.len() + word.len() + 1 > width {
                 out.push_str(row.trim_end());
                 out.push('\n');
@@ -147,6 +149,7 @@ fn rows(list: &[Expected], width: usize) -> String {
         }
         out.push_str(row.trim_end());
         out.push('\n');
+        choices.lines().for_each(|choice| out.push_str(&format!("  {choice}\n")));
     }
     out
 }

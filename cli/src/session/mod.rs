@@ -6,16 +6,20 @@
 
 mod action;
 mod editor;
+mod exec;
 mod files;
 mod filter;
 mod help;
 mod login;
 mod own;
 mod pager;
+mod test_port;
 
 pub use action::*;
+pub use exec::*;
 pub use files::*;
 pub use login::authenticate;
+pub use test_port::*;
 
 use crate::config::{CommandLevel, LineError, Mode};
 use crate::grammar::{Apply, ModeKind, matcher};
