@@ -624,6 +624,7 @@ fn service_takes_b_channels_out_and_puts_them_back_on_both_sides() {
         (SwitchType::Primary4ess, "4ess"),
         (SwitchType::PrimaryNi, "ni2"),
         (SwitchType::Primary5ess, "5ess"),
+        (SwitchType::PrimaryDms100, "dms100"),
     ];
     for (switch_type, libpri) in switch_types {
         let (mut trunk, mut pbx) = trunk(SpanConfig { switch_type, ..config(Side::User) }, &["-w", libpri]);
@@ -638,6 +639,9 @@ fn service_takes_b_channels_out_and_puts_them_back_on_both_sides() {
             let free = service == ServiceState::InService;
             assert_eq!((trunk.span.has_free(ours), trunk.span.has_free(theirs)), (free, free), "{libpri}");
         }
+        // An acknowledgement is not taken for another SERVICE.
+        trunk.run_for(Duration::from_millis(200));
+        assert_eq!(pbx.events().all(&json!({"ev": "service"})).len(), 2, "{libpri}");
         finish(trunk, pbx);
     }
 }

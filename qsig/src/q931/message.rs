@@ -9,9 +9,10 @@ use super::{Repr, ie};
 /// Q.931's protocol discriminator.
 pub(crate) const DISCRIMINATOR: u8 = 0x08;
 
-/// The protocol discriminators of North American maintenance messages (SERVICE): TR 41449's, and National ISDN's (from
-/// memory).
-pub const MAINTENANCE: [u8; 2] = [0x03, 0x43];
+/// The protocol discriminators of North American maintenance messages (SERVICE): TR 41449's, and National ISDN's, as libpri has
+/// them. The two message types are exchanged in the second.
+pub const MAINTENANCE: [u8; 2] = [0x03, NATIONAL_MAINTENANCE];
+const NATIONAL_MAINTENANCE: u8 = 0x43;
 
 /// A call reference, Q.931 4.3.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -126,10 +127,19 @@ message_types! {
 }
 
 impl MessageType {
-    /// SERVICE ACKNOWLEDGE, with a protocol discriminator of [`MAINTENANCE`] only (from memory of TR 41449).
+    /// SERVICE ACKNOWLEDGE, with a protocol discriminator of [`MAINTENANCE`] only; 0x0F on the wire with the second one.
     pub const SERVICE_ACKNOWLEDGE: Self = Self(0x07);
-    /// SERVICE, with a protocol discriminator of [`MAINTENANCE`] only (from memory of TR 41449).
+    /// SERVICE, with a protocol discriminator of [`MAINTENANCE`] only; 0x07 on the wire with the second one.
     pub const SERVICE: Self = Self(0x0F);
+
+    /// The octet behind a protocol discriminator, and the type of one.
+    fn behind(self, discriminator: u8) -> Self {
+        match self {
+            Self::SERVICE if discriminator == NATIONAL_MAINTENANCE => Self::SERVICE_ACKNOWLEDGE,
+            Self::SERVICE_ACKNOWLEDGE if discriminator == NATIONAL_MAINTENANCE => Self::SERVICE,
+            other => other,
+        }
+    }
 }
 
 impl fmt::Display for MessageType {
@@ -250,7 +260,9 @@ impl Message {
         if !MAINTENANCE.contains(&discriminator) {
             return Err(ParseError::Discriminator(discriminator));
         }
-        Self::parse_rest(rest).map(|(message, _)| (discriminator, message))
+        let (mut message, _) = Self::parse_rest(rest)?;
+        message.kind = message.kind.behind(discriminator);
+        Ok((discriminator, message))
     }
 
     /// As [`Message::parse`]; the second value is false if the last element was cut off.
@@ -307,7 +319,7 @@ impl Message {
             1 => out.put_u8(flag | low & 0x7F),
             _ => out.put_slice(&[flag | high & 0x7F, low]),
         }
-        out.put_u8(self.kind.0);
+        out.put_u8(self.kind.behind(discriminator).0);
         for element in &self.elements {
             element.emit(&mut out);
         }

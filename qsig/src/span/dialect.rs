@@ -91,7 +91,7 @@ pub enum RedirectForm {
 /// | sending complete | yes | yes | no \[M\] | no \[M\] | no \[M\] | no \[M\] | no \[M\] |
 /// | CALL PROCEEDING before ALERTING | no | no | yes \[M\] | yes \[M\] | yes \[M\] | yes \[M\] | no \[M\] |
 /// | segmentation | yes | no \[M\] | no \[M\] | no \[M\] | no \[M\] | no \[M\] | no \[M\] |
-/// | SERVICE, protocol discriminator | none | none | 03 \[M\] | 03 \[M\] | 03 \[M\] | 03 \[M\] | none \[M\] |
+/// | SERVICE, protocol discriminator | none | none | 43 (libpri) | 03 (libpri) | 03 (libpri) | 03 (libpri) | none \[M\] |
 /// | called number where nothing else is said | unknown | E.164 (IOS) | national \[M\] | national \[M\] | national \[M\] | national \[M\] | E.164 \[M\] |
 ///
 /// \[M\]: from memory, to be checked against the switch. What all have in common: call references of two octets, RESTART, Q.850
@@ -177,7 +177,7 @@ impl SwitchType {
                 hold: true,
                 user_display: false,
             },
-            Self::PrimaryNi => NORTH_AMERICA,
+            Self::PrimaryNi => Dialect { service: Some(0x43), ..NORTH_AMERICA },
             Self::Primary5ess | Self::PrimaryDms100 => {
                 Dialect { names: NameForm::Display { typed: true }, ..NORTH_AMERICA }
             }

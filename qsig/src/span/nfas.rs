@@ -2,8 +2,8 @@
 //!
 //! A group has two data links. The one in service carries every call of every interface; the other stands by. When the first
 //! is lost, either end asks for the other with SERVICE on it; calls go on meanwhile, and messages in between are repeated by
-//! their timers. Where both ends ask at once for different links, the primary one wins. The coding of SERVICE is from memory
-//! of TR 41449: the D channel is named by interface and timeslot, with the D-channel indicator.
+//! their timers. Where both ends ask at once for different links, the primary one wins. The coding of SERVICE
+//! is libpri's; from memory of TR 41449 is that the D channel is named by interface and timeslot, with the D-channel indicator.
 
 use std::time::Instant;
 

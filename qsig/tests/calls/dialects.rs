@@ -115,6 +115,13 @@ fn service_messages_change_b_channels_and_are_acknowledged() {
     bench.span.set_service(bench.now, channel, qsig::ServiceState::Maintenance);
     let frame = bench.span.poll_frame().unwrap();
     assert_eq!(decode::layer3(&frame).unwrap_or(&frame[4..]), unhex("03020000 0f 0101c1 1803a98387"));
+    // National ISDN: discriminator 43, and the two message types the other way round; an answer is not answered.
+    let mut bench = Bench::new(of(SwitchType::PrimaryNi, Side::Network));
+    bench.span.set_service(bench.now, channel, qsig::ServiceState::Maintenance);
+    let frame = bench.span.poll_frame().unwrap();
+    assert_eq!(decode::layer3(&frame).unwrap_or(&frame[4..]), unhex("43020000 07 0101c1 1803a98387"));
+    bench.say_hex("43028000 0f 0101c1 1803a98387");
+    assert!(bench.span.poll_frame().is_none());
     // A switch type without SERVICE ignores it, as Q.931 does unknown discriminators.
     let mut bench = Bench::new(config(Side::Network));
     bench.say_hex("03020000 0f 0101c2 1803a98387");

@@ -228,7 +228,7 @@ fn a_service_message_that_nobody_answers_is_repeated_after_t321() {
         }
     }
     // Interface 1, timeslot 24, with the D-channel indicator.
-    assert_eq!(asked, vec![unhex("03020000 0f 0101c0 1804ed818398"); 3]);
+    assert_eq!(asked, vec![unhex("43020000 07 0101c0 1804ed818398"); 3]);
     assert_eq!((lonely.is_up(), lonely.d_channel_in_service()), (false, None));
 }
 

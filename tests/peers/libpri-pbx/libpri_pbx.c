@@ -3009,6 +3009,8 @@ int main(int argc, char **argv)
 				die("pri_new_cb");
 			}
 			pri_set_debug(pri, cfg.debug);
+			/* else libpri answers SERVICE by itself and says nothing */
+			pri_set_service_message_support(pri, 1);
 			pri_facility_enable(pri);
 			pri_hangup_fix_enable(pri, 1);
 			pri_hold_enable(pri, 1);
