@@ -322,7 +322,7 @@ pub async fn start(setup: Setup) -> Result<Gateway, RunError> {
     let lookup_seed = seed().map_err(io_error("random seed"))?;
     let (lookups, looked_up) = Lookups::new(setup.dns, setup.sip_address, lookup_seed);
     let range = switch.rtp_range();
-    let daemon = Daemon {
+    let mut daemon = Daemon {
         host: Host::new(now, files, hostname, terminals, Engine::new(switch.config().clone())),
         switch,
         net,
@@ -348,6 +348,7 @@ pub async fn start(setup: Setup) -> Result<Gateway, RunError> {
         backlog: false,
     };
     helpers.push(tokio::spawn(daemon.host.load.clone().keep_sampling()).abort_handle());
+    daemon.switch.watch_load(daemon.host.load.clone());
     let task = tokio::spawn(daemon.run());
     Ok(Gateway {
         udp,

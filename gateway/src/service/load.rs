@@ -1,7 +1,8 @@
-//! How busy the processor is with the gateway: `show processes cpu`.
+//! How busy the processor is with the gateway, and how full the memory: `show processes cpu`, `call threshold`.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -26,7 +27,11 @@ pub type Threads = BTreeMap<u32, Thread>;
 
 /// Samples of the last five minutes. Copies are the same samples.
 #[derive(Debug, Clone, Default)]
-pub struct Load(Arc<Mutex<VecDeque<(Instant, Threads)>>>);
+pub struct Load {
+    samples: Arc<Mutex<VecDeque<(Instant, Threads)>>>,
+    /// Percent of the machine's memory in use.
+    memory: Arc<AtomicU32>,
+}
 
 impl Load {
     /// Takes a sample every [`PERIOD`], for ever.
@@ -35,22 +40,51 @@ impl Load {
         loop {
             tick.tick().await;
             self.take(Instant::now(), threads());
+            self.set_memory(memory());
         }
     }
 
     /// Takes a sample.
     pub fn take(&self, now: Instant, threads: Threads) {
-        let mut samples = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut samples = self.samples.lock().unwrap_or_else(PoisonError::into_inner);
         while samples.len() >= SAMPLES {
             samples.pop_front();
         }
         samples.push_back((now, threads));
     }
 
+    /// How much of the machine's memory is in use, percent.
+    pub fn set_memory(&self, percent: u32) {
+        self.memory.store(percent, Ordering::Relaxed);
+    }
+
+    /// Percent of the machine's memory in use.
+    #[must_use]
+    pub fn memory(&self) -> u32 {
+        self.memory.load(Ordering::Relaxed)
+    }
+
+    /// Percent of one processor that the gateway used in the `window` before the last sample; 0 before there are two.
+    #[must_use]
+    pub fn processor(&self, window: Duration) -> u32 {
+        let samples = self.samples.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some((last, used)) = samples.back() else { return 0 };
+        let since = |at: Instant| last.saturating_duration_since(at);
+        let oldest = samples.iter().find(|(at, _)| since(*at) <= window + PERIOD / 2);
+        let sum = |threads: &Threads| threads.values().map(|thread| thread.runtime).sum::<u64>();
+        oldest
+            .and_then(|(at, before)| {
+                let wall = u64::try_from(since(*at).as_millis()).ok()?;
+                let share = sum(used).saturating_sub(sum(before)).saturating_mul(100).checked_div(wall)?;
+                u32::try_from(share).ok()
+            })
+            .unwrap_or(0)
+    }
+
     /// `show processes cpu`, with what the threads have used by now.
     #[must_use]
     pub fn show(&self, now: Instant, threads: &Threads) -> String {
-        let samples = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let samples = self.samples.lock().unwrap_or_else(PoisonError::into_inner);
         let windows = [5, 60, 300].map(Duration::from_secs);
         // Hundredths of a percent since the oldest sample in the window.
         let share = |window: Duration, number: Option<u32>| {
@@ -84,6 +118,19 @@ impl Load {
     }
 }
 
+/// Percent of the machine's memory that is not available, as the kernel says; 0 where it says nothing.
+fn memory() -> u32 {
+    let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let of = |name: &str| -> Option<u64> {
+        let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+        line.split_whitespace().next()?.parse().ok()
+    };
+    let share = of("MemTotal:").zip(of("MemAvailable:")).and_then(|(total, available)| {
+        u32::try_from(total.saturating_sub(available).saturating_mul(100).checked_div(total)?).ok()
+    });
+    share.unwrap_or(0)
+}
+
 /// What the threads of this process have used so far, as the kernel says.
 #[must_use]
 pub fn threads() -> Threads {
@@ -114,6 +161,8 @@ mod tests {
         for second in (0..=120).step_by(5) {
             load.take(start + Duration::from_secs(second), one(500 * second.min(60), 10));
         }
+        let shares = [5, 60, 120].map(|window| load.processor(Duration::from_secs(window)));
+        assert_eq!(shares, [0, 0, 25]);
         let text = load.show(start + Duration::from_secs(120), &one(30_000, 100));
         assert!(
             text.starts_with("CPU utilization for five seconds: 0%/0%; one minute: 0%; five minutes: 25%\n"),

@@ -429,9 +429,12 @@ impl Call {
             );
         }
         let known: Vec<String> = out.targets.iter().map(|(_, uri)| uri.clone()).collect();
+        // A contact that is ourselves is for the user to look at: we don't call ourselves.
         let following = allowed
             && out.targets.first().is_some_and(|(_, uri)| {
-                !out.invite.routes.is_empty() || flow_towards(uri, &out.flow).is_some()
+                let way = flow_towards(uri, &out.flow);
+                let own = way.as_ref().is_some_and(|flow| flow.remote == flow.local);
+                !own && (!out.invite.routes.is_empty() || way.is_some())
             });
         self.tell(core, CallEvent::Redirected { contacts: known, following, response: response.clone() });
         if following && self.try_next_target(core, now) {

@@ -7,12 +7,17 @@ use cli::config::Config;
 
 use super::Switch;
 use crate::leg::Cause;
+use crate::service::load::Load;
 
 /// What a configuration says about admission, and where it stands.
 #[derive(Debug, Default)]
 pub(crate) struct Admission {
     /// `call threshold global total-calls low L high H`: calls at which it begins and ends to refuse.
     pub(crate) total_calls: Option<(u32, u32)>,
+    /// `call threshold global cpu-5sec|cpu-avg|total-mem|…`: what else makes it refuse.
+    limits: Vec<Limit>,
+    /// What the processor and the memory are at.
+    load: Load,
     /// `call spike N [steps S size MS]`: calls in a window.
     pub(crate) spike: Option<Spike>,
     /// `call service stop`; forced ones end calls too.
@@ -25,6 +30,24 @@ pub(crate) struct Admission {
     recent: VecDeque<Instant>,
     /// Calls refused since the start, by reason.
     pub(crate) refused: Refused,
+}
+
+/// A threshold of the processor or the memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Limit {
+    of: Resource,
+    /// Percent.
+    low: u32,
+    high: u32,
+    /// It was above `high` and has not been at or below `low` since.
+    above: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Resource {
+    /// The processor, over the last so many seconds.
+    Processor(u64),
+    Memory,
 }
 
 /// `call service stop`.
@@ -63,6 +86,11 @@ impl Admission {
         let lines = config.tree().nodes();
         self.total_calls = lines.iter().find_map(|node| thresholds(&node.line));
         self.spike = lines.iter().find_map(|node| spike(&node.line));
+        let old = std::mem::take(&mut self.limits);
+        self.limits = lines.iter().filter_map(|node| limit(&node.line)).collect();
+        for limit in &mut self.limits {
+            limit.above = old.iter().any(|known| known.of == limit.of && known.above);
+        }
         if self.total_calls.is_none() {
             self.refusing = false;
         }
@@ -76,6 +104,19 @@ impl Admission {
     /// Whether `call threshold` refuses calls now.
     pub(crate) fn is_refusing(&self) -> bool {
         self.refusing
+    }
+
+    /// Whether processor or memory are at a threshold.
+    fn is_overloaded(&mut self) -> bool {
+        let load = &self.load;
+        for limit in &mut self.limits {
+            let at = match limit.of {
+                Resource::Processor(seconds) => load.processor(Duration::from_secs(seconds)),
+                Resource::Memory => load.memory(),
+            };
+            limit.above = if limit.above { at > limit.low } else { at > limit.high };
+        }
+        self.limits.iter().any(|limit| limit.above)
     }
 
     fn forget(&mut self, now: Instant) {
@@ -99,6 +140,10 @@ impl Admission {
                 return Err(Cause::CONGESTION);
             }
         }
+        if self.is_overloaded() {
+            self.refused.threshold += 1;
+            return Err(Cause::CONGESTION);
+        }
         if let Some(spike) = self.spike {
             self.forget(now);
             if self.recent.len() >= spike.calls as usize {
@@ -121,6 +166,20 @@ fn thresholds(line: &str) -> Option<(u32, u32)> {
     Some((low, high))
 }
 
+/// `call threshold global cpu-avg low 60 high 80`. The kinds of memory of a router are one here.
+fn limit(line: &str) -> Option<Limit> {
+    let mut words = line.strip_prefix("call threshold global ")?.split_whitespace();
+    let of = match words.next()? {
+        "cpu-5sec" => Resource::Processor(5),
+        "cpu-avg" => Resource::Processor(60),
+        "total-mem" | "proc-mem" | "io-mem" => Resource::Memory,
+        _ => return None,
+    };
+    let low = words.nth(1)?.parse().ok()?;
+    let high = words.nth(1)?.parse().ok()?;
+    Some(Limit { of, low, high, above: false })
+}
+
 /// `call spike 30 steps 10 size 2000`: IOS's defaults are 5 steps of 200 ms.
 fn spike(line: &str) -> Option<Spike> {
     let mut words = line.strip_prefix("call spike ")?.split_whitespace();
@@ -138,6 +197,11 @@ fn spike(line: &str) -> Option<Spike> {
 }
 
 impl Switch {
+    /// From now on `call threshold` looks at this.
+    pub fn watch_load(&mut self, load: Load) {
+        self.calls.admission.load = load;
+    }
+
     /// Whether a call that has just come in is served.
     pub(super) fn admit(&mut self, now: Instant) -> Result<(), Cause> {
         let calls = u32::try_from(self.calls.calls.len()).unwrap_or(u32::MAX);

@@ -183,6 +183,36 @@ fn thresholds_and_spikes_refuse_what_is_too_much() {
     sim.on_hook(3);
     sim.assert_nothing_left();
 
+    use crate::service::load::{Load, Thread, Threads};
+    let mut sim = Sim::and(
+        "call threshold global cpu-5sec low 50 high 80\ncall threshold global total-mem low 70 high 90\n",
+    );
+    let load = Load::default();
+    sim.switch.watch_load(load.clone());
+    let mut used = 0;
+    // Percent of processor and memory, and whether a call is let in: between the marks it stays as it was.
+    for (processor, memory, tone) in [
+        (10, 10, Tone::Dial),
+        (79, 89, Tone::Dial),
+        (81, 10, Tone::Congestion),
+        (51, 10, Tone::Congestion),
+        (50, 91, Tone::Congestion),
+        (10, 71, Tone::Congestion),
+        (10, 70, Tone::Dial),
+    ] {
+        for _ in 0..3 {
+            used += 50 * processor;
+            let thread = Thread { runtime: used, ..Thread::default() };
+            sim.now += Duration::from_secs(5);
+            load.take(sim.now, Threads::from([(1, thread)]));
+        }
+        load.set_memory(memory);
+        sim.off_hook(0);
+        assert_eq!(sim.tone(0), tone, "{processor}% {memory}%");
+        sim.on_hook(0);
+    }
+    sim.assert_nothing_left();
+
     let mut sim = Sim::and("call spike 2 steps 5 size 2000\n");
     for tone in [Tone::Dial, Tone::Dial, Tone::Congestion] {
         sim.off_hook(0);

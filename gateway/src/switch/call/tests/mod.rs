@@ -7,6 +7,7 @@ mod analogue;
 mod forward;
 mod hunting;
 mod isdn;
+mod matrix;
 mod phones;
 mod raw;
 mod replace;

@@ -57,6 +57,8 @@ pub(super) struct Phones {
     pub(super) seen: Vec<sip::Message>,
     /// Statuses of requests of ours within calls.
     pub(super) statuses: Vec<u16>,
+    /// Statuses with which calls of theirs failed.
+    pub(super) failed: Vec<u16>,
 }
 
 impl Phones {
@@ -72,6 +74,7 @@ impl Phones {
             last_invite: String::new(),
             seen: Vec::new(),
             statuses: Vec::new(),
+            failed: Vec::new(),
         }
     }
 
@@ -138,7 +141,10 @@ impl Phones {
                 SipEvent::ReferProgress { status, .. } => self.outcomes.push(status),
                 SipEvent::Answered { .. } | SipEvent::Acknowledged { .. } => self.answered += 1,
                 SipEvent::Response { status, .. } => self.statuses.push(status),
-                SipEvent::Failed { .. } => self.calls.retain(|call| *call != id),
+                SipEvent::Failed { status, .. } => {
+                    self.failed.push(status);
+                    self.calls.retain(|call| *call != id);
+                }
                 SipEvent::Ended { message, .. } => {
                     self.seen.extend(message.filter(sip::Message::is_request));
                     self.calls.retain(|call| *call != id);
@@ -155,7 +161,8 @@ impl Phones {
             Manner::Answer => self.ua.answer(now, id, Content::sdp(AUDIO)),
             Manner::Refuse(status) => self.ua.reject(now, id, status, Content::new()),
             Manner::Redirect(to) => {
-                let contact = format!("<sip:{to}@192.0.2.9>");
+                let host = if to.contains('@') { "" } else { "@192.0.2.9" };
+                let contact = format!("<sip:{to}{host}>");
                 self.ua.redirect(now, id, 302, &[contact], Content::new())
             }
             Manner::Ignore => Ok(()),
