@@ -270,7 +270,7 @@ impl Call {
         let agreed = self.timer_config.from_answer(&response).unwrap_or_default();
         self.start_timer(now, agreed, Refresher::Uac);
         let answered = CallEvent::Answered { dialog: number, response: response.clone() };
-        match self.take_success_sdp(core, number, cseq, id, &response) {
+        match self.take_success_sdp(core, number, cseq, id, &response, true) {
             SuccessSdp::Acknowledge => {
                 self.send_ack(core, number, cseq, Some(&invite), &Content::new());
                 self.tell(core, answered);
@@ -284,7 +284,8 @@ impl Call {
         }
     }
 
-    /// What the session description of a 2xx to our INVITE means, the first's and a re-INVITE's alike.
+    /// What the session description of a 2xx to our INVITE means, the first's and a re-INVITE's alike. `asked`: the user
+    /// waits for the answer, be it the same as the last.
     pub(super) fn take_success_sdp(
         &mut self,
         core: &mut Core,
@@ -292,6 +293,7 @@ impl Call {
         cseq: u32,
         id: ClientTransactionId,
         response: &Message,
+        asked: bool,
     ) -> SuccessSdp {
         let Some(leg) = self.leg(number) else { return SuccessSdp::Acknowledge };
         let sdp = sdp_of(response);
@@ -303,7 +305,7 @@ impl Call {
                     return SuccessSdp::Missing;
                 };
                 leg.exchange = Exchange::Idle;
-                let news = leg.remote_sdp.as_ref() != Some(&sdp) || leg.preview.is_some();
+                let news = asked || leg.remote_sdp.as_ref() != Some(&sdp) || leg.preview.is_some();
                 leg.remote_sdp = Some(sdp.clone());
                 leg.preview = None;
                 if news {

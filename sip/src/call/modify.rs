@@ -21,6 +21,8 @@ pub(super) struct Modify {
     content: Content,
     /// Our own keeping alive of the session: the user hears nothing of it.
     refresh: bool,
+    /// The user offers something, and waits for the answer even if it is the same as the last.
+    offers: bool,
     /// When it is sent again after a collision.
     pub(super) again_at: Option<Instant>,
     /// It waits for the ACK to our 2xx.
@@ -84,6 +86,7 @@ impl Call {
             method,
             content,
             refresh,
+            offers: offers && !refresh,
             again_at: None,
             waits,
             tries: 0,
@@ -117,6 +120,7 @@ impl Call {
             method: Method::Prack,
             content: content.header(Header::RAck, rack.as_str()),
             refresh: false,
+            offers: true,
             again_at: None,
             waits: false,
             tries: 0,
@@ -253,9 +257,9 @@ impl Call {
         if self.ended || self.closing {
             return;
         }
-        let refresh = self.modify.take().is_some_and(|modify| modify.refresh);
+        let (refresh, offers) = self.modify.take().map_or((false, false), |m| (m.refresh, m.offers));
         self.take_timer(now, &response);
-        let sdp = self.take_success_sdp(core, number, cseq, id, &response);
+        let sdp = self.take_success_sdp(core, number, cseq, id, &response, offers);
         if sdp == SuccessSdp::Missing {
             return self.abort(core, now, EndedBy::Protocol, "SIP;cause=488;text=\"No session description\"");
         }

@@ -19,6 +19,21 @@ fn hold_and_resume_by_re_invite() {
     bench.assert_nothing_left();
 }
 
+/// Some peers answer every offer with the same octets, hold or not: each offer has its answer all the same.
+#[test]
+fn an_answer_that_is_the_same_as_the_last_is_an_answer() {
+    let mut bench = Bench::new();
+    let (a, b) = bench.connect();
+    for offer in ["v=0 hold", "v=0 resume", "v=0 hold"] {
+        bench.ua[A].offer(bench.now, a, Content::sdp(offer)).unwrap();
+        bench.run();
+        assert_eq!(bench.names(B), [format!("Offer {offer}")]);
+        bench.ua[B].answer_offer(bench.now, b, Content::sdp("v=0 same")).unwrap();
+        bench.run();
+        assert_eq!(bench.names(A), ["Answer v=0 same", "Updated"]);
+    }
+}
+
 //= RFC 3261 14.1: "If the UAC is the owner of the Call-ID of the dialog ID (meaning it generated the value),
 //= T has a randomly chosen value between 2.1 and 4 seconds in units of 10 ms."
 //= RFC 3261 14.1: "If the UAC is not the owner of the Call-ID of the dialog ID, T has a randomly chosen value
