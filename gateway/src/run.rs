@@ -639,7 +639,7 @@ impl Daemon {
                     self.switch.handle_sip_failure(now, &flow);
                 }
                 NetEvent::TlsFailed { flow, error } => {
-                    tracing::warn!("%SIP-4-TLS: {}: {error}", flow.remote);
+                    self.switch.log(now, 4, &format!("%SIP-4-TLS: {}: {error}", flow.remote));
                 }
                 _ => {}
             }
@@ -764,16 +764,21 @@ impl Daemon {
         let old = std::mem::replace(&mut self.listening, self.switch.listen().clone());
         let mut opened = rebind(&self.listening, &self.place).await;
         if let Err((what, error)) = &opened {
-            tracing::error!("%SIP-3-LISTEN: {what}: {error}; the old address stays in use");
+            let text = format!("%SIP-3-LISTEN: {what}: {error}; the old address stays in use");
+            self.switch.log(Instant::now(), 3, &text);
             opened = rebind(&old, &self.place).await;
         }
         match opened {
             Ok((net, received)) => {
                 (self.net, self.received) = (net, received);
                 tell_ports(Instant::now(), &mut self.switch, &self.net);
-                tracing::info!("%SIP-5-LISTEN: SIP listens on {:?}", self.net.udp_addrs());
+                let text = format!("%SIP-5-LISTEN: SIP listens on {:?}", self.net.udp_addrs());
+                self.switch.log(Instant::now(), 5, &text);
             }
-            Err((what, error)) => tracing::error!("%SIP-2-LISTEN: {what}: {error}; SIP is not spoken"),
+            Err((what, error)) => {
+                let text = format!("%SIP-2-LISTEN: {what}: {error}; SIP is not spoken");
+                self.switch.log(Instant::now(), 2, &text);
+            }
         }
     }
 }

@@ -171,7 +171,9 @@ impl Config {
                     }
                 }
             }
-            let open = matches!(kind, ModeKind::Interface | ModeKind::Line);
+            // What is only too short is no line of a feature that is not modelled.
+            let unknown = !matches!(worst, Some((_, Failure::Incomplete)));
+            let open = unknown && matches!(kind, ModeKind::Interface | ModeKind::Line);
             if open && inner && frame.is_some_and(|f| indent > f.indent) {
                 return Ok(self.keep(mode, line, sign, input));
             }
@@ -222,12 +224,14 @@ impl Config {
             }
             Sign::Set => {
                 let negation = format!("no {words}");
-                body.remove(|n| n.key == negation);
+                body.remove(|n| n.is_of(Order::LAST) && n.key == negation);
                 body.put(Node::new(Order::LAST, words, text, None));
             }
             Sign::No | Sign::Default => {
+                // Lines of commands are not taken away behind their backs.
                 let gone = body.remove(|n| {
-                    n.key == words || n.key.strip_prefix(&words).is_some_and(|rest| rest.starts_with(' '))
+                    let rest = n.key.strip_prefix(&words);
+                    n.is_of(Order::LAST) && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
                 });
                 if sign == Sign::No && !gone {
                     body.put(Node::new(Order::LAST, format!("no {words}"), format!("no {words}"), None));

@@ -27,15 +27,18 @@ pub(crate) async fn serve(tty: PathBuf, shared: Shared) {
         match Line::open(&tty, &shared) {
             Ok(mut line) => {
                 if std::mem::take(&mut missing) {
-                    tracing::info!("%LINEPROTO-5-UPDOWN: console {} is back", tty.display());
+                    let text = format!("%LINEPROTO-5-UPDOWN: console {} is back", tty.display());
+                    shared.log(vec![(5, text)]).await;
                 }
                 line.sessions(&shared).await;
                 missing = true;
-                tracing::warn!("%LINEPROTO-4-UPDOWN: console {} is gone", tty.display());
+                let text = format!("%LINEPROTO-4-UPDOWN: console {} is gone", tty.display());
+                shared.log(vec![(4, text)]).await;
             }
             Err(error) if !missing => {
                 missing = true;
-                tracing::warn!("%LINEPROTO-4-UPDOWN: console {}: {error}", tty.display());
+                let text = format!("%LINEPROTO-4-UPDOWN: console {}: {error}", tty.display());
+                shared.log(vec![(4, text)]).await;
             }
             Err(_) => {}
         }
