@@ -12,7 +12,7 @@ const E_AND_M: &str = "there are no E&M ports";
 const CARD: &str = "the line card has its own, which nothing changes";
 const LEARNT: &str = "the echo canceller learns it by itself";
 const SILENCE: &str = "what counts as silence follows the noise on the line by itself";
-const DISCONNECT: &str = "a trunk's DISCONNECT always ends the call, with tones or without";
+const DISCONNECT: &str = "without isdn T306 a trunk's DISCONNECT always ends the call, with tones or without";
 
 /// `connection plar opx cut-through-wait` without a time, ms. Ours: the model (150 to 750) has no default.
 const CUT_THROUGH_MS: u32 = 500;
@@ -282,8 +282,8 @@ pub(super) static VOICE_PORT: &[Command] = &[
         help: &["Configure voice timing parameters", "Length of a DTMF digit sent", "Milliseconds"], apply: number!(timing.digit, 100),
     },
     command! {
-        "timing (inter-digit|interdigit) <50-500>", keyed: 2, default: "timing inter-digit 100",
-        help: &["Configure voice timing parameters", "Pause after a DTMF digit", "The same in older releases", "Milliseconds"],
+        "timing inter-digit <50-500>", keyed: 2, default: "timing inter-digit 100",
+        help: &["Configure voice timing parameters", "Pause after a DTMF digit", "Milliseconds"],
         apply: number!(timing.inter_digit, 100),
     },
     command! {
@@ -295,8 +295,8 @@ pub(super) static VOICE_PORT: &[Command] = &[
         help: &["Configure voice timing parameters", "Open part of a dial pulse", "Percent"], apply: number!(timing.percent_break, 60),
     },
     command! {
-        "timing (pulse-inter-digit|pulse-interdigit) <100-1000>", keyed: 2, default: "timing pulse-inter-digit 750",
-        help: &["Configure voice timing parameters", "Pause after a pulsed digit", "The same in older releases", "Milliseconds"],
+        "timing pulse-inter-digit <100-1000>", keyed: 2, default: "timing pulse-inter-digit 750",
+        help: &["Configure voice timing parameters", "Pause after a pulsed digit", "Milliseconds"],
         apply: number!(timing.pulse_inter_digit, 750),
     },
     command! {
