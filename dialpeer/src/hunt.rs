@@ -1,6 +1,7 @@
 //! In which order several ways are tried: `dial-peer hunt` and the hunt schemes of trunk groups.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -323,14 +324,18 @@ impl TrunkHunt {
             all.rotate_left(at + 1);
         }
         all.retain(|(_, channel)| channel.idle);
-        let idle_on =
-            |trunk: usize| channels.iter().filter(|channel| channel.idle && channel.trunk == trunk).count();
+        let mut idle_on: BTreeMap<usize, usize> = BTreeMap::new();
+        if self.method == HuntMethod::LeastUsed {
+            all.iter().for_each(|(_, channel)| *idle_on.entry(channel.trunk).or_default() += 1);
+        }
         // Sorting is stable: equals stay in the sequential order.
         match self.method {
             HuntMethod::Sequential | HuntMethod::RoundRobin => {}
             HuntMethod::LeastIdle => all.sort_by_key(|(_, channel)| Reverse(channel.idle_since)),
             HuntMethod::LongestIdle => all.sort_by_key(|(_, channel)| channel.idle_since),
-            HuntMethod::LeastUsed => all.sort_by_cached_key(|(_, channel)| Reverse(idle_on(channel.trunk))),
+            HuntMethod::LeastUsed => {
+                all.sort_by_cached_key(|(_, channel)| Reverse(idle_on.get(&channel.trunk).copied()));
+            }
             HuntMethod::Random => all.sort_by_cached_key(|_| random()),
         }
         match self.parity {

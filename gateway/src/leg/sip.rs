@@ -19,6 +19,7 @@ mod tunnel;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -165,7 +166,7 @@ pub struct SipLegs {
     pub ports: Ports,
     settings: SipSettings,
     causes: CauseMap,
-    legs: BTreeMap<LegId, SipLeg>,
+    legs: BTreeMap<LegId, Box<SipLeg>>,
     by_call: HashMap<CallId, LegId>,
     events: VecDeque<SipOutput>,
     last_stream: u64,
@@ -297,7 +298,7 @@ impl SipLegs {
     pub fn fits(&mut self, id: LegId, audible: bool) -> bool {
         let Some(leg) = self.legs.get_mut(&id).filter(|leg| leg.stage == Stage::Early) else { return true };
         let fits = leg.offer_of_peer().is_none_or(|offer| {
-            let settings = leg.can.settings.clone();
+            let settings = Arc::clone(&leg.can.settings);
             let can = if audible {
                 Offerable::audible(settings)
             } else {
@@ -319,7 +320,7 @@ impl SipLegs {
         local: IpAddr,
     ) -> Result<(), Cause> {
         let first = to.flows.first().ok_or(Cause::NETWORK_OUT_OF_ORDER)?;
-        let settings = self.settings.peer(setup.peer).clone();
+        let settings = Arc::clone(self.settings.peer(setup.peer));
         let (dscp, forwards) = (settings.dscp, settings.forwards);
         let can = match &setup.sdp {
             Some(sdp) => Offerable::toward(settings, sdp),
@@ -389,7 +390,7 @@ impl SipLegs {
         made.other.clone_from(&setup.calling.number);
         made.called.clone_from(number);
         made.caller = caller;
-        self.legs.insert(leg, made);
+        self.legs.insert(leg, Box::new(made));
         self.tell(leg, LegEvent::Media(Some(MediaEnd::Rtp(stream))));
         Ok(())
     }
@@ -399,7 +400,7 @@ impl SipLegs {
         let Some(leg) = self.legs.get_mut(&id) else { return };
         if leg.peer != peer {
             leg.peer = peer;
-            leg.can.settings = self.settings.peer(peer).clone();
+            leg.can.settings = Arc::clone(self.settings.peer(peer));
             leg.local = leg.can.settings.media_address.unwrap_or(leg.local);
         }
         match command {
@@ -539,7 +540,7 @@ impl SipLegs {
         if let Some(answer) = &leg.answer {
             return Ok(answer.clone());
         }
-        let settings = leg.can.settings.clone();
+        let settings = Arc::clone(&leg.can.settings);
         leg.can = match other {
             Some(other) => Offerable::toward(settings, other),
             None => Offerable::audible(settings),

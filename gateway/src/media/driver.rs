@@ -1,6 +1,7 @@
 //! The plane with its sockets and B channels: what the daemon turns every 10 ms.
 
 use std::collections::HashMap;
+use std::io;
 use std::net::IpAddr;
 use std::time::Instant;
 
@@ -30,22 +31,24 @@ pub struct Driver {
 
 impl Driver {
     /// Nothing open. `spans` are those of the trunks, by index, whose bearers can be had.
-    #[must_use]
+    ///
+    /// # Errors
+    /// When the system has no descriptor left to watch sockets with.
     pub fn new(
         clock: Clock,
         seed: [u8; 32],
         address: IpAddr,
         range: (u16, u16),
         spans: HashMap<usize, AnySpan>,
-    ) -> Self {
-        Self {
+    ) -> io::Result<Self> {
+        Ok(Self {
             plane: Plane::new(seed, "tipring"),
-            sockets: Sockets::new(address, range),
+            sockets: Sockets::new(address, range)?,
             clock,
             spans,
             bearers: HashMap::new(),
             exhausted: false,
-        }
+        })
     }
 
     /// Opens the pairs that `ports` wants.

@@ -5,12 +5,14 @@
 //! Packets between two SIP streams that understand each other pass as they arrive, without waiting for a tick and
 //! without being decoded; everything else goes through 8 kHz samples.
 
+mod end;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use media::dtmf::{self, DtmfClamp, DtmfEvent};
+use media::dtmf::{self, DtmfEvent};
 use media::g711;
 use media::locale::{self, Locale};
 use media::mix;
@@ -22,6 +24,7 @@ use rand::{Rng as _, SeedableRng as _};
 
 use super::rtp::{Codec, DigitRelay, RtpCommand, RtpSettings, RtpStats, RtpStream, set_payload_type};
 use super::{DigitTiming, MediaCommand, MediaEnd};
+use end::{End, Joined, Sending};
 
 /// Samples in 20 ms.
 pub const TICK: usize = 160;
@@ -87,61 +90,6 @@ pub struct Datagram {
     pub octets: Bytes,
 }
 
-/// Whom an end hears.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Joined {
-    Nobody,
-    With(MediaEnd),
-    Conference([MediaEnd; 3]),
-}
-
-/// A digit on its way to an end.
-#[derive(Debug)]
-struct Sending {
-    left: u32,
-    pause: u32,
-}
-
-#[derive(Debug)]
-struct End {
-    joined: Joined,
-    tone: Option<ToneGenerator>,
-    /// A key held at the other end, as a tone here.
-    key: Option<ToneGenerator>,
-    /// What is to be sent, in order; `None` is a pause.
-    digits: VecDeque<(Option<Event>, DigitTiming)>,
-    sending: Option<Sending>,
-    /// Takes digits out of what the end says, where they go another way.
-    clamp: DtmfClamp,
-    said: Block,
-    hears: Block,
-}
-
-impl Default for End {
-    fn default() -> Self {
-        Self {
-            joined: Joined::Nobody,
-            tone: None,
-            key: None,
-            digits: VecDeque::new(),
-            sending: None,
-            clamp: DtmfClamp::default(),
-            said: [0; TICK],
-            hears: [0; TICK],
-        }
-    }
-}
-
-impl End {
-    fn is_idle(&self) -> bool {
-        self.joined == Joined::Nobody
-            && self.tone.is_none()
-            && self.key.is_none()
-            && self.digits.is_empty()
-            && self.sending.is_none()
-    }
-}
-
 #[derive(Debug)]
 struct Stream {
     rtp: RtpStream,
@@ -154,8 +102,8 @@ struct Stream {
 /// All audio of the gateway.
 #[derive(Debug)]
 pub struct Plane {
-    ends: BTreeMap<MediaEnd, End>,
-    streams: BTreeMap<u64, Stream>,
+    ends: BTreeMap<MediaEnd, Box<End>>,
+    streams: BTreeMap<u64, Box<Stream>>,
     random: StdRng,
     ticks: u64,
     cname: String,
@@ -239,14 +187,15 @@ impl Plane {
         let queue = &mut self.end(end).digits;
         let room = MAX_DIGITS.saturating_sub(queue.len());
         queue.extend(events.into_iter().take(room).map(|event| (event, timing)));
-        let around = self.others(end).into_iter().chain([end]);
+        let around = self.others(end).chain([end]);
         self.refresh(around);
     }
 
     /// A stream exists from now on; its settings follow.
     pub fn open(&mut self, now: Instant, stream: u64) {
         let random = [self.random.next_u32(), self.random.next_u32(), self.random.next_u32()];
-        self.streams.insert(stream, Stream { rtp: RtpStream::new(now, random), relay: None, held: None });
+        let rtp = RtpStream::new(now, random);
+        self.streams.insert(stream, Box::new(Stream { rtp, relay: None, held: None }));
     }
 
     /// What offer and answer of a stream came to.
@@ -254,8 +203,7 @@ impl Plane {
         let Some(known) = self.streams.get_mut(&stream) else { return };
         known.rtp.set(now, settings);
         let end = MediaEnd::Rtp(stream);
-        let with = self.others(end);
-        self.refresh([end].into_iter().chain(with));
+        self.refresh([end].into_iter().chain(self.others(end)));
     }
 
     /// A stream ends; whoever was connected with it hears silence.
@@ -316,8 +264,7 @@ impl Plane {
     /// What the driver read from a line or channel: the next 20 ms; what is missing is silence.
     pub fn put(&mut self, end: MediaEnd, samples: &[i16]) {
         if let Some(known) = self.ends.get_mut(&end) {
-            known.said.fill(0);
-            known.said.iter_mut().zip(samples).for_each(|(slot, sample)| *slot = *sample);
+            known.say(samples);
         }
     }
 
@@ -331,17 +278,14 @@ impl Plane {
     pub fn tick(&mut self, now: Instant, ntp: u64) {
         self.ticks += 1;
         self.collect();
-        let ends: Vec<MediaEnd> = self.ends.keys().copied().collect();
-        let mixed: Vec<(MediaEnd, Block)> = ends.iter().map(|end| (*end, self.mixed(*end))).collect();
+        // Streams that pass each other's packets have no samples.
+        let heard = self.ends.keys().copied().filter(|end| !self.is_relayed(*end));
+        let mixed: Vec<(MediaEnd, Block)> = heard.map(|end| (end, self.mixed(end))).collect();
         for (end, block) in mixed {
             self.play(end, block);
         }
-        for end in self.ends.values_mut() {
-            end.said.fill(0);
-        }
-        for end in ends {
-            self.forget_if_idle(end);
-        }
+        self.ends.values_mut().for_each(|end| end.silence());
+        self.ends.retain(|_, end| !end.is_idle());
         self.look_after_streams(now, ntp);
     }
 
@@ -380,28 +324,28 @@ impl Plane {
     }
 
     fn forget_if_idle(&mut self, end: MediaEnd) {
-        if self.ends.get(&end).is_some_and(End::is_idle) {
+        if self.ends.get(&end).is_some_and(|known| known.is_idle()) {
             self.ends.remove(&end);
         }
     }
 
     /// Those an end is connected with.
-    fn others(&self, end: MediaEnd) -> Vec<MediaEnd> {
-        match self.ends.get(&end).map_or(Joined::Nobody, |known| known.joined) {
-            Joined::Nobody => Vec::new(),
-            Joined::With(other) => vec![other],
-            Joined::Conference(ends) => ends.into_iter().filter(|other| *other != end).collect(),
-        }
+    fn others(&self, end: MediaEnd) -> impl Iterator<Item = MediaEnd> + use<> {
+        self.ends.get(&end).map_or(Joined::Nobody, |known| known.joined).others(end)
+    }
+
+    fn is_relayed(&self, end: MediaEnd) -> bool {
+        matches!(end, MediaEnd::Rtp(id) if self.streams.get(&id).is_some_and(|stream| stream.relay.is_some()))
     }
 
     /// Takes an end out of whatever it is in; of a conference, two stay who hear each other.
     fn part(&mut self, end: MediaEnd) {
-        let others = self.others(end);
+        let others: Vec<MediaEnd> = self.others(end).collect();
         self.release_key(end);
         if let Some(known) = self.ends.get_mut(&end) {
             known.joined = Joined::Nobody;
             known.tone = None;
-            known.clamp.detector().reset();
+            known.forget_digit();
         }
         if let [a, b] = *others.as_slice() {
             self.end(a).joined = Joined::With(b);
@@ -526,7 +470,7 @@ impl Plane {
                 && let Some(stream) = self.streams.get_mut(id)
                 && stream.relay.is_none()
             {
-                stream.rtp.take(&mut known.said, |heard| keys.push((*id, heard)));
+                known.say_with(|said| stream.rtp.take(said, |heard| keys.push((*id, heard))));
             }
         }
         for (stream, heard) in keys {
@@ -534,15 +478,14 @@ impl Plane {
         }
         let speaking: Vec<MediaEnd> = self.ends.keys().copied().collect();
         for end in speaking {
-            let others = self.others(end);
             // A line on its own is listened to by its port.
-            let alone = others.is_empty() && !matches!(end, MediaEnd::Line(_));
+            let alone = || self.others(end).next().is_none() && !matches!(end, MediaEnd::Line(_));
             if self.says_digits_in_band(end)
-                && (alone || others.iter().any(|to| self.takes_digits_apart(*to)))
+                && (self.others(end).any(|to| self.takes_digits_apart(to)) || alone())
             {
                 let mut heard = Vec::new();
                 if let Some(known) = self.ends.get_mut(&end) {
-                    known.clamp.process(&mut known.said, |event| heard.push(event));
+                    known.take_digits(|event| heard.push(event));
                 }
                 for event in heard {
                     match event {
@@ -592,13 +535,12 @@ impl Plane {
 
     /// A key is pressed at an end: those it speaks with hear it.
     fn press(&mut self, from: MediaEnd, digit: char) {
-        let others = self.others(from);
         // A flash on a pair is no sound.
-        let flash = digit == '!' && others.iter().any(|to| matches!(to, MediaEnd::Line(_)));
-        if others.is_empty() || flash {
+        let flash = digit == '!' && self.others(from).any(|to| matches!(to, MediaEnd::Line(_)));
+        if self.others(from).next().is_none() || flash {
             self.events.push_back(PlaneEvent::Key { end: from, digit });
         }
-        for to in others {
+        for to in self.others(from) {
             if let MediaEnd::Rtp(id) = to
                 && let Some(stream) = self.streams.get_mut(&id)
                 && stream.rtp.settings.digits != DigitRelay::InBand
@@ -721,7 +663,7 @@ impl Plane {
             } else {
                 known.sending = None;
                 if known.digits.is_empty() {
-                    let around = self.others(end).into_iter().chain([end]);
+                    let around = self.others(end).chain([end]);
                     self.refresh(around);
                     return;
                 }

@@ -69,6 +69,7 @@ pub struct PlayoutStats {
 #[derive(Clone, Debug)]
 pub struct JitterBuffer {
     config: PlayoutConfig,
+    /// Empty until the first packet comes: a stream that hears nothing costs nothing.
     ring: Box<[Option<i16>]>,
     /// Timestamp of the sample played next.
     play: Option<u32>,
@@ -99,7 +100,7 @@ impl JitterBuffer {
         let minimum_ms = config.minimum_ms.min(nominal_ms);
         Self {
             config: PlayoutConfig { mode: config.mode, nominal_ms, minimum_ms, maximum_ms },
-            ring: vec![None; CAPACITY].into_boxed_slice(),
+            ring: Box::default(),
             play: None,
             end: 0,
             margin: u32::MAX,
@@ -217,7 +218,11 @@ impl JitterBuffer {
     }
 
     fn restart(&mut self, timestamp: u32) -> u32 {
-        self.ring.fill(None);
+        if self.ring.is_empty() {
+            self.ring = vec![None; CAPACITY].into_boxed_slice();
+        } else {
+            self.ring.fill(None);
+        }
         self.end = timestamp;
         self.surplus = 0;
         self.watch_anew();

@@ -144,24 +144,30 @@ pub(super) enum Writer {
 }
 
 impl Writer {
-    /// Writes one frame of 1 to [`MAX_FRAME`] octets.
-    pub(super) async fn frame(&mut self, frame: &[u8]) -> Result<(), TrunkError> {
+    /// Writes frames of 1 to [`MAX_FRAME`] octets; on TCP all at once.
+    pub(super) async fn frames(&mut self, frames: impl Iterator<Item = Bytes>) -> Result<(), TrunkError> {
         match self {
             Self::Tcp(stream, buffer) => {
-                let length =
-                    u16::try_from(frame.len()).map_err(|_| TrunkError::FrameLength { len: frame.len() })?;
                 buffer.clear();
-                buffer.extend_from_slice(&length.to_be_bytes());
-                buffer.extend_from_slice(frame);
+                for frame in frames {
+                    let length = u16::try_from(frame.len())
+                        .map_err(|_| TrunkError::FrameLength { len: frame.len() })?;
+                    buffer.extend_from_slice(&length.to_be_bytes());
+                    buffer.extend_from_slice(&frame);
+                }
                 stream.write_all(buffer).await?;
             }
-            Self::Unix(socket) => loop {
-                socket.writable().await?;
-                match socket.try_write(frame) {
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                    written => break written.map(|_| ())?,
+            Self::Unix(socket) => {
+                for frame in frames {
+                    loop {
+                        socket.writable().await?;
+                        match socket.try_write(&frame) {
+                            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                            written => break written.map(|_| ())?,
+                        }
+                    }
                 }
-            },
+            }
         }
         Ok(())
     }

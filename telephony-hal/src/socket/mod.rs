@@ -251,10 +251,10 @@ impl Link {
         let number = self.connection;
         let frames = &mut self.frames;
         let writing = async {
-            while let Some((connection, frame)) = frames.recv().await {
-                if connection == number {
-                    writer.frame(&frame).await?;
-                }
+            let mut waiting = Vec::new();
+            while frames.recv_many(&mut waiting, QUEUE).await > 0 {
+                let ours = waiting.drain(..).filter(|(connection, _)| *connection == number);
+                writer.frames(ours.map(|(_, frame)| frame)).await?;
             }
             Ok(())
         };

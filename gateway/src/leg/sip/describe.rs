@@ -1,6 +1,7 @@
 //! Session descriptions of a leg: what it offers and answers, and what that means for its stream.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,7 +16,7 @@ const PACKET_MS: std::ops::RangeInclusive<u32> = 10..=60;
 /// What a leg can do: its dial peer's settings, narrowed to what the other end of the call can.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Offerable {
-    pub(super) settings: PeerSettings,
+    pub(super) settings: Arc<PeerSettings>,
     /// Codings other than G.711 that pass, because the other end of the call speaks them.
     passing: Vec<Format>,
     /// The other end can take G.711.
@@ -24,12 +25,12 @@ pub(super) struct Offerable {
 
 impl Offerable {
     /// For a call whose other end is a telephone line or trunk.
-    pub(super) fn audible(settings: PeerSettings) -> Self {
+    pub(super) fn audible(settings: Arc<PeerSettings>) -> Self {
         Self { settings, passing: Vec::new(), g711: true }
     }
 
     /// For a call whose other end is SIP too, and described itself so.
-    pub(super) fn toward(settings: PeerSettings, other: &[u8]) -> Self {
+    pub(super) fn toward(settings: Arc<PeerSettings>, other: &[u8]) -> Self {
         let formats: Vec<Format> = Sdp::parse(other)
             .ok()
             .and_then(|sdp| {

@@ -1,6 +1,7 @@
 //! What SIP peers do, as events of legs.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -144,7 +145,7 @@ impl SipLegs {
             // The exchange is new: nothing is open.
             let _ = exchange.handle_offer(sdp);
         }
-        let settings = self.settings.peer(0).clone();
+        let settings = Arc::clone(self.settings.peer(0));
         let stream = self.open_stream(port, settings.dscp);
         let user = request.uri().ok().and_then(|uri| {
             if uri.is_tel() {
@@ -165,7 +166,7 @@ impl SipLegs {
         leg.offered = offer.is_some();
         leg.remote = calling.clone();
         leg.called.clone_from(&called.number);
-        self.legs.insert(id, leg);
+        self.legs.insert(id, Box::new(leg));
         self.learn_digits(id, request);
         let text = |header: Header| request.header(header).map(|value| value.to_str().into_owned());
         let setup = Setup {

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use cli::config::{Body, Config, Node};
@@ -140,8 +141,8 @@ pub struct SipSettings {
     /// `redirect contact order best-match`: contacts of a 300 stand in the order in which calls would hunt, not with the
     /// longest match first.
     pub redirect_best_match: bool,
-    peers: HashMap<u32, PeerSettings>,
-    default: PeerSettings,
+    peers: HashMap<u32, Arc<PeerSettings>>,
+    default: Arc<PeerSettings>,
 }
 
 impl Default for SipSettings {
@@ -167,7 +168,7 @@ impl SipSettings {
         for node in tree.beginning("dial-peer voice ") {
             let mut words = node.line.split_whitespace().skip(2);
             if let (Some(Ok(tag)), Some("voip")) = (words.next().map(str::parse), words.next()) {
-                peers.insert(tag, peer(config, &base, node, &classes));
+                peers.insert(tag, Arc::new(peer(config, &base, node, &classes)));
                 if let Some(every) = node.value("voice-class sip options-ping ").and_then(seconds) {
                     pings.insert(tag, every);
                 }
@@ -193,7 +194,7 @@ impl SipSettings {
             calling_info: CallingInfo::new(config),
             redirect_best_match: sip.is_some_and(|node| node.has("redirect contact order best-match")),
             peers,
-            default: base,
+            default: Arc::new(base),
         }
     }
 
@@ -205,7 +206,7 @@ impl SipSettings {
 
     /// What counts for calls on this dial peer; defaults for peer 0.
     #[must_use]
-    pub fn peer(&self, tag: u32) -> &PeerSettings {
+    pub fn peer(&self, tag: u32) -> &Arc<PeerSettings> {
         self.peers.get(&tag).unwrap_or(&self.default)
     }
 }
@@ -409,7 +410,7 @@ mod tests {
         let playout = peer.playout.unwrap();
         assert_eq!((peer.vad, peer.dscp, playout.nominal_ms), (false, 26, 80));
         assert_eq!(playout.mode, PlayoutMode::Fixed);
-        assert_eq!(settings.peer(6), &PeerSettings::default());
+        assert_eq!(**settings.peer(6), PeerSettings::default());
     }
 
     #[test]

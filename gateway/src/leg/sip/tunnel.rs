@@ -71,7 +71,7 @@ impl SipLegs {
     /// Whether a leg carries messages of trunks.
     #[must_use]
     pub fn carries(&self, id: LegId) -> bool {
-        self.legs.get(&id).is_some_and(SipLeg::forwards)
+        self.legs.get(&id).is_some_and(|leg| leg.forwards())
     }
 
     /// A message of the trunk at the other end.

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use dialpeer::hunt::Channel;
+use dialpeer::hunt::{Channel, HuntMethod};
 use dialpeer::{PeerKind, SessionTarget};
 use rand::Rng as _;
 
@@ -215,6 +215,11 @@ impl Switch {
     fn hunt(&mut self, label: &str) -> Result<Place, Cause> {
         let group = self.dial_plan.group(label).ok_or(Cause::NO_ROUTE)?;
         let scheme = group.hunt;
+        let by_time = matches!(scheme.method, HuntMethod::LeastIdle | HuntMethod::LongestIdle);
+        let idle_since = |place| match by_time {
+            true => self.calls.idle.get(&place).copied().unwrap_or(0),
+            false => 0,
+        };
         let mut channels = Vec::new();
         let mut places = Vec::new();
         let mut up = false;
@@ -226,7 +231,7 @@ impl Switch {
                         line.line().state() == telephony_hal::line::State::Idle && !line.is_busy()
                     });
                     up = true;
-                    let idle_since = self.calls.idle.get(&(usize::MAX - line, 0)).copied().unwrap_or(0);
+                    let idle_since = idle_since((usize::MAX - line, 0));
                     channels.push(Channel { trunk: at, preference, number: 1, idle, idle_since });
                     places.push((port, None));
                 }
@@ -244,7 +249,7 @@ impl Switch {
                     for timeslot in pri.span.config().line.b_channels() {
                         let number = u16::from(timeslot);
                         let idle = free >> (timeslot - 1) & 1 == 1;
-                        let idle_since = self.calls.idle.get(&(trunk, timeslot)).copied().unwrap_or(0);
+                        let idle_since = idle_since((trunk, timeslot));
                         channels.push(Channel { trunk: at, preference, number, idle, idle_since });
                         places.push((port, Some(timeslot)));
                     }

@@ -42,7 +42,8 @@ pub struct CallId(pub u64);
 pub(super) struct Calls {
     pub(super) ids: LegIds,
     pub(super) legs: BTreeMap<LegId, Leg>,
-    pub(super) calls: BTreeMap<CallId, Call>,
+    /// Each by itself: a tree of large nodes stands half empty.
+    pub(super) calls: BTreeMap<CallId, Box<Call>>,
     last_call: u64,
     /// What legs have told and nobody has looked at yet.
     pub(super) events: VecDeque<(LegId, LegPort, LegEvent)>,
@@ -374,7 +375,7 @@ impl Switch {
                 asked_for_more: false,
             },
         );
-        self.calls.calls.insert(id, Call::new(now, Some(leg), setup, guid));
+        self.calls.calls.insert(id, Box::new(Call::new(now, Some(leg), setup, guid)));
         match self.admit(now) {
             Ok(()) => self.begin(now, id),
             Err(cause) => self.end_call(now, id, cause),
@@ -390,7 +391,7 @@ impl Switch {
         setup.called.number = self.dial_plan.expand(number);
         let mut call = Call::new(now, None, setup, guid);
         call.simulated = true;
-        self.calls.calls.insert(id, call);
+        self.calls.calls.insert(id, Box::new(call));
         self.route(now, id);
         if let Some(call) = self.calls.calls.get_mut(&id) {
             call.deadline = Some(now + SIMULATED);

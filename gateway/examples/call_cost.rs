@@ -1,0 +1,213 @@
+//! What a call costs the switch alone, without kernel and sockets: `cargo run --release -p gateway --example call_cost`.
+//!
+//! SIP to PRI over eight E1 in virtual time, as `cargo xtask bench calls` makes them: INVITE, SETUP, CONNECT, 200, ACK, BYE. The
+//! PBX is a machine of ours too; its part is measured by itself and taken off. For instructions and allocations run it under
+//! `valgrind --tool=callgrind --toggle-collect='*serve_sip*'` or `--tool=dhat` with few calls as its argument.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant, SystemTime};
+
+use bytes::Bytes;
+use cli::config::Config;
+use gateway::clock::Clock;
+use gateway::hardware::Hardware;
+use gateway::service::metrics::Metrics;
+use gateway::store::Store;
+use gateway::switch::{Output, Parts, Switch};
+use qsig::{CallDetail, CallEvent, Event, Side, Span, SpanConfig};
+use sip::{Flow, Transport};
+
+/// Eight E1, as in the benchmark of the daemon.
+const TRUNKS: usize = 8;
+/// Calls, unless the first argument says another number.
+const CALLS: usize = 20_000;
+/// From one call to the next: 200 calls/s.
+const STEP: Duration = Duration::from_millis(5);
+
+type Failure = Box<dyn std::error::Error>;
+
+struct World {
+    switch: Switch,
+    pbx: Vec<Span>,
+    now: Instant,
+    next_port: u16,
+    /// What the switch has sent by SIP.
+    sent: Vec<Bytes>,
+    /// Time spent in the PBXs.
+    outside: Duration,
+    _directory: tempfile::TempDir,
+}
+
+fn main() -> Result<(), Failure> {
+    let calls = std::env::args().nth(1).map_or(Ok(CALLS), |text| text.parse())?;
+    let mut world = World::new()?;
+    for warm in 0..calls / 10 {
+        world.call(warm)?;
+    }
+    world.outside = Duration::ZERO;
+    let started = Instant::now();
+    for number in 0..calls {
+        world.call(calls + number)?;
+    }
+    let took = started.elapsed().saturating_sub(world.outside);
+    #[allow(clippy::cast_precision_loss)]
+    let each = took.as_secs_f64() * 1e6 / calls.max(1) as f64;
+    println!("{each:.1} us a call SIP to PRI in the switch alone, {calls} calls");
+    Ok(())
+}
+
+impl World {
+    fn new() -> Result<Self, Failure> {
+        let now = Instant::now();
+        let directory = tempfile::tempdir()?;
+        let (store, records) = Store::open(directory.path(), |_| {})?;
+        let mut hardware = String::new();
+        let mut config = String::from("isdn switch-type primary-qsig\ntrunk group PBX\n");
+        for at in 0..TRUNKS {
+            hardware.push_str(&format!("[[pri]]\ncontroller = \"E1 1/{at}\"\nbackend = \"sim\"\n"));
+            config.push_str(&format!(
+                "controller E1 1/{at}\n pri-group timeslots 1-31\ninterface Serial1/{at}:15\n trunk-group PBX\n"
+            ));
+        }
+        config.push_str(
+            "dial-peer voice 47 pots\n trunkgroup PBX\n destination-pattern 47..\n no digit-strip\n\
+             dial-peer voice 6 voip\n destination-pattern 6...\n session protocol sipv2\n incoming called-number .\n \
+             session target ipv4:192.0.2.9\n codec g711ulaw\n",
+        );
+        let switch = Switch::new(
+            now,
+            Parts {
+                clock: Clock::new(now, SystemTime::now()),
+                hardware: Hardware::parse(&hardware)?,
+                config: Config::parse(&config).config,
+                store,
+                records,
+                metrics: Metrics::new()?,
+                seed: [9; 32],
+                local_address: |_| Some([192, 0, 2, 1].into()),
+            },
+        )?;
+        let span = |_| {
+            let config = SpanConfig { side: Side::Network, accept_calls: true, ..SpanConfig::default() };
+            let mut span = Span::new(config);
+            span.handle_link(now, true);
+            span
+        };
+        let pbx = (0..TRUNKS).map(span).collect();
+        let mut world = Self {
+            switch,
+            pbx,
+            now,
+            next_port: 16_384,
+            sent: Vec::new(),
+            outside: Duration::ZERO,
+            _directory: directory,
+        };
+        for trunk in 0..TRUNKS {
+            world.switch.handle_trunk_link(now, trunk, true);
+        }
+        world.settle();
+        if !world.pbx.iter().all(Span::is_up) {
+            return Err("the trunks do not come up".into());
+        }
+        Ok(world)
+    }
+
+    /// Carries everything to and fro until nobody has anything to say.
+    fn settle(&mut self) {
+        loop {
+            let mut idle = true;
+            while self.switch.rtp_ports().wanted() > 0 {
+                self.next_port = if self.next_port >= 32_000 { 16_384 } else { self.next_port + 2 };
+                self.switch.rtp_ports().add(self.next_port);
+            }
+            while let Some(output) = self.switch.poll_output() {
+                idle = false;
+                match output {
+                    Output::Sip(transmit) => self.sent.push(transmit.payload),
+                    Output::Frame { trunk, frame } => {
+                        let started = Instant::now();
+                        if let Some(span) = self.pbx.get_mut(trunk) {
+                            span.handle_frame(self.now, &frame);
+                        }
+                        self.outside += started.elapsed();
+                    }
+                    _ => {}
+                }
+            }
+            let started = Instant::now();
+            let mut frames = Vec::new();
+            for (trunk, span) in self.pbx.iter_mut().enumerate() {
+                span.handle_timeout(self.now);
+                while let Some(event) = span.poll_event() {
+                    let Event::Call { id, event } = event else { continue };
+                    // A caller who has gone already needs no answer.
+                    let _ = match event {
+                        CallEvent::Incoming { .. } => span.answer_call(self.now, id, &CallDetail::default()),
+                        CallEvent::Disconnected { cause, tones: true } => {
+                            span.clear_call(self.now, id, cause)
+                        }
+                        _ => Ok(()),
+                    };
+                }
+                while let Some(frame) = span.poll_frame() {
+                    frames.push((trunk, frame));
+                }
+            }
+            self.outside += started.elapsed();
+            for (trunk, frame) in frames {
+                idle = false;
+                self.switch.handle_trunk_frame(self.now, trunk, &frame);
+            }
+            if self.switch.poll_timeout().is_some_and(|at| at <= self.now) {
+                self.switch.handle_timeout(self.now);
+            }
+            if idle {
+                return;
+            }
+        }
+    }
+
+    fn receive(&mut self, text: String) {
+        let flow = Flow {
+            transport: Transport::Udp,
+            local: SocketAddr::from(([192, 0, 2, 1], 5060)),
+            remote: SocketAddr::from(([192, 0, 2, 9], 5060)),
+            connection: None,
+        };
+        self.switch.offer_sip(self.now, flow, Bytes::from(text));
+        self.switch.serve_sip(self.now, 64);
+        self.settle();
+    }
+
+    /// The response sent with this status, and nothing else.
+    fn response(&mut self, status: &str, method: &str) -> Result<String, Failure> {
+        let texts = self.sent.iter().map(|octets| String::from_utf8_lossy(octets).into_owned());
+        let is = |text: &String| text.starts_with(status) && text.contains(&format!(" {method}\r\n"));
+        let found = texts.filter(is).last();
+        let all = std::mem::take(&mut self.sent);
+        found.ok_or_else(|| format!("no {status} to {method} among {all:?}").into())
+    }
+
+    fn call(&mut self, number: usize) -> Result<(), Failure> {
+        let request = |method: &str, cseq: u32, to: &str, body: &str| {
+            format!(
+                "{method} sip:4711@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bK{number}{method}\r\n\
+                 Max-Forwards: 70\r\nFrom: <sip:7000@192.0.2.9>;tag=a{number}\r\nTo: {to}\r\nCall-ID: cost-{number}\r\n\
+                 CSeq: {cseq} {method}\r\nContact: <sip:7000@192.0.2.9>\r\n{}Content-Length: {}\r\n\r\n{body}",
+                if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" },
+                body.len()
+            )
+        };
+        let sdp = "v=0\r\no=load 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n\
+                   a=ptime:20\r\n";
+        self.now += STEP;
+        self.receive(request("INVITE", 1, "<sip:4711@192.0.2.1>", sdp));
+        let answer = self.response("SIP/2.0 200", "INVITE")?;
+        let to = answer.lines().find_map(|line| line.strip_prefix("To: ")).ok_or("no To")?.to_owned();
+        self.receive(request("ACK", 1, &to, ""));
+        self.receive(request("BYE", 2, &to, ""));
+        self.response("SIP/2.0 200", "BYE")?;
+        Ok(())
+    }
+}

@@ -1,0 +1,374 @@
+//! The daemon's loop: everything that happens outside is told to the switch, and what it wants is done.
+
+use std::collections::HashMap;
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use cli::session::Reply;
+use sip::net::{Net, NetConfig, NetEvent};
+use sip::{Transmit, Transport};
+use telephony_hal::{DChannelEvent, ErrorKind, HalError};
+use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::trunks::TrunkDevice;
+use crate::console::host::Host;
+use crate::console::network::Listeners;
+use crate::console::syslog::SyslogHosts;
+use crate::console::{self, Command};
+use crate::files::Answer;
+use crate::leg::sip::transport::TransportSettings;
+use crate::listen::{Place, rebind, tell_ports};
+use crate::lookup::{Found, Lookups};
+use crate::media::driver::Driver;
+use crate::media::pairs::Pairs;
+use crate::ready::{Port, ReadySet};
+use crate::service::smdi::SmdiLines;
+use crate::store::Committed;
+use crate::switch::{Output, Switch};
+
+/// Messages taken from the sockets at a time.
+const BATCH: usize = 1024;
+/// Messages served at a time, so that lines and trunks get their turn.
+const SERVED: usize = 64;
+/// How often RTP is looked at; samples move every second time.
+const HALF_TICK: Duration = Duration::from_millis(10);
+/// How long registrars have to answer when the gateway ends.
+const SIGN_OFF: Duration = Duration::from_secs(2);
+/// Audio this late is caught up with, later is lost.
+const MAX_LAG: Duration = Duration::from_secs(1);
+
+/// The switch with everything around it.
+pub(super) struct Daemon {
+    pub(super) switch: Switch,
+    pub(super) host: Host,
+    pub(super) net: Net,
+    pub(super) received: mpsc::Receiver<NetEvent>,
+    pub(super) committed: mpsc::UnboundedReceiver<Committed>,
+    pub(super) commands: mpsc::Receiver<Command>,
+    pub(super) smdi: SmdiLines,
+    pub(super) syslog: SyslogHosts,
+    /// Weak: the daemon ends when everybody who could speak to it is gone.
+    pub(super) continuations: mpsc::WeakSender<Command>,
+    pub(super) monitor: broadcast::Sender<String>,
+    pub(super) lookups: Lookups,
+    pub(super) looked_up: mpsc::Receiver<Found>,
+    pub(super) pairs: Pairs,
+    pub(super) trunks: Vec<TrunkDevice>,
+    pub(super) media: Driver,
+    /// The next turn of 10 ms is the second of a tick.
+    pub(super) half: bool,
+    pub(super) ready: ReadySet,
+    pub(super) rebind: bool,
+    pub(super) listeners: Listeners,
+    /// Names that led to these addresses: what a certificate has to say.
+    pub(super) domains: HashMap<SocketAddr, String>,
+    pub(super) place: Place,
+    /// What the sockets were opened for.
+    pub(super) listening: TransportSettings,
+    /// Messages let in wait to be served.
+    pub(super) backlog: bool,
+}
+
+impl Daemon {
+    /// Runs until `reload` (`true`), or until it is told to stop or everybody who could tell it is gone.
+    pub(super) async fn run(mut self) -> bool {
+        let again = self.serve().await;
+        self.sign_off().await;
+        again
+    }
+
+    /// Takes registrations back, as far as that can be done soon.
+    async fn sign_off(&mut self) {
+        self.switch.sign_off(Instant::now());
+        let end = tokio::time::Instant::now() + SIGN_OFF;
+        let mut batch = Vec::with_capacity(BATCH);
+        self.flush();
+        while !self.switch.is_signed_off() && tokio::time::Instant::now() < end {
+            let due = self.switch.poll_timeout().map_or(end, |at| end.min(at.into()));
+            tokio::select! {
+                n = self.received.recv_many(&mut batch, BATCH) => {
+                    if n == 0 {
+                        return;
+                    }
+                    self.handle_received(&mut batch);
+                }
+                () = tokio::time::sleep_until(due) => self.switch.handle_timeout(Instant::now()),
+            }
+            self.flush();
+        }
+    }
+
+    async fn serve(&mut self) -> bool {
+        let (lines, offices) = self.pairs.counts();
+        for line in 0..lines {
+            self.ready.mark(Port::Line(line));
+        }
+        for office in 0..offices {
+            self.ready.mark(Port::Office(office));
+        }
+        for trunk in 0..self.trunks.len() {
+            self.ready.mark(Port::Trunk(trunk));
+        }
+        let mut tick = interval(HALF_TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Burst);
+        let mut second = interval(Duration::from_secs(1));
+        second.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut batch = Vec::with_capacity(BATCH);
+        let mut audio = false;
+        loop {
+            self.flush();
+            while let Some(job) = self.host.poll_job() {
+                self.answer(Answer::Later(job), None);
+            }
+            if std::mem::take(&mut self.host.relisten) {
+                self.listeners.refresh_or_say().await;
+            }
+            if std::mem::take(&mut self.rebind) {
+                self.rebind().await;
+            }
+            if self.host.reload {
+                return true;
+            }
+            let active = self.media.is_active() || self.pairs.any_active(&self.switch);
+            if active && !audio {
+                tick.reset_immediately();
+            }
+            audio = active;
+            let timeouts = [self.switch.poll_timeout(), self.host.poll_timeout()];
+            let timeout = timeouts.into_iter().flatten().min();
+            let sleep = async {
+                match timeout {
+                    Some(at) => tokio::time::sleep_until(at.into()).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                ports = poll_fn(|cx| self.ready.poll(cx)) => {
+                    for port in ports {
+                        self.look(port);
+                    }
+                }
+                due = tick.tick(), if audio => {
+                    if due.elapsed() > MAX_LAG {
+                        // The machine slept: what nobody said is not caught up with.
+                        tick.reset_immediately();
+                    }
+                    self.turn();
+                }
+                _ = second.tick(), if self.media.has_spans() => {
+                    for (trunk, kind, errors) in self.media.line_errors() {
+                        self.switch.handle_line_errors(Instant::now(), trunk, kind, errors);
+                    }
+                }
+                Some(committed) = self.committed.recv() => {
+                    self.switch.handle_committed(Instant::now(), &committed);
+                }
+                n = self.received.recv_many(&mut batch, BATCH) => {
+                    if n == 0 {
+                        tracing::error!("%SIP-2-TRANSPORT: the SIP sockets are gone");
+                        return false;
+                    }
+                    self.handle_received(&mut batch);
+                }
+                () = std::future::ready(()), if self.backlog => {
+                    self.backlog = self.switch.serve_sip(Instant::now(), SERVED);
+                }
+                Some((line, event)) = self.smdi.recv() => {
+                    self.switch.handle_smdi(Instant::now(), line, event);
+                }
+                command = self.commands.recv() => {
+                    match command {
+                        None => return false,
+                        Some(Command::Log { severity, text }) => {
+                            self.switch.log(Instant::now(), severity, &text);
+                        }
+                        Some(Command::Do { action, caller, reply }) => {
+                            self.switch.set_connections(crate::listen::connections(&self.net));
+                            let answer = self.host.execute(Instant::now(), &mut self.switch, action, &caller);
+                            self.answer(answer, Some(reply));
+                        }
+                        Some(Command::Continue { then, reply }) => {
+                            let answer = (then.0)(&mut self.host, Instant::now(), &mut self.switch);
+                            self.answer(answer, reply);
+                        }
+                        Some(Command::Gone(console)) => self.host.gone(console),
+                        Some(Command::Stop) => return false,
+                    }
+                }
+                Some((lookup, targets)) = self.looked_up.recv() => {
+                    if lookup.transport == Transport::Tls {
+                        self.domains.extend(targets.iter().map(|target| (*target, lookup.name.clone())));
+                    }
+                    self.switch.handle_lookup(Instant::now(), &lookup, &targets);
+                },
+                () = sleep => {
+                    let now = Instant::now();
+                    self.switch.handle_timeout(now);
+                    self.host.handle_timeout(now, &mut self.switch);
+                }
+            }
+        }
+    }
+
+    /// Gives an answer to its console, after the work it needs.
+    fn answer(&self, answer: Answer, reply: Option<oneshot::Sender<Reply>>) {
+        tokio::spawn(console::give(answer, reply, self.continuations.clone()));
+    }
+
+    fn handle_received(&mut self, batch: &mut Vec<NetEvent>) {
+        for event in batch.drain(..) {
+            let now = Instant::now();
+            match event {
+                NetEvent::Received { flow, data } => {
+                    self.switch.offer_sip(now, flow, data);
+                }
+                NetEvent::Closed { flow } | NetEvent::SendFailed { flow } => {
+                    self.switch.handle_sip_failure(now, &flow);
+                }
+                NetEvent::TlsFailed { flow, error } => {
+                    self.switch.log(now, 4, &format!("%SIP-4-TLS: {}: {error}", flow.remote));
+                }
+                _ => {}
+            }
+        }
+        self.prepare();
+        self.backlog = self.switch.serve_sip(Instant::now(), SERVED);
+    }
+
+    /// Opens RTP ports ahead of calls.
+    fn prepare(&mut self) {
+        let range = self.switch.rtp_range();
+        self.media.prepare(self.switch.rtp_ports(), self.place.fallback, range);
+    }
+
+    /// Does what the switch wants done.
+    fn flush(&mut self) {
+        self.prepare();
+        while let Some(output) = self.switch.poll_output() {
+            match output {
+                Output::Sip(transmit) => self.send(transmit),
+                Output::Frame { trunk, frame } => {
+                    if let Some(device) = self.trunks.get_mut(trunk)
+                        && let Err(error) = device.channel.send_frame(&frame)
+                    {
+                        tracing::debug!(%error, trunk, "frame not sent");
+                    }
+                }
+                Output::Line { line, action } => self.pairs.act(line, &action),
+                Output::Office { office, action } => self.pairs.act_office(office, &action),
+                Output::Serial { line, octets } => self.smdi.send(line, octets),
+                Output::Media(command) => self.media.handle(Instant::now(), command),
+                Output::Rebind => self.rebind = true,
+                Output::Lookup => {
+                    self.domains.clear();
+                    self.lookups.ask(self.switch.names(), self.switch.name_servers());
+                }
+            }
+        }
+        while let Some(line) = self.switch.poll_monitor() {
+            // No console listens: the line is not wanted.
+            let _ = self.monitor.send(line);
+        }
+        while let Some(output) = self.switch.poll_log() {
+            self.syslog.handle(output);
+        }
+    }
+
+    /// Sends a message. Where a name led to the server, its certificate has to be one for that name.
+    fn send(&self, mut transmit: Transmit) {
+        let flow = &transmit.flow;
+        if flow.transport == Transport::Tls
+            && flow.connection.is_none()
+            && let Some(domain) = self.domains.get(&flow.remote)
+        {
+            transmit.flow = self.net.flow_to(flow.transport, flow.local, flow.remote, domain);
+        }
+        self.net.send(transmit);
+    }
+
+    /// Takes everything a port has to say.
+    fn look(&mut self, port: Port) {
+        let waker = self.ready.waker(port);
+        let mut cx = Context::from_waker(&waker);
+        match port {
+            Port::Line(line) => {
+                while let Some(event) = self.pairs.poll_line(&mut cx, line) {
+                    self.switch.handle_line(Instant::now(), line, event);
+                }
+            }
+            Port::Office(office) => {
+                while let Some(event) = self.pairs.poll_office(&mut cx, office) {
+                    self.switch.handle_office(Instant::now(), office, event);
+                }
+            }
+            Port::Trunk(trunk) => {
+                while let Some(device) = self.trunks.get_mut(trunk)
+                    && !device.closed
+                    && let Poll::Ready(event) = device.channel.poll_event(&mut cx)
+                {
+                    let now = Instant::now();
+                    match event {
+                        Ok(DChannelEvent::Up) => self.switch.handle_trunk_link(now, trunk, true),
+                        Ok(DChannelEvent::Down) => self.switch.handle_trunk_link(now, trunk, false),
+                        Ok(DChannelEvent::Frame(frame)) => self.switch.handle_trunk_frame(now, trunk, &frame),
+                        Ok(_) => {}
+                        Err(error) => {
+                            device.closed = error.kind() == ErrorKind::Closed;
+                            tracing::warn!(%error, trunk, "trunk");
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// 10 ms: packets are taken and passed on; every second time samples move.
+    fn turn(&mut self) {
+        let now = Instant::now();
+        self.media.receive(now);
+        self.half = !self.half;
+        if !self.half {
+            self.tick(now);
+        }
+    }
+
+    /// 20 ms of audio on every line in use and every connection.
+    fn tick(&mut self, now: Instant) {
+        self.pairs.hear(now, &mut self.switch, &mut self.media.plane);
+        self.media.tick(now);
+        while let Some(event) = self.media.poll_event() {
+            self.switch.handle_plane(now, &event);
+        }
+        self.pairs.speak(&mut self.switch, &self.media.plane);
+    }
+
+    async fn rebind(&mut self) {
+        // The new sockets may want the ports of the old ones, which are free once their tasks have ended.
+        let nothing = Net::bind(NetConfig::default()).await;
+        if let Ok((net, received)) = nothing {
+            (self.net, self.received) = (net, received);
+        }
+        let old = std::mem::replace(&mut self.listening, self.switch.listen().clone());
+        let mut opened = rebind(&self.listening, &self.place).await;
+        if let Err((what, error)) = &opened {
+            let text = format!("%SIP-3-LISTEN: {what}: {error}; the old address stays in use");
+            self.switch.log(Instant::now(), 3, &text);
+            opened = rebind(&old, &self.place).await;
+        }
+        match opened {
+            Ok((net, received)) => {
+                (self.net, self.received) = (net, received);
+                tell_ports(Instant::now(), &mut self.switch, &self.net);
+                let text = format!("%SIP-5-LISTEN: SIP listens on {:?}", self.net.udp_addrs());
+                self.switch.log(Instant::now(), 5, &text);
+            }
+            Err((what, error)) => {
+                let text = format!("%SIP-2-LISTEN: {what}: {error}; SIP is not spoken");
+                self.switch.log(Instant::now(), 2, &text);
+            }
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! From a checked set-up to a running gateway.
+
+use std::collections::HashMap;
+use std::io;
+use std::time::Instant;
+
+use cli::engine::Engine;
+use telephony_hal::sim::Plant;
+use tokio::sync::{broadcast, mpsc};
+
+use super::daemon::Daemon;
+use super::trunks::{OpenTrunks, open_trunks};
+use super::{Gateway, RunError, Setup, io_error};
+use crate::clock::Clock;
+use crate::console::host::{Host, configuration};
+use crate::console::network::Listeners;
+use crate::console::syslog::SyslogHosts;
+use crate::console::terminals::Terminals;
+use crate::console::unix::{Hostname, Shared, serve};
+use crate::files::FileSystem;
+use crate::listen::{Place, bind, tell_ports};
+use crate::lookup::Lookups;
+use crate::media::driver::Driver;
+use crate::media::pairs::Pairs;
+use crate::ready::ReadySet;
+use crate::service::metrics::{self, Metrics};
+use crate::service::smdi::SmdiLines;
+use crate::store::{Committed, Store};
+use crate::switch::{Parts, Switch};
+
+/// Debug lines a console may lag behind.
+const MONITOR_LAG: usize = 4096;
+
+/// Starts a gateway on the current runtime.
+///
+/// # Errors
+/// [`RunError`] names what could not be opened or read.
+pub async fn start(setup: Setup) -> Result<Gateway, RunError> {
+    let now = Instant::now();
+    let config = configuration(&setup.config, &setup.startup);
+    let (committed_tx, committed) = mpsc::unbounded_channel();
+    let (store, records) = Store::open(&setup.state_dir, move |committed: Committed| {
+        // The daemon ends before its store does; nobody is left to be told then.
+        let _ = committed_tx.send(committed);
+    })?;
+    let metrics = Metrics::new()?;
+    let mut helpers = Vec::new();
+    if let Some(address) = setup.metrics {
+        let (_, task) = metrics::serve(address, metrics.clone())
+            .await
+            .map_err(io_error(format!("metrics on {address}")))?;
+        helpers.push(task.abort_handle());
+    }
+    let ready = ReadySet::default();
+    let plant = Plant::new();
+    let pairs = Pairs::open(&setup.hardware, &plant)
+        .map_err(|(port, error)| io_error(format!("voice port {port}"))(io::Error::other(error)))?;
+    let OpenTrunks { trunks, pbxs, spans } = open_trunks(&setup.hardware, &config, &mut helpers)?;
+    let socket = setup.state_dir.join("lines.sock");
+    let plant_server = telephony_hal::sim::Server::bind(plant.clone(), &socket)
+        .map_err(io_error(socket.display().to_string()))?;
+    helpers.push(tokio::spawn(plant_server.run()).abort_handle());
+
+    let hostname = Hostname::default();
+    hostname.set(&config.hostname);
+    let clock = Clock::system();
+    let serial = setup.hardware.console.clone();
+    let smdi = SmdiLines::open(&setup.hardware.smdi);
+    let mut switch = Switch::new(
+        now,
+        Parts {
+            clock,
+            hardware: setup.hardware,
+            config,
+            store,
+            records,
+            metrics,
+            seed: seed().map_err(io_error("random seed"))?,
+            local_address: |peer| sip::net::local_address_for(peer).ok(),
+        },
+    )?;
+    let place = Place { fallback: setup.sip_address, port: setup.sip_port, pki: setup.state_dir.join("pki") };
+    let (net, received) =
+        bind(switch.listen(), &place).await.map_err(|(what, error)| io_error(what)(error))?;
+    let listening = switch.listen().clone();
+    let (udp, tcp, tls) = (net.udp_addrs(), net.tcp_addrs(), net.tls_addrs());
+    tell_ports(now, &mut switch, &net);
+    let (commands, commands_rx) = mpsc::channel(64);
+    let (monitor, _) = broadcast::channel(MONITOR_LAG);
+    let socket = setup.state_dir.join("console.sock");
+    let terminals = Terminals::default();
+    terminals.publish(switch.config());
+    let files = FileSystem::open(&setup.state_dir, &setup.startup)
+        .map_err(io_error(setup.state_dir.display().to_string()))?;
+    let shared = Shared {
+        files: files.clone(),
+        commands: commands.clone(),
+        monitor: monitor.clone(),
+        hostname: hostname.clone(),
+        terminals: terminals.clone(),
+    };
+    let mut listeners =
+        Listeners::new(setup.terminals, setup.state_dir.join("ssh_host_ed25519_key"), shared.clone());
+    listeners.refresh_or_say().await;
+    let (ssh, telnet) = (listeners.ssh(), listeners.telnet());
+    if let Some(serial) = serial {
+        let task = tokio::spawn(crate::console::serial::serve(serial.tty, shared.clone()));
+        helpers.push(task.abort_handle());
+    }
+    let console = serve(&socket, shared).map_err(io_error(socket.display().to_string()))?;
+    let lookup_seed = seed().map_err(io_error("random seed"))?;
+    let (lookups, looked_up) = Lookups::new(setup.dns, setup.sip_address, lookup_seed);
+    let media_seed = seed().map_err(io_error("random seed"))?;
+    let media = Driver::new(clock, media_seed, setup.sip_address, switch.rtp_range(), spans)
+        .map_err(io_error("RTP sockets"))?;
+    let mut daemon = Daemon {
+        host: Host::new(now, files, hostname, terminals, Engine::new(switch.config().clone())),
+        switch,
+        net,
+        received,
+        committed,
+        commands: commands_rx,
+        smdi,
+        syslog: SyslogHosts::default(),
+        continuations: commands.downgrade(),
+        monitor: monitor.clone(),
+        lookups,
+        looked_up,
+        pairs,
+        trunks,
+        media,
+        half: false,
+        ready,
+        rebind: false,
+        listeners,
+        domains: HashMap::new(),
+        place,
+        listening,
+        backlog: false,
+    };
+    helpers.push(tokio::spawn(daemon.host.load.clone().keep_sampling()).abort_handle());
+    daemon.switch.watch_load(daemon.host.load.clone());
+    let task = tokio::spawn(daemon.run());
+    Ok(Gateway {
+        udp,
+        tcp,
+        tls,
+        ssh,
+        telnet,
+        plant,
+        pbxs,
+        commands,
+        monitor,
+        task,
+        _console: console,
+        helpers,
+    })
+}
+
+fn seed() -> io::Result<[u8; 32]> {
+    use rand::TryRng as _;
+    let mut seed = [0; 32];
+    rand::rngs::SysRng.try_fill_bytes(&mut seed).map_err(io::Error::other)?;
+    Ok(seed)
+}

@@ -1,0 +1,98 @@
+//! The D channels of `hardware.toml`.
+
+use std::collections::HashMap;
+use std::io;
+
+use cli::config::Config;
+use telephony_hal::dahdi::DahdiSpan;
+use telephony_hal::sim::{SimSpan, span_pair};
+use telephony_hal::socket::SocketTrunk;
+use telephony_hal::wrap::{AnyDChannel, AnySpan, Erased, PcapWriter, Record, Side};
+use telephony_hal::{AnyError, DChannel, Span as _, SpanKind};
+use tokio::task::AbortHandle;
+
+use super::{RunError, io_error};
+use crate::hardware::{Hardware, LineKind, Pri, PriBackend};
+use crate::simpbx::{self, SimPbx};
+
+/// What is open.
+pub(super) struct OpenTrunks {
+    pub(super) trunks: Vec<TrunkDevice>,
+    pub(super) pbxs: Vec<SimPbx>,
+    /// Spans whose B channels carry audio, by trunk.
+    pub(super) spans: HashMap<usize, AnySpan>,
+}
+
+/// Opens them, each with its simulated PBX where it has one.
+pub(super) fn open_trunks(
+    hardware: &Hardware,
+    config: &Config,
+    helpers: &mut Vec<AbortHandle>,
+) -> Result<OpenTrunks, RunError> {
+    let mut trunks = Vec::new();
+    let mut pbxs = Vec::new();
+    let mut spans = HashMap::new();
+    for pri in &hardware.pri {
+        let network = is_network(config, pri)?;
+        let channel = match pri.backend {
+            PriBackend::Sim => {
+                let kind = match pri.split()?.0 {
+                    LineKind::E1 => SpanKind::E1,
+                    LineKind::T1 => SpanKind::T1,
+                };
+                let (mut our_span, mut their_span) = span_pair(kind);
+                let d = |span: &mut SimSpan| {
+                    span.open_d().map_err(|e| io_error(pri.controller.clone())(io::Error::other(e)))
+                };
+                let (ours, theirs) = (d(&mut our_span)?, d(&mut their_span)?);
+                spans.insert(trunks.len(), Box::new(Erased(our_span)) as AnySpan);
+                let (pbx, runs) = simpbx::new(
+                    simpbx::config(config, pri, network)?,
+                    simpbx::Line { d: theirs, span: their_span },
+                );
+                helpers.push(tokio::spawn(runs).abort_handle());
+                pbxs.push(pbx);
+                record(Erased(ours), pri, network)?
+            }
+            PriBackend::Socket => {
+                let Some(address) = pri.socket_address()? else { continue };
+                let what = format!("controller {}: {address}", pri.controller);
+                record(Erased(SocketTrunk::open(address).map_err(io_error(what))?), pri, network)?
+            }
+            PriBackend::Dahdi => {
+                let failed =
+                    |error| io_error(format!("controller {}", pri.controller))(io::Error::other(error));
+                let mut span = DahdiSpan::open(pri.span.unwrap_or(0)).map_err(failed)?;
+                let d = span.open_d().map_err(failed)?;
+                spans.insert(trunks.len(), Box::new(Erased(span)) as AnySpan);
+                record(Erased(d), pri, network)?
+            }
+        };
+        trunks.push(TrunkDevice { channel, closed: false });
+    }
+    Ok(OpenTrunks { trunks, pbxs, spans })
+}
+
+fn is_network(config: &Config, pri: &Pri) -> Result<bool, RunError> {
+    let interface = config.serial_interface(&pri.voice_port()?);
+    Ok(interface.is_some_and(|s| s.protocol_emulate == cli::config::ProtocolEmulate::Network))
+}
+
+fn record<T>(channel: T, pri: &Pri, network: bool) -> Result<AnyDChannel, RunError>
+where
+    T: DChannel<Error = AnyError> + Send + 'static,
+{
+    let Some(path) = &pri.pcap else { return Ok(Box::new(channel)) };
+    let failed = || path.display().to_string();
+    let file = std::fs::File::create(path).map_err(io_error(failed()))?;
+    let side = if network { Side::Network } else { Side::User };
+    let writer = PcapWriter::new(file, side).map_err(io_error(failed()))?;
+    Ok(Box::new(Record::new(channel, writer)))
+}
+
+/// An open D channel.
+pub(super) struct TrunkDevice {
+    pub(super) channel: AnyDChannel,
+    /// It will never bring anything any more.
+    pub(super) closed: bool,
+}
