@@ -302,6 +302,10 @@ pub(super) static AFTER_LOGGING: &[Command] = &[
         help: &["Configure voice port", "Voice port slot/port or slot/subslot/port, :15, :23 or :D for a trunk"],
         apply: Apply::Acted(|cx| {
             let port = PortId::parse(cx.name()).ok_or(ApplyError::Argument(0))?;
+            let made = |c: &Controller| c.pri_group.is_some() && c.voice_port().as_str() == port.as_str();
+            if cx.no && cx.config.controllers.iter().any(made) {
+                return Err(ApplyError::Text(format!("% Voice-port {port} goes with the pri-group of its controller")));
+            }
             let (no, ports) = (cx.no, &mut cx.config.voice_ports);
             match (no, ports.binary_search_by(|p| p.port.cmp(&port))) {
                 (true, Ok(at)) => { ports.remove(at); }
