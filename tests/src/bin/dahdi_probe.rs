@@ -5,12 +5,14 @@
 #![allow(clippy::unwrap_used)]
 
 use std::f64::consts::TAU;
+use std::fmt::Debug;
 use std::future::poll_fn;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use telephony_hal::dahdi::{self, DahdiD, DahdiFxo, DahdiFxs, DahdiSpan};
+use telephony_hal::dahdi::{self, DahdiD, DahdiError, DahdiFxo, DahdiFxs, DahdiSpan};
 use telephony_hal::{
     Alarms, BChannel as _, DChannel as _, DChannelEvent, FxoEvent, FxoLine as _, FxsLine as _, Lamp,
     LineEvent, Span as _,
@@ -93,39 +95,12 @@ impl Pair {
         check(all && !can.raw_hook, || format!("{can:?}"))
     }
 
-    /// Events until the expected one; others are told in the failure.
     async fn port_says(&mut self, expected: LineEvent) -> Outcome {
-        let mut others = Vec::new();
-        let wait = async {
-            loop {
-                match poll_fn(|cx| self.port.poll_event(cx)).await {
-                    Ok(event) if event == expected => return Ok(()),
-                    Ok(event) => others.push(event),
-                    Err(error) => return Err(text(error)),
-                }
-            }
-        };
-        timeout(Duration::from_secs(5), wait)
-            .await
-            .unwrap_or_else(|_| Err(format!("no {expected:?}")))
-            .map_err(|why| format!("{why}, came {others:?}"))
+        comes(expected, |cx| self.port.poll_event(cx)).await
     }
 
     async fn line_says(&mut self, expected: FxoEvent) -> Outcome {
-        let mut others = Vec::new();
-        let wait = async {
-            loop {
-                match poll_fn(|cx| self.line.poll_event(cx)).await {
-                    Ok(event) if event == expected => return Ok(()),
-                    Ok(event) => others.push(event),
-                    Err(error) => return Err(text(error)),
-                }
-            }
-        };
-        timeout(Duration::from_secs(5), wait)
-            .await
-            .unwrap_or_else(|_| Err(format!("no {expected:?}")))
-            .map_err(|why| format!("{why}, came {others:?}"))
+        comes(expected, |cx| self.line.poll_event(cx)).await
     }
 
     async fn lift(&mut self) -> Outcome {
@@ -272,6 +247,27 @@ impl Pair {
         set("analogue/line1/cut", "0")?;
         self.line_says(FxoEvent::Battery(true)).await
     }
+}
+
+/// Events until the expected one; others are told in the failure.
+async fn comes<E, F>(expected: E, mut next: F) -> Outcome
+where
+    E: Debug + PartialEq,
+    F: FnMut(&mut Context<'_>) -> Poll<Result<E, DahdiError>>,
+{
+    let mut others = Vec::new();
+    let wait = async {
+        loop {
+            match poll_fn(&mut next).await {
+                Ok(event) if event == expected => return Ok(()),
+                Ok(event) => others.push(event),
+                Err(error) => return Err(text(error)),
+            }
+        }
+    };
+    let came =
+        timeout(Duration::from_secs(5), wait).await.unwrap_or_else(|_| Err(format!("no {expected:?}")));
+    came.map_err(|why| format!("{why}, came {others:?}"))
 }
 
 struct Trunk {
