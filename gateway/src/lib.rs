@@ -35,3 +35,4 @@ pub mod service;
 pub mod simpbx;
 pub mod store;
 pub mod switch;
+pub mod watchdog;
