@@ -28,6 +28,7 @@ use crate::ready::{Port, ReadySet};
 use crate::service::smdi::SmdiLines;
 use crate::store::Committed;
 use crate::switch::{Output, Switch};
+use crate::watchdog;
 
 /// Messages taken from the sockets at a time.
 const BATCH: usize = 1024;
@@ -116,6 +117,9 @@ impl Daemon {
         tick.set_missed_tick_behavior(MissedTickBehavior::Burst);
         let mut second = interval(Duration::from_secs(1));
         second.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let watched = watchdog::own_period();
+        let mut alive = interval(watched.unwrap_or(Duration::from_secs(1)));
+        alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut batch = Vec::with_capacity(BATCH);
         let mut audio = false;
         loop {
@@ -158,6 +162,7 @@ impl Daemon {
                     }
                     self.turn();
                 }
+                _ = alive.tick(), if watched.is_some() => watchdog::alive(),
                 _ = second.tick(), if self.media.has_spans() => {
                     for (trunk, kind, errors) in self.media.line_errors() {
                         self.switch.handle_line_errors(Instant::now(), trunk, kind, errors);
