@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use system_tests::{
@@ -30,6 +30,9 @@ fn board() -> &'static Path {
 
 /// Runs a program in a guest with the board; what it left in `$QD_OUT` comes to `out`.
 fn on_board(program: &str, arguments: &str, out: &Path) -> Finished {
+    // One at a time: both listen to audio in real time, on an emulated processor.
+    static BOARD: Mutex<()> = Mutex::new(());
+    let _alone = BOARD.lock().unwrap_or_else(PoisonError::into_inner);
     let configure = "dahdi_cfg -c tests/guest/gateway.conf && sleep 1";
     in_guest(&format!("{configure} && TIPRING_BUILT=1 exec {program} {arguments}"), out)
 }

@@ -301,6 +301,8 @@ impl Trunk {
             let up = timeout(Duration::from_secs(3), poll_fn(|cx| d.poll_event(cx))).await;
             check(matches!(up, Ok(Ok(DChannelEvent::Up))), || format!("expected up, came {up:?}"))?;
         }
+        // A receiver that has just been opened must have seen flags before it knows a frame.
+        sleep(Duration::from_millis(200)).await;
         Ok((a, b))
     }
 
