@@ -500,6 +500,10 @@ fn interface(cx: &mut crate::config::Cx<'_>) -> Result<(), ApplyError> {
     let no = cx.no;
     match name.strip_prefix("Serial").filter(|n| n.contains(':')) {
         Some(channel) => {
+            let made = |c: &Controller| c.pri_group.is_some() && c.voice_port().as_str() == channel;
+            if no && cx.config.controllers.iter().any(made) {
+                return Err(ApplyError::Text(format!("% Interface {name} goes with the pri-group of its controller")));
+            }
             let serials = &mut cx.config.serial_interfaces;
             let at = serials.iter().position(|s| s.name == channel);
             match at {
