@@ -377,7 +377,12 @@ fn for_request_uri(uri: &str) -> String {
 }
 
 fn record_routes(message: &Message) -> Result<Vec<String>, FieldError> {
-    message.record_routes().take(MAX_ROUTES).map(|route| route?.uri_str().map(ToOwned::to_owned)).collect()
+    let uri = |route: NameAddr<'_>| {
+        // It may become a Request-URI: text that is no URI would make a message that nobody can read.
+        route.uri()?;
+        route.uri_str().map(ToOwned::to_owned)
+    };
+    message.record_routes().take(MAX_ROUTES).map(|route| uri(route?)).collect()
 }
 
 /// Name and address as they go into From and To, without parameters.

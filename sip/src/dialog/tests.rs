@@ -102,6 +102,10 @@ fn what_makes_no_dialog_is_refused() {
         ("", "sip:bob@b", DialogState::Confirmed)
     );
     assert!(!sent(&old.ack(1)).header("To").unwrap().to_str().contains("tag"));
+    for route in ["<?x>", "<>", "<%:>", "<sip:>"] {
+        let routed = response(200, ";tag=b", &format!("Record-Route: {route}\r\n"));
+        assert!(Dialog::from_response(&routed, "sip:bob@b").is_err(), "{route}");
+    }
     let no_contact = parse(&invite("").to_string().replace("Contact", "X-Contact"));
     assert_eq!(
         Dialog::from_request(&no_contact, "t").unwrap_err(),
