@@ -502,7 +502,9 @@ fn interface(cx: &mut crate::config::Cx<'_>) -> Result<(), ApplyError> {
         Some(channel) => {
             let made = |c: &Controller| c.pri_group.is_some() && c.voice_port().as_str() == channel;
             if no && cx.config.controllers.iter().any(made) {
-                return Err(ApplyError::Text(format!("% Interface {name} goes with the pri-group of its controller")));
+                return Err(ApplyError::Text(format!(
+                    "% Interface {name} goes with the pri-group of its controller"
+                )));
             }
             let serials = &mut cx.config.serial_interfaces;
             let at = serials.iter().position(|s| s.name == channel);
