@@ -1,12 +1,16 @@
 //! Child processes that end with their owner.
 
 use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
 
 /// A running program whose output is read all the time. Dropped, it is killed and waited for; if the test is
 /// failing its output is shown.
@@ -27,6 +31,8 @@ impl Process {
     #[must_use]
     pub fn start(name: &str, mut command: Command) -> (Self, Receiver<String>, Receiver<String>) {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        // A group of its own, so that what it starts ends with it.
+        command.process_group(0);
         let mut child = command.spawn().unwrap_or_else(|e| panic!("{name}: {command:?}: {e}"));
         let log = Arc::new(Mutex::new(Vec::new()));
         let (out, out_lines) = channel();
@@ -61,8 +67,11 @@ impl Process {
         self.log.lock().unwrap().join("\n")
     }
 
-    /// SIGKILL, then waits. Nothing it has not written to disk survives.
+    /// SIGKILL to it and to what it has started, then waits. Nothing it has not written to disk survives.
     pub fn kill(&mut self) {
+        if let Ok(group) = i32::try_from(self.child.id()) {
+            let _ = killpg(Pid::from_raw(group), Signal::SIGKILL);
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
         for reader in self.readers.drain(..) {

@@ -7,8 +7,6 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use system_tests::{Process, Tipringd, VoiceMail, free_port};
 use tempfile::TempDir;
 
@@ -21,18 +19,8 @@ const TABLES: &str = "/usr/share/kamailio/dbtext/kamailio";
 
 /// A presence server that keeps message-summary, and forgets everything when it ends.
 struct Kamailio {
-    process: Process,
+    _process: Process,
     _dir: TempDir,
-}
-
-impl Drop for Kamailio {
-    /// Its workers end only with a main process that may tell them to.
-    fn drop(&mut self) {
-        let pid = Pid::from_raw(i32::try_from(self.process.pid()).unwrap());
-        if kill(pid, Signal::SIGTERM).is_ok() {
-            self.process.wait(LONG);
-        }
-    }
 }
 
 fn kamailio(port: u16) -> Kamailio {
@@ -80,7 +68,7 @@ request_route {{
         assert!(Instant::now() < end, "kamailio does not listen");
         std::thread::sleep(Duration::from_millis(50));
     }
-    Kamailio { process, _dir: dir }
+    Kamailio { _process: process, _dir: dir }
 }
 
 /// The voice mail behind Kamailio publishes a mailbox's state; the entity tag of what it published.

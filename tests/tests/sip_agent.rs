@@ -9,8 +9,6 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use system_tests::{Events, Finished, Process, Value, finish, free_port, json, target_dir, workspace_root};
 use tempfile::TempDir;
 
@@ -359,19 +357,9 @@ fn baresip_calls_and_hangs_up() {
 
 /// A proxy that stays in the way, and asks callers for a password.
 struct Kamailio {
-    process: Process,
+    _process: Process,
     port: u16,
     _dir: TempDir,
-}
-
-impl Drop for Kamailio {
-    /// Its workers end only with a main process that may tell them to.
-    fn drop(&mut self) {
-        let pid = Pid::from_raw(i32::try_from(self.process.pid()).unwrap());
-        if kill(pid, Signal::SIGTERM).is_ok() {
-            self.process.wait(LONG);
-        }
-    }
 }
 
 fn kamailio(target: SocketAddr) -> Kamailio {
@@ -420,7 +408,7 @@ request_route {{
     command.arg("-f").arg(&file).args(["-DD", "-E", "-Y"]).arg(dir.path()).args(["-m", "32", "-M", "4"]);
     let (process, ..) = Process::start("kamailio", command);
     wait_for_port(port, true);
-    Kamailio { process, port, _dir: dir }
+    Kamailio { _process: process, port, _dir: dir }
 }
 
 #[test]

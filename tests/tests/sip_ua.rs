@@ -6,8 +6,6 @@ use std::net::Ipv4Addr;
 use std::process::Command;
 use std::time::Duration;
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use system_tests::{Dns, Process, Profile, Record, Run, SipPhone, Tipringd, free_port, json};
 use tempfile::TempDir;
@@ -32,19 +30,9 @@ fn configure(gateway: &Tipringd, lines: &str) {
 
 /// A registrar that wants a password, and calls who is registered.
 struct Kamailio {
-    process: Process,
+    _process: Process,
     port: u16,
     _dir: TempDir,
-}
-
-impl Drop for Kamailio {
-    /// Its workers end only with a main process that may tell them to.
-    fn drop(&mut self) {
-        let pid = Pid::from_raw(i32::try_from(self.process.pid()).unwrap());
-        if kill(pid, Signal::SIGTERM).is_ok() {
-            self.process.wait(LONG);
-        }
-    }
 }
 
 fn kamailio() -> Kamailio {
@@ -93,7 +81,7 @@ request_route {{
         assert!(std::time::Instant::now() < end, "kamailio does not listen");
         std::thread::sleep(Duration::from_millis(50));
     }
-    Kamailio { process, port, _dir: dir }
+    Kamailio { _process: process, port, _dir: dir }
 }
 
 fn is_registered(shown: &str, wanted: &str) -> bool {
