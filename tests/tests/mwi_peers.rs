@@ -4,11 +4,9 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
-use system_tests::{Process, Tipringd, VoiceMail, free_port};
-use tempfile::TempDir;
+use system_tests::{Kamailio, Tipringd, VoiceMail, free_port};
 
 const LONG: Duration = Duration::from_secs(20);
 const HARDWARE: &str = "[[fxs]]\nport = \"2/0\"\nbackend = \"sim\"\n";
@@ -18,32 +16,14 @@ const TELEPHONE: &str =
 const TABLES: &str = "/usr/share/kamailio/dbtext/kamailio";
 
 /// A presence server that keeps message-summary, and forgets everything when it ends.
-struct Kamailio {
-    _process: Process,
-    _dir: TempDir,
-}
-
 fn kamailio(port: u16) -> Kamailio {
-    let dir = tempfile::tempdir().unwrap();
-    for table in ["version", "presentity", "active_watchers", "watchers"] {
-        std::fs::copy(Path::new(TABLES).join(table), dir.path().join(table)).unwrap();
-    }
-    let tables = dir.path().display();
-    let config = format!(
-        r#"
-debug=0
-log_stderror=yes
-fork=no
-children=2
-listen=udp:127.0.0.1:{port}
-listen=tcp:127.0.0.1:{port}
-mpath="/usr/lib/x86_64-linux-gnu/kamailio/modules/:/usr/lib/aarch64-linux-gnu/kamailio/modules/"
-loadmodule "tm.so"
-loadmodule "sl.so"
-loadmodule "rr.so"
-loadmodule "pv.so"
-loadmodule "textops.so"
-loadmodule "siputils.so"
+    Kamailio::start(port, |dir| {
+        for table in ["version", "presentity", "active_watchers", "watchers"] {
+            std::fs::copy(Path::new(TABLES).join(table), dir.join(table)).unwrap();
+        }
+        let tables = dir.display();
+        format!(
+            r#"
 loadmodule "db_text.so"
 loadmodule "presence.so"
 loadmodule "presence_mwi.so"
@@ -57,18 +37,8 @@ request_route {{
     sl_send_reply("405", "Method Not Allowed");
 }}
 "#
-    );
-    let file = dir.path().join("kamailio.cfg");
-    std::fs::write(&file, config).unwrap();
-    let mut command = Command::new("kamailio");
-    command.arg("-f").arg(&file).args(["-DD", "-E", "-Y"]).arg(dir.path()).args(["-m", "32", "-M", "4"]);
-    let (process, ..) = Process::start("kamailio", command);
-    let end = Instant::now() + LONG;
-    while std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
-        assert!(Instant::now() < end, "kamailio does not listen");
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    Kamailio { _process: process, _dir: dir }
+        )
+    })
 }
 
 /// The voice mail behind Kamailio publishes a mailbox's state; the entity tag of what it published.

@@ -30,11 +30,10 @@ fn resident_kib(pid: u32) -> usize {
     line.split_whitespace().next().unwrap().parse().unwrap()
 }
 
-/// One message by FSK, however many mailboxes changed.
-fn told_once(read: &Value, waiting: bool) {
+/// What the lamp was told by FSK, message by message.
+fn told(read: &Value) -> Vec<&Value> {
     let messages = read.get("messages").and_then(Value::as_array).unwrap();
-    assert_eq!(messages.len(), 1, "{read:#}");
-    assert_eq!(messages.first().unwrap().get("mwi"), Some(&json!(waiting)), "{read:#}");
+    messages.iter().map(|message| message.get("mwi").unwrap()).collect()
 }
 
 #[test]
@@ -50,7 +49,8 @@ fn ten_thousand_mailboxes_told_at_once_are_all_kept_in_little_memory_and_the_tel
     };
     let before = resident_kib(gateway.pid());
     let mut lines = gateway.lines();
-    told_once(&lines.data_on_hook("2/0", || blast(true)), true);
+    let read = lines.data_on_hook("2/0", || blast(true));
+    assert_eq!(told(&read), [&json!(true)], "one message, however many mailboxes changed: {read:#}");
     let statistics = gateway.show("show mwi statistics");
     assert!(statistics.contains("Mailboxes: 10000, 10000 with messages waiting"), "{statistics}");
     assert!(statistics.contains("NOTIFY answered 200: 10000"), "{statistics}");
@@ -60,8 +60,11 @@ fn ten_thousand_mailboxes_told_at_once_are_all_kept_in_little_memory_and_the_tel
     assert!(grown < 4 * MAILBOXES, "{grown} KiB for {MAILBOXES} mailboxes");
     assert!(lines.listen("2/0", 3.0).is_message_waiting_tone("us"));
 
-    // All of them empty again: the queue holds each once, the telephone's lamp changes with the last.
-    told_once(&lines.data_on_hook("2/0", || blast(false)), false);
+    // All of them empty again: the queue holds each once, the telephone's lamp changes with the last. A telephone that was
+    // in use is told once more of what waits, 2 s after: on a slow machine the last mailbox is not empty by then.
+    let read = lines.data_on_hook("2/0", || blast(false));
+    let told = told(&read);
+    assert!(told == [&json!(false)] || told == [&json!(true), &json!(false)], "{read:#}");
     let statistics = gateway.show("show mwi statistics");
     assert!(statistics.contains("Mailboxes: 10000, 0 with messages waiting"), "{statistics}");
     assert!(statistics.contains("5000 waiting; started 0"), "{statistics}");

@@ -9,7 +9,9 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use system_tests::{Events, Finished, Process, Value, finish, free_port, json, target_dir, workspace_root};
+use system_tests::{
+    Events, Finished, Kamailio, Process, Value, finish, free_port, json, target_dir, workspace_root,
+};
 use tempfile::TempDir;
 
 const LONG: Duration = Duration::from_secs(30);
@@ -356,31 +358,10 @@ fn baresip_calls_and_hangs_up() {
 }
 
 /// A proxy that stays in the way, and asks callers for a password.
-struct Kamailio {
-    _process: Process,
-    port: u16,
-    _dir: TempDir,
-}
-
 fn kamailio(target: SocketAddr) -> Kamailio {
-    let dir = tempfile::tempdir().unwrap();
-    let port = free_port();
-    let config = format!(
+    let routes = format!(
         r#"
-debug=0
-log_stderror=yes
-fork=no
-children=2
-listen=udp:127.0.0.1:{port}
-listen=tcp:127.0.0.1:{port}
-mpath="/usr/lib/x86_64-linux-gnu/kamailio/modules/:/usr/lib/aarch64-linux-gnu/kamailio/modules/"
-loadmodule "tm.so"
-loadmodule "sl.so"
-loadmodule "rr.so"
-loadmodule "pv.so"
 loadmodule "maxfwd.so"
-loadmodule "textops.so"
-loadmodule "siputils.so"
 loadmodule "auth.so"
 modparam("rr", "enable_full_lr", 1)
 request_route {{
@@ -402,13 +383,7 @@ request_route {{
 }}
 "#
     );
-    let file = dir.path().join("kamailio.cfg");
-    std::fs::write(&file, config).unwrap();
-    let mut command = Command::new("kamailio");
-    command.arg("-f").arg(&file).args(["-DD", "-E", "-Y"]).arg(dir.path()).args(["-m", "32", "-M", "4"]);
-    let (process, ..) = Process::start("kamailio", command);
-    wait_for_port(port, true);
-    Kamailio { _process: process, port, _dir: dir }
+    Kamailio::start(free_port(), |_| routes)
 }
 
 #[test]

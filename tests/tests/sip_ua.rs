@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
-use system_tests::{Dns, Process, Profile, Record, Run, SipPhone, Tipringd, free_port, json};
+use system_tests::{Dns, Kamailio, Process, Profile, Record, Run, SipPhone, Tipringd, free_port, json};
 use tempfile::TempDir;
 
 const LONG: Duration = Duration::from_secs(15);
@@ -29,59 +29,26 @@ fn configure(gateway: &Tipringd, lines: &str) {
 }
 
 /// A registrar that wants a password, and calls who is registered.
-struct Kamailio {
-    _process: Process,
-    port: u16,
-    _dir: TempDir,
-}
-
 fn kamailio() -> Kamailio {
-    let dir = tempfile::tempdir().unwrap();
-    let port = free_port();
-    let config = format!(
-        r#"
-debug=0
-log_stderror=yes
-fork=no
-children=2
-listen=udp:127.0.0.1:{port}
-listen=tcp:127.0.0.1:{port}
-mpath="/usr/lib/x86_64-linux-gnu/kamailio/modules/:/usr/lib/aarch64-linux-gnu/kamailio/modules/"
-loadmodule "tm.so"
-loadmodule "sl.so"
-loadmodule "rr.so"
-loadmodule "pv.so"
-loadmodule "textops.so"
-loadmodule "siputils.so"
+    let routes = r#"
 loadmodule "auth.so"
 loadmodule "usrloc.so"
 loadmodule "registrar.so"
 modparam("registrar", "min_expires", 90)
 modparam("registrar", "default_expires", 120)
-request_route {{
-    if (is_method("CANCEL")) {{ if (t_check_trans()) t_relay(); exit; }}
-    if (is_method("ACK")) {{ if (t_check_trans()) t_relay(); exit; }}
-    if (is_method("REGISTER")) {{
-        if (!pv_www_authenticate("tipring", "secret", "0")) {{ www_challenge("tipring", "1"); exit; }}
+request_route {
+    if (is_method("CANCEL")) { if (t_check_trans()) t_relay(); exit; }
+    if (is_method("ACK")) { if (t_check_trans()) t_relay(); exit; }
+    if (is_method("REGISTER")) {
+        if (!pv_www_authenticate("tipring", "secret", "0")) { www_challenge("tipring", "1"); exit; }
         save("location");
         exit;
-    }}
-    if (!lookup("location")) {{ sl_send_reply("404", "Not registered"); exit; }}
-    t_relay();
-}}
-"#
-    );
-    let file = dir.path().join("kamailio.cfg");
-    std::fs::write(&file, config).unwrap();
-    let mut command = Command::new("kamailio");
-    command.arg("-f").arg(&file).args(["-DD", "-E", "-Y"]).arg(dir.path()).args(["-m", "32", "-M", "4"]);
-    let (process, ..) = Process::start("kamailio", command);
-    let end = std::time::Instant::now() + LONG;
-    while std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
-        assert!(std::time::Instant::now() < end, "kamailio does not listen");
-        std::thread::sleep(Duration::from_millis(50));
     }
-    Kamailio { _process: process, port, _dir: dir }
+    if (!lookup("location")) { sl_send_reply("404", "Not registered"); exit; }
+    t_relay();
+}
+"#;
+    Kamailio::start(free_port(), |_| routes.to_owned())
 }
 
 fn is_registered(shown: &str, wanted: &str) -> bool {
