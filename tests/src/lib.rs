@@ -40,6 +40,7 @@ mod sipp;
 mod tone;
 mod trunk;
 mod tshark;
+mod unified_cm;
 
 pub use blast::{Blast, BlastReport};
 pub use call_load::{CallAnswerer, CallReport, CallSink, CallSource, speak_rtp};
@@ -62,3 +63,4 @@ pub use sipp::{Sipp, sipp_notify};
 pub use tone::{Cadence, Measured, Segment, Step, adsi_decode, tone_measure, tone_measure_with};
 pub use trunk::Trunk;
 pub use tshark::{tshark_complaints, tshark_fields};
+pub use unified_cm::{TrunkCall, TrunkTransport, UnifiedCm};

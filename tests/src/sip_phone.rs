@@ -19,7 +19,7 @@ pub struct Said {
 }
 
 impl Said {
-    fn parse(text: &str) -> Self {
+    pub(crate) fn parse(text: &str) -> Self {
         let (head, body) = text.split_once("\r\n\r\n").unwrap_or((text, ""));
         let mut lines = head.lines();
         let start = lines.next().unwrap_or_default().to_owned();
@@ -34,6 +34,13 @@ impl Said {
     #[must_use]
     pub fn header(&self, name: &str) -> &str {
         self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map_or("", |(_, value)| value)
+    }
+
+    /// All header fields of this name as one list.
+    #[must_use]
+    pub fn list(&self, name: &str) -> String {
+        let values = self.headers.iter().filter(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str());
+        values.collect::<Vec<_>>().join(", ")
     }
 
     /// Status of a response.
@@ -141,6 +148,12 @@ impl SipPhone {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.sip.local_addr().expect("bound")
+    }
+
+    /// Where it listens for RTP.
+    #[must_use]
+    pub fn media(&self) -> SocketAddr {
+        self.rtp
     }
 
     /// A session description of ours: formats as in the m= line, further lines.
@@ -356,6 +369,8 @@ fn uri(contact: &str) -> String {
 
 fn carry(socket: &UdpSocket, audio: &Mutex<Audio>, over: &AtomicBool) {
     let mut due = Instant::now();
+    // Of its own, as everybody's.
+    let source = u32::from(socket.local_addr().map_or(1, |own| own.port())).to_be_bytes();
     let (mut sequence, mut timestamp, mut phase) = (1u16, 0u32, 0u32);
     let mut event: Option<(u8, u8, u32, u16)> = None;
     let mut buffer = [0; 2048];
@@ -390,14 +405,15 @@ fn carry(socket: &UdpSocket, audio: &Mutex<Audio>, over: &AtomicBool) {
             *steps += 1;
             packet[1] = *kind | if *steps == 1 { 0x80 } else { 0 };
             packet.extend(began.to_be_bytes());
-            packet.extend([1, 2, 3, 4, *code, if *steps >= 10 { 0x8A } else { 0x0A }]);
+            packet.extend(source);
+            packet.extend([*code, if *steps >= 10 { 0x8A } else { 0x0A }]);
             packet.extend((steps.min(&mut 10).to_owned() * 160).to_be_bytes());
             if *steps == 12 {
                 event = None;
             }
         } else {
             packet.extend(timestamp.to_be_bytes());
-            packet.extend([1, 2, 3, 4]);
+            packet.extend(source);
             for _ in 0..160 {
                 phase += 1;
                 let angle = std::f64::consts::TAU * hz.unwrap_or(0.0) * f64::from(phase) / 8000.0;

@@ -262,7 +262,11 @@ impl SipLegs {
         match exchange.handle_answer(&parsed) {
             Ok(agreed) => {
                 leg.described = Some(sdp.clone());
-                self.settle(id, &agreed);
+                let answered = leg.stage == Stage::Answered;
+                if self.settle(id, &agreed) && answered {
+                    // The peer had asked for our offer, to hold or to take back.
+                    self.hold_changed(id);
+                }
             }
             Err(error) => tracing::debug!(%error, "answer"),
         }

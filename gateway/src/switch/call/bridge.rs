@@ -5,7 +5,7 @@ use std::time::Instant;
 use media::locale::ToneKind;
 
 use super::super::Output;
-use super::{Answer, Call, CallId, Progress, Stage, Switch};
+use super::{Answer, Call, CallId, Leg, Progress, Stage, Switch};
 use crate::leg::{FaxStep, LegCommand, LegId, LegPort, LineSignal};
 use crate::media::{DigitTiming, MediaCommand, MediaEnd};
 
@@ -309,7 +309,9 @@ impl Switch {
         // In a loop the caller hears himself.
         let far = if self.calls.loops.contains(&callee.id) { caller.media } else { callee.media };
         let (Some(a), Some(b)) = (caller.media, far) else { return Link::None };
-        if !heard || caller.held || callee.held {
+        // Whoever holds by SIP may play music; what we may send then, the stream knows.
+        let cut = |leg: &Leg| leg.held && leg.port != LegPort::Sip;
+        if !heard || cut(caller) || cut(callee) {
             return Link::None;
         }
         let Some(partner) = call.conference.and_then(|partner| self.calls.calls.get(&partner)) else {
