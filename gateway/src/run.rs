@@ -1,6 +1,7 @@
 //! The daemon around the switch: sockets, lines, clocks and signals, driven by one task on one thread.
 
 mod daemon;
+mod occupied;
 mod start;
 mod trunks;
 

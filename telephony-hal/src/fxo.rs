@@ -17,6 +17,8 @@ pub enum FxoEvent {
     /// Battery is on the line (`true`) or gone: open switch interval, power denial, or a cut pair. At the opening of a port
     /// battery is assumed.
     Battery(bool),
+    /// Voltage for a neon lamp is on the line (`true`) or no more: messages wait. Few boards see it.
+    Lamp(bool),
     /// The port no longer exists. No event follows; every later call fails with `ErrorKind::Closed`.
     Removed,
 }

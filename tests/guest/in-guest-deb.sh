@@ -1,9 +1,11 @@
 #!/bin/bash
 # Runs in the guest, where changes are kept in memory: does the package install, run and go without a trace?
 #
-#   in-guest-deb.sh TIPRING.deb
+#   in-guest-deb.sh TIPRING.deb TIPRING-DKMS.deb DKMS
+#
+# DKMS/tree is what dkms has built of the second on the host.
 set -u
-deb=$1
+deb=$1 driver=$2 built=$3
 fail=0
 t() {
     local what=$1; shift
@@ -43,4 +45,18 @@ t "the package is removed" dpkg -r tipring
 t "configuration stays" test -e /etc/tipring/hardware.toml
 t "the package is purged" dpkg -P tipring
 t "nothing is left" not sh -c 'ls -d /etc/tipring /var/lib/tipring /usr/share/doc/tipring /usr/sbin/tipringd 2>/dev/null'
+
+# The driver's package, with DKMS's build in its place, as if it had been made here.
+release=$(uname -r)
+version=$(dpkg-deb -f "$driver" Version)
+mkdir -p /var/lib/dkms
+cp -r "$built/tree/tipring-vline" /var/lib/dkms/
+ln -sfn "/usr/src/tipring-vline-$version" "/var/lib/dkms/tipring-vline/$version/source"
+rmmod dahdi_vline
+t "the driver's package installs" dpkg -i "$driver"
+t "DKMS has installed the driver" sh -c "dkms status | grep -q 'tipring-vline/$version, $release, .*: installed'"
+load() { insmod "$(find "/lib/modules/$release" -name 'dahdi_vline.ko*')" lines=1 e1=0 && rmmod dahdi_vline; }
+t "it loads" load
+t "the driver's package is purged" dpkg -P tipring-dkms
+t "nothing of the driver is left" test -z "$(find "/lib/modules/$release" /usr/src /var/lib/dkms -name '*vline*')"
 exit $fail

@@ -35,6 +35,7 @@ const PACKAGES: &[(&str, &str)] = &[
     ("dahdi-source", "the kernel's telephony boards"),
     // named together with dahdi-source, which keeps dahdi-dkms away
     ("dahdi", "configures them"),
+    ("dkms", "builds the driver's package"),
     ("iproute2", "the guest's loopback"),
     ("systemd", "checks the package's unit"),
     ("udev", "applies the package's rule"),

@@ -102,6 +102,8 @@ pub struct FxoPort {
     tone: Option<ToneGenerator>,
     terminator: Option<char>,
     busied_out: bool,
+    /// The board was pulled out.
+    absent: bool,
     seized_for_busyout: bool,
     actions: VecDeque<OfficeAction>,
     events: VecDeque<(LegId, LegEvent)>,
@@ -128,6 +130,7 @@ impl FxoPort {
             tone: None,
             terminator: Some('#'),
             busied_out: false,
+            absent: false,
             seized_for_busyout: false,
             actions: VecDeque::new(),
             events: VecDeque::new(),
@@ -241,7 +244,7 @@ impl FxoPort {
             self.leg.is_some() || !matches!(self.line.state(), FxoState::Idle | FxoState::OutOfService);
         let gracefully = self.settings.graceful && !in_use;
         let busyout = self.busied_out || self.settings.forced || gracefully;
-        let down = self.settings.shutdown || busyout;
+        let down = self.settings.shutdown || busyout || self.absent;
         if down && let Some(leg) = self.leg.take() {
             self.tell(leg.id, LegEvent::Released(Cause::OUT_OF_ORDER));
         }
@@ -252,7 +255,7 @@ impl FxoPort {
         if let Some(leg) = self.permanent.as_mut().and_then(|permanent| permanent.serve(now, !down)) {
             self.tell(leg, LegEvent::Released(Cause::OUT_OF_ORDER));
         }
-        let seize = busyout && !self.settings.shutdown && self.settings.seize;
+        let seize = busyout && !self.settings.shutdown && !self.absent && self.settings.seize;
         if std::mem::replace(&mut self.seized_for_busyout, seize) != seize {
             self.actions.push_back(OfficeAction::Hook(seize));
         }
@@ -260,7 +263,29 @@ impl FxoPort {
 
     /// An event of the hardware.
     pub fn handle_event(&mut self, now: Instant, event: FxoEvent) {
+        if event == FxoEvent::Removed {
+            self.absent = true;
+            return self.serve(now);
+        }
         self.line.handle_event(now, event);
+    }
+
+    /// The board is back, or another in its place: the port is set as it was, and in service if nothing else keeps it out.
+    pub fn restore(&mut self, now: Instant) {
+        self.absent = false;
+        // As a port is when it is opened.
+        self.line.handle_event(now, FxoEvent::Ringing(false));
+        self.line.handle_event(now, FxoEvent::Battery(true));
+        if self.impedance != Impedance::default() {
+            self.actions.push_back(OfficeAction::Impedance(self.impedance));
+        }
+        self.serve(now);
+    }
+
+    /// Whether the port's board was pulled out.
+    #[must_use]
+    pub fn is_absent(&self) -> bool {
+        self.absent
     }
 
     /// A digit heard on the line: a caller dials on, or presses keys in a call.

@@ -82,6 +82,8 @@ pub struct FxsPort {
     graceful: bool,
     /// Everything that `busyout monitor` watches is down.
     busied_out: bool,
+    /// The board was pulled out.
+    absent: bool,
     /// What the hardware says of the loop, and that it is not believed.
     loop_closed: bool,
     loop_forced: bool,
@@ -130,6 +132,7 @@ impl FxsPort {
             shutdown: false,
             graceful: false,
             busied_out: false,
+            absent: false,
             loop_closed: false,
             loop_forced: false,
             digit_ms: (100, 100),
@@ -221,11 +224,32 @@ impl FxsPort {
     /// In service or not.
     fn serve(&mut self, now: Instant) {
         let in_use = self.is_busy() || self.line.is_off_hook();
-        let down = self.shutdown || self.busied_out || (self.graceful && !in_use);
+        let down = self.shutdown || self.busied_out || self.absent || (self.graceful && !in_use);
         self.line.shutdown(now, down);
         if let Some(leg) = self.permanent.as_mut().and_then(|permanent| permanent.serve(now, !down)) {
             self.events.push_back((leg, LegEvent::Released(Cause::OUT_OF_ORDER)));
         }
+    }
+
+    /// The board is back, or another in its place: the port is set as it was, and in service if nothing else keeps it out.
+    pub fn restore(&mut self, now: Instant) {
+        self.absent = false;
+        self.loop_closed = false;
+        // A handset that is off its cradle is told anew.
+        self.line.handle_hook(now, false);
+        if self.impedance != Impedance::default() {
+            self.actions.push_back(LineAction::Impedance(self.impedance));
+        }
+        if !self.line.is_fed() {
+            self.actions.push_back(LineAction::Battery(false));
+        }
+        self.serve(now);
+    }
+
+    /// Whether the port's board was pulled out.
+    #[must_use]
+    pub fn is_absent(&self) -> bool {
+        self.absent
     }
 
     /// The tones it plays, where a custom class changes the country's. One that sounds goes on.
@@ -302,6 +326,11 @@ impl FxsPort {
             && script.handle_hook(off, |action| self.actions.push_back(action))
         {
             return;
+        }
+        if event == LineEvent::Removed {
+            self.absent = true;
+            self.script = None;
+            return self.serve(now);
         }
         self.line.handle_event(now, event);
     }

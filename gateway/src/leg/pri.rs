@@ -17,7 +17,7 @@ use std::time::Instant;
 use ::mwi::queue::{Settings, TrunkQueue};
 use bytes::Bytes;
 use cli::config::Config;
-use qsig::{BChannel, DLink, Event, MwiRequest, ServiceState, Span, SpanConfig};
+use qsig::{BChannel, DLink, Event, MwiRequest, RestartTarget, ServiceState, Span, SpanConfig};
 
 use super::{LegEvent, LegId, LegIds};
 use crate::hardware::LineKind;
@@ -84,6 +84,8 @@ pub struct PriTrunk {
     member_of: Option<MemberOf>,
     notes: Notes,
     replacements: Replacements,
+    /// Channels to be restarted once the PBX is there.
+    lost: Vec<RestartTarget>,
 }
 
 impl PriTrunk {
@@ -120,6 +122,7 @@ impl PriTrunk {
             member_of: None,
             notes: Notes::default(),
             replacements: Replacements::default(),
+            lost: Vec::new(),
         }
     }
 
@@ -291,6 +294,15 @@ impl PriTrunk {
         }
     }
 
+    /// A call on a timeslot of trunk `device`, this one or one of its group, was lost when the gateway died.
+    pub fn lose_call(&mut self, device: usize, slot: u8) {
+        let member = self.members.iter().find(|member| member.device == device);
+        self.lost.push(match member {
+            Some(member) => RestartTarget::ChannelOf(BChannel { interface: member.interface, slot }),
+            None => RestartTarget::Channel(slot),
+        });
+    }
+
     /// Whether notes are kept for `debug isdn error`, `event` or `standard`.
     pub fn want_notes(&mut self, wanted: bool) {
         self.notes.want(wanted);
@@ -364,6 +376,9 @@ impl PriTrunk {
                 }
                 Event::DataLinkUp => {
                     self.queue.set_up(true);
+                    for target in std::mem::take(&mut self.lost) {
+                        self.span.restart(now, target);
+                    }
                     TrunkEvent::Up
                 }
                 Event::DataLinkDown => {

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::IpAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use media::g711::{self, Law};
 use telephony_hal::wrap::{AnyBearer, AnySpan};
-use telephony_hal::{BChannel as _, LineErrors, SpanKind};
+use telephony_hal::{BChannel as _, ErrorKind, HalError as _, LineErrors, SpanKind};
 
 use super::plane::{Block, Plane, PlaneEvent, TICK, ntp};
 use super::ports::Ports;
@@ -15,6 +15,9 @@ use super::rtp::RtpCommand;
 use super::sockets::Sockets;
 use super::{MediaCommand, MediaEnd};
 use crate::clock::Clock;
+
+/// A bearer that is not there is tried again after so long.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// Everything that carries audio, apart from analogue lines, which the daemon reads and writes itself.
 pub struct Driver {
@@ -25,6 +28,8 @@ pub struct Driver {
     /// Spans with bearers, by trunk.
     spans: HashMap<usize, AnySpan>,
     bearers: HashMap<(usize, u8), (Law, AnyBearer)>,
+    /// Bearers that could not be opened or went away, and when they are tried again.
+    away: HashMap<(usize, u8), Instant>,
     /// Range and address could not give another pair; said once until one can.
     exhausted: bool,
 }
@@ -47,6 +52,7 @@ impl Driver {
             clock,
             spans,
             bearers: HashMap::new(),
+            away: HashMap::new(),
             exhausted: false,
         })
     }
@@ -109,14 +115,23 @@ impl Driver {
 
     /// Lets 20 ms pass: what lines said has been put into the plane, what they hear can be fetched after.
     pub fn tick(&mut self, now: Instant) {
-        self.open_bearers();
+        self.open_bearers(now);
         let mut octets = [0; TICK];
         for ((trunk, timeslot), (law, bearer)) in &mut self.bearers {
-            let read = bearer.read(&mut octets).unwrap_or(0);
+            let read = match bearer.read(&mut octets) {
+                Err(error) if error.kind() == ErrorKind::Closed => {
+                    self.away.insert((*trunk, *timeslot), now + AGAIN);
+                    0
+                }
+                read => read.unwrap_or(0),
+            };
             let mut samples = [0; TICK];
             let count = g711::decode(*law, octets.get(..read).unwrap_or_default(), &mut samples);
             let end = MediaEnd::Channel { trunk: *trunk, timeslot: *timeslot };
             self.plane.put(end, samples.get(..count).unwrap_or_default());
+        }
+        if !self.away.is_empty() {
+            self.bearers.retain(|key, _| !self.away.contains_key(key));
         }
         self.plane.tick(now, self.ntp(now));
         for ((trunk, timeslot), (law, bearer)) in &mut self.bearers {
@@ -154,29 +169,34 @@ impl Driver {
     }
 
     /// Opens and closes bearers as ends come and go.
-    fn open_bearers(&mut self) {
+    fn open_bearers(&mut self, now: Instant) {
         let channel = |end| match end {
             MediaEnd::Channel { trunk, timeslot } => Some((trunk, timeslot)),
             MediaEnd::Line(_) | MediaEnd::Rtp(_) => None,
         };
         let wanted: Vec<(usize, u8)> = self.plane.bearers().filter_map(channel).collect();
         self.bearers.retain(|key, _| wanted.contains(key));
+        self.away.retain(|key, _| wanted.contains(key));
         for key in wanted {
-            if self.bearers.contains_key(&key) {
+            if self.bearers.contains_key(&key) || self.away.get(&key).is_some_and(|again| *again > now) {
                 continue;
             }
             let Some(span) = self.spans.get_mut(&key.0) else { continue };
             let law = if span.kind() == SpanKind::E1 { Law::A } else { Law::Mu };
             match span.open_b(key.1) {
                 Ok(bearer) => {
+                    self.away.remove(&key);
                     self.bearers.insert(key, (law, bearer));
                 }
-                Err(error) => tracing::warn!(%error, trunk = key.0, timeslot = key.1, "B channel"),
+                Err(error) => {
+                    tracing::warn!(%error, trunk = key.0, timeslot = key.1, "B channel");
+                    self.away.insert(key, now + AGAIN);
+                }
             }
         }
     }
 
     fn ntp(&self, now: Instant) -> u64 {
-        ntp(std::time::Duration::from_millis(self.clock.unix_ms(now)))
+        ntp(Duration::from_millis(self.clock.unix_ms(now)))
     }
 }

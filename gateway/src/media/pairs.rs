@@ -27,8 +27,19 @@ enum Port {
     Office(AnyFxo),
 }
 
+/// A pair whose board is back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Returned {
+    /// An FXS port.
+    Line(usize),
+    /// An FXO port.
+    Office(usize),
+}
+
 struct Pair {
     port: Port,
+    /// Its channel on a board, which may come back after it was pulled out.
+    channel: Option<u32>,
     detector: DtmfDetector,
     closed: bool,
     /// Its audio moved in the last tick.
@@ -48,8 +59,9 @@ impl Pairs {
     /// # Errors
     /// The port and what DAHDI said.
     pub fn open(hardware: &Hardware, plant: &Plant) -> Result<Self, (String, DahdiError)> {
-        let pair = |port| Pair {
+        let pair = |port, channel| Pair {
             port,
+            channel,
             detector: DtmfDetector::new(DtmfConfig::default()),
             closed: false,
             active: false,
@@ -82,10 +94,12 @@ impl Pairs {
                     Box::new(Erased(station))
                 }
             };
-            pairs.push(pair(Port::Station(line)));
+            pairs.push(pair(Port::Station(line), fxs.channel));
         }
         let stations = pairs.len();
-        pairs.extend(offices.into_iter().flatten().map(|office| pair(Port::Office(office))));
+        for (fxo, office) in hardware.fxo.iter().zip(offices) {
+            pairs.extend(office.map(|office| pair(Port::Office(office), fxo.channel)));
+        }
         Ok(Self { pairs, stations })
     }
 
@@ -93,6 +107,42 @@ impl Pairs {
     #[must_use]
     pub fn counts(&self) -> (usize, usize) {
         (self.stations, self.pairs.len() - self.stations)
+    }
+
+    /// Whether a board is away that may come back.
+    #[must_use]
+    pub fn any_away(&self) -> bool {
+        self.pairs.iter().any(|pair| pair.closed && pair.channel.is_some())
+    }
+
+    /// Opens the ports of boards that were pulled out and are back: those are as new, whatever was set before.
+    pub fn reopen(&mut self) -> Vec<Returned> {
+        let stations = self.stations;
+        let mut returned = Vec::new();
+        for (at, pair) in self.pairs.iter_mut().enumerate().filter(|(_, pair)| pair.closed) {
+            let Some(channel) = pair.channel else { continue };
+            let opened = match &mut pair.port {
+                Port::Station(port) => DahdiFxs::open(channel).map(|line| {
+                    *port = Box::new(Erased(line));
+                    Returned::Line(at)
+                }),
+                Port::Office(port) => DahdiFxo::open(channel).map(|line| {
+                    *port = Box::new(Erased(line));
+                    Returned::Office(at - stations)
+                }),
+            };
+            match opened {
+                Ok(which) => {
+                    pair.closed = false;
+                    pair.active = false;
+                    pair.detector = DtmfDetector::new(DtmfConfig::default());
+                    returned.push(which);
+                }
+                // Not there yet, or not configured yet.
+                Err(error) => tracing::debug!(%error, "analogue port"),
+            }
+        }
+        returned
     }
 
     /// Whether the switch wants audio on any pair.
@@ -103,7 +153,9 @@ impl Pairs {
 
     /// Does what the switch wants of an FXS port.
     pub fn act(&mut self, line: usize, action: &LineAction) {
-        let Some(Pair { port: Port::Station(port), .. }) = self.pairs.get_mut(line) else { return };
+        let Some(Pair { port: Port::Station(port), closed: false, .. }) = self.pairs.get_mut(line) else {
+            return;
+        };
         let done = match *action {
             LineAction::Ring(on) => port.set_ringing(on),
             LineAction::Lamp(on) => port.set_lamp(if on { Lamp::HighVoltage } else { Lamp::Off }),
@@ -119,7 +171,7 @@ impl Pairs {
     /// Does what the switch wants of an FXO port.
     pub fn act_office(&mut self, office: usize, action: &OfficeAction) {
         let pair = self.pairs.get_mut(self.stations + office);
-        let Some(Pair { port: Port::Office(port), .. }) = pair else { return };
+        let Some(Pair { port: Port::Office(port), closed: false, .. }) = pair else { return };
         let done = match *action {
             OfficeAction::Hook(off) => port.set_hook(off),
             OfficeAction::RingGround(on) => port.set_ring_ground(on),

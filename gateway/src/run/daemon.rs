@@ -13,6 +13,7 @@ use telephony_hal::{DChannelEvent, ErrorKind, HalError};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::occupied::Occupied;
 use super::trunks::TrunkDevice;
 use crate::console::host::Host;
 use crate::console::network::Listeners;
@@ -23,7 +24,7 @@ use crate::leg::sip::transport::TransportSettings;
 use crate::listen::{Place, rebind, tell_ports};
 use crate::lookup::{Found, Lookups};
 use crate::media::driver::Driver;
-use crate::media::pairs::Pairs;
+use crate::media::pairs::{Pairs, Returned};
 use crate::ready::{Port, ReadySet};
 use crate::service::smdi::SmdiLines;
 use crate::store::Committed;
@@ -59,6 +60,9 @@ pub(super) struct Daemon {
     pub(super) pairs: Pairs,
     pub(super) trunks: Vec<TrunkDevice>,
     pub(super) media: Driver,
+    pub(super) occupied: Occupied,
+    /// Calls may have begun or ended on B channels.
+    pub(super) bearers_changed: bool,
     /// The next turn of 10 ms is the second of a tick.
     pub(super) half: bool,
     pub(super) ready: ReadySet,
@@ -163,10 +167,11 @@ impl Daemon {
                     self.turn();
                 }
                 _ = alive.tick(), if watched.is_some() => watchdog::alive(),
-                _ = second.tick(), if self.media.has_spans() => {
+                _ = second.tick(), if self.media.has_spans() || self.pairs.any_away() => {
                     for (trunk, kind, errors) in self.media.line_errors() {
                         self.switch.handle_line_errors(Instant::now(), trunk, kind, errors);
                     }
+                    self.reopen();
                 }
                 Some(committed) = self.committed.recv() => {
                     self.switch.handle_committed(Instant::now(), &committed);
@@ -265,13 +270,19 @@ impl Daemon {
                 Output::Line { line, action } => self.pairs.act(line, &action),
                 Output::Office { office, action } => self.pairs.act_office(office, &action),
                 Output::Serial { line, octets } => self.smdi.send(line, octets),
-                Output::Media(command) => self.media.handle(Instant::now(), command),
+                Output::Media(command) => {
+                    self.media.handle(Instant::now(), command);
+                    self.bearers_changed = true;
+                }
                 Output::Rebind => self.rebind = true,
                 Output::Lookup => {
                     self.domains.clear();
                     self.lookups.ask(self.switch.names(), self.switch.name_servers());
                 }
             }
+        }
+        if std::mem::take(&mut self.bearers_changed) {
+            self.occupied.note(self.media.plane.bearers());
         }
         while let Some(line) = self.switch.poll_monitor() {
             // No console listens: the line is not wanted.
@@ -325,6 +336,23 @@ impl Daemon {
                             tracing::warn!(%error, trunk, "trunk");
                         }
                     }
+                }
+            }
+        }
+    }
+
+    /// Boards that were pulled out may be back.
+    fn reopen(&mut self) {
+        for returned in self.pairs.reopen() {
+            let now = Instant::now();
+            match returned {
+                Returned::Line(line) => {
+                    self.switch.handle_line_back(now, line);
+                    self.ready.mark(Port::Line(line));
+                }
+                Returned::Office(office) => {
+                    self.switch.handle_office_back(now, office);
+                    self.ready.mark(Port::Office(office));
                 }
             }
         }

@@ -9,6 +9,7 @@ use telephony_hal::sim::Plant;
 use tokio::sync::{broadcast, mpsc};
 
 use super::daemon::Daemon;
+use super::occupied::Occupied;
 use super::trunks::{OpenTrunks, open_trunks};
 use super::{Gateway, RunError, Setup, io_error};
 use crate::clock::Clock;
@@ -61,6 +62,10 @@ pub async fn start(setup: Setup) -> Result<Gateway, RunError> {
         .map_err(io_error(socket.display().to_string()))?;
     helpers.push(tokio::spawn(plant_server.run()).abort_handle());
 
+    let left = setup.state_dir.join("bearers");
+    let (occupied, lost) =
+        Occupied::open(&left, &setup.hardware).map_err(io_error(left.display().to_string()))?;
+
     let hostname = Hostname::default();
     hostname.set(&config.hostname);
     let clock = Clock::system();
@@ -79,6 +84,7 @@ pub async fn start(setup: Setup) -> Result<Gateway, RunError> {
             local_address: |peer| sip::net::local_address_for(peer).ok(),
         },
     )?;
+    switch.handle_lost_calls(&lost);
     let place = Place { fallback: setup.sip_address, port: setup.sip_port, pki: setup.state_dir.join("pki") };
     let (net, received) =
         bind(switch.listen(), &place).await.map_err(|(what, error)| io_error(what)(error))?;
@@ -129,6 +135,8 @@ pub async fn start(setup: Setup) -> Result<Gateway, RunError> {
         pairs,
         trunks,
         media,
+        occupied,
+        bearers_changed: false,
         half: false,
         ready,
         rebind: false,

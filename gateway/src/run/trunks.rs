@@ -7,7 +7,7 @@ use cli::config::Config;
 use telephony_hal::dahdi::DahdiSpan;
 use telephony_hal::sim::{SimSpan, span_pair};
 use telephony_hal::socket::SocketTrunk;
-use telephony_hal::wrap::{AnyDChannel, AnySpan, Erased, PcapWriter, Record, Side};
+use telephony_hal::wrap::{AnyDChannel, AnySpan, Erased, PcapWriter, Record, Returning, Side};
 use telephony_hal::{AnyError, DChannel, Span as _, SpanKind};
 use tokio::task::AbortHandle;
 
@@ -62,10 +62,15 @@ pub(super) fn open_trunks(
             PriBackend::Dahdi => {
                 let failed =
                     |error| io_error(format!("controller {}", pri.controller))(io::Error::other(error));
-                let mut span = DahdiSpan::open(pri.span.unwrap_or(0)).map_err(failed)?;
-                let d = span.open_d().map_err(failed)?;
+                let number = pri.span.unwrap_or(0);
+                let mut span = DahdiSpan::open(number).map_err(failed)?;
+                let d = Box::new(Erased(span.open_d().map_err(failed)?));
                 spans.insert(trunks.len(), Box::new(Erased(span)) as AnySpan);
-                record(Erased(d), pri, network)?
+                let open = move || match DahdiSpan::open(number).and_then(|mut span| span.open_d()) {
+                    Ok(d) => Ok(Box::new(Erased(d)) as AnyDChannel),
+                    Err(error) => Err(AnyError::new(error)),
+                };
+                record(Returning::new(d, open), pri, network)?
             }
         };
         trunks.push(TrunkDevice { channel, closed: false });

@@ -29,7 +29,27 @@ impl Switch {
             self.monitor.print(now, topic, &text);
         }
         port.handle_event(now, event);
+        if event == LineEvent::Removed {
+            let name = port.name().to_owned();
+            self.board_told(now, "Station", &name, "down");
+        }
         self.drain_line(now, line);
+    }
+
+    /// The board of a line that was [removed](LineEvent::Removed) is back: its hardware is as new.
+    pub fn handle_line_back(&mut self, now: Instant, line: usize) {
+        let Some(port) = self.lines.get_mut(line) else { return };
+        port.restore(now);
+        let name = port.name().to_owned();
+        self.board_told(now, "Station", &name, "up");
+        self.drain_line(now, line);
+    }
+
+    /// Says that the hardware of a port came or went.
+    pub(super) fn board_told(&mut self, now: Instant, kind: &str, name: &str, state: &str) {
+        let text =
+            format!("%LINK-3-UPDOWN: Interface Foreign Exchange {kind} {name}, changed state to {state}");
+        self.monitor.syslog(now, 3, &text);
     }
 
     /// A digit heard on a pair.

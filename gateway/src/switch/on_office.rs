@@ -29,12 +29,26 @@ impl Switch {
                 FxoEvent::Ringing(false) => "FXOLS_RING_OFF",
                 FxoEvent::Polarity(_) => "FXOLS_BATTERY_REVERSAL",
                 FxoEvent::Battery(_) => "FXOLS_BATTERY",
+                FxoEvent::Lamp(_) => "FXOLS_NEON_LAMP",
                 _ => "FXOLS_OTHER",
             };
             let text = format!("htsp_process_event: [{}, {word}, {event:?}]", port.name());
             self.monitor.print(now, topic, &text);
         }
         port.handle_event(now, event);
+        if event == FxoEvent::Removed {
+            let name = port.name().to_owned();
+            self.board_told(now, "Office", &name, "down");
+        }
+        self.drain_office(now, office);
+    }
+
+    /// The board of an exchange line that was [removed](FxoEvent::Removed) is back: its hardware is as new.
+    pub fn handle_office_back(&mut self, now: Instant, office: usize) {
+        let Some(port) = self.offices.get_mut(office) else { return };
+        port.restore(now);
+        let name = port.name().to_owned();
+        self.board_told(now, "Office", &name, "up");
         self.drain_office(now, office);
     }
 

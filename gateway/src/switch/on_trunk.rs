@@ -30,6 +30,18 @@ impl Switch {
         self.watch_busyout(now);
     }
 
+    /// A former life of the gateway died with calls on these timeslots of trunks: the PBX, which may believe that they stand,
+    /// is told by RESTART (Q.931 5.5) as soon as it is there.
+    pub fn handle_lost_calls(&mut self, lost: &[(usize, u8)]) {
+        for (trunk, slot) in lost {
+            let member = self.trunks.get(*trunk).and_then(PriTrunk::member_of);
+            let owner = member.map_or(*trunk, |of| of.owner);
+            if let Some(owner) = self.trunks.get_mut(owner) {
+                owner.lose_call(*trunk, *slot);
+            }
+        }
+    }
+
     /// What a trunk's framer has counted since it was opened; asked about once a second.
     pub fn handle_line_errors(&mut self, now: Instant, trunk: usize, kind: SpanKind, errors: LineErrors) {
         if let Some(pri) = self.trunks.get_mut(trunk) {

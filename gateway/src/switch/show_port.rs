@@ -47,7 +47,7 @@ impl Switch {
                     line.name(),
                     if line.line().config().signal == Signal::GroundStart { "fxs-gs" } else { "fxs-ls" },
                     if down { "down" } else { "up" },
-                    if off { "up" } else { "dorm" },
+                    oper_word(line.is_absent(), off),
                     if off { "off-hook" } else { "on-hook" },
                     if line.line().is_ring_burst() { "ring" } else { "idle" },
                     if line.audio_side().settings().echo.is_some() { "y" } else { "n" },
@@ -63,7 +63,7 @@ impl Switch {
                     office.name(),
                     if config.is_some_and(|c| c.line.ground_start) { "fxo-gs" } else { "fxo-ls" },
                     if down { "down" } else { "up" },
-                    if off { "up" } else { "dorm" },
+                    oper_word(office.is_absent(), off),
                     if office.line().state() == FxoState::Ringing { "ringing" } else { "idle" },
                     if off { "off-hook" } else { "on-hook" },
                     if office.audio_side().settings().echo.is_some() { "y" } else { "n" },
@@ -100,6 +100,7 @@ struct Common<'a> {
     config: Option<&'a VoicePort>,
     off_hook: bool,
     busied_out: bool,
+    absent: bool,
     audio: AudioSettings,
     bypassed: bool,
     impedance: Impedance,
@@ -118,6 +119,7 @@ impl Switch {
             config,
             off_hook: line.is_off_hook(),
             busied_out: port.is_busied_out(),
+            absent: port.is_absent(),
             audio: port.audio_side().settings(),
             bypassed: port.audio_side().is_bypassed(),
             impedance: port.impedance(),
@@ -180,6 +182,7 @@ impl Switch {
             config,
             off_hook: state.is_off_hook(),
             busied_out: office.is_busied_out(),
+            absent: office.is_absent(),
             audio: office.audio_side().settings(),
             bypassed: office.audio_side().is_bypassed(),
             impedance: office.impedance(),
@@ -239,13 +242,20 @@ impl Switch {
         } else if port.busied_out {
             out.push_str(" The port is busied out: what it monitors is down\n");
         }
+        if port.absent {
+            out.push_str(" The port's board was pulled out\n");
+        }
         let _ = writeln!(
             out,
             " Operation State is {}\n Administrative State is {}\n Description is {}\n Noise Regeneration is {}\n \
              Non Linear Processing is {}\n Music On Hold Threshold is Set to {music} dBm\n In Gain is Set to {} dB\n \
              Out Attenuation is Set to {} dB\n Echo Cancellation is {}\n Echo Cancel Coverage is set to {} ms\n \
              Echo Cancel worst case ERL is set to {} dB",
-            if port.off_hook { "UP" } else { "DORMANT" },
+            match (port.absent, port.off_hook) {
+                (true, _) => "DOWN",
+                (false, true) => "UP",
+                (false, false) => "DORMANT",
+            },
             if config.is_some_and(|c| c.shutdown) { "DOWN" } else { "UP" },
             config.and_then(|c| c.description.as_deref()).unwrap_or("not set"),
             onoff(echo.comfort_noise),
@@ -291,6 +301,15 @@ impl Switch {
             config.and_then(|c| c.station_id_number.as_deref()).unwrap_or("None"),
         );
         out
+    }
+}
+
+/// The operational state of an analogue port.
+fn oper_word(absent: bool, off_hook: bool) -> &'static str {
+    match (absent, off_hook) {
+        (true, _) => "down",
+        (false, true) => "up",
+        (false, false) => "dorm",
     }
 }
 

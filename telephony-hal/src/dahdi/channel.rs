@@ -9,14 +9,15 @@ use nix::errno::Errno;
 
 use super::DahdiError;
 use super::audio::{Audio, AudioSlips};
-use super::port::Port;
+use super::port::{Port, WatchedPort};
 use super::sys::{self, Params, Request, event};
+use crate::{ErrorKind, HalError as _};
 
 /// An open channel.
 #[derive(Debug)]
 pub(super) struct Channel {
     pub(super) number: u32,
-    port: Box<dyn Port>,
+    port: Box<dyn WatchedPort>,
     /// Events that had to be fetched before reading or writing, and such as we make ourselves.
     fetched: VecDeque<i32>,
     waker: Option<Waker>,
@@ -26,7 +27,7 @@ pub(super) struct Channel {
 
 impl Channel {
     /// `unit`: octets a sample, 2 with `SETLINEAR`, 1 without.
-    pub(super) fn new(number: u32, port: Box<dyn Port>, unit: usize) -> Self {
+    pub(super) fn new(number: u32, port: Box<dyn WatchedPort>, unit: usize) -> Self {
         let audio = Audio::new(unit);
         Self { number, port, fetched: VecDeque::new(), waker: None, audio, removed: false }
     }
@@ -57,9 +58,9 @@ impl Channel {
         }
     }
 
-    /// Whether the board's driver takes a request.
+    /// Whether the board's driver knows a request. It may refuse it for now: polarity with a telephone off hook at the opening.
     pub(super) fn can(&mut self, request: Request, value: i32) -> bool {
-        self.set(request, value).is_ok()
+        self.set(request, value).map_or_else(|error| error.kind() != ErrorKind::Unsupported, |()| true)
     }
 
     /// Puts an event behind those that wait.

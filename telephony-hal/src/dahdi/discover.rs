@@ -147,6 +147,12 @@ pub(super) fn kind(info: &SpanInfo) -> Option<SpanKind> {
     }
 }
 
+/// Whether `channel` is the first channel of a span.
+pub(super) fn is_base(control: &File, span: u32, channel: u32) -> bool {
+    let params = sys::params(control, i32::try_from(channel).unwrap_or(i32::MAX));
+    params.is_ok_and(|params| unsigned(params.span) == span && params.position == 1)
+}
+
 /// The channel number of a span's first channel.
 pub(super) fn base(control: &File, span: u32) -> Result<u32, DahdiError> {
     let number = i32::try_from(span).unwrap_or(i32::MAX);

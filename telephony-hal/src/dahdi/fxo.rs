@@ -5,7 +5,7 @@ use std::task::{Context, Poll, ready};
 use super::DahdiError;
 use super::audio::{AudioSlips, BLOCK, BUFFERS};
 use super::channel::Channel;
-use super::port::{self, Port};
+use super::port::{self, WatchedPort};
 use super::sys::{Request, event, hook, signalling};
 use crate::{FxoEvent, FxoLine, Impedance};
 
@@ -33,7 +33,7 @@ impl DahdiFxo {
         Self::new(number, Box::new(port::open(number, BUFFERS, BLOCK)?))
     }
 
-    pub(super) fn new(number: u32, port: Box<dyn Port>) -> Result<Self, DahdiError> {
+    pub(super) fn new(number: u32, port: Box<dyn WatchedPort>) -> Result<Self, DahdiError> {
         let mut channel = Channel::new(number, port, 2);
         let found = channel.params()?.signalling;
         if ![signalling::FXS_KEWL, signalling::FXS_LOOP, signalling::FXS_GROUND].contains(&found) {
@@ -66,6 +66,8 @@ impl DahdiFxo {
             }
             event::ON_HOOK | event::ALARM => changed(&mut self.battery, false).map(FxoEvent::Battery),
             event::NO_ALARM => changed(&mut self.battery, true).map(FxoEvent::Battery),
+            event::NEON_ON => Some(FxoEvent::Lamp(true)),
+            event::NEON_OFF => Some(FxoEvent::Lamp(false)),
             event::REMOVED => Some(FxoEvent::Removed),
             _ => None,
         }

@@ -8,7 +8,7 @@ use tokio::time::Sleep;
 
 use super::audio::{AudioSlips, BLOCK, BUFFERS};
 use super::channel::Channel;
-use super::port::{self, Port};
+use super::port::{self, Port as _, WatchedPort};
 use super::sys::{Request, event, hook, lamp, signalling};
 use super::{DahdiError, zone};
 use crate::{ErrorKind, FxsCapabilities, FxsLine, HalError as _, Impedance, Lamp, LineEvent};
@@ -64,7 +64,7 @@ impl DahdiFxs {
     }
 
     /// `lamps` are the bits of `VMWI_CONFIG` that the board's driver is known to act on.
-    pub(super) fn new(number: u32, port: Box<dyn Port>, lamps: i32) -> Result<Self, DahdiError> {
+    pub(super) fn new(number: u32, port: Box<dyn WatchedPort>, lamps: i32) -> Result<Self, DahdiError> {
         let mut channel = Channel::new(number, port, 2);
         let params = channel.params()?;
         let expected = [signalling::FXO_KEWL, signalling::FXO_LOOP, signalling::FXO_GROUND];

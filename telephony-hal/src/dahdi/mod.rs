@@ -5,17 +5,20 @@
 //! name of what was expected. Tones, cadences, caller ID and echo cancelling are ours: of the kernel's only ringing is used.
 //!
 //! Audio moves at the board's clock. The caller's own clock may differ and may be late by up to 160 ms: what waits on either
-//! side is kept within a few blocks of 20 ms, by leaving out or repeating ([`AudioSlips`] counts it).
+//! side is kept within a few blocks of 20 ms, by leaving out or repeating ([`AudioSlips`] counts it). The bearers of a span are
+//! served by a thread of their own, which the board wakes; lines are read and written by their caller.
 //!
 //! Needs DAHDI 2.11 or 3.x and read and write permission on `/dev/dahdi`.
 
 mod audio;
+mod carrier;
 mod channel;
 mod discover;
 mod error;
 mod fxo;
 mod fxs;
 mod port;
+mod ring;
 mod span;
 mod sys;
 mod zone;

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::task::{Context, Poll, ready};
 
 use nix::fcntl::OFlag;
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use tokio::io::unix::AsyncFd;
 
 use super::DahdiError;
@@ -15,8 +16,6 @@ use super::sys::{self, Params, Request};
 
 /// A channel, open.
 pub(super) trait Port: Debug + Send {
-    /// Something may have happened since the last call that was ready: look at events and octets again.
-    fn poll_change(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
     /// The oldest event that waits, [`sys::event::NONE`] without any.
     fn event(&mut self) -> io::Result<i32>;
     fn set(&mut self, request: Request, value: i32) -> io::Result<()>;
@@ -25,14 +24,52 @@ pub(super) trait Port: Debug + Send {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize>;
     /// One buffer.
     fn write(&mut self, octets: &[u8]) -> io::Result<usize>;
+    /// Lets what the board brings wake a thread.
+    fn set_pace(&self, pace: &Pace) -> io::Result<()>;
 }
 
-/// The kernel's.
+/// A channel whose changes wake a task.
+pub(super) trait WatchedPort: Port {
+    /// Something may have happened since the last call that was ready: look at events and octets again.
+    fn poll_change(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+}
+
+/// What wakes a thread: boards that have something.
+#[derive(Debug)]
+pub(super) struct Pace(Epoll);
+
+impl Pace {
+    pub(super) fn new() -> io::Result<Self> {
+        Ok(Self(Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?))
+    }
+
+    /// Waits until a board has something, or for `timeout`.
+    pub(super) fn wait(&self, timeout: EpollTimeout) {
+        // Interrupted, or nothing came: the caller looks anyway.
+        let _ = self.0.wait(&mut [EpollEvent::empty()], timeout);
+    }
+}
+
+/// The kernel's, watched by a task.
 #[derive(Debug)]
 pub(super) struct KernelPort(AsyncFd<File>);
 
+/// The kernel's, for a thread.
+#[derive(Debug)]
+pub(super) struct ThreadPort(File);
+
 /// Opens a channel with buffers of `octets`; the number is the one of `lsdahdi`.
 pub(super) fn open(channel: u32, buffers: u16, octets: u16) -> Result<KernelPort, DahdiError> {
+    let file = open_file(channel, buffers, octets)?;
+    sys::watch(file).map(KernelPort).map_err(|error| DahdiError::channel(channel, "epoll", error))
+}
+
+/// As [`open`], for a thread.
+pub(super) fn open_for_thread(channel: u32, buffers: u16, octets: u16) -> Result<ThreadPort, DahdiError> {
+    open_file(channel, buffers, octets).map(ThreadPort)
+}
+
+fn open_file(channel: u32, buffers: u16, octets: u16) -> Result<File, DahdiError> {
     let failed = |what| move |error: io::Error| DahdiError::channel(channel, what, error);
     let node = Path::new("/dev/dahdi/channel");
     let file = OpenOptions::new()
@@ -44,7 +81,7 @@ pub(super) fn open(channel: u32, buffers: u16, octets: u16) -> Result<KernelPort
     let number = i32::try_from(channel).unwrap_or(i32::MAX);
     sys::set(&file, Request::Specify, number).map_err(failed("SPECIFY"))?;
     sys::set_buffers(&file, buffers, octets).map_err(failed("SET_BUFINFO"))?;
-    sys::watch(file).map(KernelPort).map_err(failed("epoll"))
+    Ok(file)
 }
 
 /// Opens `/dev/dahdi/ctl`.
@@ -67,30 +104,55 @@ impl KernelPort {
     }
 }
 
-impl Port for KernelPort {
+impl WatchedPort for KernelPort {
     fn poll_change(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         // Cleared before the caller looks: what happens from now on is a new change.
         ready!(self.0.poll_read_ready(cx))?.clear_ready();
         Poll::Ready(Ok(()))
     }
+}
 
-    fn event(&mut self) -> io::Result<i32> {
-        sys::event(self.0.get_ref())
-    }
-
-    fn set(&mut self, request: Request, value: i32) -> io::Result<()> {
-        sys::set(self.0.get_ref(), request, value)
-    }
-
-    fn params(&mut self) -> io::Result<Params> {
-        sys::params(self.0.get_ref(), 0)
-    }
-
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        self.0.get_ref().read(out)
-    }
-
-    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        self.0.get_ref().write(octets)
+impl KernelPort {
+    fn file(&self) -> &File {
+        self.0.get_ref()
     }
 }
+
+impl ThreadPort {
+    fn file(&self) -> &File {
+        &self.0
+    }
+}
+
+macro_rules! kernel {
+    ($($port:ty),*) => { $(
+        impl Port for $port {
+            fn event(&mut self) -> io::Result<i32> {
+                sys::event(self.file())
+            }
+
+            fn set(&mut self, request: Request, value: i32) -> io::Result<()> {
+                sys::set(self.file(), request, value)
+            }
+
+            fn params(&mut self) -> io::Result<Params> {
+                sys::params(self.file(), 0)
+            }
+
+            fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+                self.file().read(out)
+            }
+
+            fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+                self.file().write(octets)
+            }
+
+            fn set_pace(&self, pace: &Pace) -> io::Result<()> {
+                let flags = EpollFlags::EPOLLIN | EpollFlags::EPOLLPRI;
+                Ok(pace.0.add(self.file(), EpollEvent::new(flags, 0))?)
+            }
+        }
+    )* };
+}
+
+kernel!(KernelPort, ThreadPort);

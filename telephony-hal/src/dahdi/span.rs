@@ -1,5 +1,6 @@
 //! A primary rate span, its D channel and its bearers.
 
+use std::collections::VecDeque;
 use std::fs::File;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,8 +11,10 @@ use bytes::Bytes;
 use tokio::time::Sleep;
 
 use super::audio::{AudioSlips, BLOCK, BUFFERS};
+use super::carrier::{Bearer, Carrier};
 use super::channel::Channel;
-use super::port::{self, Port};
+use super::port::{self, Port, WatchedPort};
+use super::ring::Block;
 use super::sys::{self, Request, SpanInfo, alarm, event, signalling};
 use super::{DahdiError, discover};
 use crate::{Alarms, BChannel, DChannel, DChannelEvent, LineErrors, Span, SpanKind};
@@ -31,8 +34,10 @@ pub struct DahdiSpan {
     control: File,
     number: u32,
     kind: SpanKind,
-    /// Channel number of timeslot 1.
+    /// Channel number of timeslot 1, as last seen.
     base: u32,
+    /// The thread of its bearers, once there was one.
+    carrier: Option<Carrier>,
     told: Option<Alarms>,
     look: Pin<Box<Sleep>>,
     bell: Arc<Bell>,
@@ -66,7 +71,26 @@ impl DahdiSpan {
         let seen = counters(&info);
         let look = Box::pin(tokio::time::sleep(Duration::ZERO));
         let bell = Arc::default();
-        Ok(Self { control, number, kind, base, told: None, look, bell, seen, errors: LineErrors::default() })
+        Ok(Self {
+            control,
+            number,
+            kind,
+            base,
+            carrier: None,
+            told: None,
+            look,
+            bell,
+            seen,
+            errors: LineErrors::default(),
+        })
+    }
+
+    /// Channel number of a timeslot. A board that was away may have come back with other numbers.
+    fn channel_of(&mut self, timeslot: u8) -> Result<u32, DahdiError> {
+        if !discover::is_base(&self.control, self.number, self.base) {
+            self.base = discover::base(&self.control, self.number)?;
+        }
+        Ok(self.base + u32::from(timeslot) - 1)
     }
 }
 
@@ -140,7 +164,7 @@ impl Span for DahdiSpan {
     }
 
     fn open_d(&mut self) -> Result<DahdiD, DahdiError> {
-        let number = self.base + u32::from(self.kind.d_timeslot()) - 1;
+        let number = self.channel_of(self.kind.d_timeslot())?;
         let port = port::open(number, FRAMES.0, FRAMES.1)?;
         let up = stat(&self.control, self.number)?.alarms == 0;
         DahdiD::new(number, Box::new(port), up, Arc::clone(&self.bell))
@@ -150,8 +174,16 @@ impl Span for DahdiSpan {
         if !self.kind.is_bearer(timeslot) {
             return Err(DahdiError::NoBearer { span: self.number, timeslot });
         }
-        let number = self.base + u32::from(timeslot) - 1;
-        DahdiB::new(number, Box::new(port::open(number, BUFFERS, BLOCK)?), self.kind)
+        let number = self.channel_of(timeslot)?;
+        let port = port::open_for_thread(number, BUFFERS, BLOCK)?;
+        let b = DahdiB::new(number, Box::new(port), self.kind)?;
+        if !self.carrier.as_ref().is_some_and(|carrier| carrier.carry(&b.bearer)) {
+            let failed = |error| DahdiError::new(format!("span {}", self.number), "thread", error);
+            let carrier = Carrier::start(self.number).map_err(failed)?;
+            carrier.carry(&b.bearer);
+            self.carrier = Some(carrier);
+        }
+        Ok(b)
     }
 }
 
@@ -167,7 +199,7 @@ pub struct DahdiD {
 }
 
 impl DahdiD {
-    fn new(number: u32, port: Box<dyn Port>, up: bool, bell: Arc<Bell>) -> Result<Self, DahdiError> {
+    fn new(number: u32, port: Box<dyn WatchedPort>, up: bool, bell: Arc<Bell>) -> Result<Self, DahdiError> {
         let mut channel = Channel::new(number, port, 1);
         match channel.params()?.signalling {
             signalling::HDLC_FCS | signalling::HARD_HDLC => {}
@@ -255,31 +287,51 @@ impl DChannel for DahdiD {
 }
 
 /// A bearer channel of a DAHDI span. Closed, it is idle.
+///
+/// Its octets are moved by the span's thread, in blocks of 20 ms.
 #[derive(Debug)]
 pub struct DahdiB {
-    channel: Channel,
-    silence: u8,
+    number: u32,
+    pub(super) bearer: Arc<Bearer>,
+    /// The rest of a block that was asked for in parts.
+    heard: VecDeque<u8>,
+    /// The beginning of a block that was given in parts.
+    said: Vec<u8>,
 }
 
 impl DahdiB {
-    fn new(number: u32, port: Box<dyn Port>, kind: SpanKind) -> Result<Self, DahdiError> {
-        let mut channel = Channel::new(number, port, 1);
-        let found = channel.params()?.signalling;
+    pub(super) fn new(number: u32, mut port: Box<dyn Port>, kind: SpanKind) -> Result<Self, DahdiError> {
+        let failed = |what| move |error| DahdiError::channel(number, what, error);
+        let found = port.params().map_err(failed("GET_PARAMS"))?.signalling;
         if found != signalling::CLEAR {
             return Err(DahdiError::Signalling { channel: number, found, expected: "bchan or clear" });
         }
-        channel.set(Request::AudioMode, 1)?;
+        port.set(Request::AudioMode, 1).map_err(failed("AUDIOMODE"))?;
         let (law, silence) = match kind {
             SpanKind::E1 => (sys::A_LAW, 0xd5),
             SpanKind::T1 => (sys::MU_LAW, 0xff),
         };
-        channel.set(Request::Law, law)?;
-        Ok(Self { channel, silence })
+        port.set(Request::Law, law).map_err(failed("SETLAW"))?;
+        let bearer = Arc::new(Bearer::new(port, silence));
+        Ok(Self { number, bearer, heard: VecDeque::new(), said: Vec::new() })
     }
 
-    /// What clocks that differ cost since the channel was opened.
+    /// What clocks that differ, or a late owner, cost since the channel was opened.
     pub fn slips(&self) -> AudioSlips {
-        self.channel.slips()
+        self.bearer.slips()
+    }
+
+    fn check(&self) -> Result<(), DahdiError> {
+        if self.bearer.is_removed() {
+            return Err(DahdiError::Removed { channel: self.number });
+        }
+        Ok(())
+    }
+}
+
+impl Drop for DahdiB {
+    fn drop(&mut self) {
+        self.bearer.close();
     }
 }
 
@@ -287,10 +339,28 @@ impl BChannel for DahdiB {
     type Error = DahdiError;
 
     fn write(&mut self, octets: &[u8]) -> Result<usize, DahdiError> {
-        self.channel.write_octets(octets, self.silence)
+        self.check()?;
+        for octet in octets {
+            self.said.push(*octet);
+            if let Ok(block) = Block::try_from(self.said.as_slice()) {
+                self.bearer.say(&block);
+                self.said.clear();
+            }
+        }
+        Ok(octets.len())
     }
 
     fn read(&mut self, out: &mut [u8]) -> Result<usize, DahdiError> {
-        self.channel.read_octets(out)
+        self.check()?;
+        while self.heard.len() < out.len()
+            && let Some(block) = self.bearer.hear()
+        {
+            self.heard.extend(block);
+        }
+        let count = out.len().min(self.heard.len());
+        for (to, from) in out.iter_mut().zip(self.heard.drain(..count)) {
+            *to = from;
+        }
+        Ok(count)
     }
 }

@@ -31,6 +31,8 @@ pub(super) mod event {
     pub(in super::super) const POLARITY: i32 = 17;
     pub(in super::super) const RING_BEGIN: i32 = 18;
     pub(in super::super) const REMOVED: i32 = 20;
+    pub(in super::super) const NEON_ON: i32 = 21;
+    pub(in super::super) const NEON_OFF: i32 = 22;
     pub(in super::super) const PULSE_DIGIT: i32 = 1 << 16;
 }
 

@@ -11,10 +11,14 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 
 use super::audio::Audio;
-use super::port::Port;
+use super::carrier::{Bearer, Load};
+use super::port::{Pace, Port, WatchedPort};
+use super::ring::{CAPACITY, OCTETS, Ring};
 use super::sys::{self, EVENT_WAITS, FLUSH_AUDIO, Params, Request, event, hook, lamp, signalling};
 use super::*;
-use crate::{ErrorKind, FxoEvent, FxoLine as _, FxsLine as _, HalError as _, Impedance, Lamp, LineEvent};
+use crate::{
+    BChannel as _, ErrorKind, FxoEvent, FxoLine as _, FxsLine as _, HalError as _, Impedance, Lamp, LineEvent,
+};
 
 /// What the fake kernel knows of its one channel.
 #[derive(Debug, Default)]
@@ -29,6 +33,8 @@ struct Kernel {
     signalling: i32,
     off_hook: bool,
     gone: bool,
+    /// Reading says that the board was removed.
+    broken: bool,
     waker: Option<Waker>,
 }
 
@@ -58,6 +64,16 @@ impl Fake {
         })
     }
 
+    /// 20 ms on the board, companded.
+    fn tick_octets(&self, said: u8) -> Option<Vec<u8>> {
+        self.with(|kernel| {
+            if kernel.received.len() < 8 {
+                kernel.received.push_back(vec![said; OCTETS]);
+            }
+            kernel.queued.pop_front()
+        })
+    }
+
     fn requests(&self, request: Request) -> Vec<i32> {
         self.with(|kernel| {
             kernel.requests.iter().filter(|(made, _)| *made == request).map(|(_, value)| *value).collect()
@@ -65,10 +81,16 @@ impl Fake {
     }
 }
 
-impl Port for Fake {
+impl WatchedPort for Fake {
     fn poll_change(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.with(|kernel| kernel.waker = Some(cx.waker().clone()));
         Poll::Pending
+    }
+}
+
+impl Port for Fake {
+    fn set_pace(&self, _: &Pace) -> io::Result<()> {
+        Ok(())
     }
 
     fn event(&mut self) -> io::Result<i32> {
@@ -106,6 +128,9 @@ impl Port for Fake {
         self.with(|kernel| {
             if !kernel.events.is_empty() {
                 return Err(io::Error::from_raw_os_error(EVENT_WAITS));
+            }
+            if kernel.broken {
+                return Err(Errno::ENODEV.into());
             }
             let Some(block) = kernel.received.pop_front() else { return Err(Errno::EAGAIN.into()) };
             out[..block.len()].copy_from_slice(&block);
@@ -211,6 +236,18 @@ fn a_board_says_what_it_cannot_do() {
 }
 
 #[test]
+fn what_a_board_refuses_for_now_it_can_do_later() {
+    // With the telephone off hook at the opening.
+    let kernel = Fake::new(signalling::FXO_KEWL);
+    kernel.with(|kernel| kernel.refuse = vec![(Request::Polarity, Errno::EINVAL)]);
+    let mut line = fxs(&kernel);
+    assert!(line.capabilities().polarity_reversal);
+    assert_eq!(line.set_polarity(true).unwrap_err().kind(), ErrorKind::Io);
+    kernel.with(|kernel| kernel.refuse.clear());
+    line.set_polarity(true).unwrap();
+}
+
+#[test]
 fn lamps_are_lit_by_the_best_means_of_the_board() {
     let full = lamp::DIRECT_VOLTAGE | lamp::NEON | lamp::REVERSAL;
     for (lamps, asked, means) in [
@@ -286,6 +323,8 @@ fn an_exchange_is_heard_in_dahdis_events() {
         (event::RING_OFF_HOOK, FxoEvent::Ringing(false)),
         (event::POLARITY, FxoEvent::Polarity(true)),
         (event::POLARITY, FxoEvent::Polarity(false)),
+        (event::NEON_ON, FxoEvent::Lamp(true)),
+        (event::NEON_OFF, FxoEvent::Lamp(false)),
         (event::ON_HOOK, FxoEvent::Battery(false)),
     ] {
         kernel.happens(event);
@@ -351,4 +390,121 @@ fn a_late_caller_hears_what_is_new() {
     assert_eq!(line.read_audio(&mut samples).unwrap(), 160);
     assert_eq!(samples, [5; 160]);
     assert_eq!(line.slips().dropped, 5 * 160);
+}
+
+#[test]
+fn blocks_cross_threads_whole_and_in_order() {
+    let ring = Ring::new();
+    let count = 20_000u32;
+    let block = |n: u32| std::array::from_fn(|at| (n + u32::try_from(at).unwrap()).to_le_bytes()[0]);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for n in 0..count {
+                while !ring.push(&block(n)) {
+                    std::thread::yield_now();
+                }
+            }
+        });
+        for n in 0..count {
+            let came = loop {
+                assert!(ring.len() <= CAPACITY);
+                match ring.pop() {
+                    Some(came) => break came,
+                    None => std::thread::yield_now(),
+                }
+            };
+            assert_eq!(came, block(n), "block {n}");
+        }
+    });
+    assert_eq!(ring.pop(), None);
+}
+
+fn bearer(kernel: &Fake) -> (DahdiB, Load) {
+    let b = DahdiB::new(9, Box::new(kernel.clone()), crate::SpanKind::E1).unwrap();
+    let mut load = Load::default();
+    load.add(Arc::clone(&b.bearer));
+    (b, load)
+}
+
+#[test]
+fn a_bearers_octets_pass_unchanged_both_ways() {
+    let kernel = Fake::new(signalling::CLEAR);
+    let (mut b, mut load) = bearer(&kernel);
+    let mut heard = Vec::new();
+    let mut sent = Vec::new();
+    for tick in 0..50u8 {
+        sent.extend(kernel.tick_octets(tick));
+        load.turn();
+        // Asked and given in parts, as callers like.
+        for part in [&mut [0u8; 100][..], &mut [0; 60]] {
+            let count = b.read(part).unwrap();
+            heard.extend_from_slice(&part[..count]);
+            assert_eq!(b.write(&vec![tick + 100; part.len()]).unwrap(), part.len());
+        }
+    }
+    assert_eq!(heard, (0..50).flat_map(|tick| [tick; OCTETS]).collect::<Vec<u8>>());
+    // The start is silence: two blocks that were put ahead, one that was not there yet.
+    let sent: Vec<u8> = sent.concat();
+    let first = sent.iter().position(|octet| *octet != 0xd5).unwrap();
+    assert!(first <= 3 * OCTETS, "{first}");
+    let spoken = (100..150).flat_map(|tick| [tick; OCTETS]).collect::<Vec<u8>>();
+    assert!(spoken.starts_with(&sent[first..]), "nothing is left out or repeated");
+    assert_eq!(b.slips(), AudioSlips::default());
+}
+
+#[test]
+fn a_bearers_owner_may_have_another_clock() {
+    for ppm in [0i64, 300, -300] {
+        let kernel = Fake::new(signalling::CLEAR);
+        let (mut b, mut load) = bearer(&kernel);
+        let ticks = 30_000u64;
+        let period = u64::try_from(20_000_000 - 20 * ppm).unwrap();
+        let (mut board, mut heard) = (0u64, 0u64);
+        for tick in 0..ticks {
+            while board * 20_000_000 < tick * period {
+                let sent = kernel.tick_octets(1);
+                assert!(board < 2 || sent.is_some(), "the board ran dry at block {board}");
+                load.turn();
+                board += 1;
+            }
+            heard += b.read(&mut [0; OCTETS]).unwrap() as u64;
+            b.write(&[2; OCTETS]).unwrap();
+            assert!(kernel.with(|kernel| kernel.queued.len()) <= 2);
+        }
+        let lost = (b.slips().dropped + b.slips().repeated + b.slips().skipped) / 160;
+        let blocks = ppm.unsigned_abs() * ticks / 1_000_000;
+        assert!(lost <= 2 * blocks + 8, "{ppm} ppm: {:?}", b.slips());
+        assert!(heard / 160 + blocks + 8 >= ticks.min(board), "{ppm} ppm: {heard}");
+    }
+}
+
+#[test]
+fn a_thread_that_was_late_does_not_add_delay() {
+    let kernel = Fake::new(signalling::CLEAR);
+    let (mut b, mut load) = bearer(&kernel);
+    for round in 0..20 {
+        for _ in 0..round % 8 {
+            kernel.tick_octets(1);
+        }
+        load.turn();
+        assert!(kernel.with(|kernel| kernel.queued.len()) <= 2, "round {round}");
+        b.read(&mut [0; OCTETS]).unwrap();
+        b.write(&[2; OCTETS]).unwrap();
+    }
+}
+
+#[test]
+fn a_closed_bearer_is_let_go_and_a_pulled_one_says_so() {
+    let kernel = Fake::new(signalling::CLEAR);
+    let (b, mut load) = bearer(&kernel);
+    let shared = Arc::downgrade(&b.bearer);
+    drop(b);
+    load.turn();
+    assert!(shared.upgrade().is_none(), "the thread let go");
+    let (mut b, mut load) = bearer(&kernel);
+    kernel.with(|kernel| kernel.broken = true);
+    load.turn();
+    assert_eq!(b.read(&mut [0; OCTETS]).unwrap_err().kind(), ErrorKind::Closed);
+    assert_eq!(b.write(&[0; OCTETS]).unwrap_err().kind(), ErrorKind::Closed);
+    assert!(Bearer::is_removed(&b.bearer));
 }

@@ -44,12 +44,25 @@ fn main() {
     house.call_to_the_pbx(&gateway, &mut pbx);
     house.cable(&gateway, &mut pbx);
     house.crash(&mut gateway, &mut pbx);
+    house.sip_to_a_telephone(&gateway);
+    house.board_pulled_out(&gateway);
+    let mut pbx = house.trunk_pulled_out(&gateway, pbx);
+    house.reloaded(&gateway, &mut pbx);
     println!("all passed");
 }
 
 fn ok(what: &str) {
     println!("ok   {what}");
 }
+
+/// `dahdi_cfg` of the analogue boards, and of the trunk.
+const LINES: &str = "fxoks=1-4\nfxsks=5-8\nloadzone=us\ndefaultzone=us\n";
+const TRUNK: &str = "span=3,1,0,ccs,hdb3,crc4\nspan=4,0,0,ccs,hdb3,crc4\nbchan=9-23,25-39\ndchan=24\n\
+    bchan=40-54,56-70\ndchan=55\nloadzone=us\ndefaultzone=us\n";
+
+/// The driver is unloaded and loaded so often, unless the time is over before.
+const RELOADS: u32 = 100;
+const RELOAD_TIME: Duration = Duration::from_secs(100);
 
 /// Ports of the first and the third span: what is left is the telephones' and the PBX's.
 fn found() -> String {
@@ -76,13 +89,19 @@ struct Telephone {
 
 impl House {
     fn open(runtime: Runtime) -> Self {
-        let telephones = {
-            let _inside = runtime.enter();
-            (5..=7).map(|channel| Telephone { line: DahdiFxo::open(channel).unwrap(), off: false }).collect()
-        };
+        let mut house = Self { runtime, telephones: Vec::new() };
+        house.plug_in();
+        house
+    }
+
+    /// Three telephones, on hook, in place of those that were there.
+    fn plug_in(&mut self) {
+        self.telephones.clear();
+        let _inside = self.runtime.enter();
+        self.telephones =
+            (5..=7).map(|channel| Telephone { line: DahdiFxo::open(channel).unwrap(), off: false }).collect();
         // The kernel holds ringing back for 2 s after an opening.
         std::thread::sleep(Duration::from_millis(2500));
-        Self { runtime, telephones }
     }
 
     fn hook(&mut self, telephone: usize, off: bool) {
@@ -234,8 +253,9 @@ impl House {
         assert!((2000.0..9000.0).contains(&level), "the telephone hears {level:.0} of 8000");
         ok("a call from a telephone to libpri, its B channel heard");
         self.hook(0, false);
+        pbx.wait(&json!({"ev": "call", "state": "cleared", "chan": channel}));
         gateway.show_until("show call active voice brief", Duration::from_secs(5), |shown| {
-            shown.contains("call-legs: 0") || !shown.contains("4711")
+            shown.contains("Total call-legs: 0")
         });
     }
 
@@ -243,6 +263,172 @@ impl House {
     fn bearer(&self, timeslot: u8) -> DahdiB {
         let _inside = self.runtime.enter();
         DahdiSpan::open(4).unwrap().open_b(timeslot).unwrap()
+    }
+
+    /// SIPp calls a telephone and sends back what it hears of it.
+    fn sip_to_a_telephone(&mut self, gateway: &Tipringd) {
+        let scenario = system_tests::workspace_root().join("tests/guest/echo.xml");
+        let mut command = std::process::Command::new("sipp");
+        let target = gateway.sip().to_string();
+        command.current_dir("/tmp").env("TERM", "dumb").arg(target).arg("-sf").arg(scenario);
+        command.args([
+            "-s",
+            "100",
+            "-i",
+            "127.0.0.1",
+            "-mi",
+            "127.0.0.1",
+            "-rtp_echo",
+            "-m",
+            "1",
+            "-nostdin",
+        ]);
+        command.args(["-timeout", "40", "-timeout_error"]);
+        let (mut sipp, _, _) = system_tests::Process::start("sipp", command);
+        self.wait(0, FxoEvent::Ringing(true));
+        self.hook(0, true);
+        self.hear(0, Duration::from_secs(1));
+        let tone_1004 = tone(1004.0);
+        let heard = self.talk(Duration::from_secs(3), [&tone_1004, &[], &[]]);
+        let level = level(&heard[0][12_000..], 1004.0);
+        assert!((1000.0..9000.0).contains(&level), "the telephone hears {level:.0} of 8000 come back");
+        println!("     the telephone's {level:.0} of 8000 come back from SIP");
+        ok("SIPp calls a telephone: audio out by RTP and back");
+        self.hook(0, false);
+        assert!(sipp.wait(Duration::from_secs(15)).success(), "{}", sipp.log());
+        gateway.show_until("show call active voice brief", Duration::from_secs(5), |shown| {
+            shown.contains("Total call-legs: 0")
+        });
+    }
+
+    /// The analogue boards are pulled out while two telephones talk, and put back.
+    fn board_pulled_out(&mut self, gateway: &Tipringd) {
+        let mut voice_mail = VoiceMail::udp(gateway.sip());
+        assert_eq!(voice_mail.notify("102", true).status, 200);
+        lamp("analogue/line3/state", "lamp=hvdc");
+        self.hook(0, true);
+        self.hear(0, Duration::from_millis(2500));
+        self.dial(0, "101");
+        self.wait(1, FxoEvent::Ringing(true));
+        self.hook(1, true);
+        self.hear(1, Duration::from_secs(1));
+        control("analogue/present", "0");
+        gateway.show_until("show call active voice brief", Duration::from_secs(10), |shown| {
+            shown.contains("Total call-legs: 0")
+        });
+        let history = gateway.show("show call history voice last 1");
+        assert!(history.contains("DisconnectCause=1B"), "{history}");
+        let ports = gateway.show("show voice port summary");
+        assert!(ports.lines().any(|line| line.starts_with("1/0 ") && line.contains(" down ")), "{ports}");
+        ok("a board pulled out: its call is released, cause 27");
+        control("analogue/present", "1");
+        configure(LINES);
+        let start = Instant::now();
+        // Nobody told the lamp again: the gateway does.
+        lamp("analogue/line3/state", "lamp=hvdc");
+        println!("     the lamp shines again {} ms after dahdi_cfg", start.elapsed().as_millis());
+        let ports = gateway.show_until("show voice port summary", Duration::from_secs(10), |shown| {
+            shown.lines().filter(|line| line.starts_with("1/") && line.contains(" dorm ")).count() == 4
+        });
+        assert!(!ports.contains(" down "), "{ports}");
+        self.plug_in();
+        self.talk_to_each_other();
+        assert_eq!(voice_mail.notify("102", false).status, 200);
+        lamp("analogue/line3/state", "lamp=off");
+        ok("the board put back: lamps shine, telephones call each other");
+    }
+
+    fn talk_to_each_other(&mut self) {
+        self.hook(0, true);
+        self.hear(0, Duration::from_millis(2500));
+        self.dial(0, "101");
+        self.wait(1, FxoEvent::Ringing(true));
+        self.hook(1, true);
+        self.hear(1, Duration::from_secs(1));
+        let tone_1004 = tone(1004.0);
+        let heard = self.talk(Duration::from_secs(2), [&tone_1004, &[], &[]]);
+        let level = level(&heard[1][8000..], 1004.0);
+        assert!((2000.0..9000.0).contains(&level), "the telephone hears {level:.0} of 8000");
+        self.hook(0, false);
+        self.hook(1, false);
+    }
+
+    /// The trunk's board is pulled out under a call, and put back.
+    fn trunk_pulled_out(&mut self, gateway: &Tipringd, mut pbx: Pbx) -> Pbx {
+        pbx.policy("call=answer");
+        self.hook(0, true);
+        self.hear(0, Duration::from_millis(2500));
+        self.dial(0, "4711");
+        pbx.wait(&json!({"ev": "call", "state": "answered"}));
+        self.hear(0, Duration::from_secs(1));
+        control("e1-0/present", "0");
+        gateway
+            .show_until("show isdn status", Duration::from_secs(20), |shown| shown.contains("DEACTIVATED"));
+        pbx.kill();
+        // The other line goes on as if nothing was.
+        let mut voice_mail = VoiceMail::udp(gateway.sip());
+        assert_eq!(voice_mail.notify("102", true).status, 200);
+        lamp("analogue/line3/state", "lamp=hvdc");
+        control("e1-0/present", "1");
+        configure(TRUNK);
+        let mut pbx = Pbx::start(&["-c", "dahdi:55", "-s", "network"]);
+        pbx.wait_up();
+        gateway.show_until("show isdn status", Duration::from_secs(20), |shown| {
+            shown.contains("MULTIPLE_FRAME_ESTABLISHED")
+        });
+        // The PBX knows nothing of the call any more, and is asked (Q.931 5.8.10).
+        gateway.show_until("show call active voice brief", Duration::from_secs(20), |shown| {
+            shown.contains("Total call-legs: 0")
+        });
+        self.hook(0, false);
+        assert_eq!(voice_mail.notify("4714", true).status, 200);
+        pbx.lamp("4714", true);
+        self.call_to_the_pbx(gateway, &mut pbx);
+        ok("a trunk's board pulled out under a call and put back: the call ends, the next one is heard");
+        pbx
+    }
+
+    /// The driver is unloaded and loaded again and again while the gateway runs.
+    fn reloaded(&mut self, gateway: &Tipringd, pbx: &mut Pbx) {
+        let Some(module) = std::env::args().nth(1) else { return };
+        self.telephones.clear();
+        let _ = pbx.events();
+        let start = Instant::now();
+        let mut cycles = 0;
+        let pid = gateway.pid();
+        let before = memory(pid);
+        while cycles < RELOADS && start.elapsed() < RELOAD_TIME {
+            for board in ["analogue", "e1-0"] {
+                control(&format!("{board}/present"), "0");
+            }
+            command("rmmod", &["dahdi_vline"]);
+            command("insmod", &[&module, "lines=4", "e1=1"]);
+            cycles += 1;
+            if cycles.is_multiple_of(10) {
+                configure(&format!("{LINES}{TRUNK}"));
+                // Back each time, whenever it is asked.
+                gateway.show_until("show voice port summary", Duration::from_secs(10), |shown| {
+                    shown.lines().filter(|line| line.starts_with("1/") && line.contains(" dorm ")).count()
+                        == 4
+                });
+                gateway.show_until("show controllers e1", Duration::from_secs(10), |shown| {
+                    shown.contains("E1 3/0 is up")
+                });
+            }
+        }
+        configure(&format!("{LINES}{TRUNK}"));
+        assert_eq!(gateway.pid(), pid, "another daemon");
+        let grown = memory(pid).saturating_sub(before);
+        println!("     {cycles} times in {} s, the daemon grew by {grown} kB", start.elapsed().as_secs());
+        assert!(cycles >= 20, "{cycles} cycles only");
+        let mut pbx = Pbx::start(&["-c", "dahdi:55", "-s", "network"]);
+        pbx.wait_up();
+        let mut voice_mail = VoiceMail::udp(gateway.sip());
+        assert_eq!(voice_mail.notify("4715", true).status, 200);
+        pbx.lamp("4715", true);
+        self.plug_in();
+        self.talk_to_each_other();
+        ok("the driver unloaded and loaded again and again: lines and trunk at work");
     }
 
     fn cable(&mut self, gateway: &Tipringd, pbx: &mut Pbx) {
@@ -263,8 +449,12 @@ impl House {
     }
 
     fn crash(&mut self, gateway: &mut Tipringd, pbx: &mut Pbx) {
+        pbx.policy("call=answer");
         self.hook(0, true);
         self.hear(0, Duration::from_millis(2500));
+        self.dial(0, "4711");
+        let answered = pbx.wait(&json!({"ev": "call", "state": "answered"}));
+        self.hear(0, Duration::from_secs(1));
         gateway.kill_9();
         let start = Instant::now();
         gateway.restart();
@@ -277,10 +467,13 @@ impl House {
         gateway.show_until("show isdn status", Duration::from_secs(20), |shown| {
             shown.contains("MULTIPLE_FRAME_ESTABLISHED")
         });
+        // The PBX's half of the call is cleared, by RESTART of its channel.
+        pbx.wait(&json!({"ev": "call", "state": "restarted", "chan": answered.get("chan")}));
         let mut voice_mail = VoiceMail::udp(gateway.sip());
         assert_eq!(voice_mail.notify("4713", true).status, 200);
         pbx.lamp("4713", true);
-        ok("killed and started again: lamps known, lines and trunk at work");
+        self.call_to_the_pbx(gateway, pbx);
+        ok("killed in a call and started again: the PBX's half is cleared, lamps known, lines and trunk at work");
     }
 }
 
@@ -316,6 +509,26 @@ fn save(name: &str, samples: &[i16]) {
     let mut file = wav::WavWriter::new(std::fs::File::create(&path).unwrap(), 1).unwrap();
     file.write(samples).unwrap();
     file.finish().unwrap();
+}
+
+/// `dahdi_cfg` with this configuration.
+fn configure(text: &str) {
+    std::fs::write("/tmp/guest.conf", text).unwrap();
+    command("dahdi_cfg", &["-c", "/tmp/guest.conf"]);
+}
+
+fn command(program: &str, arguments: &[&str]) {
+    let mut command = std::process::Command::new(program);
+    command.args(arguments);
+    let run = finish(command, Duration::from_secs(20));
+    assert_eq!(run.code, Some(0), "{program} {arguments:?}: {}{}", run.stdout, run.stderr);
+}
+
+/// Memory of a process, kB.
+fn memory(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
 }
 
 fn control(path: &str, value: &str) {

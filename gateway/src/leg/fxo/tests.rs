@@ -676,3 +676,47 @@ fn busyout_graceful_waits_for_the_end_of_the_call() {
     bench.port.configure(bench.now, None);
     assert_eq!(bench.port.line().state(), FxoState::Idle);
 }
+
+#[test]
+fn a_board_that_was_pulled_out_ends_the_call_and_takes_the_next_one_when_it_is_back() {
+    let now = Instant::now();
+    let config = voice_port("0/1/0", " connection plar 100\n impedance complex2\n");
+    let mut port = FxoPort::new(now, "0/1/0", Some(&config));
+    let mut ids = LegIds::default();
+    let told = |port: &mut FxoPort, ids: &mut LegIds| -> Vec<OfficePortOutput> {
+        std::iter::from_fn(|| port.poll(now, ids)).collect()
+    };
+    let leg = ids.take();
+    let setup = Setup { called: Party::new("5"), ..Setup::default() };
+    port.command(now, leg, LegCommand::Offer(Box::new(setup.clone())));
+    told(&mut port, &mut ids);
+    port.handle_event(now, FxoEvent::Removed);
+    let outputs = told(&mut port, &mut ids);
+    let released = OfficePortOutput::Leg(leg, LegEvent::Released(Cause::OUT_OF_ORDER));
+    assert!(outputs.contains(&released), "{outputs:?}");
+    // Neither a new configuration nor a call brings it back.
+    port.configure(now, Some(&config));
+    assert_eq!((port.line().state(), port.is_absent()), (FxoState::OutOfService, true));
+    let refused = ids.take();
+    port.command(now, refused, LegCommand::Offer(Box::new(setup.clone())));
+    let outputs = told(&mut port, &mut ids);
+    assert!(outputs.contains(&OfficePortOutput::Leg(refused, LegEvent::Released(Cause::OUT_OF_ORDER))));
+    port.restore(now);
+    assert_eq!((port.line().state(), port.is_absent()), (FxoState::Idle, false));
+    let outputs = told(&mut port, &mut ids);
+    let impedance = OfficePortOutput::Action(OfficeAction::Impedance(port.impedance()));
+    assert!(outputs.contains(&impedance), "{outputs:?}");
+    port.command(now, ids.take(), LegCommand::Offer(Box::new(setup)));
+    assert!(told(&mut port, &mut ids).contains(&OfficePortOutput::Action(OfficeAction::Hook(true))));
+}
+
+#[test]
+fn voltage_for_a_neon_lamp_says_that_messages_wait() {
+    let now = Instant::now();
+    let mut port = FxoPort::new(now, "0/1/0", Some(&voice_port("0/1/0", " mwi\n")));
+    let mut ids = LegIds::default();
+    for on in [true, false] {
+        port.handle_event(now, FxoEvent::Lamp(on));
+        assert_eq!(port.poll(now, &mut ids), Some(OfficePortOutput::MessageWaiting(on)));
+    }
+}

@@ -371,3 +371,42 @@ fn busyout_graceful_waits_for_the_end_of_the_call() {
     // Nobody is on the port: at once.
     assert_eq!(port(now, " busyout graceful\n").line().state(), State::OutOfService);
 }
+
+#[test]
+fn a_board_that_was_pulled_out_comes_back_as_it_was() {
+    let now = Instant::now();
+    let lines = " vmwi dc-voltage\n mwi\n signal groundStart\n impedance complex2\n";
+    let mut port = port(now, lines);
+    let mut ids = LegIds::default();
+    let actions = |port: &mut FxsPort, ids: &mut LegIds| -> Vec<LineAction> {
+        std::iter::from_fn(|| port.poll(now, ids))
+            .filter_map(|output| match output {
+                FxsOutput::Action(action) => Some(action),
+                _ => None,
+            })
+            .collect()
+    };
+    port.set_message_waiting(now, true);
+    let first = actions(&mut port, &mut ids);
+    assert!(first.contains(&LineAction::Lamp(true)), "{first:?}");
+    port.handle_event(now, LineEvent::Removed);
+    assert!(port.is_absent());
+    assert_eq!(port.line().state(), State::OutOfService);
+    actions(&mut port, &mut ids);
+    // A change of the configuration does not bring it back, nor do calls.
+    let config = Config::parse(&format!("voice-port 2/0\n{lines} ren 2\n!\n")).config;
+    port.configure(now, config.voice_port("2/0"));
+    assert_eq!(port.line().state(), State::OutOfService);
+    let leg = ids.take();
+    port.command(now, leg, LegCommand::Offer(Box::default()));
+    let told = std::iter::from_fn(|| port.poll(now, &mut ids)).collect::<Vec<_>>();
+    assert!(told.contains(&FxsOutput::Leg(leg, LegEvent::Released(Cause::OUT_OF_ORDER))), "{told:?}");
+
+    port.restore(now);
+    assert_eq!(port.line().state(), State::Idle);
+    let mut again = actions(&mut port, &mut ids);
+    again.sort_by_key(|action| format!("{action:?}"));
+    let impedance = LineAction::Impedance(port.impedance());
+    // What was told to the old board is told to the new one: an open loop at rest, the lamp, what ends the pair.
+    assert_eq!(again, [LineAction::Battery(false), impedance, LineAction::Lamp(true)]);
+}

@@ -278,6 +278,7 @@ impl OfficeLine {
             FxoEvent::Ringing(on) => self.ring(now, on),
             FxoEvent::Polarity(_) => self.reversal(now),
             FxoEvent::Battery(on) => self.feed(now, on),
+            FxoEvent::Lamp(on) => self.handle_message_waiting(now, on),
             FxoEvent::Removed => self.shutdown(now, true),
         }
     }
@@ -295,7 +296,7 @@ impl OfficeLine {
         }
     }
 
-    /// The exchange told by data whether messages wait.
+    /// The exchange told by data, or by a lamp's voltage, whether messages wait.
     pub fn handle_message_waiting(&mut self, now: Instant, on: bool) {
         self.handle_timeout(now);
         if self.state != FxoState::OutOfService {

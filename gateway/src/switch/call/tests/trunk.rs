@@ -215,3 +215,29 @@ fn a_trunk_shut_down_by_configuration_ends_its_calls() {
     sim.wait(200_000);
     sim.assert_nothing_left();
 }
+
+#[test]
+fn a_call_that_a_dead_gateway_left_behind_is_cleared_at_the_pbx() {
+    let mut sim = Sim::new();
+    sim.call(0, "4711");
+    sim.pbx_answer(0);
+    let MediaEnd::Channel { trunk: 0, timeslot } = sim.channel(0) else { panic!("no channel") };
+    assert_eq!(sim.pbx[0].span.channels_in_use(), 1);
+    // As if the gateway had just started: what it knows of the call is what the former one had written down.
+    sim.switch.handle_lost_calls(&[(0, timeslot), (7, 1)]);
+    sim.link(0, false);
+    assert_eq!(sim.pbx[0].span.channels_in_use(), 1, "the PBX holds it for T309");
+    sim.link(0, true);
+    sim.wait(1000);
+    assert_eq!(sim.pbx[0].span.channels_in_use(), 0);
+    assert!(sim.pbx_cause(0).is_some());
+    sim.on_hook(0);
+    sim.assert_nothing_left();
+    // Once only.
+    sim.call(0, "4711");
+    sim.pbx_answer(0);
+    sim.link(0, false);
+    sim.link(0, true);
+    sim.wait(1000);
+    assert_eq!(sim.pbx[0].span.channels_in_use(), 1);
+}
