@@ -68,6 +68,11 @@ impl Events {
         }
     }
 
+    /// The next event like `pattern`, if one comes within `limit`.
+    pub fn comes(&mut self, pattern: &Value, limit: Duration) -> Option<Value> {
+        self.find(|event| matches(event, pattern), limit)
+    }
+
     /// Every event so far that has the fields of `pattern`, from the beginning.
     #[must_use]
     pub fn all(&mut self, pattern: &Value) -> Vec<Value> {

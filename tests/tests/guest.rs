@@ -100,7 +100,8 @@ fn the_package_installs_runs_and_goes() {
     assert_eq!(packages.len(), 2, "{packages:?}");
     let tree = out.path().join("dkms");
     build_by_dkms(packages[1], &tree);
-    let script = format!("exec tests/guest/in-guest-deb.sh {} {} {}", packages[0], packages[1], tree.display());
+    let script =
+        format!("exec tests/guest/in-guest-deb.sh {} {} {}", packages[0], packages[1], tree.display());
     let run = in_guest(&script, out.path());
     assert_eq!(run.stdout.lines().filter(|line| line.starts_with("ok ")).count(), 20, "{}", run.stdout);
 }

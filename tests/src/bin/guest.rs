@@ -46,8 +46,8 @@ fn main() {
     house.crash(&mut gateway, &mut pbx);
     house.sip_to_a_telephone(&gateway);
     house.board_pulled_out(&gateway);
-    let mut pbx = house.trunk_pulled_out(&gateway, pbx);
-    house.reloaded(&gateway, &mut pbx);
+    let pbx = house.trunk_pulled_out(&gateway, pbx);
+    house.reloaded(&gateway, pbx);
     println!("all passed");
 }
 
@@ -151,7 +151,47 @@ impl House {
         self.talk(Duration::from_millis(200 * u64::try_from(digits.len()).unwrap()), says);
     }
 
+    /// Lifts a telephone and dials until `arrived`, as people do whose digits were not heard: a busy host makes holes in tones.
+    fn call<T>(
+        &mut self,
+        telephone: usize,
+        digits: &str,
+        mut arrived: impl FnMut(&mut Self) -> Option<T>,
+    ) -> T {
+        for _ in 0..3 {
+            self.hook(telephone, true);
+            self.hear(telephone, Duration::from_millis(2500));
+            self.dial(telephone, digits);
+            if let Some(arrived) = arrived(self) {
+                return arrived;
+            }
+            println!("     {digits} was not heard");
+            self.hook(telephone, false);
+        }
+        panic!("{digits} does not get through");
+    }
+
+    fn call_telephone(&mut self, from: usize, digits: &str, to: usize) {
+        self.call(from, digits, |house| {
+            house.comes(to, FxoEvent::Ringing(true), Duration::from_secs(6)).is_ok().then_some(())
+        });
+    }
+
+    /// A call to the PBX; gives the timeslot.
+    fn call_pbx(&mut self, from: usize, digits: &str, pbx: &mut Pbx) -> u64 {
+        let answered = self.call(from, digits, |_| {
+            pbx.events().comes(&json!({"ev": "call", "state": "answered"}), Duration::from_secs(6))
+        });
+        answered.get("chan").and_then(Value::as_u64).unwrap()
+    }
+
     fn wait(&mut self, telephone: usize, expected: FxoEvent) {
+        let came = self.comes(telephone, expected, Duration::from_secs(10));
+        assert!(came.is_ok(), "telephone {telephone}: no {expected:?}, came {came:?}");
+    }
+
+    /// Waits for an event; else gives those that came.
+    fn comes(&mut self, telephone: usize, expected: FxoEvent, limit: Duration) -> Result<(), Vec<FxoEvent>> {
         let line = &mut self.telephones[telephone].line;
         let mut others = Vec::new();
         let came = self.runtime.block_on(async {
@@ -163,16 +203,16 @@ impl House {
                     }
                 }
             };
-            timeout(Duration::from_secs(10), until).await
+            timeout(limit, until).await
         });
-        assert!(came.is_ok(), "telephone {telephone}: no {expected:?}, came {others:?}");
+        came.map_err(|_| others)
     }
 
     fn telephone_to_telephone(&mut self) {
         self.hook(0, true);
         save("dial-tone", &self.hear(0, Duration::from_secs(3)));
-        self.dial(0, "101");
-        self.wait(1, FxoEvent::Ringing(true));
+        self.hook(0, false);
+        self.call_telephone(0, "101", 1);
         self.wait(1, FxoEvent::Ringing(false));
         save("caller-id", &self.hear(1, Duration::from_millis(3500)));
         ok("ringing in our cadence");
@@ -223,12 +263,7 @@ impl House {
 
     fn call_to_the_pbx(&mut self, gateway: &Tipringd, pbx: &mut Pbx) {
         pbx.policy("call=answer");
-        self.hook(0, true);
-        self.hear(0, Duration::from_millis(2500));
-        self.dial(0, "4711");
-        let setup = pbx.wait(&json!({"ev": "call", "state": "setup"}));
-        pbx.wait(&json!({"ev": "call", "state": "answered"}));
-        let channel = setup.get("chan").and_then(Value::as_u64).unwrap();
+        let channel = self.call_pbx(0, "4711", pbx);
         let mut bearer = self.bearer(u8::try_from(channel).unwrap());
         let (line, runtime) = (&mut self.telephones[0].line, &self.runtime);
         let tone_octets: Vec<u8> = tone(1004.0).iter().map(|sample| a_law(*sample)).collect();
@@ -306,17 +341,14 @@ impl House {
         let mut voice_mail = VoiceMail::udp(gateway.sip());
         assert_eq!(voice_mail.notify("102", true).status, 200);
         lamp("analogue/line3/state", "lamp=hvdc");
-        self.hook(0, true);
-        self.hear(0, Duration::from_millis(2500));
-        self.dial(0, "101");
-        self.wait(1, FxoEvent::Ringing(true));
+        self.call_telephone(0, "101", 1);
         self.hook(1, true);
         self.hear(1, Duration::from_secs(1));
         control("analogue/present", "0");
         gateway.show_until("show call active voice brief", Duration::from_secs(10), |shown| {
             shown.contains("Total call-legs: 0")
         });
-        let history = gateway.show("show call history voice last 1");
+        let history = gateway.show("show call history voice");
         assert!(history.contains("DisconnectCause=1B"), "{history}");
         let ports = gateway.show("show voice port summary");
         assert!(ports.lines().any(|line| line.starts_with("1/0 ") && line.contains(" down ")), "{ports}");
@@ -339,10 +371,7 @@ impl House {
     }
 
     fn talk_to_each_other(&mut self) {
-        self.hook(0, true);
-        self.hear(0, Duration::from_millis(2500));
-        self.dial(0, "101");
-        self.wait(1, FxoEvent::Ringing(true));
+        self.call_telephone(0, "101", 1);
         self.hook(1, true);
         self.hear(1, Duration::from_secs(1));
         let tone_1004 = tone(1004.0);
@@ -356,10 +385,7 @@ impl House {
     /// The trunk's board is pulled out under a call, and put back.
     fn trunk_pulled_out(&mut self, gateway: &Tipringd, mut pbx: Pbx) -> Pbx {
         pbx.policy("call=answer");
-        self.hook(0, true);
-        self.hear(0, Duration::from_millis(2500));
-        self.dial(0, "4711");
-        pbx.wait(&json!({"ev": "call", "state": "answered"}));
+        self.call_pbx(0, "4711", &mut pbx);
         self.hear(0, Duration::from_secs(1));
         control("e1-0/present", "0");
         gateway
@@ -389,10 +415,10 @@ impl House {
     }
 
     /// The driver is unloaded and loaded again and again while the gateway runs.
-    fn reloaded(&mut self, gateway: &Tipringd, pbx: &mut Pbx) {
-        let Some(module) = std::env::args().nth(1) else { return };
+    fn reloaded(&mut self, gateway: &Tipringd, pbx: Pbx) {
+        let Some(module) = std::env::args().nth(1) else { panic!("usage: guest MODULE.ko") };
         self.telephones.clear();
-        let _ = pbx.events();
+        pbx.kill();
         let start = Instant::now();
         let mut cycles = 0;
         let pid = gateway.pid();
@@ -416,7 +442,9 @@ impl House {
                 });
             }
         }
-        configure(&format!("{LINES}{TRUNK}"));
+        if !cycles.is_multiple_of(10) {
+            configure(&format!("{LINES}{TRUNK}"));
+        }
         assert_eq!(gateway.pid(), pid, "another daemon");
         let grown = memory(pid).saturating_sub(before);
         println!("     {cycles} times in {} s, the daemon grew by {grown} kB", start.elapsed().as_secs());
@@ -450,10 +478,7 @@ impl House {
 
     fn crash(&mut self, gateway: &mut Tipringd, pbx: &mut Pbx) {
         pbx.policy("call=answer");
-        self.hook(0, true);
-        self.hear(0, Duration::from_millis(2500));
-        self.dial(0, "4711");
-        let answered = pbx.wait(&json!({"ev": "call", "state": "answered"}));
+        let channel = self.call_pbx(0, "4711", pbx);
         self.hear(0, Duration::from_secs(1));
         gateway.kill_9();
         let start = Instant::now();
@@ -468,12 +493,14 @@ impl House {
             shown.contains("MULTIPLE_FRAME_ESTABLISHED")
         });
         // The PBX's half of the call is cleared, by RESTART of its channel.
-        pbx.wait(&json!({"ev": "call", "state": "restarted", "chan": answered.get("chan")}));
+        pbx.wait(&json!({"ev": "call", "state": "restarted", "chan": channel}));
         let mut voice_mail = VoiceMail::udp(gateway.sip());
         assert_eq!(voice_mail.notify("4713", true).status, 200);
         pbx.lamp("4713", true);
         self.call_to_the_pbx(gateway, pbx);
-        ok("killed in a call and started again: the PBX's half is cleared, lamps known, lines and trunk at work");
+        ok(
+            "killed in a call and started again: the PBX's half is cleared, lamps known, lines and trunk at work",
+        );
     }
 }
 
