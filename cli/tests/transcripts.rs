@@ -5,19 +5,55 @@
 //! keys and `<Space>`, `<Enter>` at ` --More-- `. All other lines are what the router must print, `...` standing for any
 //! number of lines. Lines that begin with `;` are remarks to the reader; `; size 80x24` sets the terminal.
 //! The file `NAME.cfg` beside it, if there is one, is the configuration at the beginning.
+//!
+//! Every mode and every family of commands has to be in one of them, or in one of `tests/transcripts` of the workspace,
+//! which the daemon plays. With `TIPRING_WRITE` in the environment the files are written anew, with what is printed now
+//! behind each line: to be read before it is believed.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use cli::config::Config;
-use cli::grammar::ModeKind;
+use cli::grammar::{Apply, Command, ModeKind, matcher};
 use cli::render;
-use cli::session::{Action, Exec, Reply, Session, SessionKind, Show};
-use std::collections::HashSet;
-use std::path::Path;
+use cli::session::{Action, ConfigureLine, Exec, Reply, Session, SessionKind, Show};
+use std::collections::{BTreeSet, HashSet};
+use std::path::{Path, PathBuf};
 
 /// A gateway that only has a configuration.
 struct Gateway {
     config: Config,
     startup: Option<String>,
+    seen: Seen,
+}
+
+/// What transcripts have been through.
+#[derive(Default)]
+struct Seen {
+    modes: HashSet<ModeKind>,
+    /// Commands that were typed and understood, by mode and syntax.
+    commands: HashSet<(ModeKind, &'static str)>,
+}
+
+impl Seen {
+    fn typed(&mut self, kinds: impl IntoIterator<Item = ModeKind>, line: &str) {
+        let words = matcher::words(line);
+        let signed = words.first().is_some_and(|w| w.text == "no" || w.text == "default");
+        for kind in kinds {
+            // `no debug …` is a command of its own.
+            let signed = signed && !kind.is_exec();
+            let input = words.get(usize::from(signed)..).unwrap_or(&[]);
+            if let Ok(found) = matcher::find(kind.table(), line, input, signed) {
+                let command = kind.table().command(found.command).unwrap().0;
+                self.commands.insert((kind, command.syntax));
+                return;
+            }
+        }
+    }
+
+    fn configured(&mut self, line: &ConfigureLine) {
+        if !line.mode.reads_text() {
+            self.typed(line.mode.kinds(), &line.line);
+        }
+    }
 }
 
 impl Gateway {
@@ -25,6 +61,7 @@ impl Gateway {
         while let Some(action) = session.poll_action() {
             let reply = match action {
                 Action::Configure(line) => {
+                    self.seen.configured(&line);
                     let (candidate, reply) = line.apply(&self.config);
                     if let Some(candidate) = candidate {
                         self.config = candidate;
@@ -120,22 +157,29 @@ fn is_prompt(line: &str, prompt: &str) -> bool {
     line.strip_prefix(prompt).is_some()
 }
 
-/// Plays a transcript and gives the modes it has been in.
-fn run(path: &Path) -> HashSet<ModeKind> {
-    let mut modes = HashSet::new();
+/// Plays a transcript and notes where it has been. One that is meant for the daemon is not compared here.
+fn run(path: &Path, here: bool, seen: &mut Seen) {
     let text = std::fs::read_to_string(path).unwrap();
     let config = std::fs::read_to_string(path.with_extension("cfg")).unwrap_or_default();
     let config = Config::parse(&config).config;
     let mut session = Session::new(SessionKind::Console, 80, 0);
+    if !here {
+        // The daemon's console needs no `enable`.
+        session.set_privilege(15);
+    }
     session.set_hostname(&config.hostname);
     session.set_access(&config.access);
-    let mut gateway = Gateway { config, startup: None };
+    let mut gateway = Gateway { config, startup: None, seen: std::mem::take(seen) };
     let mut expected: Vec<String> = Vec::new();
     let mut printed: Vec<String> = Vec::new();
     let mut lines = text.lines().peekable();
     let mut paused = false;
+    let mut written = std::env::var_os("TIPRING_WRITE").filter(|_| here).map(|_| String::new());
     while let Some(line) = lines.next() {
         if let Some(remark) = line.strip_prefix(';') {
+            if let Some(written) = &mut written {
+                written.push_str(&format!("{line}\n"));
+            }
             if let Some((width, height)) = remark.trim().strip_prefix("size ").and_then(|s| s.split_once('x'))
             {
                 session.resize(width.parse().unwrap(), height.parse().unwrap());
@@ -145,16 +189,26 @@ fn run(path: &Path) -> HashSet<ModeKind> {
         let prompt = session.prompt();
         let _ = screen(&session.poll_output().unwrap_or_default());
         let typed = if paused {
-            line.strip_prefix(" --More-- ")
-                .unwrap_or_else(|| panic!("{path:?}: stopped at --More--, not {line:?}"))
-                .to_owned()
+            match line.strip_prefix(" --More-- ") {
+                Some(typed) => typed.to_owned(),
+                None if written.is_some() || !here => continue,
+                None => panic!("{path:?}: stopped at --More--, not {line:?}"),
+            }
+        } else if written.is_some() || !here {
+            let Some(at) = line.find(['#', '>']).filter(|at| !line[..*at].contains(' ')) else { continue };
+            line[at + 1..].to_owned()
         } else {
             match line.strip_prefix(&prompt) {
                 Some(typed) => typed.to_owned(),
                 None => panic!("{path:?}: {line:?} where the prompt is {prompt:?}"),
             }
         };
-        modes.insert(session.mode());
+        gateway.seen.modes.insert(session.mode());
+        if session.mode().is_exec() {
+            gateway.seen.typed([session.mode()], typed.split(" | ").next().unwrap());
+        } else if let Some(exec) = typed.trim_start().strip_prefix("do ") {
+            gateway.seen.typed([ModeKind::Privileged], exec.split(" | ").next().unwrap());
+        }
         session.feed(&keys(&typed, paused));
         gateway.serve(&mut session);
         let mut octets = Vec::new();
@@ -180,8 +234,16 @@ fn run(path: &Path) -> HashSet<ModeKind> {
                 session.feed(b"\x05\x15");
             }
         }
+        if let Some(written) = &mut written {
+            written.push_str(&format!("{prompt}{typed}\n"));
+            rows.iter().for_each(|row| written.push_str(&format!("{row}\n")));
+            continue;
+        }
         while rows.last().is_some_and(String::is_empty) {
             rows.pop();
+        }
+        if !here {
+            continue;
         }
         printed.clone_from(&rows);
         expected.clear();
@@ -199,7 +261,10 @@ fn run(path: &Path) -> HashSet<ModeKind> {
         }
         compare(path, line, &expected, &printed);
     }
-    modes
+    if let Some(written) = written {
+        std::fs::write(path, written).unwrap();
+    }
+    *seen = gateway.seen;
 }
 
 fn compare(path: &Path, line: &str, expected: &[String], printed: &[String]) {
@@ -230,24 +295,69 @@ fn compare(path: &Path, line: &str, expected: &[String], printed: &[String]) {
     }
 }
 
-#[test]
-fn every_transcript_reads_as_on_a_router() {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts");
+fn transcripts(folder: &str) -> Vec<PathBuf> {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let mut files: Vec<_> = std::fs::read_dir(dir).unwrap().map(|e| e.unwrap().path()).collect();
     files.retain(|p| p.extension().is_some_and(|e| e == "txt"));
     files.sort();
+    files
+}
+
+/// What a transcript has to show: a command that is acted on by itself, the rest by their first word.
+fn family(kind: ModeKind, command: &Command) -> Option<String> {
+    match command.apply {
+        Apply::Acted(_) if command.later.is_none() => Some(format!("{} {}", kind.prompt(), command.syntax)),
+        Apply::Exec(_) => Some(format!("{} {}", kind.prompt(), command.syntax)),
+        // Other spellings, and what is only kept.
+        Apply::Acted(_) | Apply::Kept(_) | Apply::Instead(_) => Some(by_first_word(kind, command)),
+        Apply::Exit | Apply::End | Apply::Do | Apply::Builtin => None,
+    }
+}
+
+fn by_first_word(kind: ModeKind, command: &Command) -> String {
+    let word = command.syntax.split([' ', '|']).next().unwrap_or_default();
+    format!("{} {}", kind.prompt(), word.trim_matches('('))
+}
+
+#[test]
+fn every_transcript_reads_as_on_a_router() {
+    let files = transcripts("tests/transcripts");
     assert!(files.len() >= 6, "{files:?}");
-    let seen: HashSet<ModeKind> = files.iter().flat_map(|file| run(file)).collect();
-    let missed: Vec<&ModeKind> = ModeKind::ALL.iter().filter(|mode| !seen.contains(mode)).collect();
-    // A new mode may wait a little for its transcript; `every_mode_is_entered_at_a_terminal_and_left` has it at once.
-    assert!(missed.len() < 4, "no transcript has been in {missed:?}");
+    files.iter().for_each(|file| run(file, true, &mut Seen::default()));
+}
+
+#[test]
+fn every_mode_and_every_family_of_commands_has_a_transcript() {
+    let mut seen = Seen::default();
+    transcripts("tests/transcripts").iter().for_each(|file| run(file, false, &mut seen));
+    // Those that the daemon answers: `tests/tests/transcripts.rs` compares them.
+    transcripts("../tests/transcripts").iter().for_each(|file| run(file, false, &mut seen));
+    let missed: Vec<&ModeKind> = ModeKind::ALL.iter().filter(|mode| !seen.modes.contains(mode)).collect();
+    assert!(missed.is_empty(), "no transcript has been in {missed:?}");
+    let (mut wanted, mut shown) = (BTreeSet::new(), BTreeSet::new());
+    for (kind, command, _) in cli::grammar::walk::commands().filter(|(kind, ..)| *kind != ModeKind::User) {
+        let Some(family) = family(kind, command) else { continue };
+        // What is typed before `enable` is the same command.
+        let kinds = if kind == ModeKind::Privileged { vec![kind, ModeKind::User] } else { vec![kind] };
+        if kinds.iter().any(|kind| seen.commands.contains(&(*kind, command.syntax))) {
+            shown.extend([family.clone(), by_first_word(kind, command)]);
+        }
+        wanted.insert(family);
+    }
+    let missing: Vec<&String> = wanted.difference(&shown).collect();
+    assert!(
+        missing.is_empty(),
+        "{} of {} families are in no transcript:\n{missing:#?}",
+        missing.len(),
+        wanted.len()
+    );
 }
 
 #[test]
 fn every_mode_is_entered_at_a_terminal_and_left() {
     for kind in ModeKind::ALL.iter().filter(|kind| !kind.is_exec()) {
         let mut session = Session::new(SessionKind::Console, 80, 0);
-        let mut gateway = Gateway { config: Config::default(), startup: None };
+        let mut gateway = Gateway { config: Config::default(), startup: None, seen: Seen::default() };
         let path = cli::grammar::walk::path(*kind).unwrap();
         for line in ["enable", "configure terminal"].into_iter().map(str::to_owned).chain(path) {
             session.feed(format!("{line}\r").as_bytes());

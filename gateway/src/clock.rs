@@ -86,6 +86,47 @@ impl Clock {
         show_clock(shown).replacen("UTC", name, 1)
     }
 
+    /// `10:30:00 CET Sat Nov 21 2026`: a moment in local time, as `show reload` prints it.
+    #[must_use]
+    pub fn moment(&self, at: Instant, zone: &Zone) -> String {
+        let shown = self.show_local_clock(at, zone);
+        match shown.split_once('.') {
+            Some((time, rest)) => format!("{time}{}", rest.trim_start_matches(|c: char| c.is_ascii_digit())),
+            None => shown,
+        }
+    }
+
+    /// How long it is until the clocks of the zone show this time of day, on this month (1 to 12) and day or on the first
+    /// day on which it is still to come. `None` for a day that does not exist.
+    #[must_use]
+    pub fn until(
+        &self,
+        now: Instant,
+        zone: &Zone,
+        hour: u8,
+        minute: u8,
+        date: Option<(u8, u8)>,
+    ) -> Option<Duration> {
+        let here = |at: Instant| i64::try_from(local(self.unix_ms(at), zone).0).unwrap_or(i64::MAX);
+        let today = split(local(self.unix_ms(now), zone).0).0.date();
+        let at = |day: time::Date| {
+            day.with_hms(hour, minute, 0).ok().map(|t| t.assume_utc().unix_timestamp() * 1000)
+        };
+        let wanted = match date {
+            None => at(today).filter(|at| *at > here(now)).or_else(|| at(today.next_day()?))?,
+            Some((month, day)) => {
+                let month = Month::try_from(month).ok()?;
+                let of = |year: i32| at(time::Date::from_calendar_date(year, month, day).ok()?);
+                of(today.year()).filter(|at| *at > here(now)).or_else(|| of(today.year() + 1))?
+            }
+        };
+        let wait = |from: Instant| u64::try_from(wanted - here(from)).ok().map(Duration::from_millis);
+        let first = wait(now)?;
+        // Summer time may begin or end meanwhile.
+        let off = wanted - here(now + first);
+        Some(Duration::from_millis(u64::try_from(i64::try_from(first.as_millis()).ok()? + off).ok()?))
+    }
+
     /// `09:30:00.123 UTC Sat Nov 21 2026`, as `show clock` prints it.
     #[must_use]
     pub fn show_clock(&self, now: Instant) -> String {
@@ -239,6 +280,22 @@ mod tests {
         assert_eq!(file_time(wall), "Nov 21 2026 09:30:00 +00:00");
         assert_eq!(uptime_words(Duration::from_secs(90_060)), "1 day, 1 hour, 1 minute");
         assert_eq!(uptime_words(Duration::ZERO), "0 minutes");
+    }
+
+    #[test]
+    fn it_is_so_long_until_a_time_of_the_local_clock() {
+        let text =
+            "clock timezone CET 1 0\nclock summer-time CEST recurring last Sun Mar 2:00 last Sun Oct 3:00\n";
+        let zone = cli::config::Config::parse(text).config.log_style().zone;
+        // Sat Oct 24 2026 20:00:00 UTC: 22:00 CEST, the night in which summer time ends
+        let clock = Clock::new(Instant::now(), SystemTime::UNIX_EPOCH + Duration::from_secs(1_792_872_000));
+        let now = clock.started();
+        let hours = |hour, date| clock.until(now, &zone, hour, 0, date).map(|t| t.as_secs() / 3600);
+        assert_eq!((hours(23, None), hours(6, None), hours(22, None)), (Some(1), Some(9), Some(25)));
+        assert_eq!(hours(22, Some((10, 25))), Some(25));
+        assert_eq!(hours(21, Some((10, 24))), Some(365 * 24 - 1), "next year");
+        assert_eq!((hours(1, Some((13, 1))), hours(1, Some((2, 30)))), (None, None));
+        assert_eq!(clock.moment(now, &zone), "22:00:00 CEST Sat Oct 24 2026");
     }
 
     #[test]

@@ -11,6 +11,8 @@ use sip::net::{ClientAuth, Identity, Net, NetConfig, NetEvent, TlsConfig};
 use tokio::sync::mpsc;
 
 use crate::leg::sip::transport::{TlsSettings, TransportSettings};
+use crate::service::message::Message;
+use crate::service::report::Reporter;
 use crate::switch::{Connections, Switch};
 
 /// Where SIP listens unless the configuration says so, and where certificates are.
@@ -31,12 +33,13 @@ pub(crate) struct Place {
 pub(crate) async fn bind(
     settings: &TransportSettings,
     place: &Place,
+    reporter: &Reporter,
 ) -> Result<(Net, mpsc::Receiver<NetEvent>), (String, io::Error)> {
     let address = settings.address.unwrap_or(place.fallback);
     let tls = settings.tls.as_ref().and_then(|tls| match read(tls, &place.pki) {
         Ok(config) => Some(config),
         Err(why) => {
-            tracing::error!("%PKI-3-TRUSTPOINT: {}: {why}; TLS is not spoken", tls.trustpoint);
+            reporter.report(Message::PkiTrustpoint { name: &tls.trustpoint, why: &why });
             None
         }
     });
@@ -59,10 +62,7 @@ pub(crate) async fn bind(
     };
     match Net::bind(config(address)).await {
         Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable && address != place.fallback => {
-            tracing::warn!(
-                "%SIP-4-BIND: {address} is no address of this host, listening on {}",
-                place.fallback
-            );
+            reporter.report(Message::SipBind { address: &address, fallback: &place.fallback });
             Net::bind(config(place.fallback)).await.map_err(failed(place.fallback))
         }
         result => result.map_err(failed(address)),
@@ -76,16 +76,17 @@ pub(crate) async fn bind(
 pub(crate) async fn rebind(
     settings: &TransportSettings,
     place: &Place,
+    reporter: &Reporter,
 ) -> Result<(Net, mpsc::Receiver<NetEvent>), (String, io::Error)> {
     for _ in 0..50 {
-        match bind(settings, place).await {
+        match bind(settings, place, reporter).await {
             Err((_, error)) if error.kind() == io::ErrorKind::AddrInUse => {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
             result => return result,
         }
     }
-    bind(settings, place).await
+    bind(settings, place, reporter).await
 }
 
 /// What the sockets have to say about connections.

@@ -10,7 +10,9 @@ use sip::net::{Resolver, ResolverConfig};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use crate::service::message::{LogLine, Message};
 use crate::service::names::Lookup;
+use crate::service::report::Reporter;
 
 /// How long to wait after a failure.
 const RETRY: Duration = Duration::from_secs(5);
@@ -26,6 +28,7 @@ pub(crate) struct Lookups {
     servers: Vec<SocketAddr>,
     config: LocatorConfig,
     seed: [u8; 32],
+    reporter: Reporter,
 }
 
 impl Lookups {
@@ -34,6 +37,7 @@ impl Lookups {
         servers: Vec<SocketAddr>,
         own: IpAddr,
         seed: [u8; 32],
+        reporter: Reporter,
     ) -> (Self, mpsc::Receiver<Found>) {
         let (answers, receiver) = mpsc::channel(16);
         let config = LocatorConfig {
@@ -42,7 +46,7 @@ impl Lookups {
             ipv6: own.is_ipv6(),
             naptr: false,
         };
-        (Self { tasks: Vec::new(), answers, servers, config, seed }, receiver)
+        (Self { tasks: Vec::new(), answers, servers, config, seed, reporter }, receiver)
     }
 
     /// Asks for these names from now on, and for no others.
@@ -56,12 +60,18 @@ impl Lookups {
         let resolver = match Resolver::new(&config, self.seed) {
             Ok(resolver) => Arc::new(resolver),
             Err(error) => {
-                tracing::error!("%SIP-3-DNS: {error}: names of servers are not looked up");
+                self.reporter.report(Message::SipNoDns { error: &error });
                 return;
             }
         };
         for name in names {
-            let task = keep_asking(name, Arc::clone(&resolver), self.config.clone(), self.answers.clone());
+            let task = keep_asking(
+                name,
+                Arc::clone(&resolver),
+                self.config.clone(),
+                self.answers.clone(),
+                self.reporter.clone(),
+            );
             self.tasks.push(tokio::spawn(task));
         }
     }
@@ -82,23 +92,29 @@ async fn keep_asking(
     resolver: Arc<Resolver>,
     config: LocatorConfig,
     answers: mpsc::Sender<Found>,
+    reporter: Reporter,
 ) {
     let text = name.uri();
     let Ok(uri) = sip::Uri::parse(&text) else {
-        tracing::warn!("%SIP-4-DNS: {} is no name of a server", name.name);
+        reporter.report(Message::SipNoName { name: &name.name });
         return;
     };
+    let mut missing = false;
     loop {
+        let mut said = None;
         let targets: Vec<SocketAddr> = match resolver.locate(&uri, &config).await {
             Ok(found) => found.into_iter().map(|target| target.address).collect(),
             Err(error) => {
-                tracing::warn!("%SIP-4-DNS: {text}: {error}");
+                said = Some(LogLine::from(Message::SipLookup { name: &text, error: &error }));
                 Vec::new()
             }
         };
-        if targets.is_empty() {
-            tracing::warn!("%SIP-4-DNS: {text} leads nowhere");
+        // A server that stays unknown is told of once, not every few seconds.
+        let failed = targets.is_empty();
+        if failed && !std::mem::replace(&mut missing, failed) {
+            reporter.report(said.unwrap_or_else(|| Message::SipNowhere { name: &text }.into()));
         }
+        missing = failed;
         let pause = if targets.is_empty() { RETRY } else { name.every };
         if answers.send((name.clone(), targets)).await.is_err() {
             return;

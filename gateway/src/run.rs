@@ -14,8 +14,8 @@ use tokio::sync::{broadcast, mpsc};
 use tokio::task::{AbortHandle, JoinHandle};
 
 use crate::console::Command;
-use crate::console::host::load;
 use crate::console::network::Addresses;
+use crate::console::startup::load;
 use crate::console::unix::Console;
 use crate::hardware::Hardware;
 use crate::simpbx::SimPbx;
@@ -51,7 +51,7 @@ pub enum RunError {
     Store(#[from] crate::store::StoreError),
     /// The startup configuration.
     #[error("startup configuration: {0}")]
-    Startup(#[from] crate::console::host::StartupError),
+    Startup(#[from] crate::console::startup::StartupError),
     /// A socket or file.
     #[error("{what}: {source}")]
     Io {

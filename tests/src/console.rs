@@ -10,6 +10,17 @@ use serde_json::{Value, json};
 
 use crate::Events;
 
+/// What a console says to a line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConsoleAnswer {
+    /// What is printed.
+    pub output: String,
+    /// The prompt behind it.
+    pub prompt: String,
+    /// The line was refused, or what it asked for failed.
+    pub error: bool,
+}
+
 /// A client of `<state-dir>/console.sock`.
 #[derive(Debug)]
 pub struct Console {
@@ -42,15 +53,27 @@ impl Console {
     /// Runs a line in the session's mode and gives what it prints.
     ///
     /// # Panics
-    /// When the line is refused or unanswered for 5 s.
+    /// When the line is refused or unanswered for 20 s.
     #[track_caller]
     pub fn exec(&mut self, line: &str) -> String {
+        let answer = self.answer(line);
+        assert!(!answer.error, "{line}: {answer:?}");
+        answer.output
+    }
+
+    /// Runs a line in the session's mode and gives what it prints, refused or not.
+    ///
+    /// # Panics
+    /// When it is unanswered for 20 s.
+    #[track_caller]
+    pub fn answer(&mut self, line: &str) -> ConsoleAnswer {
         let request = format!("{}\n", json!({ "exec": line }));
         self.stream.write_all(request.as_bytes()).expect("console.sock takes requests");
         let is_answer = |event: &Value| event.get("notify").is_none();
-        let answer = self.events.wait_for("answer", is_answer, Duration::from_secs(5));
-        assert_eq!(answer.get("error"), Some(&json!(false)), "{line}: {answer}");
-        answer.get("output").and_then(Value::as_str).unwrap_or_default().to_owned()
+        let answer = self.events.wait_for("answer", is_answer, Duration::from_secs(20));
+        let text = |name: &str| answer.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let error = answer.get("error") == Some(&json!(true));
+        ConsoleAnswer { output: text("output"), prompt: text("prompt"), error }
     }
 
     /// Number of lines of log and debug output so far.

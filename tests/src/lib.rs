@@ -44,7 +44,7 @@ mod unified_cm;
 
 pub use blast::{Blast, BlastReport};
 pub use call_load::{CallAnswerer, CallReport, CallSink, CallSource, speak_rtp};
-pub use console::Console;
+pub use console::{Console, ConsoleAnswer};
 pub use daemon::{Profile, Run, Tipringd};
 pub use dns::{Dns, Record};
 pub use events::Events;

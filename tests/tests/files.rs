@@ -356,7 +356,7 @@ fn files_are_handled_in_ios_words() {
     drop(show("copy running-config startup-config"));
     assert!(show("show startup-config").contains("\nhostname Branch\n"));
     assert!(show("reload in 90").contains("Reload scheduled for "));
-    assert!(show("show reload").contains("(in 01:"));
+    assert!(show("show reload").contains("(in 1 hour and "));
     assert!(show("reload cancel").contains("SHUTDOWN ABORTED"));
     assert!(show("show reload").contains("No reload is scheduled."));
     assert!(show("write erase").contains("[OK]"));

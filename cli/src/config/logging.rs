@@ -203,7 +203,7 @@ fn date(words: &[&str]) -> Option<Change> {
     Some(Change::Date { year, month, day, minute: minute(time)? })
 }
 
-fn month(word: &str) -> Option<u8> {
+pub(crate) fn month(word: &str) -> Option<u8> {
     const MONTHS: [&str; 12] = [
         "january",
         "february",

@@ -19,7 +19,7 @@ pub use archive::{Archive, CommandLog, FilePrompt};
 pub use context::{ApplyError, Cx};
 pub use interface::interface_name;
 pub use logging::{Change, Datetime, LogStyle, Stamp, Summer, Zone};
-pub(crate) use logging::{offset, summer};
+pub(crate) use logging::{month, offset, summer};
 pub(crate) use syslog::severity;
 pub use syslog::{LogBuffer, LogHost, LogOrigin, LogRate, Logging, SEVERITIES};
 pub use tree::{Body, Node};

@@ -4,7 +4,7 @@ use super::matcher::Args;
 use super::{Apply, Command};
 use crate::command;
 use crate::session::{
-    DebugTopic, Exec, MwiCommand, MwiQuery, MwiScope, MwiView, PortDetector, PortRelay, PortTest,
+    DebugTopic, Exec, MwiCommand, MwiQuery, MwiScope, MwiView, Ping, PortDetector, PortRelay, PortTest,
     SessionCommand, Show,
 };
 
@@ -36,7 +36,8 @@ macro_rules! terminal {
 }
 
 pub(super) static EXEC: &[Command] = &[
-    command! { "clear counters [LINE]", help: &["Reset functions", "Clear counters", "What"], apply: Apply::Exec(|_| Exec::ClearCounters) },
+    command! { "clear counters [WORD]", help: &["Reset functions", "Clear counters on one or all interfaces", "Interface"],
+    apply: Apply::Exec(|a| Exec::ClearCounters { interface: a.argument(0).map(str::to_owned) }) },
     command! { "clear line (<0-2000>|(vty|console) <0-2000>)", help: &["Reset functions", "Reset a terminal line", "Line number", "Virtual terminal", "Primary terminal line", "Number"],
     apply: Apply::Exec(|a| Exec::ClearLine { line: a.join(a.words.len()).trim_start_matches("clear line ").to_owned() }) },
     command! { "clear logging", help: &["Reset functions", "Clear logging buffer"], apply: Apply::Exec(|_| Exec::ClearLogging) },
@@ -102,8 +103,17 @@ pub(super) static EXEC: &[Command] = &[
     command! { "no debug voip dialpeer", help: &["Disable debugging functions", DEBUG, "VoIP", "Dial peers"], apply: Apply::Exec(|_| off(DebugTopic::VoipDialpeer)) },
     command! { "no debug vpm signal", help: &["Disable debugging functions", DEBUG, "Voice port module", "Signalling"], apply: Apply::Exec(|_| off(DebugTopic::VpmSignal)) },
     command! { "no debug vpm all", help: &["Disable debugging functions", DEBUG, "Voice port module", "All"], apply: Apply::Exec(|_| off(DebugTopic::VpmAll)) },
-    command! { "ping WORD", help: &["Send echo messages", "Address or host name"], privilege: 1,
-    apply: Apply::Exec(|a| Exec::Ping { target: a.argument(0).unwrap_or("").to_owned() }) },
+    command! { "ping [ip|ipv6] WORD [(repeat <1-2147483647>|size <36-18024>|source WORD|timeout <0-3600>)...]",
+    help: &["Send echo messages", "IP echo", "IPv6 echo", "Ping destination address or hostname", "specify repeat count", "Repeat count",
+        "specify datagram size", "Datagram size", "specify source address or name", "Source address or interface", "specify timeout interval",
+        "Timeout in seconds"], privilege: 1,
+    apply: Apply::Exec(|a| Exec::Ping(Ping {
+        target: a.argument(0).unwrap_or("").to_owned(),
+        repeat: a.number_after("repeat").unwrap_or(5),
+        size: a.number_after("size").unwrap_or(100),
+        timeout: a.number_after("timeout").unwrap_or(2),
+        source: a.after("source").map(str::to_owned),
+    })) },
     command! { "quit", help: &["Exit from the EXEC"], privilege: 0, apply: Apply::Exec(|_| Exec::Session(SessionCommand::Exit)) },
     show!("show aliases", [SHOW, "Display alias commands"], 1, |_| Exec::Session(
         SessionCommand::ShowAliases

@@ -2,7 +2,7 @@
 
 use super::matcher::Args;
 use super::{Apply, Command, ModeKind};
-use crate::session::{ArchiveCommand, Exec, FileCommand, Reload, SessionCommand, Show};
+use crate::session::{ArchiveCommand, Exec, FileCommand, Reload, ReloadTime, SessionCommand, Show};
 use crate::{acted, command};
 
 const SHOW: &str = "Show running system information";
@@ -10,6 +10,7 @@ const CONFIGURE: &str = "Enter configuration mode";
 const COPY: &str = "Copy from one file to another";
 const WRITE: &str = "Write running configuration to memory, network, or terminal";
 const RELOAD: &str = "Halt and perform a cold restart";
+const REASON: &str = "Reason for reload";
 const ARCHIVE_HELP: &str = "Archive of the running configuration";
 
 pub(super) static EXEC: &[Command] = &[
@@ -66,27 +67,14 @@ pub(super) static EXEC: &[Command] = &[
     apply: Apply::Exec(|a| Exec::Files(FileCommand::MakeDirectory { path: a.argument(0).map(str::to_owned) })) },
     command! { "more WORD", help: &["Display the contents of a file", "File"],
     apply: Apply::Exec(|a| Exec::Files(FileCommand::More { path: text(a, 0) })) },
-    command! { "reload", help: &[RELOAD], apply: Apply::Exec(|_| Exec::Reload(Reload::Now)) },
-    command! { "reload cancel", help: &[RELOAD, "Cancel pending reload"], apply: Apply::Exec(|_| Exec::Reload(Reload::Cancel)) },
-    command! { "reload in WORD [LINE]", help: &[RELOAD, "Reload after a time interval", "Delay, mmm or hhh:mm", "Reason"],
-    apply: Apply::Exec(|a| {
-        let delay = a.argument(0).unwrap_or("");
-        let (hours, minutes) = delay.split_once(':').unwrap_or(("0", delay));
-        match (hours.parse::<u32>(), minutes.parse::<u32>()) {
-            (Ok(hours), Ok(minutes)) if hours <= 999 && minutes <= 9999 => {
-                Exec::Reload(Reload::In { minutes: hours * 60 + minutes })
-            }
-            _ => Exec::Refuse("% Invalid delay, expected mmm or hhh:mm".into()),
-        }
-    }) },
-    command! { "reload at WORD [LINE]", help: &[RELOAD, "Reload at a time of day", "Time, hh:mm", "Reason"],
-    apply: Apply::Exec(|a| {
-        let (hour, minute) = a.argument(0).and_then(|t| t.split_once(':')).unwrap_or(("", ""));
-        match (hour.parse(), minute.parse()) {
-            (Ok(hour @ 0..=23), Ok(minute @ 0..=59)) => Exec::Reload(Reload::At { hour, minute }),
-            _ => Exec::Refuse("% Invalid time, expected hh:mm".into()),
-        }
-    }) },
+    command! { "reload [LINE]", help: &[RELOAD, REASON],
+    apply: Apply::Exec(|a| reload(ReloadTime::Now, a.argument(0))) },
+    command! { "reload cancel", help: &[RELOAD, "Cancel pending reload"],
+    apply: Apply::Exec(|_| Exec::Reload(ReloadTime::Cancel.into())) },
+    command! { "reload in WORD [LINE]", help: &[RELOAD, "Reload after a time interval", "Delay before reload (mmm or hhh:mm)", REASON],
+    apply: Apply::Exec(reload_in) },
+    command! { "reload at WORD [LINE]", help: &[RELOAD, "Reload at a specific time/date", "Time to reload (hh:mm)", "Month and day, and the reason for reload"],
+    apply: Apply::Exec(reload_at) },
     command! { "rename WORD [WORD]", help: &["Rename a file", "File", "New name"],
     apply: Apply::Exec(|a| Exec::Files(FileCommand::Rename { from: text(a, 0), to: a.argument(1).map(str::to_owned) })) },
     command! { "rmdir [WORD]", help: &["Remove existing directory", "Directory name"],
@@ -147,4 +135,41 @@ pub(super) static ARCHIVE_LOG: &[Command] = &[
 
 fn text(args: &Args, n: usize) -> String {
     args.argument(n).unwrap_or("").to_owned()
+}
+
+fn reload(time: ReloadTime, reason: Option<&str>) -> Exec {
+    let reason = reason.map(str::trim).filter(|reason| !reason.is_empty());
+    Exec::Reload(Reload { time, reason: reason.map(str::to_owned) })
+}
+
+fn reload_in(args: &Args) -> Exec {
+    let delay = args.argument(0).unwrap_or("");
+    let (hours, minutes) = delay.split_once(':').unwrap_or(("0", delay));
+    match (hours.parse::<u32>(), minutes.parse::<u32>()) {
+        (Ok(hours), Ok(minutes)) if hours <= 999 && minutes <= 99_999 => {
+            reload(ReloadTime::In { minutes: hours * 60 + minutes }, args.argument(1))
+        }
+        _ => Exec::Refuse("% Invalid delay, expected mmm or hhh:mm".into()),
+    }
+}
+
+fn reload_at(args: &Args) -> Exec {
+    let (hour, minute) = args.argument(0).and_then(|time| time.split_once(':')).unwrap_or(("", ""));
+    let (Ok(hour @ 0..=23), Ok(minute @ 0..=59)) = (hour.parse(), minute.parse()) else {
+        return Exec::Refuse("% Invalid time, expected hh:mm".into());
+    };
+    let rest = args.argument(1).unwrap_or("").trim();
+    let mut words = rest.splitn(3, char::is_whitespace);
+    let date = match (words.next().unwrap_or(""), words.next().unwrap_or("")) {
+        (month, day) if is_day(day) => crate::config::month(month).zip(day.parse().ok()),
+        (day, month) if is_day(day) => crate::config::month(month).zip(day.parse().ok()),
+        _ => None,
+    };
+    let reason = if date.is_some() { words.next() } else { Some(rest) };
+    reload(ReloadTime::At { hour, minute, date }, reason)
+}
+
+/// A day of a month.
+fn is_day(word: &str) -> bool {
+    word.parse::<u8>().is_ok_and(|day| (1..=31).contains(&day))
 }

@@ -34,10 +34,7 @@ pub enum Exec {
     /// `reload …`.
     Reload(Reload),
     /// `ping`.
-    Ping {
-        /// Address or name.
-        target: String,
-    },
+    Ping(Ping),
     /// `test voice port P …`.
     TestVoicePort {
         /// The port.
@@ -64,8 +61,11 @@ pub enum Exec {
     },
     /// `mwi …` and the parts of `clear mwi …` that no other command has.
     Mwi(MwiCommand),
-    /// `clear counters`.
-    ClearCounters,
+    /// `clear counters [INTERFACE]`.
+    ClearCounters {
+        /// One interface, or all.
+        interface: Option<String>,
+    },
     /// `clear logging`.
     ClearLogging,
     /// `clear line N`.
@@ -187,22 +187,54 @@ pub enum MwiView {
     Statistics,
 }
 
+/// `ping`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ping {
+    /// Address or name.
+    pub target: String,
+    /// Number of echoes.
+    pub repeat: u32,
+    /// Octets of an echo with its IP header.
+    pub size: u16,
+    /// Seconds to wait for an answer.
+    pub timeout: u16,
+    /// Address or interface to send from.
+    pub source: Option<String>,
+}
+
 /// `reload …`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reload {
-    /// `reload [REASON]`.
+pub struct Reload {
+    /// When.
+    pub time: ReloadTime,
+    /// Why, in the words typed.
+    pub reason: Option<String>,
+}
+
+impl From<ReloadTime> for Reload {
+    fn from(time: ReloadTime) -> Self {
+        Reload { time, reason: None }
+    }
+}
+
+/// When a reload is to come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReloadTime {
+    /// `reload`.
     Now,
     /// `reload in MINUTES`.
     In {
         /// Minutes.
         minutes: u32,
     },
-    /// `reload at HH:MM`: the next time it is that late.
+    /// `reload at HH:MM [MONTH DAY]`: the next time the router's clock says so.
     At {
         /// 0 to 23.
         hour: u8,
         /// 0 to 59.
         minute: u8,
+        /// Month, 1 to 12, and day of the month.
+        date: Option<(u8, u8)>,
     },
     /// `reload cancel`.
     Cancel,

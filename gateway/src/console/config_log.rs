@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use super::Caller;
 use super::host::Host;
+use crate::service::message::Message;
 use crate::switch::Switch;
 
 /// The lines entered, oldest first.
@@ -55,9 +56,7 @@ impl Host {
         }
         let line = hide(line);
         if log.notify_syslog {
-            let text =
-                format!("%PARSER-5-CFGLOG_LOGGEDCMD: User:{}  logged command:{}", caller.user, line.trim());
-            switch.log(now, 5, &text);
+            switch.log(now, Message::ConfigLogged { user: &caller.user, line: &line.trim() });
         }
         let history = &mut self.history;
         history.last += 1;

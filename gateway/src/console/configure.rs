@@ -10,6 +10,7 @@ use cli::session::{ArchiveCommand, ConfigureText, Exec, Reply};
 use super::Caller;
 use super::host::Host;
 use crate::files::{Answer, Context, Disk, FileSystem, Next, Place, Stop, configuration, keep};
+use crate::service::message::Message;
 use crate::switch::Switch;
 
 const NOTHING_PENDING: &str = "%No Rollback Confirmed Change pending";
@@ -76,11 +77,7 @@ impl Host {
             }
             Exec::ConfigureConfirm => match self.engine.confirm() {
                 true => {
-                    let user = &caller.user;
-                    let text = format!(
-                        "%ARCHIVE_DIFF-5-ROLLBK_CNFMD_CHG_CONFIRM: User: {user}: Confirmed the change"
-                    );
-                    switch.log(now, 5, &text);
+                    switch.log(now, Message::ChangeConfirmed { user: &caller.user });
                     Reply::none().into()
                 }
                 false => Reply::error(NOTHING_PENDING).into(),
@@ -93,10 +90,7 @@ impl Host {
             }
             Exec::ConfigureRevert { minutes: None } => match self.engine.revert().cloned() {
                 Some(config) => {
-                    let user = &caller.user;
-                    let text =
-                        format!("%ARCHIVE_DIFF-5-ROLLBK_CNFMD_CHG_ROLLBACK_START: User: {user}: Rolled back");
-                    switch.log(now, 5, &text);
+                    switch.log(now, Message::ChangeRolledBack { user: &caller.user });
                     let hostname = Some(config.hostname.clone());
                     self.apply(now, switch, config);
                     Reply { hostname, ..Reply::text("Total number of passes: 1\nRollback Done") }.into()
@@ -114,11 +108,7 @@ impl Host {
             self.archive_in_background(now, switch);
         }
         self.engine.arm(now, Duration::from_secs(60 * u64::from(minutes)), &caller.user);
-        let text = format!(
-            "%ARCHIVE_DIFF-5-ROLLBK_CNFMD_CHG_START_ABSTIMER: User: {}: Scheduled to rollback in {minutes} minutes",
-            caller.user
-        );
-        switch.log(now, 5, &text);
+        switch.log(now, Message::ChangeScheduled { user: &caller.user, minutes: &minutes });
     }
 
     fn replace(
@@ -222,7 +212,7 @@ impl Host {
         self.in_background(move || match archive.save(&files, &stamp, &text) {
             Ok(_) => Next::Reply(Reply::none()),
             Err(why) => Next::then(move |_, now, switch| {
-                switch.log(now, 3, &format!("%ARCHIVE-3-WRITE: {why}"));
+                switch.log(now, Message::ArchiveWrite { why: &why });
                 Reply::none().into()
             }),
         });

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use super::terminals::Place;
 use super::unix::Shared;
 use super::{Caller, Command, ask};
+use crate::service::message::Message;
 
 /// What comes from a terminal.
 #[derive(Debug)]
@@ -91,7 +92,7 @@ pub(super) async fn run<W: Wire>(
             line = monitor.recv() => match line {
                 Ok(line) => session.notify(&line),
                 Err(broadcast::error::RecvError::Lagged(lost)) => {
-                    session.notify(&format!("%CONSOLE-4-LOST: {lost} lines were lost on this console"));
+                    session.notify(&Message::ConsoleLost { lost: &lost }.to_string());
                 }
                 Err(broadcast::error::RecvError::Closed) => return Ok(()),
             },
@@ -142,12 +143,15 @@ pub(super) fn decide(
         let verdict = checked.unwrap_or_else(|_| Reply::error("% Login invalid"));
         if verdict.error {
             if purpose == Purpose::Login {
-                shared.log(shared.terminals.failed(&user, &format!("line {number}"))).await;
+                shared
+                    .terminals
+                    .failed(&user, &format!("line {number}"))
+                    .into_iter()
+                    .for_each(|l| shared.reporter.report(l));
             }
             tokio::time::sleep(FAILURE_DELAY).await;
         } else if purpose == Purpose::Login {
-            let text = format!("%SEC_LOGIN-5-LOGIN_SUCCESS: Login Success [user: {user}] [line: {number}]");
-            shared.log(vec![(5, text)]).await;
+            shared.reporter.report(Message::LineLoginSuccess { user: &user, line: &number });
         }
         // A terminal that has left does not want its answer.
         let _ = answer.send(verdict);
@@ -167,15 +171,5 @@ pub(super) async fn reply(running: &mut Option<oneshot::Receiver<Reply>>) -> Rep
     match running {
         Some(answer) => answer.await.unwrap_or_else(|_| Reply::error("% The gateway is shutting down")),
         None => std::future::pending().await,
-    }
-}
-
-impl Shared {
-    /// Writes lines to the log.
-    pub(super) async fn log(&self, lines: Vec<(u8, String)>) {
-        for (severity, text) in lines {
-            // A gateway that shuts down logs no more.
-            let _ = self.commands.send(Command::Log { severity, text }).await;
-        }
     }
 }

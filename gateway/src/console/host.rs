@@ -1,18 +1,21 @@
 //! Commands that concern the box: files, saving, restarting.
 
-use std::path::{Path, PathBuf};
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use cli::config::{Config, MessageKind};
+use cli::config::Config;
 use cli::engine::Engine;
-use cli::session::{Action, Exec, Reload, Reply, Show};
+use cli::session::{Action, Exec, Reply, Show};
 
 use super::Caller;
 use super::config_log::CommandHistory;
+use super::reload::Scheduled;
 use super::terminals::Terminals;
 use super::unix::Hostname;
 use crate::files::{self, Answer, Context, FileSystem, Job, Next, Place, Stop};
+use crate::leg::sip::transport::address_of;
 use crate::service::load::{Load, threads};
+use crate::service::message::Message;
 use crate::switch::Switch;
 
 /// The box the switch runs on.
@@ -34,7 +37,7 @@ pub struct Host {
     pub load: Load,
     pub(super) history: CommandHistory,
     pub(super) archive_due: Option<(Duration, Instant)>,
-    restart: Option<Instant>,
+    pub(super) restart: Option<Scheduled>,
     jobs: Vec<BackgroundJob>,
 }
 
@@ -44,14 +47,6 @@ impl std::fmt::Debug for BackgroundJob {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("BackgroundJob")
     }
-}
-
-/// Why a startup configuration cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[error("{path}: {source}")]
-pub struct StartupError {
-    path: PathBuf,
-    source: std::io::Error,
 }
 
 impl Host {
@@ -120,11 +115,18 @@ impl Host {
 
     /// Logs that somebody has changed the configuration, or could have.
     fn configured(&self, now: Instant, switch: &mut Switch, caller: &Caller) {
+        switch.log(now, Message::Configured { who: &self.who(caller) });
+    }
+
+    /// `console`, `ann on vty0 (192.0.2.1)`.
+    pub(super) fn who(&self, caller: &Caller) -> String {
         let place = caller.place();
         let who = if caller.is_named() { format!("{} on {place}", caller.user) } else { place };
         let location = caller.line.and_then(|line| self.terminals.location(line));
-        let from = location.map_or_else(String::new, |location| format!(" ({location})"));
-        switch.log(now, 5, &format!("%SYS-5-CONFIG_I: Configured from console by {who}{from}"));
+        match location {
+            Some(location) => format!("{who} ({location})"),
+            None => who,
+        }
     }
 
     /// A console has left.
@@ -135,17 +137,14 @@ impl Host {
     /// When to call [`Host::handle_timeout`].
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        [self.engine.poll_timeout(), self.restart, self.archive_due.map(|(_, at)| at)]
-            .into_iter()
-            .flatten()
-            .min()
+        let restart = self.restart.as_ref().map(|scheduled| scheduled.at);
+        [self.engine.poll_timeout(), restart, self.archive_due.map(|(_, at)| at)].into_iter().flatten().min()
     }
 
     /// Takes back a change that nobody confirmed in time, saves into the archive, restarts: what is due.
     pub fn handle_timeout(&mut self, now: Instant, switch: &mut Switch) {
         if let Some(config) = self.engine.handle_timeout(now).cloned() {
-            let text = "%ARCHIVE_DIFF-5-ROLLBK_CNFMD_CHG_ROLLBACK_START: not confirmed in time, rolled back";
-            switch.log(now, 5, text);
+            switch.log(now, Message::ChangeNotConfirmed {});
             self.apply(now, switch, config);
         }
         if let Some((period, at)) = self.archive_due
@@ -154,8 +153,8 @@ impl Host {
             self.archive_due = Some((period, now + period));
             self.archive_in_background(now, switch);
         }
-        if self.restart.is_some_and(|at| now >= at) {
-            switch.log(now, 5, "%SYS-5-RELOAD: Reload as scheduled");
+        if self.restart.as_ref().is_some_and(|scheduled| now >= scheduled.at) {
+            switch.log(now, Message::ReloadScheduled {});
             self.reload = true;
         }
     }
@@ -228,26 +227,33 @@ impl Host {
                 let mut context = self.context(switch, caller, exec);
                 return Answer::later(move || Next::Reply(erase(&mut context).unwrap_or_else(Reply::from)));
             }
-            Exec::Reload(Reload::Cancel) => match self.restart.take() {
-                Some(_) => {
-                    switch.log(now, 5, "%SYS-5-SCHEDULED_RELOAD_CANCELLED: Scheduled reload cancelled");
-                    Reply::text("\n***\n*** --- SHUTDOWN ABORTED ---\n***\n")
-                }
-                None => Reply::error("%No reload is scheduled."),
-            },
-            Exec::Reload(reload) => {
-                let context = self.context(switch, caller, exec);
-                return Answer::later(move || {
-                    restart(context, reload).unwrap_or_else(|stop| Next::Reply(stop.into()))
-                });
-            }
-            Exec::Ping { target } => {
-                return Answer::later(move || Next::Reply(super::ping::ping(&target)));
+            Exec::Reload(reload) => return self.reload(now, switch, exec, reload, caller),
+            Exec::Ping(ping) => {
+                let source = match ping.source.as_deref().map(|from| source(switch.config(), from)) {
+                    Some(None) => return Reply::error("% Invalid source").into(),
+                    found => found.flatten(),
+                };
+                return Answer::later(move || Next::Reply(super::ping::ping(&ping, source)));
             }
             Exec::CsimStart { number } => switch.csim(now, &number),
             Exec::TestVoicePort { port, test } => switch.test_port(now, &port, test),
             Exec::Mwi(command) => switch.mwi_command(now, command),
             Exec::ClearMwi { number } => switch.clear_mwi(now, number.as_deref()),
+            Exec::ClearCounters { interface } => {
+                let which = interface
+                    .as_ref()
+                    .map_or("all interfaces".to_owned(), |name| format!("interface {name}"));
+                let asked = interface.as_ref().map_or("all interfaces", |_| "this interface");
+                let question = format!("Clear \"show interface\" counters on {asked}");
+                match self.context(switch, caller, exec).insist(&question) {
+                    Ok(()) if switch.clear_counters(now, interface.as_deref()) => {
+                        switch.log(now, Message::CountersCleared { which: &which, by: &self.who(caller) });
+                        Reply::none()
+                    }
+                    Ok(()) => Reply::error("% No such interface"),
+                    Err(question) => question.into(),
+                }
+            }
             Exec::ClearLogging => match self.context(switch, caller, exec).insist("Clear logging buffer") {
                 Ok(()) => {
                     switch.clear_logging();
@@ -300,17 +306,6 @@ impl Host {
         })
     }
 
-    fn show_reload(&self, now: Instant, switch: &Switch) -> String {
-        match self.restart {
-            None => "No reload is scheduled.\n".to_owned(),
-            Some(at) => format!(
-                "Reload scheduled for {} (in {})\n",
-                switch.clock().show_clock(at),
-                crate::clock::clock_face(at.saturating_duration_since(now))
-            ),
-        }
-    }
-
     /// What a maker of routers wants to see first.
     fn tech_support(&self, now: Instant, switch: &Switch) -> String {
         let mut out = String::new();
@@ -347,6 +342,12 @@ impl Host {
 /// How often a copy is saved into the archive.
 fn archive_period(config: &Config) -> Option<Duration> {
     config.archive().filter(|archive| archive.path.is_some())?.time_period
+}
+
+/// The address that `ping … source` names by itself or by its interface.
+fn source(config: &Config, from: &str) -> Option<IpAddr> {
+    let named = || cli::config::interface_name(from, None).and_then(|(name, _)| address_of(config, &name));
+    from.parse().ok().or_else(named)
 }
 
 /// A part of `show tech-support`.
@@ -390,75 +391,10 @@ fn erase(context: &mut Context) -> Result<Reply, Stop> {
     }
 }
 
-fn restart(mut context: Context, reload: Reload) -> Result<Next, Stop> {
-    let startup = context.system.read(&Place::Startup).unwrap_or_default();
-    let startup = Config::parse(&String::from_utf8_lossy(&startup)).config;
-    if !startup.same_lines(&context.running)
-        && context.yes("\nSystem configuration has been modified. Save? [yes/no]: ", false, false)?
-    {
-        context.system.write(&Place::Startup, context.running.running().as_bytes())?;
-    }
-    context.insist("Proceed with reload?")?;
-    Ok(Next::then(move |host, now, switch| {
-        let wait = match reload {
-            Reload::In { minutes } => Duration::from_secs(60 * u64::from(minutes)),
-            Reload::At { hour, minute } => until(switch.clock().unix_ms(now), hour, minute),
-            Reload::Now | Reload::Cancel => {
-                switch.log(now, 5, "%SYS-5-RELOAD: Reload requested");
-                host.reload = true;
-                return Reply { close: true, ..Reply::none() }.into();
-            }
-        };
-        host.restart = Some(now + wait);
-        let text = format!(
-            "%SYS-5-SCHEDULED_RELOAD: Reload requested for {}",
-            switch.clock().show_clock(now + wait)
-        );
-        switch.log(now, 5, &text);
-        Reply::text(host.show_reload(now, switch)).into()
-    }))
-}
-
-/// How long it is until a time of day, UTC.
-fn until(unix_ms: u64, hour: u8, minute: u8) -> Duration {
-    const DAY: u64 = 86_400_000;
-    let wanted = (u64::from(hour) * 60 + u64::from(minute)) * 60_000;
-    let ms = (wanted + DAY - unix_ms % DAY) % DAY;
-    Duration::from_millis(if ms == 0 { DAY } else { ms })
-}
-
 /// What the configuration alone can answer.
 fn offline(switch: &Switch, exec: &Exec) -> Reply {
     match cli::render::answer(switch.config(), exec) {
         Some(text) => Reply::text(text),
         None => Reply::error("% This command is not acted on by this release"),
-    }
-}
-
-/// Reads a configuration text from `path`; refused lines are logged, the rest is used, as a router does at boot.
-pub(crate) fn configuration(text: &str, path: &Path) -> Config {
-    let parsed = Config::parse(text);
-    for message in &parsed.messages {
-        if let MessageKind::Refused { text, .. } = &message.kind {
-            tracing::error!(
-                "%SYS-3-CONFIG_REFUSED: {} line {}: {}",
-                path.display(),
-                message.line,
-                text.replace('\n', " ")
-            );
-        }
-    }
-    parsed.config
-}
-
-/// Reads the startup configuration; `None` where there is none yet.
-///
-/// # Errors
-/// [`StartupError`] when the file exists and cannot be read.
-pub fn load(path: &Path) -> Result<Option<String>, StartupError> {
-    match std::fs::read_to_string(path) {
-        Ok(text) => Ok(Some(text)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(StartupError { path: path.to_owned(), source }),
     }
 }

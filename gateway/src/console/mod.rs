@@ -6,9 +6,11 @@ mod drive;
 pub mod host;
 pub mod network;
 mod ping;
+mod reload;
 mod scp;
 pub(crate) mod serial;
 mod ssh;
+pub mod startup;
 pub mod syslog;
 mod telnet;
 pub mod terminals;
@@ -45,13 +47,6 @@ pub enum Command {
     Gone(u64),
     /// The gateway is to end.
     Stop,
-    /// A line for the log.
-    Log {
-        /// 0 to 7, as in `%FACILITY-SEVERITY-MNEMONIC`.
-        severity: u8,
-        /// The line.
-        text: String,
-    },
 }
 
 /// See [`Command::Continue`].

@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 use super::terminals::Transport;
 use super::unix::Shared;
 use super::{ssh, telnet};
+use crate::service::message::Message;
 
 /// Where terminals are served, if anywhere.
 #[derive(Debug, Clone, Default)]
@@ -89,7 +90,7 @@ impl Listeners {
     /// As [`Listeners::refresh`]; what cannot be opened is logged.
     pub async fn refresh_or_say(&mut self) {
         if let Err(error) = self.refresh().await {
-            tracing::error!("%SSH-3-LISTEN: terminals: {error}");
+            self.shared.reporter.report(Message::TerminalsListen { error: &error });
         }
     }
 

@@ -1,31 +1,46 @@
-//! `ping`: five ICMP echoes.
+//! `ping`: ICMP echoes.
 
 use std::fmt::Write as _;
 use std::io::Read as _;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
 use std::time::{Duration, Instant};
 
-use cli::session::Reply;
+use cli::session::{Ping, Reply};
 use socket2::{Domain, Protocol, Socket, Type};
 
-const COUNT: u16 = 5;
-const TIMEOUT: Duration = Duration::from_secs(2);
-/// Octets of an echo with its IP header, as IOS counts them.
-const SIZE: usize = 100;
+/// A ping that takes longer is stopped: a daemon that ends would wait for it.
+const LONGEST: Duration = Duration::from_secs(60);
+/// Marks in a row.
+const ROW: u32 = 70;
 
-/// Sends the echoes and waits for the answers, up to 10 s.
-pub(super) fn ping(target: &str) -> Reply {
-    let found = (target, 0).to_socket_addrs().ok().and_then(|mut found| found.next());
+/// Sends the echoes from `source` and waits for the answers, up to a minute.
+pub(super) fn ping(ping: &Ping, source: Option<IpAddr>) -> Reply {
+    let found = (ping.target.as_str(), 0).to_socket_addrs().ok();
+    let found = found.and_then(|mut found| found.find(|a| source.is_none_or(|s| s.is_ipv4() == a.is_ipv4())));
     let Some(address) = found.map(|found| found.ip()) else {
         return Reply::error("% Unrecognized host or address, or protocol not running.");
     };
+    let Ping { repeat, size, timeout, .. } = ping;
     let mut out = format!(
-        "Type escape sequence to abort.\nSending {COUNT}, {SIZE}-byte ICMP Echos to {address}, timeout is {} seconds:\n",
-        TIMEOUT.as_secs()
+        "Type escape sequence to abort.\nSending {repeat}, {size}-byte ICMP Echos to {address}, timeout is {timeout} seconds:\n"
     );
+    if let Some(source) = source {
+        let _ = writeln!(out, "Packet sent with a source address of {source} ");
+    }
+    let begin = Instant::now();
     let mut times = Vec::new();
-    for sequence in 1..=COUNT {
-        match echo(address, sequence) {
+    let mut sent = 0;
+    while sent < *repeat {
+        if begin.elapsed() > LONGEST {
+            let _ = write!(out, "\n% Stopped after {} seconds", LONGEST.as_secs());
+            break;
+        }
+        if sent > 0 && sent % ROW == 0 {
+            out.push('\n');
+        }
+        sent += 1;
+        let sequence = u16::try_from(sent & 0xFFFF).unwrap_or(0);
+        match echo(address, source, sequence, ping) {
             Ok(Some(time)) => {
                 times.push(time);
                 out.push('!');
@@ -34,8 +49,8 @@ pub(super) fn ping(target: &str) -> Reply {
             Err(error) => return Reply::error(format!("{out}\n% {error}")),
         }
     }
-    let percent = times.len() * 100 / usize::from(COUNT);
-    let _ = write!(out, "\nSuccess rate is {percent} percent ({}/{COUNT})", times.len());
+    let percent = times.len() * 100 / usize::try_from(sent.max(1)).unwrap_or(usize::MAX);
+    let _ = write!(out, "\nSuccess rate is {percent} percent ({}/{sent})", times.len());
     if let (Some(least), Some(most)) = (times.iter().min(), times.iter().max()) {
         let mean = times.iter().sum::<Duration>() / u32::try_from(times.len()).unwrap_or(1);
         let ms = |time: &Duration| time.as_millis().max(1);
@@ -46,7 +61,12 @@ pub(super) fn ping(target: &str) -> Reply {
 }
 
 /// One echo; `None` if nothing came back in time.
-fn echo(address: IpAddr, sequence: u16) -> std::io::Result<Option<Duration>> {
+fn echo(
+    address: IpAddr,
+    source: Option<IpAddr>,
+    sequence: u16,
+    ping: &Ping,
+) -> std::io::Result<Option<Duration>> {
     let (domain, protocol, request, header) = match address {
         IpAddr::V4(_) => (Domain::IPV4, Protocol::ICMPV4, 8, 20),
         IpAddr::V6(_) => (Domain::IPV6, Protocol::ICMPV6, 128, 40),
@@ -60,10 +80,13 @@ fn echo(address: IpAddr, sequence: u16) -> std::io::Result<Option<Duration>> {
     let mut packet = vec![request, 0, 0, 0];
     packet.extend(identifier.to_be_bytes());
     packet.extend(sequence.to_be_bytes());
-    packet.resize(SIZE - header, 0xAB);
+    packet.resize(usize::from(ping.size).saturating_sub(header).max(8), 0xAB);
     if address.is_ipv4() {
         let sum = checksum(&packet).to_be_bytes();
         packet.splice(2..4, sum);
+    }
+    if let Some(source) = source {
+        socket.bind(&SocketAddr::new(source, 0).into())?;
     }
     socket.connect(&SocketAddr::new(address, 0).into())?;
     let start = Instant::now();
@@ -72,9 +95,10 @@ fn echo(address: IpAddr, sequence: u16) -> std::io::Result<Option<Duration>> {
         tracing::debug!(%error, %address, "ping");
         return Ok(None);
     }
-    let mut answer = [0; 1500];
+    let mut answer = vec![0; packet.len() + 100];
+    let timeout = Duration::from_secs(ping.timeout.into());
     loop {
-        let left = TIMEOUT.saturating_sub(start.elapsed());
+        let left = timeout.saturating_sub(start.elapsed());
         if left.is_zero() {
             return Ok(None);
         }

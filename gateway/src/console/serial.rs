@@ -13,6 +13,8 @@ use tokio_serial::{DataBits, FlowControl, SerialPort as _, SerialStream, StopBit
 
 use super::drive::{self, Input, Wire};
 use super::unix::Shared;
+use crate::service::message::Message;
+use crate::service::report::Reporter;
 
 /// How long to wait before a tty that cannot be opened is tried again.
 const RETRY: Duration = Duration::from_secs(1);
@@ -27,18 +29,15 @@ pub(crate) async fn serve(tty: PathBuf, shared: Shared) {
         match Line::open(&tty, &shared) {
             Ok(mut line) => {
                 if std::mem::take(&mut missing) {
-                    let text = format!("%LINEPROTO-5-UPDOWN: console {} is back", tty.display());
-                    shared.log(vec![(5, text)]).await;
+                    shared.reporter.report(Message::ConsoleBack { tty: &tty.display() });
                 }
                 line.sessions(&shared).await;
                 missing = true;
-                let text = format!("%LINEPROTO-4-UPDOWN: console {} is gone", tty.display());
-                shared.log(vec![(4, text)]).await;
+                shared.reporter.report(Message::ConsoleGone { tty: &tty.display() });
             }
             Err(error) if !missing => {
                 missing = true;
-                let text = format!("%LINEPROTO-4-UPDOWN: console {}: {error}", tty.display());
-                shared.log(vec![(4, text)]).await;
+                shared.reporter.report(Message::ConsoleMissing { tty: &tty.display(), error: &error });
             }
             Err(_) => {}
         }
@@ -51,6 +50,7 @@ struct Line {
     tty: SerialStream,
     settings: SerialSettings,
     changes: watch::Receiver<std::sync::Arc<Access>>,
+    reporter: Reporter,
     /// The tty is no more.
     gone: bool,
 }
@@ -64,7 +64,8 @@ impl Line {
             .parity(parity(settings))
             .stop_bits(stop_bits(settings))
             .flow_control(flow_control(settings));
-        Ok(Line { tty: SerialStream::open(&builder)?, settings, changes, gone: false })
+        let tty = SerialStream::open(&builder)?;
+        Ok(Line { tty, settings, changes, reporter: shared.reporter.clone(), gone: false })
     }
 
     /// One session after the other, as long as the tty is there.
@@ -120,7 +121,7 @@ impl Line {
             .and_then(|()| self.tty.set_stop_bits(stop_bits(wanted)))
             .and_then(|()| self.tty.set_flow_control(flow_control(wanted)));
         if let Err(error) = set {
-            tracing::warn!("%LINE-4-SETTING: line con 0: {error}");
+            self.reporter.report(Message::LineSetting { error: &error });
         }
         self.settings = wanted;
     }

@@ -20,6 +20,7 @@ use super::terminals::{FIRST_VTY, Place, Transport};
 use super::unix::Shared;
 use super::{Caller, ask, scp};
 use crate::files::scp::Request;
+use crate::service::message::Message;
 
 /// Longest command of an `exec` request.
 const MAX_COMMAND: usize = 4096;
@@ -59,7 +60,7 @@ pub(super) async fn serve(listener: TcpListener, key: PrivateKey, shared: Shared
                 });
             }
             Err(error) => {
-                tracing::warn!(%error, "ssh: accept");
+                shared.reporter.report(Message::TerminalsListen { error: &error });
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
         }
@@ -133,20 +134,18 @@ impl Client {
         };
         let checked = tokio::task::spawn_blocking(move || authenticate(&access, &line, &attempt)).await;
         match checked.ok().and_then(|reply| reply.privilege) {
-            Some(level) => self.accepted(user, level).await,
+            Some(level) => self.accepted(user, level),
             None => {
                 let lines = self.shared.terminals.failed(user, &self.from.ip().to_string());
-                self.shared.log(lines).await;
+                lines.into_iter().for_each(|line| self.shared.reporter.report(line));
                 Auth::reject()
             }
         }
     }
 
-    async fn accepted(&mut self, user: &str, level: u8) -> Auth {
+    fn accepted(&mut self, user: &str, level: u8) -> Auth {
         (self.user, self.level) = (user.to_owned(), level);
-        let from = self.from.ip();
-        let text = format!("%SEC_LOGIN-5-LOGIN_SUCCESS: Login Success [user: {user}] [Source: {from}]");
-        self.shared.log(vec![(5, text)]).await;
+        self.shared.reporter.report(Message::LoginSuccess { user: &user, from: &self.from.ip() });
         Auth::Accept
     }
 
@@ -207,7 +206,7 @@ impl Handler for Client {
         match access.user(user) {
             Some(found) if self.shared.terminals.has_key(user, &blob) => {
                 let line = self.place.as_ref().map_or(1, |p| p.line.privilege);
-                Ok(self.accepted(user, found.privilege.max(line)).await)
+                Ok(self.accepted(user, found.privilege.max(line)))
             }
             _ => Ok(Auth::reject()),
         }

@@ -11,6 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 use super::drive::{self, Input, Wire};
 use super::terminals::Transport;
 use super::unix::Shared;
+use crate::service::message::Message;
 
 struct Connection {
     stream: TcpStream,
@@ -61,7 +62,7 @@ pub(super) async fn serve(listener: TcpListener, shared: Shared) {
                 });
             }
             Err(error) => {
-                tracing::warn!(%error, "telnet: accept");
+                shared.reporter.report(Message::TerminalsListen { error: &error });
                 tokio::time::sleep(std::time::Duration::from_millis(100)).await;
             }
         }

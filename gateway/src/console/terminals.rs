@@ -9,6 +9,8 @@ use std::time::Instant;
 use cli::config::{Access, AccessList, Config, LineKind, SshKeys, TerminalLine};
 use tokio::sync::{Notify, watch};
 
+use crate::service::message::{LogLine, Message};
+
 /// Absolute number of `vty 0`: behind `con 0` and `aux 0`.
 pub(super) const FIRST_VTY: u16 = 2;
 /// Failed logins remembered.
@@ -198,15 +200,10 @@ impl Terminals {
     }
 
     /// A login failed; the line for the log, and another where the quiet time begins.
-    pub fn failed(&self, user: &str, from: &str) -> Vec<(u8, String)> {
+    pub fn failed(&self, user: &str, from: &str) -> Vec<LogLine> {
         let now = Instant::now();
         let mut inner = self.lock();
-        let mut log = vec![(
-            4,
-            format!(
-                "%SEC_LOGIN-4-LOGIN_FAILED: Login failed [user: {user}] [Source: {from}] [Reason: Login Authentication Failed]"
-            ),
-        )];
+        let mut log = vec![LogLine::from(Message::LoginFailed { user: &user, from: &from })];
         let Some(block) = inner.access.block else { return log };
         inner.failures.retain(|at| now.duration_since(*at) < block.within);
         if inner.failures.len() < MAX_FAILURES {
@@ -215,13 +212,8 @@ impl Terminals {
         if inner.failures.len() >= block.attempts as usize {
             inner.failures.clear();
             inner.quiet_until = Some(now + block.quiet);
-            log.push((
-                1,
-                format!(
-                    "%SEC_LOGIN-1-QUIET_MODE_ON: Still timeleft for watching failures is 0 secs, [user: {user}] [Source: {from}], nobody is let in for {} seconds",
-                    block.quiet.as_secs()
-                ),
-            ));
+            let seconds = block.quiet.as_secs();
+            log.push(Message::QuietMode { user: &user, from: &from, seconds: &seconds }.into());
         }
         log
     }

@@ -15,6 +15,8 @@ use tokio::task::JoinHandle;
 use super::terminals::Terminals;
 use super::{Caller, Command, ask, drive};
 use crate::files::FileSystem;
+use crate::service::message::Message;
+use crate::service::report::Reporter;
 
 /// Consoles at the same time.
 const SESSIONS: usize = 100;
@@ -55,6 +57,8 @@ impl Drop for Console {
 pub struct Shared {
     /// To the switch.
     pub commands: mpsc::Sender<Command>,
+    /// Into the log.
+    pub reporter: Reporter,
     /// Debug and log lines.
     pub monitor: broadcast::Sender<String>,
     /// For prompts.
@@ -99,7 +103,7 @@ async fn accept(listener: UnixListener, shared: Shared) {
                 });
             }
             Err(error) => {
-                tracing::warn!(%error, "console: accept");
+                shared.reporter.report(Message::ConsoleAccept { error: &error });
                 tokio::time::sleep(std::time::Duration::from_millis(100)).await;
             }
         }
@@ -147,7 +151,7 @@ async fn session(mut stream: UnixStream, shared: Shared) -> io::Result<()> {
             line = monitor.recv() => match line {
                 Ok(line) => connection.notify(&line),
                 Err(broadcast::error::RecvError::Lagged(lost)) => {
-                    connection.notify(&format!("%CONSOLE-4-LOST: {lost} lines were lost on this console"));
+                    connection.notify(&Message::ConsoleLost { lost: &lost }.to_string());
                 }
                 Err(broadcast::error::RecvError::Closed) => return Ok(()),
             },

@@ -9,6 +9,7 @@ use std::time::SystemTime;
 use cap_std::fs::{Dir, OpenOptions};
 
 use super::place::{Disk, Place};
+use crate::console::startup::keep_previous;
 
 /// Largest file, in octets.
 pub const MAX_FILE: usize = 64 << 20;
@@ -165,7 +166,9 @@ impl FileSystem {
                     fail(Why::Io(error))
                 })
             }
-            Place::Startup => save(&self.startup, octets).map_err(|e| fail(Why::Io(e))),
+            Place::Startup => keep_previous(&self.startup)
+                .and_then(|()| save(&self.startup, octets))
+                .map_err(|e| fail(Why::Io(e))),
             Place::Null => Ok(()),
             _ => Err(fail(Why::Text("Is a directory"))),
         }

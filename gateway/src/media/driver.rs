@@ -15,6 +15,8 @@ use super::rtp::RtpCommand;
 use super::sockets::Sockets;
 use super::{MediaCommand, MediaEnd};
 use crate::clock::Clock;
+use crate::service::message::Message;
+use crate::service::report::Reporter;
 
 /// A bearer that is not there is tried again after so long.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -32,6 +34,7 @@ pub struct Driver {
     away: HashMap<(usize, u8), Instant>,
     /// Range and address could not give another pair; said once until one can.
     exhausted: bool,
+    reporter: Reporter,
 }
 
 impl Driver {
@@ -45,6 +48,7 @@ impl Driver {
         address: IpAddr,
         range: (u16, u16),
         spans: HashMap<usize, AnySpan>,
+        reporter: Reporter,
     ) -> io::Result<Self> {
         Ok(Self {
             plane: Plane::new(seed, "tipring"),
@@ -54,6 +58,7 @@ impl Driver {
             bearers: HashMap::new(),
             away: HashMap::new(),
             exhausted: false,
+            reporter,
         })
     }
 
@@ -71,9 +76,13 @@ impl Driver {
                 }
                 Err(error) => {
                     if !std::mem::replace(&mut self.exhausted, true) {
-                        tracing::error!(
-                            "%RTP-3-PORTS: no pair of UDP ports in {range:?} on {address}: {error}"
-                        );
+                        let (low, high) = (&range.0, &range.1);
+                        self.reporter.report(Message::RtpPorts {
+                            low,
+                            high,
+                            address: &address,
+                            error: &error,
+                        });
                     }
                     return;
                 }

@@ -26,6 +26,8 @@ use crate::lookup::{Found, Lookups};
 use crate::media::driver::Driver;
 use crate::media::pairs::{Pairs, Returned};
 use crate::ready::{Port, ReadySet};
+use crate::service::message::{LogLine, Message};
+use crate::service::report::Reporter;
 use crate::service::smdi::SmdiLines;
 use crate::store::Committed;
 use crate::switch::{Output, Switch};
@@ -54,6 +56,9 @@ pub(super) struct Daemon {
     pub(super) syslog: SyslogHosts,
     /// Weak: the daemon ends when everybody who could speak to it is gone.
     pub(super) continuations: mpsc::WeakSender<Command>,
+    /// Lines of tasks beside this one, for the log.
+    pub(super) reports: mpsc::Receiver<LogLine>,
+    pub(super) reporter: Reporter,
     pub(super) monitor: broadcast::Sender<String>,
     pub(super) lookups: Lookups,
     pub(super) looked_up: mpsc::Receiver<Found>,
@@ -178,7 +183,8 @@ impl Daemon {
                 }
                 n = self.received.recv_many(&mut batch, BATCH) => {
                     if n == 0 {
-                        tracing::error!("%SIP-2-TRANSPORT: the SIP sockets are gone");
+                        self.switch.log(Instant::now(), Message::SipTransport {});
+                        self.flush();
                         return false;
                     }
                     self.handle_received(&mut batch);
@@ -189,12 +195,14 @@ impl Daemon {
                 Some((line, event)) = self.smdi.recv() => {
                     self.switch.handle_smdi(Instant::now(), line, event);
                 }
+                Some(line) = self.reports.recv() => self.switch.log(Instant::now(), line),
                 command = self.commands.recv() => {
+                    // What was said before the command comes before what the command says.
+                    while let Ok(line) = self.reports.try_recv() {
+                        self.switch.log(Instant::now(), line);
+                    }
                     match command {
                         None => return false,
-                        Some(Command::Log { severity, text }) => {
-                            self.switch.log(Instant::now(), severity, &text);
-                        }
                         Some(Command::Do { action, caller, reply }) => {
                             self.switch.set_connections(crate::listen::connections(&self.net));
                             let answer = self.host.execute(Instant::now(), &mut self.switch, action, &caller);
@@ -239,7 +247,7 @@ impl Daemon {
                     self.switch.handle_sip_failure(now, &flow);
                 }
                 NetEvent::TlsFailed { flow, error } => {
-                    self.switch.log(now, 4, &format!("%SIP-4-TLS: {}: {error}", flow.remote));
+                    self.switch.log(now, Message::SipTls { remote: &flow.remote, error: &error });
                 }
                 _ => {}
             }
@@ -333,7 +341,7 @@ impl Daemon {
                         Ok(_) => {}
                         Err(error) => {
                             device.closed = error.kind() == ErrorKind::Closed;
-                            tracing::warn!(%error, trunk, "trunk");
+                            self.switch.trunk_failed(now, trunk, &error);
                         }
                     }
                 }
@@ -385,22 +393,20 @@ impl Daemon {
             (self.net, self.received) = (net, received);
         }
         let old = std::mem::replace(&mut self.listening, self.switch.listen().clone());
-        let mut opened = rebind(&self.listening, &self.place).await;
+        let mut opened = rebind(&self.listening, &self.place, &self.reporter).await;
         if let Err((what, error)) = &opened {
-            let text = format!("%SIP-3-LISTEN: {what}: {error}; the old address stays in use");
-            self.switch.log(Instant::now(), 3, &text);
-            opened = rebind(&old, &self.place).await;
+            self.switch.log(Instant::now(), Message::SipOldAddress { what, error });
+            opened = rebind(&old, &self.place, &self.reporter).await;
         }
         match opened {
             Ok((net, received)) => {
                 (self.net, self.received) = (net, received);
                 tell_ports(Instant::now(), &mut self.switch, &self.net);
-                let text = format!("%SIP-5-LISTEN: SIP listens on {:?}", self.net.udp_addrs());
-                self.switch.log(Instant::now(), 5, &text);
+                let addresses = format!("{:?}", self.net.udp_addrs());
+                self.switch.log(Instant::now(), Message::SipListen { addresses: &addresses });
             }
             Err((what, error)) => {
-                let text = format!("%SIP-2-LISTEN: {what}: {error}; SIP is not spoken");
-                self.switch.log(Instant::now(), 2, &text);
+                self.switch.log(Instant::now(), Message::SipNotSpoken { what: &what, error: &error });
             }
         }
     }

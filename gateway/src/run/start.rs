@@ -13,8 +13,9 @@ use super::occupied::Occupied;
 use super::trunks::{OpenTrunks, open_trunks};
 use super::{Gateway, RunError, Setup, io_error};
 use crate::clock::Clock;
-use crate::console::host::{Host, configuration};
+use crate::console::host::Host;
 use crate::console::network::Listeners;
+use crate::console::startup;
 use crate::console::syslog::SyslogHosts;
 use crate::console::terminals::Terminals;
 use crate::console::unix::{Hostname, Shared, serve};
@@ -24,7 +25,9 @@ use crate::lookup::Lookups;
 use crate::media::driver::Driver;
 use crate::media::pairs::Pairs;
 use crate::ready::ReadySet;
+use crate::service::message::Message;
 use crate::service::metrics::{self, Metrics};
+use crate::service::report;
 use crate::service::smdi::SmdiLines;
 use crate::store::{Committed, Store};
 use crate::switch::{Parts, Switch};
@@ -38,9 +41,14 @@ const MONITOR_LAG: usize = 4096;
 /// [`RunError`] names what could not be opened or read.
 pub async fn start(setup: Setup) -> Result<Gateway, RunError> {
     let now = Instant::now();
-    let config = configuration(&setup.config, &setup.startup);
+    let (reporter, reports) = report::channel();
+    let config = startup::choose(&setup.config, &setup.startup, &reporter);
     let (committed_tx, committed) = mpsc::unbounded_channel();
+    let store_reporter = reporter.clone();
     let (store, records) = Store::open(&setup.state_dir, move |committed: Committed| {
+        if let Some(error) = &committed.error {
+            store_reporter.report(Message::StoreWrite { error });
+        }
         // The daemon ends before its store does; nobody is left to be told then.
         let _ = committed_tx.send(committed);
     })?;
@@ -70,7 +78,7 @@ pub async fn start(setup: Setup) -> Result<Gateway, RunError> {
     hostname.set(&config.hostname);
     let clock = Clock::system();
     let serial = setup.hardware.console.clone();
-    let smdi = SmdiLines::open(&setup.hardware.smdi);
+    let smdi = SmdiLines::open(&setup.hardware.smdi, &reporter);
     let mut switch = Switch::new(
         now,
         Parts {
@@ -87,7 +95,7 @@ pub async fn start(setup: Setup) -> Result<Gateway, RunError> {
     switch.handle_lost_calls(&lost);
     let place = Place { fallback: setup.sip_address, port: setup.sip_port, pki: setup.state_dir.join("pki") };
     let (net, received) =
-        bind(switch.listen(), &place).await.map_err(|(what, error)| io_error(what)(error))?;
+        bind(switch.listen(), &place, &reporter).await.map_err(|(what, error)| io_error(what)(error))?;
     let listening = switch.listen().clone();
     let (udp, tcp, tls) = (net.udp_addrs(), net.tcp_addrs(), net.tls_addrs());
     tell_ports(now, &mut switch, &net);
@@ -101,6 +109,7 @@ pub async fn start(setup: Setup) -> Result<Gateway, RunError> {
     let shared = Shared {
         files: files.clone(),
         commands: commands.clone(),
+        reporter: reporter.clone(),
         monitor: monitor.clone(),
         hostname: hostname.clone(),
         terminals: terminals.clone(),
@@ -115,10 +124,11 @@ pub async fn start(setup: Setup) -> Result<Gateway, RunError> {
     }
     let console = serve(&socket, shared).map_err(io_error(socket.display().to_string()))?;
     let lookup_seed = seed().map_err(io_error("random seed"))?;
-    let (lookups, looked_up) = Lookups::new(setup.dns, setup.sip_address, lookup_seed);
+    let (lookups, looked_up) = Lookups::new(setup.dns, setup.sip_address, lookup_seed, reporter.clone());
     let media_seed = seed().map_err(io_error("random seed"))?;
-    let media = Driver::new(clock, media_seed, setup.sip_address, switch.rtp_range(), spans)
-        .map_err(io_error("RTP sockets"))?;
+    let media =
+        Driver::new(clock, media_seed, setup.sip_address, switch.rtp_range(), spans, reporter.clone())
+            .map_err(io_error("RTP sockets"))?;
     let mut daemon = Daemon {
         host: Host::new(now, files, hostname, terminals, Engine::new(switch.config().clone())),
         switch,
@@ -129,6 +139,8 @@ pub async fn start(setup: Setup) -> Result<Gateway, RunError> {
         smdi,
         syslog: SyslogHosts::default(),
         continuations: commands.downgrade(),
+        reports,
+        reporter,
         monitor: monitor.clone(),
         lookups,
         looked_up,

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use cli::config::{Config, LogHost, LogOrigin, Logging, SEVERITIES};
 
+use super::message::{LogLine, Message};
 use crate::leg::sip::transport::address_of;
 
 /// Longest line a host gets, in octets.
@@ -95,7 +96,7 @@ pub struct Log {
 
 impl Log {
     /// Takes over where lines go from now on. Gives the lines that say which hosts came and went.
-    pub fn configure(&mut self, config: &Config) -> Vec<String> {
+    pub fn configure(&mut self, config: &Config) -> Vec<LogLine> {
         let settings = config.logging();
         let source = settings.source_interface.as_deref().and_then(|name| address_of(config, name));
         self.origin = match &settings.origin {
@@ -298,11 +299,8 @@ fn name(severity: u8) -> &'static str {
     SEVERITIES.get(usize::from(severity)).copied().unwrap_or("debugging")
 }
 
-fn start_stop(host: &LogHost, what: &str) -> String {
-    format!(
-        "%SYS-6-LOGGINGHOST_STARTSTOP: Logging to host {} port {} {what} - CLI initiated",
-        host.host, host.port
-    )
+fn start_stop(host: &LogHost, what: &str) -> LogLine {
+    Message::LogHost { host: &host.host, port: &host.port, what: &what }.into()
 }
 
 #[cfg(test)]

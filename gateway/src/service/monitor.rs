@@ -7,6 +7,7 @@ use cli::config::{Config, LogStyle, Stamp};
 use cli::session::DebugTopic;
 
 use super::log::{Log, LogOutput};
+use super::message::LogLine;
 use crate::clock::{Clock, uptime_stamp};
 
 /// Lines kept for consoles that have not fetched them; the oldest go first.
@@ -47,7 +48,7 @@ impl Monitor {
     pub fn configure(&mut self, now: Instant, config: &Config) {
         self.style = config.log_style();
         for said in self.log.configure(config) {
-            self.syslog(now, 6, &said);
+            self.syslog(now, said);
         }
     }
 
@@ -108,14 +109,16 @@ impl Monitor {
         }
     }
 
-    /// A syslog line, whatever the debug switches say: `%FACILITY-SEVERITY-MNEMONIC: text`.
-    pub fn syslog(&mut self, now: Instant, severity: u8, message: &str) {
+    /// A line of the log, whatever the debug switches say.
+    pub fn syslog(&mut self, now: Instant, message: impl Into<LogLine>) {
+        let message = message.into();
+        let (severity, text) = (message.severity(), message.text());
         match severity {
-            0..=3 => tracing::error!("{message}"),
-            4 => tracing::warn!("{message}"),
-            _ => tracing::info!("{message}"),
+            0..=3 => tracing::error!("{text}"),
+            4 => tracing::warn!("{text}"),
+            _ => tracing::info!("{text}"),
         }
-        let line = format!("{}{message}", self.prefix(now, self.style.log));
+        let line = format!("{}{text}", self.prefix(now, self.style.log));
         self.push(now, severity, false, line);
     }
 
@@ -182,6 +185,7 @@ fn harmless(octets: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::service::message::Message;
 
     #[test]
     fn a_message_cannot_drive_the_terminal() {
@@ -204,14 +208,23 @@ mod tests {
         let now = monitor.clock.started() + std::time::Duration::from_secs(100_000);
         let mut line = |config: &str| {
             monitor.configure(now, &Config::parse(config).config);
-            monitor.syslog(now, 5, "%SYS-5-CONFIG_I: x");
+            monitor.syslog(now, Message::Configured { who: &"x" });
             monitor.poll_line().unwrap_or_default()
         };
-        assert_eq!(line(""), "Jan  2 03:46:40.000: %SYS-5-CONFIG_I: x");
-        assert_eq!(line("no service timestamps log\n"), "%SYS-5-CONFIG_I: x");
-        assert_eq!(line("service timestamps log uptime\n"), "1d03h: %SYS-5-CONFIG_I: x");
+        assert_eq!(line(""), "Jan  2 03:46:40.000: %SYS-5-CONFIG_I: Configured from console by x");
+        assert_eq!(line("no service timestamps log\n"), "%SYS-5-CONFIG_I: Configured from console by x");
+        assert_eq!(
+            line("service timestamps log uptime\n"),
+            "1d03h: %SYS-5-CONFIG_I: Configured from console by x"
+        );
         let all = "service timestamps log datetime localtime show-timezone year\nservice sequence-numbers\nclock timezone EST -5 0\n";
-        assert_eq!(line(all), "000001: Jan  1 1970 22:46:40 EST: %SYS-5-CONFIG_I: x");
-        assert_eq!(line("service sequence-numbers\n"), "000002: Jan  2 03:46:40.000: %SYS-5-CONFIG_I: x");
+        assert_eq!(
+            line(all),
+            "000001: Jan  1 1970 22:46:40 EST: %SYS-5-CONFIG_I: Configured from console by x"
+        );
+        assert_eq!(
+            line("service sequence-numbers\n"),
+            "000002: Jan  2 03:46:40.000: %SYS-5-CONFIG_I: Configured from console by x"
+        );
     }
 }

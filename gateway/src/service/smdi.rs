@@ -9,6 +9,8 @@ use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use tokio_serial::{DataBits, Parity, SerialStream, StopBits};
 
+use super::message::Message;
+use super::report::Reporter;
 use crate::hardware::{Framing, Smdi};
 
 /// How long to wait before a tty that cannot be opened is tried again.
@@ -43,12 +45,12 @@ pub struct SmdiLines {
 impl SmdiLines {
     /// Opens the lines on the current runtime.
     #[must_use]
-    pub fn open(lines: &[Smdi]) -> Self {
+    pub fn open(lines: &[Smdi], reporter: &Reporter) -> Self {
         let (to_switch, events) = mpsc::channel(EVENTS);
         let mut opened = Self { requests: Vec::new(), tasks: Vec::new(), to_switch, events };
         for (at, settings) in lines.iter().enumerate() {
             let (requests, to_write) = mpsc::channel(REQUESTS);
-            let runs = serve(at, settings.clone(), opened.to_switch.clone(), to_write);
+            let runs = serve(at, settings.clone(), reporter.clone(), opened.to_switch.clone(), to_write);
             opened.requests.push(requests);
             opened.tasks.push(tokio::spawn(runs).abort_handle());
         }
@@ -78,6 +80,7 @@ impl Drop for SmdiLines {
 async fn serve(
     line: usize,
     settings: Smdi,
+    reporter: Reporter,
     events: mpsc::Sender<(usize, SmdiEvent)>,
     mut to_write: mpsc::Receiver<Bytes>,
 ) {
@@ -93,14 +96,14 @@ async fn serve(
                     return;
                 }
                 let error = talk(&mut tty, line, &events, &mut to_write).await;
-                tracing::warn!("%SMDI-4-TTY: {}: {error}", settings.tty.display());
+                reporter.report(Message::SmdiTty { tty: &settings.tty.display(), error: &error });
                 if events.send((line, SmdiEvent::Down)).await.is_err() {
                     return;
                 }
             }
             Err(error) if !missing => {
                 missing = true;
-                tracing::warn!("%SMDI-4-TTY: {}: {error}", settings.tty.display());
+                reporter.report(Message::SmdiTty { tty: &settings.tty.display(), error: &error });
             }
             Err(_) => {}
         }

@@ -189,9 +189,6 @@ fn write_groups(database: &Database, queue: &Receiver<Job>, mut done: impl FnMut
             group.push(job);
         }
         let error = write_group(database, &group).err().map(|e| e.to_string());
-        if let Some(error) = &error {
-            tracing::error!(%error, "%STORE-2-WRITE: mailbox state could not be written");
-        }
         let tickets = group.iter().map(|job| job.ticket).collect();
         done(Committed { tickets, error });
         last = Some(Instant::now());

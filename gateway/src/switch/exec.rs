@@ -76,7 +76,9 @@ impl Switch {
             Show::Inventory => self.show_inventory(),
             Show::IpInterfaceBrief => super::show_box::ip_interface_brief(),
             Show::IpInterface { name } => show_host::ip_interface(name.as_deref()),
-            Show::Interfaces { name } => show_host::interfaces_text(&self.config, name.as_deref()),
+            Show::Interfaces { name } => {
+                show_host::interfaces_text(now, &self.config, &self.cleared, name.as_deref())
+            }
             Show::Hosts => show_host::hosts(&self.config),
             Show::Memory => show_host::memory_statistics(),
             Show::ProcessesMemory => show_host::processes_memory(),
@@ -107,6 +109,7 @@ impl Switch {
             Show::SipUaRegisterStatus => self.show_registrations(now),
             Show::DialPeerKeepalive => self.show_keepalives(),
             Show::SipUaRetry => AgentSettings::new(&self.config).show_retry(),
+            Show::Timers => self.show_timers(),
             Show::SipUaTimers => AgentSettings::new(&self.config).show_timers(),
             Show::SipUaConnections { transport, detail } => self.show_sip_ua_connections(transport, *detail),
             Show::SipUaMinSe => self.show_sip_ua_min_se(),
@@ -150,6 +153,31 @@ impl Switch {
             None => None,
         }
         .unwrap_or_else(|| "-".to_owned())
+    }
+
+    /// `clear counters [INTERFACE]`; false if there is no such interface.
+    pub fn clear_counters(&mut self, now: Instant, interface: Option<&str>) -> bool {
+        self.cleared.clear(now, interface)
+    }
+
+    /// `show timers`: the tables that the machines themselves work by.
+    fn show_timers(&self) -> String {
+        let mut out = AgentSettings::new(&self.config).show_timers();
+        for trunk in &self.trunks {
+            let config = trunk.span.config();
+            let _ = writeln!(out, "\nInterface Serial{}, Q.921 timers (millisecs)", trunk.port);
+            for (name, time, meaning) in [
+                ("T200", config.l2.t200, "How long to wait for an acknowledgement."),
+                ("T203", config.l2.t203, "Longest silence before the peer is polled."),
+            ] {
+                let _ = writeln!(out, "  {name:<12} {:>8}  {meaning}", time.as_millis());
+            }
+            let _ = writeln!(out, "Interface Serial{}, Q.931 timers (millisecs)", trunk.port);
+            for (name, time, meaning) in config.l3.table() {
+                let _ = writeln!(out, "  {name:<12} {:>8}  {meaning}", time.as_millis());
+            }
+        }
+        out
     }
 
     fn show_debugging(&self) -> String {

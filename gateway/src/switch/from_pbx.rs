@@ -13,6 +13,7 @@ use super::notify::words;
 use super::{PortIndex, Switch};
 use crate::leg::pri::{Finding, Question};
 use crate::service::mailbox::Delivery;
+use crate::service::message::Message;
 
 /// `invalidServedUserNr` (ECMA-242): the number is none of ours.
 const INVALID_SERVED_USER: i32 = 6;
@@ -147,8 +148,7 @@ impl Switch {
     fn pbx_did_not_say(&mut self, now: Instant, trunk: usize, question: &Question, outcome: &Outcome) {
         let port = self.trunks.get(trunk).map(|t| t.port.clone()).unwrap_or_default();
         if sip_status(outcome).unsupported {
-            let text = format!("%MWI-4-NOINTERROGATE: the PBX on trunk {port} cannot be asked what waits");
-            self.monitor.syslog(now, 4, &text);
+            self.monitor.syslog(now, Message::MwiNoInterrogate { port: &port });
         }
         if self.monitor.on(DebugTopic::Mwi) {
             let text = format!("MWI: asked trunk {port} about {}: {}", question.user, words(outcome));

@@ -220,7 +220,14 @@ impl Switch {
         if before != node.is_down() {
             let state = if answered { "active" } else { "busyout" };
             let whose = if key.0 == TARGET { "target".to_owned() } else { format!("dial-peer {}", key.0) };
-            tracing::info!("%SIP-5-KEEPALIVE: {whose}: {} is {state}", key.2);
+            self.monitor.syslog(
+                now,
+                crate::service::message::Message::SipKeepalive {
+                    whose: &whose,
+                    server: &key.2,
+                    state: &state,
+                },
+            );
             self.watch_busyout(now);
         }
     }

@@ -62,6 +62,7 @@ use crate::media::MediaCommand;
 use crate::service::history::{History, Totals};
 use crate::service::log::LogOutput;
 use crate::service::mailbox::{Delivery, Record};
+use crate::service::message::LogLine;
 use crate::service::metrics::Metrics;
 use crate::service::monitor::Monitor;
 use crate::service::names::{self, Lookup};
@@ -173,6 +174,8 @@ pub struct Switch {
     watchers: Watchers,
     guard: Guard,
     monitor: Monitor,
+    /// What `show interfaces` no longer counts.
+    cleared: show_host::Cleared,
     metrics: Metrics,
     subscriptions: Subscriptions,
     /// Our own address toward a peer, as the routing table has it.
@@ -316,6 +319,7 @@ impl Switch {
             watchers: Watchers::new(&config, seed),
             guard: Guard::new(now, &config, seed),
             monitor: Monitor::new(clock),
+            cleared: Default::default(),
             metrics,
             subscriptions: Subscriptions::new(u64::from_le_bytes(first8(&seed))),
             local_address,
@@ -367,6 +371,12 @@ impl Switch {
     #[must_use]
     pub fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// How log lines look, and in which time zone.
+    #[must_use]
+    pub fn style(&self) -> &cli::config::LogStyle {
+        self.monitor.style()
     }
 
     /// Where SIP should listen.
@@ -469,8 +479,8 @@ impl Switch {
     }
 
     /// A line for the log from outside the switch: terminals, files.
-    pub fn log(&mut self, now: Instant, severity: u8, message: &str) {
-        self.monitor.syslog(now, severity, message);
+    pub fn log(&mut self, now: Instant, message: impl Into<LogLine>) {
+        self.monitor.syslog(now, message);
     }
 
     /// A group of records is on disk, or could not be written.

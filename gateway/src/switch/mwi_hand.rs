@@ -13,6 +13,7 @@ use super::Switch;
 use super::notify::{Answer, Place};
 use crate::service::history::Totals;
 use crate::service::mailbox::Delivery;
+use crate::service::message::Message;
 
 /// Source of states that were given by hand.
 const CONSOLE: &str = "console";
@@ -178,12 +179,11 @@ impl Switch {
         *count += 1;
         let ByHand { done: well, failed, .. } = self.by_hand;
         if !done || (well + failed == 1 && self.by_hand.open.is_empty()) {
-            self.monitor.syslog(now, 6, &format!("%MWI-6-BYHAND: {number}: {words}"));
+            self.monitor.syslog(now, Message::MwiByHand { number: &number, words: &words });
         }
         if self.by_hand.open.is_empty() {
             if well + failed > 1 {
-                let text = format!("%MWI-6-BYHAND: {well} done, {failed} failed, nothing left to tell");
-                self.monitor.syslog(now, 6, &text);
+                self.monitor.syslog(now, Message::MwiByHandDone { well: &well, failed: &failed });
             }
             (self.by_hand.done, self.by_hand.failed) = (0, 0);
         }

@@ -359,8 +359,7 @@ impl Switch {
         };
         let Some(pri) = self.trunks.get_mut(trunk) else { return };
         if verdict.unsupported && !pri.unsupported {
-            let text = format!("%MWI-4-UNSUPPORTED: the PBX on trunk {port} has no message waiting service");
-            self.monitor.syslog(now, 4, &text);
+            self.monitor.syslog(now, crate::service::message::Message::MwiUnsupported { port: &port });
         }
         pri.unsupported = verdict.unsupported || (pri.unsupported && !verdict.is_done());
         if let (Some((other, peer)), Some(number)) = (hunt, &number) {

@@ -10,6 +10,7 @@ use crate::leg::fxo::FxoPort;
 use crate::leg::fxs::{FxsOutput, FxsPort, LineAction, TICK};
 use crate::leg::{LegEvent, LegPort};
 use crate::media::MediaEnd;
+use crate::service::message::Message;
 
 impl Switch {
     /// An event of a line's hardware.
@@ -181,11 +182,7 @@ impl Switch {
 
     fn busyout_told(&mut self, now: Instant, kind: &str, name: &str, down: bool) {
         let state = if down { "busyout" } else { "normal" };
-        self.monitor.syslog(
-            now,
-            5,
-            &format!("%LINK-3-UPDOWN: Interface Foreign Exchange {kind} {name}, changed state to {state}"),
-        );
+        self.monitor.syslog(now, Message::PortUpDown { kind: &kind, name: &name, state: &state });
     }
 
     fn is_busied_out(&self, name: &str) -> bool {

@@ -8,6 +8,7 @@ use telephony_hal::{LineErrors, SpanKind};
 use super::{Output, Switch};
 use crate::leg::LegPort;
 use crate::leg::pri::{NoteKind, PriTrunk, TrunkEvent};
+use crate::service::message::{LogLine, Message};
 use crate::service::monitor::Monitor;
 
 impl Switch {
@@ -16,11 +17,11 @@ impl Switch {
         let Some(pri) = self.trunks.get_mut(trunk) else { return };
         if pri.link() != up {
             let state = if up { "up" } else { "down" };
-            let message =
-                format!("%CONTROLLER-5-UPDOWN: Controller {}, changed state to {state}", pri.controller);
+            let line =
+                LogLine::from(Message::ControllerUpDown { controller: &pri.controller, state: &state });
             pri.handle_link(now, up);
             let owner = pri.member_of().map(|of| of.owner);
-            self.monitor.syslog(now, 5, &message);
+            self.monitor.syslog(now, line);
             if let Some((at, owner)) = owner.and_then(|at| Some((at, self.trunks.get_mut(at)?))) {
                 owner.handle_member_link(now, trunk, up);
                 self.drain_trunk(now, at);
@@ -123,20 +124,20 @@ impl Switch {
         }
     }
 
+    /// The device of a D channel gives an error.
+    pub fn trunk_failed(&mut self, now: Instant, trunk: usize, error: &dyn std::fmt::Display) {
+        let Some(pri) = self.trunks.get(trunk) else { return };
+        self.monitor.syslog(now, Message::ControllerDevice { controller: &pri.controller, error: &error });
+    }
+
     fn handle_trunk_event(&mut self, now: Instant, trunk: usize, event: TrunkEvent) {
         let Some(pri) = self.trunks.get_mut(trunk) else { return };
         match event {
             TrunkEvent::Up => {
-                let message =
-                    format!("%ISDN-6-LAYER2UP: Layer 2 for Interface Se{}, TEI 0 changed to up", pri.port);
-                self.monitor.syslog(now, 6, &message);
+                self.monitor.syslog(now, Message::Layer2Up { port: &pri.port });
             }
             TrunkEvent::Down => {
-                let message = format!(
-                    "%ISDN-6-LAYER2DOWN: Layer 2 for Interface Se{}, TEI 0 changed to down",
-                    pri.port
-                );
-                self.monitor.syslog(now, 4, &message);
+                self.monitor.syslog(now, Message::Layer2Down { port: &pri.port });
             }
             TrunkEvent::Leg(leg, event) => self.calls.events.push_back((leg, LegPort::Trunk(trunk), event)),
             TrunkEvent::Mwi(finding) => self.handle_finding(now, trunk, finding),

@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::Ipv4Addr;
 use std::path::Path;
+use std::time::Instant;
 
 use cli::config::{Config, interface_name};
+
+use crate::clock::uptime_stamp;
 
 /// What the host says of an interface.
 #[derive(Debug, Default)]
@@ -104,12 +107,35 @@ fn chosen(name: Option<&str>) -> Option<Vec<(String, Interface)>> {
     (!found.is_empty()).then_some(found)
 }
 
+/// What `clear counters` has taken off: the host's own counters are not ours to change.
+#[derive(Debug, Default)]
+pub(super) struct Cleared(BTreeMap<String, (Instant, BTreeMap<&'static str, u64>)>);
+
+impl Cleared {
+    /// Counts anew on one interface, or on all; false if there is none of the name.
+    pub(super) fn clear(&mut self, now: Instant, name: Option<&str>) -> bool {
+        let found = chosen(name).unwrap_or_default();
+        let any = !found.is_empty();
+        self.0.extend(found.into_iter().map(|(name, interface)| (name, (now, interface.statistics))));
+        any
+    }
+}
+
 /// `show interfaces [NAME]`.
-pub(super) fn interfaces_text(config: &Config, name: Option<&str>) -> String {
+pub(super) fn interfaces_text(
+    now: Instant,
+    config: &Config,
+    cleared: &Cleared,
+    name: Option<&str>,
+) -> String {
     let Some(chosen) = chosen(name) else { return "% No such interface\n".to_owned() };
     let mut out = String::new();
     for (name, interface) in chosen {
-        let count = |name: &str| interface.statistics.get(name).copied().unwrap_or(0);
+        let cleared = cleared.0.get(&name);
+        let count = |name: &str| {
+            let before = cleared.and_then(|(_, before)| before.get(name)).copied().unwrap_or(0);
+            interface.statistics.get(name).copied().unwrap_or(0).saturating_sub(before)
+        };
         out.push_str(&interface.head(&name));
         let hardware = if interface.loopback { "Loopback" } else { "Ethernet" };
         let _ = match &interface.mac {
@@ -132,6 +158,9 @@ pub(super) fn interfaces_text(config: &Config, name: Option<&str>) -> String {
             let duplex = if interface.duplex.as_deref() == Some("full") { "Full" } else { "Half" };
             let _ = writeln!(out, "  {duplex} Duplex, {speed}Mbps, media type is RJ45");
         }
+        let since =
+            cleared.map_or("never".to_owned(), |(at, _)| uptime_stamp(now.saturating_duration_since(*at)));
+        let _ = writeln!(out, "  Last clearing of \"show interface\" counters {since}");
         let _ = writeln!(
             out,
             "     {} packets input, {} bytes, 0 no buffer\n     Received {} broadcasts (0 IP multicasts)\n     \
@@ -223,7 +252,7 @@ pub(super) fn processes_memory() -> String {
         "Processor Pool Total: {total:>10} Used: {used:>10} Free: {free:>10}\n\n \
          PID TTY  Allocated      Freed    Holding    Getbufs    Retbufs Process\n\
          {:>4}   0 {held:>10} {:>10} {held:>10} {:>10} {:>10} tipringd        \n{:>32} Total\n",
-        std::process::id() % 10_000,
+        std::process::id(),
         0,
         0,
         0,
@@ -246,11 +275,18 @@ mod tests {
 
     #[test]
     fn the_loopback_interface_is_there_with_its_address() {
-        let text = interfaces_text(&Config::default(), Some("lo"));
+        let (now, mut cleared) = (Instant::now(), Cleared::default());
+        let show =
+            |now, cleared: &Cleared, name| interfaces_text(now, &Config::default(), cleared, Some(name));
+        let text = show(now, &cleared, "lo");
         assert!(text.starts_with("lo is up, line protocol is up \n  Hardware is Loopback\n"), "{text}");
         assert!(text.contains("  Internet address is 127.0.0.1/8\n"), "{text}");
         assert!(ip_interface(Some("lo")).contains("  Internet address is 127.0.0.1/8\n"));
-        assert_eq!(interfaces_text(&Config::default(), Some("nowhere0")), "% No such interface\n");
+        assert_eq!(show(now, &cleared, "nowhere0"), "% No such interface\n");
+        assert!(text.contains("  Last clearing of \"show interface\" counters never\n"), "{text}");
+        assert!(cleared.clear(now, Some("lo")) && !cleared.clear(now, Some("nowhere0")));
+        let text = show(now + std::time::Duration::from_secs(90), &cleared, "lo");
+        assert!(text.contains("counters 00:01:30\n"), "{text}");
         assert_eq!(dotted("02:00:5e:00:00:01").unwrap(), "0200.5e00.0001");
     }
 }

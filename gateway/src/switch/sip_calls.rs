@@ -19,6 +19,7 @@ use crate::media::MediaCommand;
 use crate::media::plane::PlaneEvent;
 use crate::media::ports::Ports;
 use crate::media::rtp::RtpCommand;
+use crate::service::message::Message;
 use crate::service::names::Place;
 use crate::service::servers::destination;
 use crate::service::trust::Sender;
@@ -76,11 +77,7 @@ impl Switch {
 
     /// Somebody without rights called.
     pub(super) fn call_refused(&mut self, now: Instant, from: IpAddr) {
-        let message = format!(
-            "%VOICE_IEC-3-GW: Application Framework Core: Internal Error (Toll fraud call rejected): \
-             IEC=1.1.228.3.31.0 on callID from {from}"
-        );
-        self.monitor.syslog(now, 3, &message);
+        self.monitor.syslog(now, Message::TollFraud { from: &from });
     }
 
     /// Tells a SIP leg something.

@@ -15,6 +15,7 @@ use super::notify::{label, words};
 use super::{Output, Switch};
 use crate::hardware::Smdi;
 use crate::service::mailbox::Delivery;
+use crate::service::message::{LogLine, Message};
 use crate::service::smdi::SmdiEvent;
 
 /// Requests whose outcome may be open at a time.
@@ -94,7 +95,7 @@ impl Switch {
             line.up = up;
             line.queue.set_up(up);
             let state = if up { "up" } else { "down" };
-            let text = format!("%SMDI-5-UPDOWN: SMDI line {}, changed state to {state}", line.settings.name);
+            let said = LogLine::from(Message::SmdiUpDown { name: &line.settings.name, state: &state });
             // What was asked on a line that is gone has no answer to wait for.
             line.desk = Desk::new(Duration::from_millis(line.settings.silence_ms));
             let open: Vec<String> = line
@@ -103,7 +104,7 @@ impl Switch {
                 .filter(|(_, place)| *place == JobPlace::InFlight)
                 .map(|(job, _)| job.activation.number.clone())
                 .collect();
-            self.monitor.syslog(now, 5, &text);
+            self.monitor.syslog(now, said);
             for user in open {
                 self.smdi_ended(now, at, &user, Outcome::LinkDown);
             }
@@ -213,12 +214,13 @@ impl Switch {
                     return;
                 }
                 line.heard.calls += 1;
-                let text = format!("%SMDI-6-CALL: {}: {}", line.settings.name, call_words(&call));
+                let said =
+                    LogLine::from(Message::SmdiCall { name: &line.settings.name, words: &call_words(&call) });
                 if line.calls.len() >= CALLS {
                     line.calls.pop_front();
                 }
                 line.calls.push_back((now, call));
-                self.monitor.syslog(now, 6, &text);
+                self.monitor.syslog(now, said);
             }
             Event::Error(error) => {
                 line.heard.rubbish += 1;

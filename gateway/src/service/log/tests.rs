@@ -80,7 +80,7 @@ fn hosts_that_stay_are_not_touched() {
         .configure(&Config::parse("logging host 192.0.2.2\nlogging host 192.0.2.3 transport tcp\n").config);
     assert_eq!(kinds(&mut log), ["close 1", "open 3 192.0.2.3"]);
     assert_eq!(
-        said,
+        said.iter().map(|line| line.text()).collect::<Vec<_>>(),
         [
             "%SYS-6-LOGGINGHOST_STARTSTOP: Logging to host 192.0.2.1 port 514 stopped - CLI initiated",
             "%SYS-6-LOGGINGHOST_STARTSTOP: Logging to host 192.0.2.3 port 601 started - CLI initiated",

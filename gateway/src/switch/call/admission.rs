@@ -8,6 +8,7 @@ use cli::config::Config;
 use super::Switch;
 use crate::leg::Cause;
 use crate::service::load::Load;
+use crate::service::message::Message;
 
 /// What a configuration says about admission, and where it stands.
 #[derive(Debug, Default)]
@@ -211,10 +212,7 @@ impl Switch {
     /// A dial peer has all the calls it may have.
     pub(super) fn max_connections(&mut self, now: Instant, peer: u32) {
         self.calls.admission.refused.max_conn += 1;
-        let message = format!(
-            "%CALL_CONTROL-6-MAX_CONNECTIONS: Maximum number of connections reached for dial-peer {peer}"
-        );
-        self.monitor.syslog(now, 6, &message);
+        self.monitor.syslog(now, Message::MaxConnections { peer: &peer });
     }
 
     /// Takes what the configuration says of admission; a forced stop ends every call.

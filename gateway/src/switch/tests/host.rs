@@ -1,7 +1,7 @@
 //! The box the switch runs on: configurations that come back, the archive, restarts; in virtual time.
 
 use cli::engine::Engine;
-use cli::session::{Action, ConfigureText, Exec, Reload, Reply};
+use cli::session::{Action, ConfigureText, Exec, Reload, ReloadTime, Reply};
 
 use super::*;
 use crate::console::Caller;
@@ -76,16 +76,29 @@ fn a_copy_is_saved_every_time_period() {
     assert_eq!(passes(&mut bench, &mut host), Duration::from_secs(600));
 }
 
+fn in_minutes(minutes: u32) -> Exec {
+    Exec::Reload(Reload { time: ReloadTime::In { minutes }, reason: Some("new board".into()) })
+}
+
 #[test]
 fn a_reload_comes_when_it_is_due_unless_it_is_cancelled() {
     let mut bench = Bench::new();
     let mut host = box_of(&bench);
-    let reply = insist(&mut bench, &mut host, Exec::Reload(Reload::In { minutes: 90 }));
-    assert!(reply.text.contains("(in 01:30:00)"), "{}", reply.text);
-    assert!(act(&mut bench, &mut host, Exec::Reload(Reload::Cancel)).text.contains("SHUTDOWN ABORTED"));
+    let reply = insist(&mut bench, &mut host, in_minutes(90));
+    assert!(
+        reply.text.contains("(in 1 hour and 30 minutes) by console\nReload reason: new board\n"),
+        "{}",
+        reply.text
+    );
+    assert!(
+        act(&mut bench, &mut host, Exec::Reload(ReloadTime::Cancel.into())).text.contains("SHUTDOWN ABORTED")
+    );
     assert_eq!(host.poll_timeout(), None);
-    assert!(act(&mut bench, &mut host, Exec::Reload(Reload::Cancel)).error, "nothing is left to cancel");
-    insist(&mut bench, &mut host, Exec::Reload(Reload::In { minutes: 2 }));
+    assert!(
+        act(&mut bench, &mut host, Exec::Reload(ReloadTime::Cancel.into())).error,
+        "nothing is left to cancel"
+    );
+    insist(&mut bench, &mut host, in_minutes(2));
     assert_eq!(passes(&mut bench, &mut host), Duration::from_secs(120));
     assert!(host.reload);
     let log = bench.switch.show(bench.now, &cli::session::Show::Logging).unwrap();
@@ -98,11 +111,14 @@ fn a_reload_comes_when_it_is_due_unless_it_is_cancelled() {
     }
     // at a time of day: within the next 24 hours, at that minute
     let mut host = box_of(&bench);
-    insist(&mut bench, &mut host, Exec::Reload(Reload::At { hour: 3, minute: 30 }));
+    let at = |hour, date| Exec::Reload(ReloadTime::At { hour, minute: 30, date }.into());
+    assert!(act(&mut bench, &mut host, at(3, Some((2, 30)))).text.contains("no such day"));
+    configure(&mut bench, &mut host, "clock timezone NPT 5 45\n");
+    insist(&mut bench, &mut host, at(3, None));
     let due = host.poll_timeout().unwrap();
     assert!(due - bench.now <= Duration::from_secs(86_400));
     let clock = bench.switch.clock().show_clock(due);
-    assert!(clock.starts_with("03:30:00.000 UTC"), "{clock}");
+    assert!(clock.starts_with("21:45:00.000 UTC"), "half past three in Kathmandu: {clock}");
     assert!(!host.reload);
 }
 
