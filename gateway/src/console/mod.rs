@@ -117,7 +117,7 @@ impl Caller {
 
     /// True if somebody has said who sits there.
     fn is_named(&self) -> bool {
-        self.user != UNKNOWN
+        !self.user.is_empty() && self.user != UNKNOWN
     }
 
     /// `console`, `vty0`.

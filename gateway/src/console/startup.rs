@@ -82,19 +82,14 @@ pub(crate) fn previous(path: &Path) -> PathBuf {
 
 /// The lines that are wrong, by number, each with the router's words.
 fn damage(parsed: &Parsed, text: &str) -> Vec<(usize, String)> {
-    let mut wrong: Vec<(usize, String)> = parsed
-        .messages
-        .iter()
-        .filter_map(|message| match &message.kind {
-            MessageKind::Refused { text, .. } => {
-                Some((message.line, text.replace('\n', " ").trim().to_owned()))
-            }
-            _ => None,
-        })
-        .collect();
     let garbled = (1..).zip(text.lines()).filter(|(_, line)| line.contains('\u{fffd}'));
-    wrong.extend(garbled.map(|(number, _)| (number, "octets that are no text".to_owned())));
-    wrong.sort();
+    let refused = parsed.messages.iter().filter_map(|message| match &message.kind {
+        MessageKind::Refused { text, .. } => Some((message.line, text.replace('\n', " ").trim().to_owned())),
+        _ => None,
+    });
+    let mut wrong: Vec<(usize, String)> =
+        garbled.map(|(number, _)| (number, "octets that are no text".to_owned())).chain(refused).collect();
+    wrong.sort_by_key(|(number, _)| *number);
     wrong.dedup_by_key(|(number, _)| *number);
     wrong
 }
