@@ -48,9 +48,7 @@ impl Switch {
 
     /// Says that the hardware of a port came or went.
     pub(super) fn board_told(&mut self, now: Instant, kind: &str, name: &str, state: &str) {
-        let text =
-            format!("%LINK-3-UPDOWN: Interface Foreign Exchange {kind} {name}, changed state to {state}");
-        self.monitor.syslog(now, 3, &text);
+        self.monitor.syslog(now, Message::PortUpDown { kind: &kind, name: &name, state: &state });
     }
 
     /// A digit heard on a pair.
