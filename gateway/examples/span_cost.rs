@@ -97,7 +97,8 @@ async fn run(numbers: &[u32]) -> Result<(), Box<dyn Error>> {
         spans.insert(trunk, Box::new(Erased(seen)) as AnySpan);
     }
     let address: IpAddr = [127, 0, 0, 1].into();
-    let mut driver = Driver::new(Clock::system(), [1; 32], address, RANGE, spans)?;
+    let mut driver =
+        Driver::new(Clock::system(), [1; 32], address, RANGE, spans, gateway::service::report::channel().0)?;
     let mut free = Ports::new(calls.len());
     let mut ports = Vec::new();
     for _ in &calls {
