@@ -52,4 +52,4 @@ pub use dchannel::{DChannel, DChannelEvent, MAX_FRAME};
 pub use error::{AnyError, ErrorKind, HalError};
 pub use fxo::{FxoEvent, FxoLine};
 pub use fxs::{FxsCapabilities, FxsLine, Impedance, Lamp, LineEvent, SAMPLE_RATE};
-pub use span::{Alarms, BChannel, LineErrors, Span, SpanKind};
+pub use span::{Alarms, BChannel, Framing, LineCode, LineErrors, LineStatus, Span, SpanKind};

@@ -89,6 +89,43 @@ impl LineErrors {
     }
 }
 
+/// Frame format of a primary rate line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Framing {
+    /// E1 with the CRC-4 multiframe (G.704).
+    Crc4,
+    /// E1 without it.
+    NoCrc4,
+    /// T1 in extended superframes.
+    ExtendedSuperframe,
+    /// T1 in superframes (D4).
+    Superframe,
+}
+
+/// Line code of a primary rate line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LineCode {
+    /// HDB3, of E1.
+    Hdb3,
+    /// B8ZS, of T1.
+    B8zs,
+    /// AMI.
+    Ami,
+}
+
+/// How a line is set and what its framer sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LineStatus {
+    /// What is wrong now.
+    pub alarms: Alarms,
+    /// As set.
+    pub framing: Framing,
+    /// As set.
+    pub code: LineCode,
+    /// The board takes its clock from this line; else the line gets the board's.
+    pub gives_clock: bool,
+}
+
 impl std::ops::AddAssign for LineErrors {
     fn add_assign(&mut self, more: Self) {
         self.code_violations = self.code_violations.saturating_add(more.code_violations);
@@ -157,6 +194,14 @@ pub trait Span {
     /// # Errors
     /// `Closed`, `Io`.
     fn line_errors(&mut self) -> Result<LineErrors, Self::Error>;
+
+    /// How the line is set and what the framer sees; `None` where no framer is.
+    ///
+    /// # Errors
+    /// `Closed`, `Io`.
+    fn line_status(&mut self) -> Result<Option<LineStatus>, Self::Error> {
+        Ok(None)
+    }
 
     /// Opens the D channel.
     ///

@@ -19,6 +19,8 @@ use bytes::Bytes;
 use cli::config::Config;
 use qsig::{BChannel, DLink, Event, MwiRequest, RestartTarget, ServiceState, Span, SpanConfig};
 
+use telephony_hal::LineStatus;
+
 use super::{LegEvent, LegId, LegIds};
 use crate::hardware::LineKind;
 pub use availability::Availability;
@@ -62,6 +64,8 @@ pub struct PriTrunk {
     pub unsupported: bool,
     /// What the line's framer counted.
     pub performance: Performance,
+    /// How the line is set and what its framer sees, where there is one.
+    pub line: Option<LineStatus>,
     kind: LineKind,
     link: bool,
     operations: Operations,
@@ -107,6 +111,7 @@ impl PriTrunk {
             service: Service::Out("not configured"),
             unsupported: false,
             performance: Performance::default(),
+            line: None,
             kind,
             link: false,
             operations: Operations::default(),

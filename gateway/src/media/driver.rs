@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use media::g711::{self, Law};
 use telephony_hal::wrap::{AnyBearer, AnySpan};
-use telephony_hal::{BChannel as _, ErrorKind, HalError as _, LineErrors, SpanKind};
+use telephony_hal::{BChannel as _, ErrorKind, HalError as _, LineErrors, LineStatus, SpanKind};
 
 use super::plane::{Block, Plane, PlaneEvent, TICK, ntp};
 use super::ports::Ports;
@@ -163,6 +163,12 @@ impl Driver {
     pub fn line_errors(&mut self) -> Vec<(usize, SpanKind, LineErrors)> {
         let read =
             |(trunk, span): (&usize, &mut AnySpan)| Some((*trunk, span.kind(), span.line_errors().ok()?));
+        self.spans.iter_mut().filter_map(read).collect()
+    }
+
+    /// How the line of every span with a framer is set and what it sees, by trunk.
+    pub fn line_status(&mut self) -> Vec<(usize, LineStatus)> {
+        let read = |(trunk, span): (&usize, &mut AnySpan)| Some((*trunk, span.line_status().ok()??));
         self.spans.iter_mut().filter_map(read).collect()
     }
 

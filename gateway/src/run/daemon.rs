@@ -176,6 +176,9 @@ impl Daemon {
                     for (trunk, kind, errors) in self.media.line_errors() {
                         self.switch.handle_line_errors(Instant::now(), trunk, kind, errors);
                     }
+                    for (trunk, status) in self.media.line_status() {
+                        self.switch.handle_line_status(trunk, status);
+                    }
                     self.reopen();
                 }
                 Some(committed) = self.committed.recv() => {

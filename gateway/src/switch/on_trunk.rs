@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use cli::session::DebugTopic;
-use telephony_hal::{LineErrors, SpanKind};
+use telephony_hal::{LineErrors, LineStatus, SpanKind};
 
 use super::{Output, Switch};
 use crate::leg::LegPort;
@@ -47,6 +47,13 @@ impl Switch {
     pub fn handle_line_errors(&mut self, now: Instant, trunk: usize, kind: SpanKind, errors: LineErrors) {
         if let Some(pri) = self.trunks.get_mut(trunk) {
             pri.performance.note(now, kind, errors);
+        }
+    }
+
+    /// How a trunk's line is set and what its framer sees; asked about once a second.
+    pub fn handle_line_status(&mut self, trunk: usize, status: LineStatus) {
+        if let Some(pri) = self.trunks.get_mut(trunk) {
+            pri.line = Some(status);
         }
     }
 

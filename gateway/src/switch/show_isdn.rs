@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use qsig::lapd::State as DataLinkState;
 use qsig::{CallRecord, ChannelState, DLink, LineKind, ServiceState, Side};
+use telephony_hal::{Alarms, Framing, LineCode, LineStatus};
 
 use super::Switch;
 use crate::leg::pri::{Counts, INTERVAL, MemberOf, PriTrunk, Service};
@@ -264,12 +265,25 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 fn controller(out: &mut String, now: Instant, trunk: &PriTrunk) {
     let up = trunk.link();
-    let (kind, line) = match trunk.span.config().line {
-        LineKind::E1 => {
-            ("Channelized E1 - balanced", "Framing is CRC4, Line Code is HDB3, Clock Source is Line.")
-        }
-        LineKind::T1 => ("Channelized T1", "Framing is ESF, Line Code is B8ZS, Clock Source is Line."),
+    let (kind, framing, code) = match trunk.span.config().line {
+        LineKind::E1 => ("Channelized E1 - balanced", Framing::Crc4, LineCode::Hdb3),
+        LineKind::T1 => ("Channelized T1", Framing::ExtendedSuperframe, LineCode::B8zs),
     };
+    // A trunk without a framer is as most lines are.
+    let status =
+        trunk.line.unwrap_or(LineStatus { alarms: Alarms::default(), framing, code, gives_clock: true });
+    let framing = match status.framing {
+        Framing::Crc4 => "CRC4",
+        Framing::NoCrc4 => "NO-CRC4",
+        Framing::ExtendedSuperframe => "ESF",
+        Framing::Superframe => "SF",
+    };
+    let code = match status.code {
+        LineCode::Hdb3 => "HDB3",
+        LineCode::B8zs => "B8ZS",
+        LineCode::Ami => "AMI",
+    };
+    let clock = if status.gives_clock { "Line" } else { "Internal" };
     let down = trunk.service == Service::Out("controller is shut down");
     let state = match (down, up) {
         (true, _) => "administratively down",
@@ -278,12 +292,31 @@ fn controller(out: &mut String, now: Instant, trunk: &PriTrunk) {
     };
     let _ = writeln!(out, "{} is {state}.", trunk.controller);
     let _ = writeln!(out, "  Applique type is {kind}\n  Cablelength is Unknown");
-    if up {
+    let received = [
+        (status.alarms.remote, "has remote alarm"),
+        (status.alarms.all_ones, "is getting AIS"),
+        (status.alarms.loss_of_signal, "has loss of signal"),
+    ];
+    let mut received: Vec<&str> =
+        received.into_iter().filter(|(raised, _)| *raised).map(|(_, words)| words).collect();
+    if up && received.is_empty() {
         let _ = writeln!(out, "  No alarms detected.");
     } else {
-        let _ = writeln!(out, "  Transmitter is sending remote alarm.\n  Receiver has loss of signal.");
+        if received.is_empty() {
+            received.push("has loss of signal");
+        }
+        // What answers a remote alarm would be another one.
+        if received != ["has remote alarm"] {
+            let _ = writeln!(out, "  Transmitter is sending remote alarm.");
+        }
+        for words in received {
+            let _ = writeln!(out, "  Receiver {words}.");
+        }
     }
-    let _ = writeln!(out, "  alarm-trigger is not set\n  {line}");
+    let _ = writeln!(
+        out,
+        "  alarm-trigger is not set\n  Framing is {framing}, Line Code is {code}, Clock Source is {clock}."
+    );
     let known = trunk.availability().known(now);
     let whole = known.as_secs() / INTERVAL.as_secs();
     let elapsed = known.saturating_sub(Duration::from_secs(whole * INTERVAL.as_secs()));

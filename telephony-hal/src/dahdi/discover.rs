@@ -3,15 +3,15 @@
 use std::fs::File;
 
 use super::port;
-use super::sys::{self, Params, SpanInfo, signalling};
+use super::sys::{self, Params, SpanInfo, line, signalling};
 use super::{Alarms, DahdiError};
 use crate::SpanKind;
 
 /// DAHDI's own limits.
 const SPANS: i32 = 128;
 const CHANNELS: i32 = 1024;
-/// `SPANCONFIG`'s bits of E1: HDB3, CRC-4.
-const E1: i32 = 0x200 | 0x400;
+/// `SPANCONFIG`'s bits of E1.
+const E1: i32 = line::HDB3 | line::CRC4;
 
 /// A span as found.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -15,9 +15,11 @@ use super::carrier::{Bearer, Carrier};
 use super::channel::Channel;
 use super::port::{self, Port, WatchedPort};
 use super::ring::Block;
-use super::sys::{self, Request, SpanInfo, alarm, event, signalling};
+use super::sys::{self, Request, SpanInfo, alarm, event, line, signalling};
 use super::{DahdiError, discover};
-use crate::{Alarms, BChannel, DChannel, DChannelEvent, LineErrors, Span, SpanKind};
+use crate::{
+    Alarms, BChannel, DChannel, DChannelEvent, Framing, LineCode, LineErrors, LineStatus, Span, SpanKind,
+};
 
 /// DAHDI tells the beginning and the end of all alarms, not a change from one to another; those are seen by looking.
 const LOOK: Duration = Duration::from_millis(500);
@@ -112,6 +114,23 @@ pub(super) fn alarms(bits: i32) -> Alarms {
     }
 }
 
+pub(super) fn framing(kind: SpanKind, config: i32) -> Framing {
+    match kind {
+        SpanKind::E1 if config & line::CRC4 != 0 => Framing::Crc4,
+        SpanKind::E1 => Framing::NoCrc4,
+        SpanKind::T1 if config & line::D4 != 0 => Framing::Superframe,
+        SpanKind::T1 => Framing::ExtendedSuperframe,
+    }
+}
+
+pub(super) fn code(config: i32) -> LineCode {
+    match config {
+        config if config & line::HDB3 != 0 => LineCode::Hdb3,
+        config if config & line::B8ZS != 0 => LineCode::B8zs,
+        _ => LineCode::Ami,
+    }
+}
+
 fn counters(info: &SpanInfo) -> LineErrors {
     let wide = |count: i32| u64::try_from(count).unwrap_or(0);
     LineErrors {
@@ -161,6 +180,17 @@ impl Span for DahdiSpan {
         self.errors += growth(&self.seen, &now);
         self.seen = now;
         Ok(self.errors)
+    }
+
+    fn line_status(&mut self) -> Result<Option<LineStatus>, DahdiError> {
+        let info = stat(&self.control, self.number)?;
+        Ok(Some(LineStatus {
+            alarms: alarms(info.alarms),
+            framing: framing(self.kind, info.line_config),
+            code: code(info.line_config),
+            // The number of the span that the board takes its clock from.
+            gives_clock: count(info.sync_source) == self.number,
+        }))
     }
 
     fn open_d(&mut self) -> Result<DahdiD, DahdiError> {

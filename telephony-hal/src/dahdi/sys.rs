@@ -68,6 +68,14 @@ pub(super) mod alarm {
     pub(in super::super) const LOSS_OF_FRAME: i32 = 0x200;
 }
 
+/// `SPANCONFIG`'s line settings.
+pub(super) mod line {
+    pub(in super::super) const D4: i32 = 0x10;
+    pub(in super::super) const B8ZS: i32 = 0x80;
+    pub(in super::super) const HDB3: i32 = 0x200;
+    pub(in super::super) const CRC4: i32 = 0x400;
+}
+
 /// `VMWI_CONFIG`: by which means a waiting message is shown.
 pub(super) mod lamp {
     pub(in super::super) const REVERSAL: i32 = 1;

@@ -508,3 +508,18 @@ fn a_closed_bearer_is_let_go_and_a_pulled_one_says_so() {
     assert_eq!(b.write(&[0; OCTETS]).unwrap_err().kind(), ErrorKind::Closed);
     assert!(Bearer::is_removed(&b.bearer));
 }
+
+#[test]
+fn line_settings_are_read_as_dahdi_cfg_writes_them() {
+    use super::span::{code, framing};
+    use crate::{Framing, LineCode, SpanKind};
+    // ccs,hdb3,crc4; cas,ami; esf,b8zs; d4,ami.
+    for (kind, config, expected) in [
+        (SpanKind::E1, 0x100 | 0x200 | 0x400, (Framing::Crc4, LineCode::Hdb3)),
+        (SpanKind::E1, 0x40, (Framing::NoCrc4, LineCode::Ami)),
+        (SpanKind::T1, 0x20 | 0x80, (Framing::ExtendedSuperframe, LineCode::B8zs)),
+        (SpanKind::T1, 0x10 | 0x40, (Framing::Superframe, LineCode::Ami)),
+    ] {
+        assert_eq!((framing(kind, config), code(config)), expected, "{config:#x}");
+    }
+}

@@ -4,7 +4,7 @@ use std::task::{Context, Poll};
 
 use crate::{
     Alarms, AnyError, BChannel, DChannel, DChannelEvent, FxoEvent, FxoLine, FxsCapabilities, FxsLine,
-    Impedance, Lamp, LineErrors, LineEvent, Span, SpanKind,
+    Impedance, Lamp, LineErrors, LineEvent, LineStatus, Span, SpanKind,
 };
 
 /// A line or channel whose error type is [`AnyError`], so that different backends fit behind one `Box<dyn …>`.
@@ -119,6 +119,9 @@ where
     }
     fn line_errors(&mut self) -> Result<LineErrors, AnyError> {
         self.0.line_errors().map_err(AnyError::new)
+    }
+    fn line_status(&mut self) -> Result<Option<LineStatus>, AnyError> {
+        self.0.line_status().map_err(AnyError::new)
     }
     fn open_d(&mut self) -> Result<AnyDChannel, AnyError> {
         self.0.open_d().map(|channel| Box::new(Erased(channel)) as AnyDChannel).map_err(AnyError::new)

@@ -62,7 +62,7 @@ const TRUNK: &str = "span=3,1,0,ccs,hdb3,crc4\nspan=4,0,0,ccs,hdb3,crc4\nbchan=9
 
 /// The driver is unloaded and loaded so often, unless the time is over before.
 const RELOADS: u32 = 100;
-const RELOAD_TIME: Duration = Duration::from_secs(100);
+const RELOAD_TIME: Duration = Duration::from_secs(70);
 
 /// Ports of the first and the third span: what is left is the telephones' and the PBX's.
 fn found() -> String {

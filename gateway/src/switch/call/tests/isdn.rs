@@ -591,3 +591,27 @@ fn show_controllers_counts_what_the_framer_counts() {
     let other = sim.switch.show_controllers(sim.now, Some("1/1"));
     assert!(!other.contains("9 Line Code"), "{other}");
 }
+
+#[test]
+fn show_controllers_tells_how_the_line_is_set_and_what_is_wrong_with_it() {
+    use telephony_hal::{Alarms, Framing, LineCode, LineStatus};
+    let mut sim = Sim::new();
+    let plain = sim.switch.show_controllers(sim.now, Some("1/0"));
+    assert!(plain.contains("  No alarms detected.\n"), "{plain}");
+    assert!(plain.contains("Framing is CRC4, Line Code is HDB3, Clock Source is Line.\n"), "{plain}");
+    let (framing, code) = (Framing::NoCrc4, LineCode::Ami);
+    let mut status = LineStatus { alarms: Alarms::default(), framing, code, gives_clock: false };
+    for (remote, all_ones, expected) in [
+        (true, false, "  Receiver has remote alarm.\n"),
+        (false, true, "  Transmitter is sending remote alarm.\n  Receiver is getting AIS.\n"),
+    ] {
+        (status.alarms.remote, status.alarms.all_ones) = (remote, all_ones);
+        sim.switch.handle_line_status(0, status);
+        let shown = sim.switch.show_controllers(sim.now, Some("1/0"));
+        assert!(shown.contains(expected) && !shown.contains("No alarms"), "{shown}");
+        assert!(
+            shown.contains("Framing is NO-CRC4, Line Code is AMI, Clock Source is Internal.\n"),
+            "{shown}"
+        );
+    }
+}
