@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use cli::config::{Config, LineOutcome, Mode};
+use cli::grammar::syntax::{Kind, Syntax};
 use cli::grammar::walk::{commands, path, samples};
 use cli::grammar::{Apply, ModeKind, matcher};
 
@@ -133,4 +134,49 @@ fn every_configuration_line_survives_the_running_configuration() {
             }
         }
     }
+}
+
+/// A line of a command with one of its numbers just above what its range takes; `None` where it has no range in this sample.
+fn beyond(line: &str, syntax: &Syntax) -> Option<String> {
+    let mut highest = Vec::new();
+    syntax.tokens(&mut |token| {
+        if let Some(Kind::Range(_, high)) = token.kind {
+            highest.push(high);
+        }
+    });
+    let at = line.split(' ').collect::<Vec<_>>().iter().rposition(|word| word.parse::<i64>().is_ok())?;
+    let high = highest.into_iter().max()?;
+    let words = line.split(' ').enumerate();
+    Some(
+        words
+            .map(|(n, word)| if n == at { (high + 1).to_string() } else { word.to_owned() })
+            .collect::<Vec<_>>()
+            .join(" "),
+    )
+}
+
+#[test]
+fn a_number_out_of_range_is_refused_and_never_kept() {
+    let (mut checked, mut kept) = (0, Vec::new());
+    for kind in ModeKind::ALL.iter().filter(|k| !k.is_exec()) {
+        let path = path(*kind).unwrap();
+        for (command, syntax) in kind.table().entries() {
+            if !matches!(command.apply, Apply::Acted(_))
+                || command.syntax.contains("WORD")
+                || command.syntax.contains("LINE")
+            {
+                continue;
+            }
+            let Some(line) = samples(command, syntax).iter().find_map(|line| beyond(line, syntax)) else {
+                continue;
+            };
+            let mut config = Config::default();
+            let mode = enter(&mut config, &path);
+            checked += 1;
+            if config.apply_line(&mut mode.clone(), &line).is_ok() {
+                kept.push(format!("{kind:?}: {line}"));
+            }
+        }
+    }
+    assert!(kept.is_empty() && checked > 60, "of {checked} lines {} were taken: {kept:#?}", kept.len());
 }

@@ -369,3 +369,50 @@ fn every_mode_is_entered_at_a_terminal_and_left() {
         assert_eq!(session.prompt(), "Router#", "{kind:?}");
     }
 }
+
+/// Sessions with routers that were recorded: what we print at the same place. An extra, since the recordings lie beside the
+/// repository; `errors.txt`, `dial-peer.txt` and `classes.txt` have the same lines.
+#[test]
+fn recorded_sessions_with_routers_read_the_same() {
+    let file =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpus/ios-show/cli_errors_voice.txt");
+    let Ok(text) = std::fs::read_to_string(&file) else {
+        println!("skipped: {} is not there", file.display());
+        return;
+    };
+    let mut compared = 0;
+    let mut lines = text.lines().peekable();
+    while let Some(line) = lines.next() {
+        let Some((prompt, typed)) = line.split_once('#') else { continue };
+        let mut session = Session::new(SessionKind::Console, 80, 0);
+        session.set_privilege(15);
+        let mut gateway = Gateway { config: Config::default(), startup: None, seen: Seen::default() };
+        let mut way = String::from("configure terminal\rhostname Gateway\r");
+        way += match prompt {
+            "Gateway(config-dial-peer)" => "dial-peer voice 1 pots\r",
+            "Gateway(config-voice-uri-class)" => "voice class uri 7 sip\r",
+            _ => "",
+        };
+        if typed.starts_with("host ") {
+            (1..=10).for_each(|n| way += &format!("host ipv4:192.0.2.{n}\r"));
+        }
+        for key in way.bytes() {
+            session.feed(&[key]);
+            gateway.serve(&mut session);
+        }
+        assert_eq!(session.prompt(), format!("{prompt}#"));
+        let _ = session.poll_output();
+        session.feed(&keys(typed.trim_start(), false));
+        gateway.serve(&mut session);
+        let shown = screen(&session.poll_output().unwrap());
+        let printed: Vec<&str> =
+            shown.lines().skip(1).take_while(|row| !row.starts_with("Gateway(") && !row.is_empty()).collect();
+        let mut recorded = Vec::new();
+        while let Some(row) = lines.next_if(|row| !row.is_empty() && !row.starts_with("Gateway(")) {
+            recorded.push(row.trim_end());
+        }
+        assert_eq!(printed, recorded, "{line}");
+        compared += 1;
+    }
+    assert!(compared >= 4, "{compared}");
+}

@@ -96,6 +96,64 @@ mod tests {
         }
     }
 
+    /// What is typed, and the word that Tab makes of its end.
+    const TYPED: [(&str, &str); 5] = [
+        ("tipring --k", "--keep-going"),
+        ("tipring ph", "phone"),
+        ("tipringd ch", "check"),
+        ("tipringd check --js", "--json"),
+        ("tipringd run --hard", "--hardware"),
+    ];
+
+    /// Writes the completion of both programs for a shell where it looks for it.
+    fn install(dir: &std::path::Path, name: impl Fn(&str) -> String) {
+        let files = files().unwrap();
+        for program in ["tipring", "tipringd"] {
+            let file = name(program);
+            std::fs::write(dir.join(&file), &files[&format!("docs/completion/{file}")]).unwrap();
+        }
+    }
+
+    #[test]
+    fn zsh_completes_what_is_typed_at_its_line_editor() {
+        // A real zsh at a terminal of zpty: Tab, then a widget that prints the line.
+        const SCRIPT: &str = r#"
+            zmodload zsh/zpty
+            zpty z zsh -f -i
+            zpty -w z "PS1=; unsetopt prompt_sp; fpath=($1 \$fpath); autoload -Uz compinit; compinit -u -D; show() { print -r -- \"<\$BUFFER>\"; exit }; zle -N show; bindkey '^X' show; print READY"
+            zpty -r z seen '*READY*READY*'
+            zpty -w -n z "$2"$'\t\x18'
+            zpty -r z seen '*<*>*'
+            print -r -- "${${seen##*<}%%>*}"
+        "#;
+        let dir = tempfile::tempdir().unwrap();
+        install(dir.path(), |program| format!("_{program}"));
+        for (typed, wanted) in TYPED {
+            let mut zsh = Command::new("zsh");
+            zsh.args(["-f", "-c", SCRIPT, "zsh"]).arg(dir.path()).arg(typed);
+            let run = system_tests::finish(zsh, std::time::Duration::from_secs(60));
+            // What takes a value goes on with `=`.
+            let shown = run.stdout.trim().trim_end_matches('=');
+            let before = typed.rsplit_once(' ').unwrap().0;
+            assert_eq!(shown, format!("{before} {wanted}"), "{run:?}");
+        }
+    }
+
+    #[test]
+    fn fish_offers_what_is_typed() {
+        let dir = tempfile::tempdir().unwrap();
+        install(dir.path(), |program| format!("{program}.fish"));
+        for (typed, wanted) in TYPED {
+            let program = typed.split(' ').next().unwrap();
+            let mut fish = Command::new("fish");
+            fish.args(["--no-config", "-c"]).arg(format!("source {program}.fish; complete -C '{typed}'"));
+            fish.current_dir(dir.path()).env("HOME", dir.path());
+            let run = system_tests::finish(fish, std::time::Duration::from_secs(60));
+            let offered: Vec<&str> = run.stdout.lines().filter_map(|line| line.split('\t').next()).collect();
+            assert_eq!(offered, [wanted], "{typed}: {run:?}");
+        }
+    }
+
     #[test]
     fn groff_formats_every_page_without_a_warning() {
         let dir = tempfile::tempdir().unwrap();

@@ -40,6 +40,8 @@ const PACKAGES: &[(&str, &str)] = &[
     ("systemd", "checks the package's unit"),
     ("udev", "applies the package's rule"),
     ("binutils", "strips what is packed"),
+    ("zsh", "completes the programs' options"),
+    ("fish", "completes the programs' options"),
 ];
 
 /// How much to set up.

@@ -132,6 +132,12 @@ pub struct TerminalLine {
     pub motd_banner: bool,
     /// See [`TerminalLine::motd_banner`].
     pub exec_banner: bool,
+    /// `location`: where it is, for `show terminal`.
+    pub location: Option<String>,
+    /// `monitor`: log and debug lines are shown from the start.
+    pub monitor: bool,
+    /// `timeout login response`: how long somebody may take to log in; `None` for what `ip ssh time-out` says.
+    pub login_timeout: Option<Duration>,
     /// Serial settings.
     pub serial: SerialSettings,
 }
@@ -159,6 +165,9 @@ impl TerminalLine {
             exec: true,
             motd_banner: true,
             exec_banner: true,
+            location: None,
+            monitor: false,
+            login_timeout: None,
             serial: SerialSettings::default(),
         }
     }

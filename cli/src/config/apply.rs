@@ -132,6 +132,7 @@ impl Config {
             }
         }
         let mut worst: Option<(usize, Failure)> = None;
+        let mut beyond = None;
         for depth in (0..=mode.frames.len()).rev() {
             let frame = depth.checked_sub(1).and_then(|d| mode.frames.get(d));
             let kind = frame.map_or(ModeKind::Global, |f| f.kind);
@@ -146,6 +147,14 @@ impl Config {
             }
             match matcher::find(table, line, input, sign != Sign::Set) {
                 Ok(found) => {
+                    let kept =
+                        table.command(found.command).is_some_and(|(c, _)| matches!(c.apply, Apply::Kept(_)));
+                    if kept && sign == Sign::Set {
+                        beyond = beyond.or_else(|| matcher::out_of_range(table, line, input));
+                    }
+                    if let Some(word) = beyond.filter(|_| kept) {
+                        return Err(LineError::from_failure(Failure::Invalid(word), input, line));
+                    }
                     // An outer mode that knows the word in full is meant, not an abbreviation here:
                     // `ip route` behind an interface, which has `ip route-cache`.
                     let abbreviated = found.args.words.iter().any(|w| w.is_abbreviated());
@@ -162,6 +171,9 @@ impl Config {
                     break;
                 }
                 Err(failure) => {
+                    if sign == Sign::Set {
+                        beyond = beyond.or_else(|| matcher::out_of_range(table, line, input));
+                    }
                     let place = match failure {
                         Failure::Invalid(at) | Failure::Ambiguous(at) => at,
                         Failure::Incomplete => input.len(),
@@ -173,7 +185,7 @@ impl Config {
             }
             // What is only too short is no line of a feature that is not modelled.
             let unknown = !matches!(worst, Some((_, Failure::Incomplete)));
-            let open = unknown && matches!(kind, ModeKind::Interface | ModeKind::Line);
+            let open = unknown && beyond.is_none() && matches!(kind, ModeKind::Interface | ModeKind::Line);
             if open && inner && frame.is_some_and(|f| indent > f.indent) {
                 return Ok(self.keep(mode, line, sign, input));
             }

@@ -167,6 +167,9 @@ line_setting! {
     line_width, width: |cx| cx.args.number(0);
     line_limit, session_limit: |cx| cx.args.number(0);
     line_synchronous, synchronous: |cx| !cx.no;
+    line_location, location: |cx| cx.text(0);
+    line_monitor, monitor: |cx| !cx.no;
+    line_login_timeout, login_timeout: |cx| cx.args.number(0).map(Duration::from_secs);
 }
 
 pub(super) fn line_timeout(cx: &mut Cx<'_>) -> Done {

@@ -36,7 +36,10 @@ pub(super) static OPTIONS_KEEPALIVE: &[Command] = &[
 ];
 
 pub(super) static URI: &[Command] = &[
-    kept!("host LINE", ["Host of the URI", "Pattern or address"], CALLS, keyed: WHOLE),
+    command! {
+        "host LINE", help: &["Host of the URI", "Pattern or address"], keyed: WHOLE, later: Some(CALLS),
+        apply: Apply::Acted(uri_host),
+    },
     kept!("pattern LINE", ["Pattern of the URI", "Regular expression"], CALLS),
     kept!("user-id LINE", ["User of the URI", "Regular expression"], CALLS),
     kept!("phone (number|context) LINE", ["Phone number of the URI", "Number", "Context", "Pattern"], CALLS, keyed: 2),
@@ -199,3 +202,19 @@ pub(super) static PEER_GROUP: &[Command] = &[
         ["Dial peer of the group", "Tag", "Order of preference", "0 is tried first"], keyed: 2),
     acted!("shutdown", ["Take the group out of use"]),
 ];
+
+/// Hosts of a class, as recorded of a router.
+const URI_HOSTS: usize = 10;
+
+fn uri_host(cx: &mut Cx<'_>) -> Result<(), ApplyError> {
+    let key = cx.frames.last().map_or("", |frame| frame.key.as_str());
+    let line = cx.args.canonical();
+    let class = cx.config.tree().beginning(key).find(|node| node.key == key);
+    let hosts = class.into_iter().flat_map(|class| class.lines()).filter(|old| old.starts_with("host "));
+    if !cx.no && hosts.filter(|old| *old != line).count() >= URI_HOSTS {
+        return Err(ApplyError::Text(format!(
+            "Error:Maximum of {URI_HOSTS} hosts can only be configured.\n"
+        )));
+    }
+    Ok(())
+}

@@ -287,14 +287,7 @@ pub(super) static COMMON: &[Command] = &[
     ),
     acted!(
         "signaling forward (conditional|none|rawmsg|unconditional)",
-        [
-            "Signalling payload",
-            "Messages of trunks in SIP messages",
-            "None, as SIP endpoints do not say what they can",
-            "None",
-            "As they came, in application/QSIG or application/x-q931",
-            "The same"
-        ]
+        super::voice_service::SIGNALING_FORWARD
     ),
     kept!("supplementary-service LINE", ["Supplementary services", "The service"], SIP, keyed: WHOLE, no_shown: true),
     kept!("huntgroup LINE", ["Hunt group", "The setting"], CALLS, keyed: WHOLE),

@@ -397,18 +397,26 @@ pub(super) static LINE: &[Command] = &[
     kept!("authorization LINE", ["Authorization", "The setting"], CONSOLE, keyed: WHOLE),
     kept!("accounting LINE", ["Accounting", "The setting"], CONSOLE, keyed: WHOLE),
     kept!("rotary LINE", ["Rotary group", "Number"], CONSOLE),
-    kept!("location LINE", ["Location", "Text"], CONSOLE),
+    command! {
+        "location LINE", help: &["Enter terminal location description", "One text line describing the terminal's location"],
+        apply: Apply::Acted(access::line_location),
+    },
     kept!("vacant-message LINE", ["Vacant message", "Text"], CONSOLE),
     kept!("notify", ["Inform users"], CONSOLE),
-    kept!("monitor", ["Copy debug output to the line"], CONSOLE),
+    command! { "monitor", help: &["Copy debug output to the current terminal line"], apply: Apply::Acted(access::line_monitor) },
     kept!("ipv6 access-class LINE", ["IPv6", "Filter", "List"], CONSOLE, keyed: WHOLE),
     kept!("telnet LINE", ["Telnet", "The setting"], CONSOLE, keyed: WHOLE),
     kept!("script LINE", ["Chat script", "The setting"], CONSOLE, keyed: WHOLE),
-    kept!("timeout LINE", ["Timeout", "The setting"], CONSOLE, keyed: WHOLE),
+    command! {
+        "timeout login response <0-300>", keyed: 3,
+        help: &["Timeouts for the line", "Timeouts related to the login sequence", "Timeout for any user input during login sequences",
+            "Timeout in seconds"],
+        apply: Apply::Acted(access::line_login_timeout),
+    },
 ];
 
 pub(super) static TRUNK_GROUP: &[Command] = &[
-    kept!("description LINE", ["Description of the trunk group", "Text"], CALLS),
+    kept!("description LINE", ["Description of the trunk group", "Text"], super::reasons::INFO),
     kept!("carrier-id WORD", ["Carrier", "Name"], CALLS),
     kept!("max-calls (any|data|voice) <0-1000> [direction (in|out)]", ["Maximum calls", "Any", "Data", "Voice", "Number", "Direction",
         "In", "Out"], CALLS, keyed: 2),

@@ -254,6 +254,24 @@ fn disagreement(a: &[Matched], b: &[Matched]) -> Option<usize> {
     a.iter().zip(b).find(|(x, y)| x.rank == 2 && y.rank == 2 && x.text != y.text).map(|(x, _)| x.word)
 }
 
+/// The index of a number that a command of the table would take if it were within the command's range. A line that some
+/// command only keeps as it stands is refused for it, as a router does.
+pub fn out_of_range(table: &Table, line: &str, input: &[Typed<'_>]) -> Option<usize> {
+    let mut walk = Walk::new(line, input);
+    for (command, syntax) in table.entries() {
+        if matches!(command.apply, super::Apply::Kept(_)) {
+            continue;
+        }
+        walk.beyond = None;
+        walk.complete.clear();
+        walk.run(syntax);
+        if walk.beyond.is_some() && walk.complete.is_empty() {
+            return walk.beyond;
+        }
+    }
+    None
+}
+
 type PathKey = Vec<(u8, String)>;
 
 struct Walk<'a> {
@@ -266,6 +284,8 @@ struct Walk<'a> {
     /// Keywords taken by prefix on the way to the furthest place: word index and spelling.
     prefixes: Vec<(usize, String)>,
     negated: Option<usize>,
+    /// Index of a number that lies outside its range.
+    beyond: Option<usize>,
     steps: usize,
 }
 
@@ -283,6 +303,7 @@ impl<'a> Walk<'a> {
             incomplete: false,
             prefixes: Vec::new(),
             negated: None,
+            beyond: None,
             steps: 0,
         }
     }
@@ -408,6 +429,10 @@ impl<'a> Walk<'a> {
         };
         let Some((mut matched, used)) = self.accept(token, typed, at) else {
             self.stuck(at, path);
+            // Behind a keyword: a number alone is no command.
+            if matches!(token.kind, Some(Kind::Range(..))) && !path.is_empty() && is_number(typed.text) {
+                self.beyond = Some(at);
+            }
             return;
         };
         matched.word = at;
@@ -469,6 +494,10 @@ impl<'a> Walk<'a> {
             }
         }
     }
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
 }
 
 fn decimal(text: &str) -> Option<u64> {

@@ -8,6 +8,28 @@ use mwi::config::{MwiServer, Transport};
 use mwi::route::NumberSource;
 use std::net::Ipv4Addr;
 
+/// Help of `privacy …`, in sip-ua and in `sip`.
+const PRIVACY: [&str; 8] = [
+    "Privacy header of calls",
+    "By the rules of the telephone network (default)",
+    "Hide headers",
+    "Hide the session",
+    "Hide the user",
+    "Hide the asserted identity",
+    "Hide the diversions",
+    "Refuse where that cannot be had",
+];
+
+/// Help of `signaling forward …`, of the whole gateway and of a dial peer.
+pub(super) const SIGNALING_FORWARD: [&str; 6] = [
+    "Signalling payload",
+    "Messages of trunks in SIP messages",
+    "None, as SIP endpoints do not say what they can",
+    "None",
+    "As they came, in application/QSIG or application/x-q931",
+    "The same",
+];
+
 const TRANSPORT: &str = "Enable SIP User Agent transport for TCP/UDP";
 
 pub(super) static SIP_UA: &[Command] = &[
@@ -175,19 +197,7 @@ pub(super) static SIP_UA: &[Command] = &[
     kept!("srv version (1|2)", ["DNS SRV", "Version", "First", "Second"], SIP_LATER),
     kept!("offer call-hold LINE", ["Offer", "Call hold", "conn-addr or direction-attr"], SIP_LATER),
     kept!("permit hostname dns:WORD", ["Permit", "Host name in requests", "Name"], SIP_LATER, keyed: WHOLE),
-    acted!(
-        "privacy (pstn|header|session|user|id|history|critical)...",
-        [
-            "Privacy header of calls",
-            "By the rules of the telephone network (default)",
-            "Hide headers",
-            "Hide the session",
-            "Hide the user",
-            "Hide the asserted identity",
-            "Hide the diversions",
-            "Refuse where that cannot be had"
-        ]
-    ),
+    acted!("privacy (pstn|header|session|user|id|history|critical)...", PRIVACY),
     acted!("disable-early-media 180", ["Disable early media", "For 180 Ringing"]),
     acted!("notify telephone-event max-duration <40-3000>", ["NOTIFY", "Telephone event", "Longest time between two NOTIFYs of a digit",
         "Milliseconds"], default: "notify telephone-event max-duration 2000"),
@@ -245,17 +255,7 @@ pub(super) static VOIP: &[Command] = &[
         MEDIA
     ),
     kept!("qsig decode", ["QSIG", "Decode"], CALLS),
-    acted!(
-        "signaling forward (conditional|none|rawmsg|unconditional)",
-        [
-            "Signalling payload",
-            "Messages of trunks in SIP messages",
-            "None, as SIP endpoints do not say what they can",
-            "None",
-            "As they came, in application/QSIG or application/x-q931",
-            "The same"
-        ]
-    ),
+    acted!("signaling forward (conditional|none|rawmsg|unconditional)", SIGNALING_FORWARD),
     kept!("callmonitor", ["Call monitoring"], FEATURE),
     kept!("cpa", ["Call progress analysis"], FEATURE),
     kept!("dtmf-interworking LINE", ["DTMF interworking", "rtp-nte or standard"], MEDIA),
@@ -381,19 +381,7 @@ pub(super) static SIP: &[Command] = &[
         ["Privacy policy", "Say that nothing is to be hidden, too", "Leave out", "Diversion headers"]
     ),
     kept!("privacy-policy LINE", ["Privacy policy", "The policy"], SIP_LATER, keyed: WHOLE, with_previous: true),
-    acted!(
-        "privacy (pstn|header|session|user|id|history|critical)...",
-        [
-            "Privacy header of calls",
-            "By the rules of the telephone network (default)",
-            "Hide headers",
-            "Hide the session",
-            "Hide the user",
-            "Hide the asserted identity",
-            "Hide the diversions",
-            "Refuse where that cannot be had"
-        ]
-    ),
+    acted!("privacy (pstn|header|session|user|id|history|critical)...", PRIVACY),
     kept!("localhost LINE", ["Name of this host", "dns:NAME"], SIP_LATER),
     kept!("g729 annexb-all", ["G.729", "Treat annex A and B as equal"], MEDIA),
     acted!("rel1xx LINE", ["Reliable provisional responses", "supported, require or disable"]),

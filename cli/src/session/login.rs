@@ -73,6 +73,8 @@ impl Session {
     pub fn set_line(&mut self, access: &Access, line: &TerminalLine, known: Option<(&str, u8)>) {
         self.history_size = usize::from(line.history);
         self.synchronous = line.synchronous;
+        self.location = line.location.clone().unwrap_or_default();
+        self.monitor |= line.monitor;
         self.height = line.length.unwrap_or(self.height);
         self.width = line.width.unwrap_or(self.width);
         self.set_access(access);

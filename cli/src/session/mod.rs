@@ -85,6 +85,8 @@ pub struct Session {
     log_level: Option<u8>,
     /// `logging synchronous`: what is being typed is painted again behind a line.
     synchronous: bool,
+    /// `location` of the line.
+    location: String,
     started: bool,
     after_return: bool,
     failed: bool,
@@ -104,6 +106,7 @@ impl Session {
             monitor: kind == SessionKind::Console,
             log_level: Some(7),
             synchronous: true,
+            location: String::new(),
             kind,
             width,
             height,

@@ -137,8 +137,9 @@ impl Session {
         };
         let state = |on: bool| if on { "enabled" } else { "disabled" };
         format!(
-            "Line {line}, Location: \"\", Type: \"\"\nLength: {} lines, Width: {} columns\n\
+            "Line {line}, Location: \"{}\", Type: \"\"\nLength: {} lines, Width: {} columns\n\
              Editing is {}.\nHistory is {}, history size is {}.\nMonitoring of log and debug lines is {}.\n",
+            self.location,
             self.height,
             self.width,
             state(!self.editor.plain),

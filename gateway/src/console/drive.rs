@@ -49,7 +49,7 @@ pub(super) async fn run<W: Wire>(
     let mut running: Option<oneshot::Receiver<Reply>> = None;
     let mut access = shared.terminals.access();
     // An unanswered login ends sooner than an idle session.
-    let login = Instant::now() + access.ssh_timeout;
+    let login = Instant::now() + place.line.login_timeout.unwrap_or(access.ssh_timeout);
     let mut idle = place.line.exec_timeout.map(|t| Instant::now() + t);
     loop {
         while running.is_none()

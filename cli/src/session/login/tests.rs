@@ -128,6 +128,21 @@ fn the_console_starts_at_the_level_of_its_line_and_knows_aliases() {
 }
 
 #[test]
+fn a_line_says_where_it_is_and_shows_log_lines_from_the_start() {
+    let config =
+        Config::parse("line vty 0 1\n no login\n location cellar\n monitor\nline vty 2 4\n no login\n")
+            .config;
+    let session = |number| {
+        let mut session = Session::new(SessionKind::Vty(number), 80, 24);
+        session.set_line(&config.access, &config.access.line(LineKind::Virtual, number), None);
+        session.feed(b"show terminal\r");
+        let shown = String::from_utf8(session.poll_output().unwrap()).unwrap();
+        (session.monitors(), shown.contains("Location: \"cellar\""))
+    };
+    assert_eq!((session(0), session(2)), ((true, true), (false, false)));
+}
+
+#[test]
 fn nothing_typed_at_a_password_is_in_history_or_debug_text() {
     let mut vty = Terminal::new(LineKind::Virtual, 0);
     vty.type_in("ann\ropensesame\r");
