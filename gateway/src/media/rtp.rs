@@ -204,7 +204,8 @@ impl RtpStream {
     }
 
     pub(super) fn set(&mut self, now: Instant, settings: RtpSettings) {
-        if settings.remote != self.settings.remote {
+        let turned = settings.sends != self.settings.sends && !settings.symmetric;
+        if settings.remote != self.settings.remote || turned {
             self.learned = None;
         }
         if !self.settings.receives && settings.receives {
@@ -233,7 +234,9 @@ impl RtpStream {
     pub(super) fn believes(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) -> bool {
         let from = SocketAddr::new(from.ip().to_canonical(), from.port());
         let is_rtp = self.settings.udptl || Packet::parse(datagram).is_ok();
-        let learns = self.settings.symmetric && self.learned.is_none();
+        // Whoever only sends names no port that is his (Unified CM: 4000): his music comes from another of his address.
+        let one_way = !self.settings.sends && self.settings.remote.is_some_and(|at| at.ip() == from.ip());
+        let learns = (self.settings.symmetric || one_way) && self.learned.is_none();
         let fits = match self.learned {
             Some(learned) => learned == from,
             None => learns || self.settings.remote == Some(from),

@@ -100,9 +100,11 @@ impl Switch {
             Event::Request { id, flow, request } if request.method_ref() == Some(&Method::Subscribe) => {
                 self.handle_subscribe(now, id, &flow, &request);
             }
-            Event::Request { id, .. } => {
-                // `allow` names only what is handled above, in calls, or by the endpoint itself.
-                let _ = self.sip.ua_mut().endpoint_mut().respond(now, id, sip::Reply::new(501));
+            Event::Request { id, request, .. } => {
+                // Who is in no call with us may not have us call somebody. Else `allow` names only what is handled above,
+                // in calls, or by the endpoint itself.
+                let status = if request.method_ref() == Some(&Method::Refer) { 403 } else { 501 };
+                let _ = self.sip.ua_mut().endpoint_mut().respond(now, id, sip::Reply::new(status));
             }
             Event::Response { id, response, .. } => {
                 let known = self.register_answered(now, id, &response)

@@ -372,6 +372,18 @@ impl UnifiedCm {
         said
     }
 
+    /// The next message, which has to be one of these, of whatever call.
+    ///
+    /// # Panics
+    /// When another one comes, or none within 10 s.
+    #[track_caller]
+    pub fn gets_one_of(&mut self, what: &[&str]) -> Said {
+        let Some(said) = self.next(LONG) else { panic!("none of {what:?}, after {}", self.drawn()) };
+        let notation = text::notation(&said);
+        assert!(what.contains(&notation.as_str()), "{notation}, not {what:?}, after {}", self.drawn());
+        said
+    }
+
     /// The INVITE of a new call for `number`, and its call.
     ///
     /// # Panics

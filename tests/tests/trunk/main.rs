@@ -3,6 +3,10 @@
 //! octets. Where the gateway answers a re-INVITE at once it sends no 100, which the captures of the guide have.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod answers;
 mod basic;
+mod digits;
+mod refusals;
+mod session;
 mod site;
 mod transfer;

@@ -65,7 +65,7 @@ impl Site {
             TrunkTransport::Tls { .. } => "tcp tls",
         };
         let mut config = format!(
-            "dial-peer voice 100 voip\n destination-pattern [12]...\n session protocol sipv2\n session target {target}\n \
+            "voice-port 2/0\n mwi\n!\ndial-peer voice 100 voip\n destination-pattern [12]...\n session protocol sipv2\n session target {target}\n \
              session transport {transport}\n incoming called-number .\n codec g711ulaw\n no vad\n{}!\n\
              dial-peer voice 8000 pots\n destination-pattern 8000\n port 2/0\n!\n\
              dial-peer voice 8001 pots\n destination-pattern 8001\n port 2/1\n!\n{}",

@@ -17,6 +17,9 @@ const MAX_NOTIFYS: u32 = 8;
 /// Shortest duration a peer may ask for between two NOTIFYs, ms.
 const MIN_DURATION: u32 = 40;
 
+/// What an INFO may carry.
+pub(super) const INFO_TYPES: &str = "application/dtmf-relay, application/dtmf";
+
 /// What a peer has said of the digits it takes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct PeerDigits {

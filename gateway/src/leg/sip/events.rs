@@ -446,8 +446,14 @@ impl SipLegs {
             digits::read(request)
         };
         let status = if let Said::Refuse(status) = said { status } else { 200 };
+        let mut reply = Reply::new(status);
+        if status == 415 {
+            //= RFC 3261 21.4.13: "The server MUST return a list of acceptable formats using the Accept, Accept-Encoding, or
+            //= Accept-Language header field, depending on the specific problem with the content."
+            reply = reply.header(Header::Accept, digits::INFO_TYPES);
+        }
         // A transaction that is gone has nobody left to answer.
-        let _ = self.ua.respond(now, transaction, Reply::new(status));
+        let _ = self.ua.respond(now, transaction, reply);
         if let Said::Digits(digits) = said {
             for digit in digits.chars() {
                 self.tell(id, LegEvent::Dtmf(digit));

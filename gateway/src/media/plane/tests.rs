@@ -175,6 +175,28 @@ fn with_nat_symmetric_the_first_sender_is_followed_and_no_other() {
 }
 
 #[test]
+fn music_on_hold_comes_from_any_port_of_the_address_and_from_one() {
+    let (mut plane, now) = plane();
+    let end = open(&mut plane, now, 1, settings(Law::Mu, 4000));
+    plane.handle(now, MediaCommand::Connect { a: LINE, b: end });
+    plane.set(now, 1, RtpSettings { sends: false, ..settings(Law::Mu, 4000) });
+    let stranger = SocketAddr::from(([192, 0, 2, 77], 4000));
+    plane.handle_rtp(now, 1, stranger, &mut packet(0, 1, &[0x10; TICK]));
+    plane.handle_rtp(now, 1, peer(24_576), &mut packet(0, 1, &[0x10; TICK]));
+    plane.handle_rtp(now, 1, peer(24_578), &mut packet(0, 2, &[0x10; TICK]));
+    let stats = plane.stats(1).unwrap();
+    assert_eq!((stats.refused, stats.received_packets), (2, 1));
+    // With the call comes the port that was named.
+    plane.set(now, 1, settings(Law::Mu, 4000));
+    plane.handle_rtp(now, 1, peer(24_576), &mut packet(0, 3, &[0x10; TICK]));
+    plane.handle_rtp(now, 1, peer(4000), &mut packet(0, 4, &[0x10; TICK]));
+    assert_eq!(plane.stats(1).unwrap().received_packets, 2);
+    plane.put(LINE, &[9; TICK]);
+    plane.tick(now, 0);
+    assert_eq!(plane.poll_datagram().map(|datagram| datagram.to), Some(peer(4000)));
+}
+
+#[test]
 fn on_hold_nothing_is_sent_and_nothing_taken() {
     let (mut plane, now) = plane();
     let end = open(&mut plane, now, 1, settings(Law::Mu, 4000));
