@@ -39,7 +39,11 @@ impl Said {
     /// All header fields of this name as one list.
     #[must_use]
     pub fn list(&self, name: &str) -> String {
-        let values = self.headers.iter().filter(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str());
+        let values = self
+            .headers
+            .iter()
+            .filter(|(n, _)| n.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str());
         values.collect::<Vec<_>>().join(", ")
     }
 

@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 
 mod bench;
 mod ci;
+mod compliance;
 mod deb;
 mod demo;
 mod features;
@@ -68,8 +69,8 @@ enum Command {
         #[arg(long, conflicts_with = "seconds")]
         minimise: bool,
     },
-    /// Writes the command reference docs/commands from the grammar, docs/messages.md from the sources, manual pages and
-    /// shell completion of the programs
+    /// Writes the command reference docs/commands from the grammar, docs/messages.md from the sources,
+    /// docs/sip-compliance.md from its table and the tests, manual pages and shell completion of the programs
     Manual {
         /// Only look: fail when one of them is not current
         #[arg(long)]

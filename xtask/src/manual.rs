@@ -1,5 +1,5 @@
 //! `cargo xtask manual`: the command reference in docs/commands, written from the grammar; the catalogue of log messages;
-//! manual pages and shell completion.
+//! the tables of SIP compliance; manual pages and shell completion.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,7 +8,8 @@ use crate::shell::{Outcome, cargo, root, run};
 
 /// Writes docs/commands, or with `check` fails when it is not what the grammar gives.
 pub(crate) fn manual(check: bool) -> Outcome {
-    messages(check)?;
+    page("docs/messages.md", crate::messages::catalogue(), check)?;
+    page("docs/sip-compliance.md", crate::compliance::page()?, check)?;
     programs(check)?;
     let docs = root().join("docs/commands");
     let fresh = system_tests::target_dir().join("manual");
@@ -42,16 +43,15 @@ pub(crate) fn manual(check: bool) -> Outcome {
     Ok(())
 }
 
-/// The catalogue of log messages.
-fn messages(check: bool) -> Outcome {
-    let file = root().join("docs/messages.md");
-    let new = crate::messages::catalogue();
+/// A page that is written whole.
+fn page(path: &str, new: String, check: bool) -> Outcome {
+    let file = root().join(path);
     // Nothing is there before the first time.
     if std::fs::read_to_string(&file).unwrap_or_default() == new {
         return Ok(());
     }
     if check {
-        return Err("docs/messages.md is not current; type\n\n    cargo xtask manual\n".into());
+        return Err(format!("{path} is not current; type\n\n    cargo xtask manual\n"));
     }
     std::fs::write(&file, new).map_err(|e| format!("{}: {e}", file.display()))
 }

@@ -185,6 +185,8 @@ pub(super) static COMMON: &[Command] = &[
         "To TCP, for requests that are too long"], keyed: 4, with_previous: true),
     acted!("voice-class sip bind (control|media|all) source-interface INTERFACE", [CLASS, "Set SIP parameters", "Our address",
         "In headers", "In session descriptions", "In both", "That of an interface", "Interface"], keyed: 4, with_previous: true),
+    acted!("voice-class sip url (sip|sips|system)", [CLASS, "Set SIP parameters", "URIs of calls", "sip:", "sips:, by TLS alone",
+        "As voice service voip says"], keyed: 3, with_previous: true),
     kept!("voice-class sip LINE", ["Set dial-peer voice class control parameters", "Set SIP parameters", "The setting"],
         SIP, keyed: WHOLE, no_shown: true, with_previous: true),
     kept!("voice-class (h323|stun-usage|called-number|aaa|permanent|busyout|tone-signal) LINE",

@@ -335,14 +335,16 @@ impl SipLegs {
             return Err(CODEC_MISMATCH);
         };
         let number = &setup.called.number;
-        let uri = format!("sip:{number}@{}", to.host);
+        let scheme = if can.settings.sips { "sips" } else { "sip" };
+        let uri = format!("{scheme}:{number}@{}", to.host);
         let policy = can.settings.policy.clone();
         let from_sip = caller.is_some_and(|caller| self.legs.contains_key(&caller));
         let (from, calling) = match from_sip {
             true => (setup.calling.clone(), setup.calling.clone()),
             false => self.settings.calling_info.pstn_to_sip(&setup.calling),
         };
-        let mut invite = Invite::new(&uri, &identity::from(&from, &host), first.clone());
+        let from = identity::from(&from, &host).replacen("<sip:", &format!("<{scheme}:"), 1);
+        let mut invite = Invite::new(&uri, &from, first.clone());
         invite.destinations.clone_from(&to.flows);
         invite.tcp_above = can.settings.switch_to_tcp.then_some(EndpointConfig::SWITCH_ABOVE);
         let mut exchange = OfferAnswer::new(self.session_id());

@@ -107,11 +107,6 @@ impl Switch {
             return (String::new(), refusal);
         }
         let own_tag = request.to().ok().and_then(|to| to.tag().map(str::to_owned));
-        let ours = |package: &str| package.eq_ignore_ascii_case("message-summary");
-        if own_tag.is_some() && matches!(request.event(), Ok(Some(event)) if !ours(&event.package)) {
-            // Of a call that is over (KPML): the dialog is what is unknown, not the package.
-            return (String::new(), Reply::new(481));
-        }
         let number = match (&own_tag, self.find_number(request, &Summary::default())) {
             (_, Ok((number, _))) => number,
             // Inside its dialog the request names our Contact; the subscription knows its mailbox.

@@ -94,6 +94,10 @@ impl Switch {
     /// What is no call.
     pub(super) fn sip_event(&mut self, now: Instant, event: Event) {
         match event {
+            Event::Request { id, request, .. } if is_of_a_call(&request) => {
+                // The call is over, and its subscriptions with it.
+                let _ = self.sip.ua_mut().endpoint_mut().respond(now, id, sip::Reply::new(481));
+            }
             Event::Request { id, flow, request } if request.method_ref() == Some(&Method::Notify) => {
                 self.handle_notify(now, id, &flow, &request);
             }
@@ -137,5 +141,18 @@ impl Switch {
             flow.local.set_ip(address);
         }
         flow
+    }
+}
+
+/// Whether a request is about digits, which only calls speak of.
+fn is_of_a_call(request: &sip::Message) -> bool {
+    let digits =
+        |package: &str| ["kpml", "telephone-event"].iter().any(|known| package.eq_ignore_ascii_case(known));
+    let about_digits = || matches!(request.event(), Ok(Some(event)) if digits(event.package));
+    match request.method_ref() {
+        Some(Method::Notify) => about_digits(),
+        // Outside dialogs it is the package that nobody has.
+        Some(Method::Subscribe) => request.to().is_ok_and(|to| to.tag().is_some()) && about_digits(),
+        _ => false,
     }
 }

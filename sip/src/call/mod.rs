@@ -197,6 +197,8 @@ impl UserAgent {
             for (_, call) in &mut self.calls {
                 for leg in call.legs.iter_mut().filter(|leg| leg.flow.connection == flow.connection) {
                     leg.flow.connection = None;
+                    // To where the peer listens, which need not be where its connection came from. A name stays as it was found.
+                    let _ = leg.locate(None);
                 }
             }
         }
@@ -281,7 +283,12 @@ impl UserAgent {
         let first = invite.destinations.first().ok_or(CallError::NoDestination)?;
         let contact = match &invite.contact {
             Some(contact) => contact.clone(),
-            None => self.core.contact(&user_of(&invite.from), first),
+            None => {
+                let contact = self.core.contact(&user_of(&invite.from), first);
+                //= RFC 3261 8.1.1.8: "If the Request-URI or top Route header field value contains a SIPS URI, the
+                //= Contact header field MUST contain a SIPS URI as well."
+                if invite.uri.starts_with("sips:") { contact.replacen("<sip:", "<sips:", 1) } else { contact }
+            }
         };
         let id = self.new_call(true, contact);
         let begun = match self.calls.get_mut(id.index) {

@@ -757,7 +757,8 @@ pub(super) fn flow_towards(uri: &str, base: &Flow) -> Option<Flow> {
         Some(_) => return None,
         None => base.transport,
     };
-    if transport == base.transport && transport.is_reliable() && address == base.remote.ip() {
+    let open = base.connection.is_some() && transport == base.transport && transport.is_reliable();
+    if open && address == base.remote.ip() {
         return Some(base.clone());
     }
     let port = uri.port().filter(|port| *port != 0).unwrap_or(transport.default_port());

@@ -202,11 +202,8 @@ impl UnifiedCm {
     }
 
     fn request_headers(&self, call: &TrunkCall, method: &str, text: &mut Headers) {
-        let identity = format!(
-            "<sip:{}@{}>;party=calling;screen=yes;privacy=off",
-            call.user,
-            self.address.ip()
-        );
+        let identity =
+            format!("<sip:{}@{}>;party=calling;screen=yes;privacy=off", call.user, self.address.ip());
         match method {
             "INVITE" => {
                 text.add("Remote-Party-ID", &identity);
@@ -273,11 +270,8 @@ impl UnifiedCm {
         text.add("To", if to.contains(";tag=") || status == 100 { to } else { &call.own });
         text.add("Date", "Thu, 19 Nov 2026 10:20:30 GMT");
         if request.method() == "INVITE" && (101..300).contains(&status) {
-            let party = format!(
-                "<sip:{}@{}>;party=called;screen=yes;privacy=off",
-                call.user,
-                self.address.ip()
-            );
+            let party =
+                format!("<sip:{}@{}>;party=called;screen=yes;privacy=off", call.user, self.address.ip());
             text.add("Allow", text::ALLOW);
             text.add("Allow-Events", "presence");
             text.add("Remote-Party-ID", &party);
@@ -426,7 +420,8 @@ impl UnifiedCm {
 
     fn drawn(&self) -> String {
         let first = self.ladder.first().is_some_and(|(ours, _)| *ours);
-        let step = |(ours, what): &(bool, String)| format!("{}{what}", if *ours == first { '→' } else { '←' });
+        let step =
+            |(ours, what): &(bool, String)| format!("{}{what}", if *ours == first { '→' } else { '←' });
         self.ladder.iter().map(step).collect::<Vec<_>>().join(" ")
     }
 
@@ -471,7 +466,8 @@ impl TrunkCall {
             if said.header("From") == self.own && said.header("To").contains(";tag=") {
                 said.header("To").clone_into(&mut self.far);
             }
-            if (101..300).contains(&status) && said.header("CSeq").ends_with("INVITE") && !contact.is_empty() {
+            if (101..300).contains(&status) && said.header("CSeq").ends_with("INVITE") && !contact.is_empty()
+            {
                 self.target = text::uri(contact);
             }
         } else if matches!(said.method(), "INVITE" | "UPDATE") && !contact.is_empty() {

@@ -30,8 +30,11 @@ impl Headers {
 
     /// Lines `Name: value` take the place of those of that name; without value they take them away.
     pub(super) fn replace(&mut self, lines: &str) {
-        let new: Vec<(&str, &str)> =
-            lines.lines().filter_map(|line| line.split_once(':')).map(|(n, v)| (n.trim(), v.trim())).collect();
+        let new: Vec<(&str, &str)> = lines
+            .lines()
+            .filter_map(|line| line.split_once(':'))
+            .map(|(n, v)| (n.trim(), v.trim()))
+            .collect();
         self.lines.retain(|(known, _)| !new.iter().any(|(name, _)| known.eq_ignore_ascii_case(name)));
         for (name, value) in new.into_iter().filter(|(_, value)| !value.is_empty()) {
             self.add(name, value);

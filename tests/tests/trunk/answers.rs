@@ -23,7 +23,10 @@ fn flow_13_1_a_302_is_followed_and_its_target_takes_the_call() {
     let (mut call, again) = site.cm.called("2021");
     assert!(again.start.starts_with(&format!("INVITE sip:2021@{} ", site.cm.address())), "{}", again.start);
     assert_eq!(again.header("To"), invite.header("To"), "whom was called first, without a tag");
-    assert_eq!((again.header("Call-ID"), again.header("From")), (invite.header("Call-ID"), invite.header("From")));
+    assert_eq!(
+        (again.header("Call-ID"), again.header("From")),
+        (invite.header("Call-ID"), invite.header("From"))
+    );
     assert_eq!((invite.header("CSeq"), again.header("CSeq")), ("1 INVITE", "2 INVITE"));
     site.cm.reply(&call, &again, 100, "", "");
     site.cm.reply(&call, &again, 180, "", "");
@@ -82,7 +85,9 @@ fn md5(text: &str) -> String {
 /// A parameter of a Digest header.
 fn parameter<'a>(header: &'a str, name: &str) -> &'a str {
     let words = header.split_once(' ').map_or("", |(_, rest)| rest);
-    let of = |word: &'a str| word.trim().split_once('=').filter(|(known, _)| *known == name).map(|(_, value)| value);
+    let of = |word: &'a str| {
+        word.trim().split_once('=').filter(|(known, _)| *known == name).map(|(_, value)| value)
+    };
     words.split(',').find_map(of).unwrap_or_default().trim_matches('"')
 }
 
@@ -91,7 +96,14 @@ fn proves(said: &Said, header: &str, nonce: &str) {
     let given = said.header(header);
     let uri = said.start.split(' ').nth(1).unwrap();
     assert!(given.starts_with("Digest "), "{said:?}");
-    let want = [("username", "gw"), ("realm", "ccmsipline"), ("nonce", nonce), ("uri", uri), ("qop", ""), ("cnonce", "")];
+    let want = [
+        ("username", "gw"),
+        ("realm", "ccmsipline"),
+        ("nonce", nonce),
+        ("uri", uri),
+        ("qop", ""),
+        ("cnonce", ""),
+    ];
     for (name, value) in want {
         assert_eq!(parameter(given, name), value, "{name} of {given}");
     }
@@ -102,7 +114,8 @@ fn proves(said: &Said, header: &str, nonce: &str) {
 #[test]
 fn flow_14_2_the_unified_cm_challenges_without_qop() {
     let more = "sip-ua\n authentication username gw password 0 secret realm ccmsipline\n!\n".to_owned();
-    let mut site = Site::new(UnifiedCm::new(TrunkTransport::Tcp), Plan { peer: EVENTS, more, ..Plan::default() });
+    let mut site =
+        Site::new(UnifiedCm::new(TrunkTransport::Tcp), Plan { peer: EVENTS, more, ..Plan::default() });
     let rounds = [
         (401, "WWW-Authenticate", "Authorization", "uXM3Rl0aG+b1"),
         (407, "Proxy-Authenticate", "Proxy-Authorization", "kW4tQ/zz9=="),
@@ -117,7 +130,10 @@ fn flow_14_2_the_unified_cm_challenges_without_qop() {
         site.cm.gets(&mut refused, "ACK");
         let (mut call, again) = site.cm.called("2003");
         proves(&again, gives, nonce);
-        assert_eq!((again.header("Call-ID"), again.header("From")), (invite.header("Call-ID"), invite.header("From")));
+        assert_eq!(
+            (again.header("Call-ID"), again.header("From")),
+            (invite.header("Call-ID"), invite.header("From"))
+        );
         assert_eq!((invite.header("CSeq"), again.header("CSeq")), ("1 INVITE", "2 INVITE"));
         assert_ne!(again.header("Via"), invite.header("Via"));
         site.cm.reply(&call, &again, 100, "", "");

@@ -63,7 +63,8 @@ fn flow_1_3_early_media_with_an_mtp_both_ways() {
     let offer = site.answer();
     site.cm.send(&mut call, "INVITE", "", offer);
     site.cm.gets(&mut call, "100");
-    site.pbx().wait(&system_tests::json!({"ev": "call", "state": "setup", "called": "4711", "calling": "1001"}));
+    site.pbx()
+        .wait(&system_tests::json!({"ev": "call", "state": "setup", "called": "4711", "calling": "1001"}));
     site.pbx().send("alert last inband=1");
     let early = site.cm.gets(&mut call, "183*");
     site.pbx().send("answer last");
@@ -183,7 +184,10 @@ fn flow_1_6_the_destination_is_an_fqdn() {
     let ok = site.reinvite(&mut call, "Session-Expires: 1800;refresher=uac\r\n", &again);
     assert_eq!(ok.header("Session-Expires"), "1800;refresher=uac");
     site.cm_hangs_up(&mut call);
-    assert_eq!(site.cm.ladder(), format!("→INVITE ←100 ←180 ←200* →ACK* {} →BYE ←200", "→INVITE* ←200* →ACK"));
+    assert_eq!(
+        site.cm.ladder(),
+        format!("→INVITE ←100 ←180 ←200* →ACK* {} →BYE ←200", "→INVITE* ←200* →ACK")
+    );
     site.ended(16);
 }
 
@@ -241,7 +245,10 @@ fn hold_and_resume(mut site: Site, timer: &str) {
 
 #[test]
 fn flow_1_8_hold_and_resume_over_udp_without_timers() {
-    hold_and_resume(Site::udp(" dtmf-relay rtp-nte\n"), "Supported: replaces\r\nSession-Expires:\r\nMin-SE:\r\n");
+    hold_and_resume(
+        Site::udp(" dtmf-relay rtp-nte\n"),
+        "Supported: replaces\r\nSession-Expires:\r\nMin-SE:\r\n",
+    );
 }
 
 #[test]

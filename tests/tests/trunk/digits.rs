@@ -94,7 +94,8 @@ fn flow_2_2_digits_by_kpml_subscribed_before_the_answer() {
     site.cm.gets(&mut call, "200");
     // A key of theirs, without a name space, and one of ours.
     let heard = heard_by_line(&mut site, |site| {
-        let headers = "Event: kpml\r\nSubscription-State: active\r\nContent-Type: application/kpml-response+xml\r\n";
+        let headers =
+            "Event: kpml\r\nSubscription-State: active\r\nContent-Type: application/kpml-response+xml\r\n";
         let body = "<?xml version=\"1.0\"?>\r\n<kpml-response version=\"1.0\" code=\"200\" text=\"OK\" digits=\"2\" tag=\"dtmf\"/>";
         site.cm.send(&mut call, "NOTIFY", headers, body);
         site.cm.gets(&mut call, "200");
@@ -102,7 +103,10 @@ fn flow_2_2_digits_by_kpml_subscribed_before_the_answer() {
     assert_eq!(heard, "697+1336 ");
     site.lines.act("2/0", "dial", &json!({"digits": "7"}));
     let report = site.cm.gets(&mut call, "NOTIFY(kpml)+x");
-    assert!(report.body.contains("code=\"200\"") && report.body.contains("digits=\"7\" tag=\"dtmf\""), "{report:?}");
+    assert!(
+        report.body.contains("code=\"200\"") && report.body.contains("digits=\"7\" tag=\"dtmf\""),
+        "{report:?}"
+    );
     site.cm.reply(&call, &report, 200, "", "");
     site.line_hangs_up(&mut call);
     assert_eq!(

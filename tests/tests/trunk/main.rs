@@ -6,7 +6,11 @@
 mod answers;
 mod basic;
 mod digits;
+mod example;
+mod fax;
+mod nodes;
 mod refusals;
 mod session;
 mod site;
+mod tls;
 mod transfer;

@@ -93,7 +93,8 @@ fn flow_15_2_and_15_5_a_refer_outside_a_dialog_is_refused_with_403() {
         "Refer-To: <sip:2001@127.0.0.1?Replaces=a%40b%3Bto-tag%3D1%3Bfrom-tag%3D2>\r\n",
     ] {
         let mut call = site.cm.call("1003", "8000");
-        let contact = format!("Contact: <sip:1003@{}>\r\nReferred-By: <sip:1003@127.0.0.1>\r\n", site.cm.address());
+        let contact =
+            format!("Contact: <sip:1003@{}>\r\nReferred-By: <sip:1003@127.0.0.1>\r\n", site.cm.address());
         site.cm.send(&mut call, "REFER", &format!("{contact}{headers}"), "");
         site.cm.gets(&mut call, "403");
         // The guide's capture has an ACK here, which nobody is owed.

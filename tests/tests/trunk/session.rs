@@ -10,8 +10,10 @@ use crate::site::{Plan, Site};
 #[test]
 fn flow_12_1_we_refresh_at_half_time_in_real_time() {
     let more = "voice service voip\n sip\n  min-se 90\n!\n".to_owned();
-    let mut site =
-        Site::new(UnifiedCm::new(TrunkTransport::Tcp), Plan { peer: " dtmf-relay rtp-nte\n", more, ..Plan::default() });
+    let mut site = Site::new(
+        UnifiedCm::new(TrunkTransport::Tcp),
+        Plan { peer: " dtmf-relay rtp-nte\n", more, ..Plan::default() },
+    );
     let (mut call, ok) = site.delayed("Session-Expires: 90;refresher=uas\r\nMin-SE: 60\r\n");
     assert_eq!(ok.header("Session-Expires"), "90;refresher=uas");
     site.cm.gets_nothing(Duration::from_secs(40));

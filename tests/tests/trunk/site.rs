@@ -4,8 +4,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use system_tests::{
-    Lines, Measured, Pbx, Profile, Run, Said, Side, SipPhone, Tipringd, TrunkCall, TrunkTransport, UnifiedCm, free_port,
-    json, tone_measure,
+    Lines, Measured, Pbx, Profile, Run, Said, Side, SipPhone, Tipringd, TrunkCall, TrunkTransport, UnifiedCm,
+    free_port, json, tone_measure,
 };
 
 /// A telephone rings, or a display changes, within this.
@@ -89,7 +89,8 @@ impl Site {
         let pbx = plan.pbx.then(|| {
             let mut pbx = Pbx::connect(([127, 0, 0, 1], trunk).into(), Side::Network, &[]);
             pbx.wait_up();
-            gateway.show_until("show isdn status", SOON, |shown| shown.contains("MULTIPLE_FRAME_ESTABLISHED"));
+            gateway
+                .show_until("show isdn status", SOON, |shown| shown.contains("MULTIPLE_FRAME_ESTABLISHED"));
             pbx
         });
         let lines = gateway.lines();
@@ -231,10 +232,12 @@ impl Site {
     /// No call is left, and the last one ended with this Q.850 cause on all its legs.
     #[track_caller]
     pub(crate) fn ended(&self, cause: u8) {
-        self.gateway.show_until("show call active voice brief", SOON, |shown| shown.contains("Total call-legs: 0"));
+        self.gateway
+            .show_until("show call active voice brief", SOON, |shown| shown.contains("Total call-legs: 0"));
         assert!(self.gateway.show("show voip rtp connections").contains("Found 0 active RTP connections"));
         let history = self.gateway.show("show call history voice brief");
-        let ended = history.lines().filter(|line| line.starts_with(" dur ")).filter(|line| line.contains(" ("));
+        let ended =
+            history.lines().filter(|line| line.starts_with(" dur ")).filter(|line| line.contains(" ("));
         let ends: Vec<&str> = ended.collect();
         assert!(!ends.is_empty(), "{history}");
         let code = format!(" {cause:X}  (");
@@ -244,7 +247,8 @@ impl Site {
     /// No call is left, whatever it ended with.
     #[track_caller]
     pub(crate) fn over(&self) {
-        self.gateway.show_until("show call active voice brief", SOON, |shown| shown.contains("Total call-legs: 0"));
+        self.gateway
+            .show_until("show call active voice brief", SOON, |shown| shown.contains("Total call-legs: 0"));
         assert!(self.gateway.show("show voip rtp connections").contains("Found 0 active RTP connections"));
     }
 }

@@ -35,11 +35,13 @@ fn pbx_is_told(site: &mut Site, number: &str, name: &str) {
 
 /// `o=` versions grow by one from one description to the next.
 fn version(said: &Said) -> u64 {
-    let origin = said.body.lines().find_map(|line| line.strip_prefix("o=")).unwrap_or_else(|| panic!("{said:?}"));
+    let origin =
+        said.body.lines().find_map(|line| line.strip_prefix("o=")).unwrap_or_else(|| panic!("{said:?}"));
     origin.split(' ').nth(2).unwrap().parse().unwrap()
 }
 
-const MOVE: &str = "←INVITE* →200* ←ACK ←INVITE →200* ←ACK* ←INVITE* →200* ←ACK ←UPDATE →200 ←INVITE →200* ←ACK*";
+const MOVE: &str =
+    "←INVITE* →200* ←ACK ←INVITE →200* ←ACK* ←INVITE* →200* ←ACK ←UPDATE →200 ←INVITE →200* ←ACK*";
 
 /// Hold, music, hold, another party, its media: the transfer of 4.1 and 4.2. `hears`: the telephone's ear can be asked.
 fn transferred(site: &mut Site, call: &mut TrunkCall, hears: bool) {
@@ -48,7 +50,10 @@ fn transferred(site: &mut Site, call: &mut TrunkCall, hears: bool) {
     assert!(held.body.contains("a=inactive"), "{held:?}");
     let music = site.cm.placeholder("a=sendonly");
     let offer = site.asks_for_offer(call, "", &music);
-    assert!(!offer.body.contains("inactive") && !offer.body.contains("only"), "everything is offered: {offer:?}");
+    assert!(
+        !offer.body.contains("inactive") && !offer.body.contains("only"),
+        "everything is offered: {offer:?}"
+    );
     assert_eq!(version(&offer), version(&held) + 1);
     if hears {
         // Music from wherever it comes.
@@ -145,14 +150,16 @@ fn flow_4_3_attended_transfer_with_hold_update_and_empty_re_invite() {
     site.phone.silent();
     let ok = updates(&mut site, &mut call, &identity("", "1003", "off"));
     assert_eq!(ok.body, "", "nobody has asked for a description");
-    site.gateway.show_until("show call active voice brief", SOON, |shown| shown.contains("Answer 1003 active"));
+    site.gateway
+        .show_until("show call active voice brief", SOON, |shown| shown.contains("Answer 1003 active"));
     let answer = site.cm.sdp(site.other.media(), "0 101", "");
     let offer = site.asks_for_offer(&mut call, none, &answer);
     site.other.speak(offer.rtp(), Some(620.0));
     site.line_hears("620");
     site.other_hears_line();
     site.cm_hangs_up(&mut call);
-    let ladder = "→INVITE ←100 ←180 ←200* →ACK* →INVITE* ←200* →ACK →UPDATE ←200 →INVITE ←200* →ACK* →BYE ←200";
+    let ladder =
+        "→INVITE ←100 ←180 ←200* →ACK* →INVITE* ←200* →ACK →UPDATE ←200 →INVITE ←200* →ACK* →BYE ←200";
     assert_eq!(site.cm.ladder(), ladder);
     site.ended(16);
 }
@@ -167,7 +174,8 @@ fn flow_4_4_transferred_while_it_rings() {
     assert_eq!(ringing.header("RSeq"), "", "unreliable: {ringing:?}");
     assert!(site.lines.rings("2/0", SOON));
     updates(&mut site, &mut call, &identity("", "1003", "off"));
-    site.gateway.show_until("show call active voice brief", SOON, |shown| shown.contains("Answer 1003 connecting"));
+    site.gateway
+        .show_until("show call active voice brief", SOON, |shown| shown.contains("Answer 1003 connecting"));
     site.lines.off_hook("2/0");
     let ok = site.cm.gets(&mut call, "200*");
     // The answer has the media of the party that the call was given to.
@@ -310,7 +318,8 @@ fn flow_1_10_conference_with_re_invites_of_two_dialogs_interleaved() {
     let hold = site.cm.hold();
     site.reinvite(&mut second, "", &hold);
     updates(&mut site, &mut second, &identity("", "2004", "off"));
-    site.gateway.show_until("show call active voice brief", SOON, |shown| shown.contains("Answer 2004 active"));
+    site.gateway
+        .show_until("show call active voice brief", SOON, |shown| shown.contains("Answer 2004 active"));
     let answer = site.cm.sdp(site.other.media(), "0 101", "");
     site.asks_for_offer(&mut second, "", &answer);
     site.cm_hangs_up(&mut second);

@@ -85,6 +85,8 @@ pub struct PeerSettings {
     pub control_address: Option<IpAddr>,
     /// `voice-class sip transport switch udp tcp`: an INVITE that is too long for UDP goes by TCP.
     pub switch_to_tcp: bool,
+    /// `url sips`, `voice-class sip url sips`: calls go to `sips:` URIs.
+    pub sips: bool,
     /// `redirect ip2ip`: a SIP caller whose call leads to SIP again is sent there.
     pub redirects: bool,
     /// `signaling forward rawmsg` or `unconditional`: messages of trunks are carried whole.
@@ -107,6 +109,7 @@ impl Default for PeerSettings {
             media_address: None,
             control_address: None,
             switch_to_tcp: false,
+            sips: false,
             redirects: false,
             forwards: false,
         }
@@ -247,6 +250,7 @@ fn system(config: &Config, voip: Option<&Node>) -> PeerSettings {
     settings.media_address = media.and_then(|name| address_of(config, name));
     if let Some(voip) = voip {
         settings.redirects = voip.has("redirect ip2ip");
+        settings.sips = voip.subsection("sip").is_some_and(|sip| sip.has("url sips"));
         settings.forwards = forwards(voip).unwrap_or_default();
         if let Some(line) = voip.value("fax protocol ") {
             fax(&mut settings.fax, line);
@@ -263,6 +267,11 @@ fn peer(
 ) -> PeerSettings {
     let mut settings = PeerSettings { policy: HeaderPolicy::new(config, Some(node)), ..base.clone() };
     settings.redirects |= node.has("redirect ip2ip");
+    match node.value("voice-class sip url ") {
+        Some("sips") => settings.sips = true,
+        Some("sip") => settings.sips = false,
+        _ => {}
+    }
     settings.switch_to_tcp = node.has("voice-class sip transport switch udp tcp");
     if let Some(line) = node.value("fax protocol ") {
         fax(&mut settings.fax, line);

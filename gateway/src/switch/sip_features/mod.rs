@@ -6,6 +6,7 @@
 mod digits;
 mod fax;
 mod headers;
+mod timers;
 mod ways;
 
 use std::time::Duration;

@@ -299,3 +299,39 @@ fn a_422_is_answered_with_a_longer_interval_on_both_sides() {
     bench.run();
     assert_eq!(bench.names(A), ["Answer v=0 answer", "Answered"]);
 }
+
+#[test]
+fn a_connection_that_is_gone_is_followed_by_one_to_where_the_peer_listens() {
+    let mut bench = Bench::new();
+    // The caller's connection comes from a port that nobody listens on.
+    let caller = Flow {
+        transport: Transport::Tcp,
+        local: address(B),
+        remote: "192.0.2.1:49152".parse().unwrap(),
+        connection: Some(9),
+    };
+    let request = |method: &str, to: &str, body: &str| {
+        let text = format!(
+            "{method} sip:bob@192.0.2.2 SIP/2.0\r\nVia: SIP/2.0/TCP 192.0.2.1:5070;branch=z9hG4bK{method}\r\n\
+             From: <sip:alice@192.0.2.1>;tag=a\r\nTo: {to}\r\nCall-ID: gone\r\nCSeq: 1 {method}\r\n\
+             Contact: <sip:alice@192.0.2.1:5070;transport=tcp>\r\nContent-Type: application/sdp\r\n\
+             Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        Bytes::from(text)
+    };
+    let now = bench.now;
+    let ua = &mut bench.ua[B];
+    ua.handle_received(now, caller.clone(), request("INVITE", "<sip:bob@192.0.2.2>", "v=0 offer"));
+    let Some(UaEvent::Call(call, CallEvent::Incoming { .. })) = ua.poll_event() else { panic!("no call") };
+    ua.answer(now, call, Content::sdp("v=0 answer")).unwrap();
+    let ok = std::iter::from_fn(|| ua.poll_transmit()).last().unwrap();
+    assert_eq!(ok.flow, caller);
+    let to = Message::parse(ok.payload).unwrap().header(Header::To).unwrap().to_str().into_owned();
+    ua.handle_received(now, caller.clone(), request("ACK", &to, ""));
+    ua.handle_transport_error(now, &caller);
+    ua.hangup(now, call, Content::new()).unwrap();
+    let bye = ua.poll_transmit().unwrap();
+    assert!(bye.payload.starts_with(b"BYE "));
+    assert_eq!((bye.flow.remote, bye.flow.connection), ("192.0.2.1:5070".parse().unwrap(), None));
+}

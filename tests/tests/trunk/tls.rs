@@ -1,0 +1,147 @@
+//! 6.1 and 8: TLS, with OpenSSL as the Unified CM's end of it, and `sips:` URIs.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use system_tests::{TrunkTransport, UnifiedCm, finish, free_port};
+use tempfile::TempDir;
+
+use crate::site::{Plan, SOON, Site};
+
+/// An issuer with certificates of both ends.
+struct Pki {
+    dir: TempDir,
+}
+
+impl Pki {
+    fn new() -> Self {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.distinguished_name.push(DnType::CommonName, "Issuer of this trunk");
+        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("ca.pem"), issuer.pem()).unwrap();
+        for name in ["gateway.example", "cm.example"] {
+            let key = KeyPair::generate().unwrap();
+            let made = CertificateParams::new([name.to_owned()]).unwrap().signed_by(&key, &issuer).unwrap();
+            std::fs::write(dir.path().join(format!("{name}.cert")), made.pem()).unwrap();
+            std::fs::write(dir.path().join(format!("{name}.key")), key.serialize_pem()).unwrap();
+        }
+        Self { dir }
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn unified_cm(&self) -> UnifiedCm {
+        UnifiedCm::new(TrunkTransport::Tls {
+            cert: self.file("cm.example.cert"),
+            key: self.file("cm.example.key"),
+            issuers: self.file("ca.pem"),
+        })
+    }
+}
+
+/// A gateway whose trunk is TLS; `sips` is the line of the dial peer.
+fn site(peer: &'static str) -> (Site, Pki) {
+    let pki = Pki::new();
+    let secure = free_port();
+    let more = format!("voice service voip\n sip\n  listen-port secure {secure}\n!\n");
+    let site = Site::new(pki.unified_cm(), Plan { peer, more, ..Plan::default() });
+    let trustpoint = site.gateway.state_dir().join("pki/GW");
+    std::fs::create_dir_all(&trustpoint).unwrap();
+    for (from, to) in
+        [("gateway.example.cert", "cert.pem"), ("gateway.example.key", "key.pem"), ("ca.pem", "ca.pem")]
+    {
+        std::fs::copy(pki.file(from), trustpoint.join(to)).unwrap();
+    }
+    let lines = "sip-ua\n crypto signaling default trustpoint GW\n transport tcp tls v1.2\n";
+    let file = site.gateway.scratch().join("tls.cfg");
+    std::fs::write(&file, lines).unwrap();
+    let run = site.gateway.tipring(&[file.to_str().unwrap()]);
+    assert_eq!(run.code, Some(0), "{}{}", run.stdout, run.stderr);
+    site.gateway.show_until("show sip-ua connections tcp tls brief", SOON, |shown| {
+        shown.contains(&format!("[127.0.0.1]:{secure}:"))
+    });
+    (site, pki)
+}
+
+#[test]
+fn flow_6_1_a_certificate_of_another_name_is_a_403_for_good() {
+    let (mut site, pki) = site("");
+    // The gateway's certificate is a good one, of version 3, as the guide wants it.
+    let mut openssl = Command::new("openssl");
+    openssl.args(["x509", "-noout", "-text", "-in"]).arg(pki.file("gateway.example.cert"));
+    assert!(finish(openssl, Duration::from_secs(10)).stdout.contains("Version: 3"));
+    site.lines.dial("2/0", "2003");
+    let (mut call, invite) = site.cm.called("2003");
+    assert!(invite.header("Via").starts_with("SIP/2.0/TLS "), "{invite:?}");
+    assert!(invite.header("Contact").contains(";transport=tls"), "{invite:?}");
+    site.cm.reply(&call, &invite, 100, "", "");
+    site.cm.reply(&call, &invite, 403, "", "");
+    site.cm.gets(&mut call, "ACK");
+    // Nobody tries again, and the caller hears that it is over.
+    site.cm.gets_nothing(Duration::from_secs(1));
+    let heard = site.lines.hear("2/0", 1.5);
+    assert!(heard.segments.iter().all(|s| s.f == "480+620"), "{heard:?}");
+    assert_eq!(site.cm.ladder(), "→INVITE* ←100 ←403 →ACK");
+    site.lines.act("2/0", "onhook", &system_tests::json!({}));
+    // `show sip-ua map sip-pstn`: 403 is 57.
+    site.ended(57);
+}
+
+#[test]
+fn flow_8_1_a_sips_call_is_redirected_to_sip() {
+    let (mut site, _pki) = site(" voice-class sip url sips\n");
+    site.lines.dial("2/0", "2003");
+    let first = site.cm.gets_one_of(&["INVITE*"]);
+    assert!(first.start.starts_with("INVITE sips:2003@"), "{}", first.start);
+    for header in ["From", "To", "Contact"] {
+        assert!(first.header(header).contains("sips:"), "{header}: {first:?}");
+    }
+    let mut call = site.cm.call("2003", "0");
+    call.id = first.header("Call-ID").to_owned();
+    call.own = format!("{};tag=first", first.header("To"));
+    site.cm.reply(&call, &first, 100, "", "");
+    let at = site.cm.address();
+    // The Diversion lacks its brackets.
+    let moved = format!(
+        "Contact: <sip:2003@{at};transport=tls>\r\nDiversion: sips:2003@{};reason=unconditional\r\n",
+        at.ip()
+    );
+    site.cm.reply(&call, &first, 301, &moved, "");
+    site.cm.gets(&mut call, "ACK");
+    let (mut call, again) = site.cm.called("2003");
+    assert!(again.start.starts_with(&format!("INVITE sip:2003@{at};transport=tls ")), "{}", again.start);
+    assert_eq!(again.header("Call-ID"), first.header("Call-ID"));
+    assert_eq!((first.header("CSeq"), again.header("CSeq")), ("1 INVITE", "2 INVITE"));
+    site.cm.reply(&call, &again, 100, "", "");
+    site.cm.reply(&call, &again, 180, "", "");
+    let answer = site.answer();
+    site.cm.reply(&call, &again, 200, "", &answer);
+    site.cm.gets(&mut call, "ACK");
+    site.phone.speak(again.rtp(), Some(440.0));
+    site.line_hears("440");
+    site.cm_hangs_up(&mut call);
+    assert_eq!(site.cm.ladder(), "→INVITE* ←100 ←301 →ACK →INVITE* ←100 ←180 ←200* →ACK ←BYE →200");
+    site.ended(16);
+}
+
+#[test]
+fn flow_8_2_a_sips_call_is_rejected() {
+    let (mut site, _pki) = site(" voice-class sip url sips\n");
+    site.lines.dial("2/0", "2003");
+    let invite = site.cm.gets_one_of(&["INVITE*"]);
+    let mut call = site.cm.call("2003", "0");
+    call.id = invite.header("Call-ID").to_owned();
+    call.own = format!("{};tag=only", invite.header("To"));
+    site.cm.reply(&call, &invite, 416, "Date:\r\nReason: Q.850;cause=97\r\n", "");
+    let ack = site.cm.gets(&mut call, "ACK");
+    assert!(ack.start.starts_with("ACK sips:2003@"), "{}", ack.start);
+    site.cm.gets_nothing(Duration::from_secs(1));
+    assert_eq!(site.cm.ladder(), "→INVITE* ←416 →ACK");
+    site.over();
+}
