@@ -89,6 +89,9 @@ pub(super) static SIP_UA: &[Command] = &[
     acted!("tipring mwi login WORD password [0|6|7] WORD", ["Settings of this gateway that IOS does not have",
         "Message waiting indication", "Who may tell or subscribe from addresses that are not trusted, by digest", "User name",
         "Password", "Unencrypted", "AES", "Hidden", "The password"], keyed: 4),
+    acted!("tipring call login WORD password [0|6|7] WORD", ["Settings of this gateway that IOS does not have",
+        "Calls", "Who may call from addresses that are not trusted, by digest", "User name",
+        "Password", "Unencrypted", "AES", "Hidden", "The password"], keyed: 4),
     acted!(
         "tipring mwi expiry <1-8760>",
         [

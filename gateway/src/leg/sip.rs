@@ -28,7 +28,7 @@ use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use sip::call::{CallConfig, CallId, Content, Invite, ReferId, UaEvent, UserAgent};
 use sip::sdp::{Direction, OfferAnswer, Sdp};
-use sip::{EndpointConfig, Flow, Header};
+use sip::{EndpointConfig, Flow, Header, Message};
 
 use super::raw::RawMessage;
 use super::{Answer, Cause, LegCommand, LegEvent, LegId, LegIds, Party, Progress, Setup};
@@ -60,6 +60,17 @@ pub enum SipOutput {
         /// Where the INVITE came from.
         from: IpAddr,
     },
+}
+
+/// What is done with somebody who calls.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Admission {
+    /// He may.
+    Granted,
+    /// He may not: 403.
+    Refused,
+    /// He may once he has proved who he is: the values of `WWW-Authenticate` of the 401.
+    Challenged(Vec<String>),
 }
 
 /// Where a call is sent.
@@ -253,12 +264,12 @@ impl SipLegs {
         self.legs.is_empty()
     }
 
-    /// The next thing to do or to know. `trusted` says whose INVITEs are taken; `ids` names legs that come in.
+    /// The next thing to do or to know. `admit` says whose INVITEs are taken; `ids` names legs that come in.
     pub fn poll(
         &mut self,
         now: Instant,
         ids: &mut LegIds,
-        trusted: impl Fn(IpAddr) -> bool,
+        mut admit: impl FnMut(&Flow, &Message) -> Admission,
     ) -> Option<SipOutput> {
         loop {
             if let Some(output) = self.events.pop_front() {
@@ -266,7 +277,7 @@ impl SipLegs {
             }
             match self.ua.poll_event()? {
                 UaEvent::Call(call, event) => {
-                    self.call_event(now, call, event, ids, &trusted);
+                    self.call_event(now, call, event, ids, &mut admit);
                     self.watch(now, call);
                 }
                 UaEvent::Other(event) => return Some(SipOutput::Other(event)),

@@ -1,15 +1,16 @@
 //! Who tells of mailboxes, or subscribes to them, from an address that is on no list: by digest, where `tipring mwi login` names
-//! users; else not at all.
+//! users; else not at all. Who calls from such an address: the same by `tipring call login`.
 
 use std::time::{Duration, Instant};
 
 use cli::config::{Config, Node};
 use cli::secret::Secret;
-use sip::digest::{Algorithm, Secret as Known, Server};
+use sip::digest::{Algorithm, Refusal, Secret as Known, Server};
 use sip::{Flow, Message, Reply};
 
 use super::Switch;
-use crate::service::trust::Sender;
+use crate::leg::sip::Admission;
+use crate::service::trust::{Sender, Trust};
 
 /// Realm of the challenges.
 const REALM: &str = "tipring";
@@ -21,6 +22,7 @@ const LIFETIME: Duration = Duration::from_secs(300);
 pub(super) struct Guard {
     server: Server,
     users: Vec<(String, String)>,
+    callers: Vec<(String, String)>,
 }
 
 impl Guard {
@@ -33,15 +35,35 @@ impl Guard {
             seed.map(|octet| octet ^ 0xC3),
             now,
         );
-        let mut guard = Self { server, users: Vec::new() };
+        let mut guard = Self { server, users: Vec::new(), callers: Vec::new() };
         guard.configure(config);
         guard
     }
 
     /// Takes the lines of `sip-ua`.
     pub(super) fn configure(&mut self, config: &Config) {
-        let lines = config.tree().section("sip-ua").into_iter().flat_map(Node::lines);
-        self.users = lines.filter_map(|line| user(line.strip_prefix("tipring mwi login ")?)).collect();
+        let lines = || config.tree().section("sip-ua").into_iter().flat_map(Node::lines);
+        let named = |what: &str| lines().filter_map(|line| user(line.strip_prefix(what)?)).collect();
+        self.users = named("tipring mwi login ");
+        self.callers = named("tipring call login ");
+    }
+
+    /// Whether an INVITE is taken.
+    pub(super) fn admit(&mut self, now: Instant, trust: &Trust, flow: &Flow, request: &Message) -> Admission {
+        if trust.sender(flow.remote.ip()) != Sender::Unknown {
+            return Admission::Granted;
+        }
+        if self.callers.is_empty() {
+            return Admission::Refused;
+        }
+        match verify(&mut self.server, &self.callers, now, request) {
+            Ok(()) => Admission::Granted,
+            Err(Refusal::Malformed(_)) => Admission::Refused,
+            Err(refusal) => {
+                let stale = matches!(refusal, Refusal::Stale);
+                Admission::Challenged(self.server.challenges(now, stale))
+            }
+        }
     }
 }
 
@@ -53,19 +75,29 @@ impl Switch {
         if sender != Sender::Unknown {
             return Ok(sender);
         }
-        let Guard { server, users } = &mut self.guard;
+        let Guard { server, users, .. } = &mut self.guard;
         if users.is_empty() {
             return Err(Reply::new(403).reason("Sender is not the mwi-server nor trusted"));
         }
-        let verified = server.verify(now, request, |name| {
-            let (user, password) = users.iter().find(|(user, _)| name.is(user, REALM))?;
-            Some((user.clone(), Known::Password(password.clone())))
-        });
-        match verified {
-            Ok(_) => Ok(Sender::Trusted),
+        match verify(server, users, now, request) {
+            Ok(()) => Ok(Sender::Trusted),
             Err(refusal) => Err(server.refuse(now, &refusal)),
         }
     }
+}
+
+/// Whether the request carries the credentials of one of these users.
+fn verify(
+    server: &mut Server,
+    users: &[(String, String)],
+    now: Instant,
+    request: &Message,
+) -> Result<(), Refusal> {
+    let verified = server.verify(now, request, |name| {
+        let (user, password) = users.iter().find(|(user, _)| name.is(user, REALM))?;
+        Some((user.clone(), Known::Password(password.clone())))
+    });
+    verified.map(|_| ())
 }
 
 /// `USER password [0|6|7] SECRET`.

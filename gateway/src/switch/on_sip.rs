@@ -5,7 +5,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use cli::session::DebugTopic;
 use mwi::subscription::Failure;
-use sip::{ClientTransactionId, Event, Flow, Method, Transmit};
+use sip::{ClientTransactionId, Event, Flow, Message, Method, Transmit};
 
 use super::{Output, Switch};
 use crate::leg::LegPort;
@@ -67,9 +67,9 @@ impl Switch {
         loop {
             let mut idle = true;
             loop {
-                let (sip, trust) = (&mut self.sip, &self.trust);
-                let may_call = |address| Self::may_call(trust, address);
-                let Some(output) = sip.poll(now, &mut self.calls.ids, may_call) else { break };
+                let (sip, trust, guard) = (&mut self.sip, &self.trust, &mut self.guard);
+                let admit = |flow: &Flow, request: &Message| guard.admit(now, trust, flow, request);
+                let Some(output) = sip.poll(now, &mut self.calls.ids, admit) else { break };
                 idle = false;
                 match output {
                     SipOutput::Leg(leg, event) => self.calls.events.push_back((leg, LegPort::Sip, event)),
@@ -145,7 +145,7 @@ impl Switch {
 }
 
 /// Whether a request is about digits, which only calls speak of.
-fn is_of_a_call(request: &sip::Message) -> bool {
+fn is_of_a_call(request: &Message) -> bool {
     let digits =
         |package: &str| ["kpml", "telephone-event"].iter().any(|known| package.eq_ignore_ascii_case(known));
     let about_digits = || matches!(request.event(), Ok(Some(event)) if digits(event.package));

@@ -22,7 +22,6 @@ use crate::media::rtp::RtpCommand;
 use crate::service::message::Message;
 use crate::service::names::Place;
 use crate::service::servers::destination;
-use crate::service::trust::Sender;
 
 /// `min-se` where none is configured, as IOS has it, in seconds.
 const MIN_SE: u32 = 1800;
@@ -68,11 +67,6 @@ impl Switch {
         let music = self.config.voice_port(name).and_then(|port| port.line.music_threshold);
         settings.music_dbm0 = music.unwrap_or(settings.music_dbm0);
         command
-    }
-
-    /// Whether INVITEs of this address are taken.
-    pub(super) fn may_call(trust: &crate::service::trust::Trust, address: IpAddr) -> bool {
-        trust.sender(address) != Sender::Unknown
     }
 
     /// Somebody without rights called.

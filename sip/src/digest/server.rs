@@ -133,18 +133,23 @@ impl Server {
 
     /// The 401 that asks for credentials.
     pub fn challenge(&mut self, now: Instant, stale: bool) -> Reply {
+        let challenges = self.challenges(now, stale);
+        challenges.iter().fold(Reply::new(401), |reply, value| reply.header(Header::WwwAuthenticate, value))
+    }
+
+    /// The values of `WWW-Authenticate` of that 401, for whoever makes it himself. `stale`: the credentials were good, their nonce
+    /// was not.
+    pub fn challenges(&mut self, now: Instant, stale: bool) -> Vec<String> {
         let nonce = self.new_nonce(now);
-        let mut reply = Reply::new(401);
-        for algorithm in &self.algorithms {
-            let stale = if stale { ", stale=true" } else { "" };
-            let userhash = if self.userhash { ", userhash=true" } else { "" };
-            let value = format!(
-                "Digest realm={}, nonce=\"{nonce}\", algorithm={algorithm}, qop=\"auth,auth-int\"{stale}{userhash}",
-                quoted(&self.realm)
-            );
-            reply = reply.header(Header::WwwAuthenticate, value);
-        }
-        reply
+        let stale = if stale { ", stale=true" } else { "" };
+        let userhash = if self.userhash { ", userhash=true" } else { "" };
+        let realm = quoted(&self.realm);
+        let value = |algorithm: &Algorithm| {
+            format!(
+                "Digest realm={realm}, nonce=\"{nonce}\", algorithm={algorithm}, qop=\"auth,auth-int\"{stale}{userhash}"
+            )
+        };
+        self.algorithms.iter().map(value).collect()
     }
 
     /// Checks the request's `Authorization`. `lookup` gives a user's name and secret.

@@ -82,7 +82,13 @@ impl UnifiedCm {
     /// One on a free port of 127.0.0.1.
     #[must_use]
     pub fn new(transport: TrunkTransport) -> Self {
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
+        Self::at(Ipv4Addr::LOCALHOST, transport)
+    }
+
+    /// One on a free port of another address; by TCP its connections come from 127.0.0.1 all the same.
+    #[must_use]
+    pub fn at(ip: Ipv4Addr, transport: TrunkTransport) -> Self {
+        let address = SocketAddr::from((ip, free_port()));
         let wire = Wire::listen(&transport, address);
         Self {
             transport,

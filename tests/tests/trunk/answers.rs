@@ -112,6 +112,57 @@ fn proves(said: &Said, header: &str, nonce: &str) {
 }
 
 #[test]
+fn flow_14_1_the_unified_cm_proves_who_it_is() {
+    // Its address is on no list.
+    let cm = UnifiedCm::at(std::net::Ipv4Addr::new(127, 0, 0, 2), TrunkTransport::Udp);
+    let plan = Plan {
+        peer: EVENTS,
+        target: Some("ipv4:127.0.0.1:9".to_owned()),
+        more: "sip-ua\n tipring call login ccm password 0 secret\n!\n".to_owned(),
+        ..Plan::default()
+    };
+    let mut site = Site::new(cm, plan);
+    let mut call = site.cm.call("1001", "8000");
+    site.cm.send(&mut call, "INVITE", "", "");
+    let asked = site.cm.gets(&mut call, "401");
+    let challenges = asked.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("WWW-Authenticate"));
+    let challenge = challenges.map(|(_, value)| value).find(|value| value.contains("algorithm=MD5")).unwrap();
+    let (realm, nonce) = (parameter(challenge, "realm"), parameter(challenge, "nonce"));
+    site.cm.acknowledge_refusal(&call);
+    // Release 6 knows no qop.
+    let credentials = |password: &str, uri: &str| {
+        let (who, what) = (md5(&format!("ccm:{realm}:{password}")), md5(&format!("INVITE:{uri}")));
+        let response = md5(&format!("{who}:{nonce}:{what}"));
+        format!(
+            "Authorization: DIGEST username=\"ccm\", realm=\"{realm}\", nonce=\"{nonce}\", uri=\"{uri}\", \
+             response=\"{response}\", algorithm=MD5\r\n"
+        )
+    };
+    let uri = call.target.clone();
+    call.far = call.far.split(";tag=").next().unwrap().to_owned();
+    site.cm.send(&mut call, "INVITE", &credentials("wrong", &uri), "");
+    site.cm.gets(&mut call, "401");
+    site.cm.acknowledge_refusal(&call);
+    call.far = call.far.split(";tag=").next().unwrap().to_owned();
+    site.cm.send(&mut call, "INVITE", &credentials("secret", &uri), "");
+    let ok = site.is_answered(&mut call);
+    // The ACK repeats what was computed for the INVITE, and nobody looks.
+    let answer = site.answer();
+    site.cm.send(&mut call, "ACK", &credentials("secret", &uri), answer);
+    site.phone.speak(ok.rtp(), Some(440.0));
+    site.line_hears("440");
+    // Within the call nothing is asked again.
+    let again = site.cm.same_sdp(site.phone.media(), "0 101", "");
+    site.reinvite(&mut call, "", &again);
+    site.line_hangs_up(&mut call);
+    assert_eq!(
+        site.cm.ladder(),
+        "→INVITE ←401 →ACK →INVITE ←401 →ACK →INVITE ←100 ←180 ←200* →ACK* →INVITE* ←200* →ACK ←BYE →200"
+    );
+    site.ended(16);
+}
+
+#[test]
 fn flow_14_2_the_unified_cm_challenges_without_qop() {
     let more = "sip-ua\n authentication username gw password 0 secret realm ccmsipline\n!\n".to_owned();
     let mut site =

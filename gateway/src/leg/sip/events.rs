@@ -1,6 +1,5 @@
 //! What SIP peers do, as events of legs.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -12,7 +11,8 @@ use sip::{Flow, Header, Message, Method, Reply, ServerTransactionId};
 use super::describe::{Offerable, octets};
 use super::digits::Said;
 use super::{
-    CODEC_MISMATCH, Ends, SipLeg, SipLegs, SipOutput, Stage, bracketed, digits, fax, identity, policy, tunnel,
+    Admission, CODEC_MISMATCH, Ends, SipLeg, SipLegs, SipOutput, Stage, bracketed, digits, fax, identity,
+    policy, tunnel,
 };
 use crate::leg::{
     Answer, Cause, LegEvent, LegId, LegIds, Party, Progress, RedirectReason, Setup, TransferTarget,
@@ -31,18 +31,28 @@ impl SipLegs {
         call: CallId,
         event: CallEvent,
         ids: &mut LegIds,
-        trusted: &impl Fn(IpAddr) -> bool,
+        admit: &mut impl FnMut(&Flow, &Message) -> Admission,
     ) {
         let (request, flow, offer, replaces) = match event {
             CallEvent::Incoming { request, flow, offer, replaces } => (request, flow, offer, replaces),
             event => return self.event_of_leg(now, call, event),
         };
-        if !trusted(flow.remote.ip()) {
-            self.refused += 1;
-            self.events.push_back(SipOutput::Refused { from: flow.remote.ip() });
-            // The caller has no rights: whether he still listens is of no interest.
-            let _ = self.ua.reject(now, call, 403, Content::new().q850(Cause::REJECTED.0));
-            return;
+        match admit(&flow, &request) {
+            Admission::Granted => {}
+            Admission::Refused => {
+                self.refused += 1;
+                self.events.push_back(SipOutput::Refused { from: flow.remote.ip() });
+                // The caller has no rights: whether he still listens is of no interest.
+                let _ = self.ua.reject(now, call, 403, Content::new().q850(Cause::REJECTED.0));
+                return;
+            }
+            Admission::Challenged(challenges) => {
+                let asks = |content: Content, value: &String| content.header(Header::WwwAuthenticate, value);
+                let content = challenges.iter().fold(Content::new(), asks);
+                // A caller who has gone proves nothing.
+                let _ = self.ua.reject(now, call, 401, content);
+                return;
+            }
         }
         match replaces.and_then(|old| self.by_call.get(&old).copied()) {
             Some(leg) => self.replaced(now, leg, call, &request, offer),

@@ -106,6 +106,8 @@ pub(super) struct Wires {
     pub(super) streams: BTreeSet<u64>,
     /// What a stream was last told of its packets.
     pub(super) settings: Option<RtpSettings>,
+    /// Streams on which nothing is sent: their far end holds.
+    pub(super) mute: BTreeSet<u64>,
     /// Signalling bits sent.
     pub(super) signals: Vec<u8>,
 }
@@ -118,8 +120,13 @@ impl Wires {
                 RtpCommand::Settings(settings) => {
                     assert!(self.streams.contains(stream), "{stream} is closed");
                     self.settings = Some((**settings).clone());
+                    self.mute.remove(stream);
+                    self.mute.extend((!settings.sends).then_some(*stream));
                 }
-                RtpCommand::Close => assert!(self.streams.remove(stream), "{stream} is closed"),
+                RtpCommand::Close => {
+                    assert!(self.streams.remove(stream), "{stream} is closed");
+                    self.mute.remove(stream);
+                }
             }
             if !matches!(command, RtpCommand::Close) {
                 return;
