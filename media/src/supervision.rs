@@ -134,17 +134,43 @@ impl ToneDetector {
     /// # Errors
     /// [`Unsupported`].
     pub fn new(spec: &ToneSpec, params: DetectParams) -> Result<Self, Unsupported> {
-        let steps = if spec.repeat().is_empty() { spec.intro() } else { spec.repeat() };
+        Self::of_steps(if spec.repeat().is_empty() { spec.intro() } else { spec.repeat() }, params)
+    }
+
+    /// A detector of the part of `spec` that is played once, before the rest (the bursts of a stutter dial tone); of the whole,
+    /// if there is no such part.
+    ///
+    /// # Errors
+    /// [`Unsupported`].
+    pub fn of_beginning(spec: &ToneSpec, params: DetectParams) -> Result<Self, Unsupported> {
+        let steps = if spec.intro().is_empty() { spec.repeat() } else { spec.intro() };
+        // A burst that nothing follows is the rest.
+        let bursts = match steps.split_last() {
+            Some((last, bursts)) if last.off_ms() == 0 && bursts.iter().any(|step| step.off_ms() > 0) => {
+                bursts
+            }
+            _ => steps,
+        };
+        Self::of_steps(bursts, params)
+    }
+
+    fn of_steps(steps: &[ToneStep], params: DetectParams) -> Result<Self, Unsupported> {
         let first = steps.first().ok_or(Unsupported)?;
         let hz: Vec<f64> = first.components().iter().map(|c| c.hz).collect();
         let same = |s: &ToneStep| {
             s.modulation().is_none() && s.components().iter().map(|c: &Component| c.hz).eq(hz.iter().copied())
         };
-        if steps.len() > MAX_PAIRS || !steps.iter().all(same) {
+        let mut cadence = cadence(steps);
+        // Ten times the same are two of them and more.
+        let repeats = |period: &usize| cadence.iter().zip(cadence.iter().skip(*period)).all(|(a, b)| a == b);
+        if let Some(period) = (1..cadence.len()).find(repeats) {
+            cadence.truncate(period);
+        }
+        if cadence.len() > MAX_PAIRS || !steps.iter().all(same) {
             return Err(Unsupported);
         }
         let mut detector = Self::listening(&hz, params)?;
-        match cadence(steps) {
+        match cadence {
             cadence if cadence.is_empty() => detector.continuous = Some(CONTINUOUS),
             cadence => detector.cadences.push(cadence),
         }

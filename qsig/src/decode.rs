@@ -13,7 +13,7 @@ use rasn::types::Any;
 use crate::diversion::Diversion;
 use crate::facility::{Facility, Item};
 use crate::lapd::{Control, Frame, SupervisoryKind, UnnumberedKind};
-use crate::mwi::{self, MsgCentreId, MwiRequest, MwiStatus, PartyNumber};
+use crate::mwi::{self, MsgCentreId, MwiRequest, MwiStatus, PartyNumber, etsi};
 use crate::name::Name;
 use crate::party::PresentedNumber;
 use crate::q931::{
@@ -258,7 +258,8 @@ impl Lines {
         match component {
             Component::Invoke(invoke) => {
                 self.deep(1, operation(&invoke.operation));
-                match (mwi::parse_invoke(invoke), &invoke.argument) {
+                let asked = mwi::parse_invoke(invoke).or_else(|| etsi::parse_invoke(invoke));
+                match (asked, &invoke.argument) {
                     (Some(Ok(request)), _) => self.mwi(&request),
                     (Some(Err(_)), _) => self.deep(2, "mistyped argument"),
                     (None, Some(argument)) => match (Diversion::parse(invoke), Transfer::parse(invoke)) {
@@ -281,7 +282,8 @@ impl Lines {
             }
             Component::ReturnError(error) => {
                 let value = error.error.value();
-                let name = value.and_then(rose::error_name).unwrap_or("unknown error");
+                let name = value.and_then(rose::error_name).or_else(|| etsi::error_name(&error.error));
+                let name = name.unwrap_or("unknown error");
                 self.deep(1, format!("Error = {name} ({})", code(&error.error)));
                 if let Some(parameter) = &error.parameter {
                     self.deep(2, format!("Parameter = 0x{}", hex(parameter.as_bytes())));
@@ -431,7 +433,8 @@ fn shown(text: &str) -> String {
 }
 
 fn operation(operation: &Code) -> String {
-    let name = operation.value().and_then(rose::operation_name).unwrap_or("unknown operation");
+    let name = operation.value().and_then(rose::operation_name).or_else(|| etsi::operation_name(operation));
+    let name = name.unwrap_or("unknown operation");
     format!("Operation = {name} ({})", code(operation))
 }
 

@@ -115,7 +115,7 @@ pub use span::{
     BChannel, BchanOrder, CallDetail, CallError, CallEvent, CallId, CallInfo, CallRecord, CallRequest,
     CallState, Carrier, ChannelState, ChannelStatus, ConnectionEvent, ConnectionId, ConnectionRequest,
     DChannel, DLink, Diagnostic, Dialect, Event, HISTORY, IndicationId, LineKind, MAX_CONNECTIONS, MemoryUse,
-    NameForm, NfasMember, OperationId, RedirectForm, RestartOnStart, RestartTarget, ServiceState, Span,
-    SpanConfig, Statistics, SwitchType,
+    MessageWaiting, NameForm, NfasMember, OperationId, RedirectForm, RestartOnStart, RestartTarget,
+    ServiceState, Span, SpanConfig, Statistics, SwitchType,
 };
 pub use timers::Timers;

@@ -1,5 +1,7 @@
 //! QSIG message waiting indication (ECMA-242, ISO/IEC 15506): operations 80, 81, 82 and their arguments.
 
+pub mod etsi;
+
 use bytes::Bytes;
 use rasn::types::{Any, OctetString};
 use rasn::{AsnType, Decode, Encode};
@@ -269,8 +271,8 @@ pub enum InvokeError {
     /// The data link is not established.
     #[error("the data link is not established")]
     LinkDown,
-    /// The switch type has no call independent connections.
-    #[error("switch type {0} has no message waiting, expected primary-qsig")]
+    /// The switch type does not have the operation.
+    #[error("switch type {0} has no such message waiting operation, expected primary-qsig or primary-net5")]
     SwitchType(crate::SwitchType),
     /// A number that PartyNumber cannot carry.
     #[error("number {0:?}, expected 1 to 20 digits")]

@@ -47,8 +47,8 @@ impl Code {
         Self::global(&[1, 0, standard, 0, u32::from(value)])
     }
 
-    fn global(arcs: &[u32]) -> Self {
-        // Both callers give five arcs that start 1.3 or 1.0, which is always a valid identifier.
+    pub(crate) fn global(arcs: &[u32]) -> Self {
+        // All callers give arcs that start 1.3, 1.0 or 0.4, which is always a valid identifier.
         ObjectIdentifier::new(arcs.to_vec()).map_or(Self::Local(0), Self::Global)
     }
 }

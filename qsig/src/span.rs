@@ -4,6 +4,7 @@ mod call;
 mod channels;
 mod command;
 mod config;
+mod connectionless;
 mod diagnostic;
 mod dialect;
 mod hold;
@@ -27,7 +28,7 @@ pub use channels::{BChannel, DChannel, NfasMember};
 pub use command::{CallDetail, CallError, CallInfo, CallRequest};
 pub use config::{BchanOrder, LineKind, RestartOnStart, SpanConfig};
 pub use diagnostic::Diagnostic;
-pub use dialect::{Dialect, NameForm, RedirectForm, SwitchType};
+pub use dialect::{Dialect, MessageWaiting, NameForm, RedirectForm, SwitchType};
 pub use nfas::DLink;
 pub use record::{CallRecord, ChannelState, ChannelStatus, HISTORY, MemoryUse, ServiceState};
 pub use restart::RestartTarget;
@@ -45,6 +46,7 @@ use crate::service::Outcome;
 use crate::transit::{TooManyTransits, TransitCounter};
 use call::Call;
 use channels::Channels;
+use connectionless::Connectionless;
 use diagnostic::Diagnostics;
 use invoker::Invoker;
 use nfas::Links;
@@ -203,6 +205,7 @@ pub struct Span {
     calls: BTreeMap<CallId, Key>,
     signallings: BTreeMap<ConnectionId, Key>,
     work: Work,
+    connectionless: Connectionless,
     channels: Channels,
     history: History,
     restarts: Restarts,
@@ -231,6 +234,7 @@ impl Span {
             calls: BTreeMap::new(),
             signallings: BTreeMap::new(),
             work: Work::default(),
+            connectionless: Connectionless::default(),
             channels: Channels::default(),
             history: History::default(),
             restarts: Restarts::default(),
@@ -274,6 +278,7 @@ impl Span {
         self.links.handle_timeout(now);
         self.segments.handle_timeout(now);
         self.work_timeout(now);
+        self.connectionless_timeout(now);
         // Not until none is left: a timer configured as zero that starts itself again must not hold us here.
         for _ in 0..self.timers.due(now) {
             let Some((key, timer)) = self.timers.expired(now) else { break };
@@ -295,10 +300,8 @@ impl Span {
 
     /// When [`Span::handle_timeout`] is due next.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        [self.links.poll_timeout(), self.timers.next(), self.segments.next(), self.work.next()]
-            .into_iter()
-            .flatten()
-            .min()
+        let ours = [self.timers.next(), self.segments.next(), self.work.next(), self.connectionless.next()];
+        ours.into_iter().chain([self.links.poll_timeout()]).flatten().min()
     }
 
     /// The next frame for the wire.
@@ -331,31 +334,39 @@ impl Span {
         &self.statistics
     }
 
-    /// Asks the peer for a message waiting operation on a call independent connection of its own.
+    /// Asks the peer for a message waiting operation, on a call independent connection of its own or, in ETSI's form, without
+    /// any ([`MessageWaiting`]).
     /// [`Event::MwiDone`] with the returned identifier follows exactly once, unless [`Span::cancel_mwi`] comes first.
     ///
     /// # Errors
     /// [`InvokeError`]; nothing was sent then.
     pub fn invoke_mwi(&mut self, now: Instant, request: MwiRequest) -> Result<OperationId, InvokeError> {
-        let operation = self.start_invoker(now, &request)?;
+        let operation = match self.config.dialect().message_waiting {
+            MessageWaiting::CallIndependent => self.start_invoker(now, &request)?,
+            MessageWaiting::Connectionless => self.start_connectionless(now, &request)?,
+            MessageWaiting::None => return Err(InvokeError::SwitchType(self.config.switch_type)),
+        };
         self.finish(now);
         Ok(operation)
     }
 
     /// Operations whose outcome is not known yet.
     pub fn pending_mwi(&self) -> usize {
-        self.operations.len()
+        self.operations.len() + self.connectionless.pending()
     }
 
     /// Gives an operation up: its connection is released, and no event follows.
     pub fn cancel_mwi(&mut self, now: Instant, operation: OperationId) {
         self.cancel_invoker(now, operation);
+        self.connectionless.cancel(operation);
         self.finish(now);
     }
 
     /// Answers an indication. Nothing happens if it has been answered or its connection is gone.
     pub fn answer_mwi(&mut self, now: Instant, id: IndicationId, answer: MwiAnswer) {
-        self.answer_server(now, id, answer);
+        if !self.answer_connectionless(id, &answer) {
+            self.answer_server(now, id, answer);
+        }
         self.finish(now);
     }
 
@@ -412,6 +423,7 @@ impl Span {
     fn link_lost(&mut self, now: Instant) {
         self.restarts_lost();
         self.segments.clear();
+        self.connectionless_link_lost();
         let keys: Vec<Key> = self.connections.keys().copied().collect();
         for key in keys {
             match self.connections.remove(&key) {
@@ -439,7 +451,7 @@ impl Span {
         };
         let reference = message.call_reference;
         if reference.octets == 0 {
-            self.handle_connectionless(&message);
+            self.handle_connectionless(now, &message);
             return;
         }
         if reference.value == 0 {

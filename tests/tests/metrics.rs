@@ -38,6 +38,8 @@ fn notifies_and_lamps_are_counted() {
         "tipring_mwi_notify_total{status=\"404\"} 1",
         "tipring_mwi_lamps_on 1",
         "tipring_mwi_mailboxes 1",
+        "tipring_mwi_lamps{state=\"on\"} 1",
+        "tipring_mwi_lamps{state=\"off\"} 0",
     ] {
         assert!(text.lines().any(|l| l == line), "no {line:?} in\n{text}");
     }

@@ -304,6 +304,8 @@ pub struct LineSettings {
     pub caller_id_mode: Option<CallerIdMode>,
     /// `caller-id attenuation`: level of the data, dB below 0 dBm0, 0 to 64.
     pub caller_id_attenuation: Option<u32>,
+    /// `tipring mwi-poll`, seconds.
+    pub mwi_poll: Option<u32>,
     /// `tipring vmwi-repeat`, minutes.
     pub vmwi_repeat: Option<u32>,
     /// `busyout`.

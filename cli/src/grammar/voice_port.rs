@@ -478,6 +478,11 @@ pub(super) static VOICE_PORT: &[Command] = &[
         }),
     },
     command! {
+        "tipring mwi-poll <30-86400>", keyed: 2,
+        help: &["Settings that IOS does not have", "Seize the idle exchange line to hear whether its dial tone stutters (FXO)", "Seconds between"],
+        apply: number!(mwi_poll),
+    },
+    command! {
         "tipring vmwi-repeat <1-1440>", keyed: 2,
         help: &["Settings that IOS does not have", "Send message waiting data again while messages wait", "Minutes"],
         apply: number!(vmwi_repeat),

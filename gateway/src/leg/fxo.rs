@@ -5,6 +5,7 @@
 //! reverses the battery or ringback ends, if the port is told to look for that; else when its digits are out.
 
 mod ears;
+mod poll;
 mod settings;
 
 use std::collections::VecDeque;
@@ -27,6 +28,7 @@ use super::{
     Answer, Cause, LegCommand, LegEvent, LegId, LegIds, MAX_DIGITS, Party, Presentation, Progress, Setup,
 };
 use ears::{Ears, Heard};
+use poll::Poll;
 use settings::{Settings, line_config};
 
 /// A caller who is refused hears why for so long before the port hangs up.
@@ -88,6 +90,7 @@ pub struct FxoPort {
     audio: PortAudio,
     impedance: Impedance,
     ears: Ears,
+    poll: Poll,
     leg: Option<Leg>,
     /// `connection trunk`, and that the telephone at its other end is off its hook.
     permanent: Option<Permanent>,
@@ -121,6 +124,7 @@ impl FxoPort {
             audio: PortAudio::new(AudioSettings::new(config)),
             impedance: Impedance::default(),
             ears: Ears::new(config),
+            poll: Poll::default(),
             leg: None,
             permanent: None,
             wanted_off_hook: false,
@@ -209,6 +213,7 @@ impl FxoPort {
             self.line.release(now);
         }
         self.serve(now);
+        self.poll.configure(now, self.settings.poll);
     }
 
     /// The tones it plays and listens for, where a custom class changes the country's.
@@ -311,6 +316,7 @@ impl FxoPort {
     /// Runs what is due.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.line.handle_timeout(now);
+        self.poll_timeout_due(now);
         if self.deadline.is_some_and(|at| at <= now) {
             self.deadline = None;
             match &self.leg {
@@ -338,7 +344,7 @@ impl FxoPort {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         let call = self.permanent.as_ref().and_then(Permanent::poll_timeout);
-        [self.line.poll_timeout(), self.deadline, call].into_iter().flatten().min()
+        [self.line.poll_timeout(), self.deadline, call, self.poll.next()].into_iter().flatten().min()
     }
 
     /// The next thing to do or to know.
@@ -355,6 +361,7 @@ impl FxoPort {
                 FxoOutput::Hook(off) => OfficeAction::Hook(off),
                 FxoOutput::RingGround(on) => OfficeAction::RingGround(on),
                 FxoOutput::Digit(digit) => {
+                    self.ears.no_dial_tone();
                     let samples = self.line.config().digit.as_millis() * 8;
                     let spec = dtmf::held(digit, self.locale.dtmf).ok();
                     self.digit =
@@ -452,6 +459,10 @@ impl FxoPort {
             }
             return samples.fill(0);
         }
+        if let Some(waiting) = self.ears.dial_tone(samples) {
+            self.line.handle_message_waiting(now, waiting);
+            self.stop_polling(now);
+        }
         let stage = self.leg.as_ref().map(|leg| leg.stage);
         if self.line.is_talking() {
             if stage == Some(Stage::Waiting) && self.ears.answer(samples) {
@@ -526,6 +537,9 @@ impl FxoPort {
         match self.line.seize(now, &digits) {
             Ok(()) => {
                 self.quiet();
+                if self.settings.mwi {
+                    self.ears.expect_dial_tone();
+                }
                 self.leg = Some(Leg { id: leg, stage: Stage::Dialling, digits });
                 self.tell(leg, LegEvent::Proceeding(Progress::default()));
             }
@@ -543,6 +557,9 @@ impl FxoPort {
     fn line_event(&mut self, now: Instant, event: FxoEventOut, ids: &mut LegIds) {
         if self.permanent.is_some() {
             return self.permanent_event(now, &event);
+        }
+        if matches!(event, FxoEventOut::SeizeFailed(_) | FxoEventOut::Disconnected(_)) {
+            self.poll.stopped();
         }
         match event {
             FxoEventOut::Ringing { caller } => self.rings(now, caller, ids),

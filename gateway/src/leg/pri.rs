@@ -17,7 +17,7 @@ use std::time::Instant;
 use ::mwi::queue::{Settings, TrunkQueue};
 use bytes::Bytes;
 use cli::config::Config;
-use qsig::{BChannel, DLink, Event, MwiRequest, RestartTarget, ServiceState, Span, SpanConfig};
+use qsig::{BChannel, DLink, Event, MessageWaiting, MwiRequest, RestartTarget, ServiceState, Span, SpanConfig};
 
 use telephony_hal::LineStatus;
 
@@ -351,7 +351,7 @@ impl PriTrunk {
     /// Whether its switch type has message waiting operations.
     #[must_use]
     pub fn can_tell(&self) -> bool {
-        self.span.config().dialect().call_independent
+        self.span.config().dialect().message_waiting != MessageWaiting::None
     }
 
     /// Digits before the number of a served user: `isdn mwi prefix`.
@@ -363,7 +363,8 @@ impl PriTrunk {
     /// Asks the PBX what waits for a mailbox, if it may be asked (`isdn mwi interrogate`) and is there. The answer is
     /// [`Finding::Answered`].
     pub fn ask(&mut self, question: Question) {
-        if self.manner.interrogates && self.can_tell() && self.span.is_up() {
+        let knows = self.span.config().dialect().message_waiting == MessageWaiting::CallIndependent;
+        if self.manner.interrogates && knows && self.span.is_up() {
             self.operations.ask(question);
         }
     }

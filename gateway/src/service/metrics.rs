@@ -25,14 +25,22 @@ pub struct Metrics {
     pub notify: IntCounterVec,
     /// Lamps now on, FXS ports and PBX users together.
     pub lamps_on: IntGauge,
+    /// Lamps by state: off, on.
+    pub lamps: [IntGauge; 2],
     /// Mailboxes in the table.
     pub mailboxes: IntGauge,
-    /// MWI operations on a trunk by outcome.
+    /// When the oldest and the newest state in the table were heard, seconds since 1970.
+    pub heard: [IntGauge; 2],
+    /// MWI operations on a trunk or SMDI line by outcome, and by what the PBX gave as its cause.
     pub trunk_operations: IntCounterVec,
     /// States that wait for a trunk.
     pub queue_depth: IntGaugeVec,
     /// 1 while a trunk's data link is established.
     pub trunk_up: IntGaugeVec,
+    /// 1 while an SMDI line is open.
+    pub smdi_up: IntGaugeVec,
+    /// What SMDI lines brought: calls, refusals, unreadable.
+    pub smdi_heard: IntCounterVec,
     /// SIP messages received.
     pub sip_received: IntCounter,
     /// SIP messages sent.
@@ -47,11 +55,13 @@ impl Metrics {
     /// When prometheus refuses a name, which a test would show.
     pub fn new() -> Result<Self, prometheus::Error> {
         let registry = Registry::new();
-        let counter = |name: &str, help: &str, label: &str| -> Result<IntCounterVec, prometheus::Error> {
-            let counter = IntCounterVec::new(Opts::new(name, help), &[label])?;
-            registry.register(Box::new(counter.clone()))?;
-            Ok(counter)
-        };
+        let counters =
+            |name: &str, help: &str, labels: &[&str]| -> Result<IntCounterVec, prometheus::Error> {
+                let counter = IntCounterVec::new(Opts::new(name, help), labels)?;
+                registry.register(Box::new(counter.clone()))?;
+                Ok(counter)
+            };
+        let counter = |name: &str, help: &str, label: &str| counters(name, help, &[label]);
         let gauges = |name: &str, help: &str, label: &str| -> Result<IntGaugeVec, prometheus::Error> {
             let gauge = IntGaugeVec::new(Opts::new(name, help), &[label])?;
             registry.register(Box::new(gauge.clone()))?;
@@ -64,15 +74,29 @@ impl Metrics {
         };
         let sip_messages = counter("tipring_sip_messages_total", "SIP messages", "direction")?;
         let notify = counter("tipring_mwi_notify_total", "MWI NOTIFY requests by SIP status", "status")?;
+        let lamps = gauges("tipring_mwi_lamps", "Message waiting lamps by state", "state")?;
+        let heard = gauges(
+            "tipring_mwi_heard_timestamp_seconds",
+            "When the oldest and the newest mailbox state were heard",
+            "which",
+        )?;
         Ok(Self {
+            lamps: ["off", "on"].map(|state| lamps.with_label_values(&[state])),
+            heard: ["oldest", "newest"].map(|which| heard.with_label_values(&[which])),
+            smdi_up: gauges("tipring_smdi_up", "1 while the SMDI line is open", "line")?,
+            smdi_heard: counters(
+                "tipring_smdi_heard_total",
+                "Messages heard on SMDI lines",
+                &["line", "what"],
+            )?,
             notify_ok: notify.with_label_values(&["200"]),
             notify,
             lamps_on: gauge("tipring_mwi_lamps_on", "Message waiting lamps that are on")?,
             mailboxes: gauge("tipring_mwi_mailboxes", "Mailboxes in the table")?,
-            trunk_operations: counter(
+            trunk_operations: counters(
                 "tipring_mwi_trunk_operations_total",
-                "QSIG MWI operations by outcome",
-                "outcome",
+                "MWI operations on trunks and SMDI lines by outcome and cause",
+                &["outcome", "cause"],
             )?,
             queue_depth: gauges("tipring_mwi_queue_depth", "States waiting for a trunk", "trunk")?,
             trunk_up: gauges("tipring_trunk_up", "1 while the data link is established", "trunk")?,

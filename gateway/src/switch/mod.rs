@@ -606,8 +606,7 @@ impl Switch {
         }
         self.line_mailboxes = waiting;
         self.lamps_on = on;
-        self.metrics.lamps_on.set(on);
-        self.metrics.mailboxes.set(i64::try_from(self.mailboxes.len()).unwrap_or(i64::MAX));
+        self.count_mailboxes(false, false);
     }
 }
 

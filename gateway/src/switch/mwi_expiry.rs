@@ -22,6 +22,8 @@ const HOUR_MS: u64 = 3_600_000;
 #[derive(Debug, Default)]
 pub(super) struct Expiry {
     due: Option<Instant>,
+    /// When the oldest state was last looked for, to be counted.
+    looked: Option<Instant>,
 }
 
 impl Expiry {
@@ -39,6 +41,18 @@ impl Switch {
     pub(super) fn expiry_timeout(&mut self, now: Instant) {
         if self.expiry.due.is_some_and(|at| at <= now) {
             self.expire_mailboxes(now);
+        }
+    }
+
+    /// Counts how old what is known is: the newest state at once, the oldest once a minute.
+    pub(super) fn note_age(&mut self, now: Instant, received: u64) {
+        let seconds = |ms: u64| i64::try_from(ms / 1000).unwrap_or(i64::MAX);
+        let [oldest, newest] = &self.metrics.heard;
+        newest.set(seconds(received));
+        if self.expiry.looked.is_none_or(|at| now.saturating_duration_since(at) >= LEAST) {
+            self.expiry.looked = Some(now);
+            let first = self.mailboxes.iter().map(|record| record.state.received).min();
+            oldest.set(seconds(first.unwrap_or(received)));
         }
     }
 

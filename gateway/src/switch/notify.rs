@@ -157,12 +157,14 @@ impl Switch {
 
     /// Gives a mailbox its newest state, whoever told it; where its telephone is, is the caller's next question.
     pub(super) fn learn(&mut self, now: Instant, number: &str, state: State) -> Change {
+        let received = state.received;
         let (was_waiting, waiting) = (self.mailboxes.is_waiting(number), state.summary.waiting);
         let news = Happening::news(&state);
         let change = self.mailboxes.update(number, state);
         if matches!(change, Change::New | Change::Changed | Change::Same) {
             self.history.note(now, number, news);
             self.count_mailboxes(was_waiting, waiting);
+            self.note_age(now, received);
             if change.is_news() {
                 self.tell_watchers(now, number);
             }
@@ -216,8 +218,12 @@ impl Switch {
     /// Keeps the gauges right after one mailbox changed.
     pub(super) fn count_mailboxes(&mut self, was_waiting: bool, waiting: bool) {
         self.lamps_on += i64::from(waiting) - i64::from(was_waiting);
+        let mailboxes = i64::try_from(self.mailboxes.len()).unwrap_or(i64::MAX);
         self.metrics.lamps_on.set(self.lamps_on);
-        self.metrics.mailboxes.set(i64::try_from(self.mailboxes.len()).unwrap_or(i64::MAX));
+        self.metrics.mailboxes.set(mailboxes);
+        for (gauge, count) in self.metrics.lamps.iter().zip([mailboxes - self.lamps_on, self.lamps_on]) {
+            gauge.set(count);
+        }
     }
 
     /// The first number of the request that the dial plan leads to ports of this box.
@@ -344,7 +350,7 @@ impl Switch {
     pub(super) fn operation_ended(&mut self, now: Instant, trunk: usize, ended: Ended) {
         let Ended { user, service, outcome } = ended;
         let verdict = sip_status(&outcome);
-        self.metrics.trunk_operations.with_label_values(&[label(&outcome)]).inc();
+        self.metrics.trunk_operations.with_label_values(&[label(&outcome), &cause(&outcome)]).inc();
         *self.totals.outcomes.entry(label(&outcome)).or_default() += 1;
         let port = self.trunks.get(trunk).map(|t| t.port.clone()).unwrap_or_default();
         if self.monitor.on(DebugTopic::Mwi) {
@@ -570,6 +576,20 @@ pub(super) fn words(outcome: &Outcome) -> String {
         Outcome::ConnectedWithoutResult => "PBX connected without a result".to_owned(),
         Outcome::NoAnswer => "PBX did not answer".to_owned(),
         Outcome::LinkDown => "trunk is down".to_owned(),
+    }
+}
+
+/// What the PBX gave as its reason, for metrics: a cause, error or problem; empty where it gave none. Bounded: errors that are
+/// not the standards' own are one.
+pub(super) fn cause(outcome: &Outcome) -> String {
+    match *outcome {
+        Outcome::Cause(cause) => cause.to_string(),
+        Outcome::Error(error) if qsig::rose::error_name(error).is_some() => error.to_string(),
+        Outcome::Reject(problem @ 0..=7) => problem.to_string(),
+        Outcome::Error(_) | Outcome::Reject(_) => "other".to_owned(),
+        Outcome::Done | Outcome::ConnectedWithoutResult | Outcome::NoAnswer | Outcome::LinkDown => {
+            String::new()
+        }
     }
 }
 

@@ -140,7 +140,7 @@ impl Switch {
         }
     }
 
-    /// The exchange told by data on an idle line with `mwi` whether messages wait. Whose: of the number the port's calls go to
+    /// The exchange told a line with `mwi`, by data, lamp or dial tone, whether messages wait. Whose: of the number the port's calls go to
     /// (`connection plar`), else of its `station-id number`.
     fn exchange_told(&mut self, now: Instant, office: usize, on: bool) {
         let Some(port) = self.offices.get(office).map(|port| port.name().to_owned()) else { return };
@@ -161,8 +161,14 @@ impl Switch {
             cseq: 0,
             received,
         };
-        if self.learn(now, &number, state) == Change::Refused {
-            return;
+        match self.learn(now, &number, state) {
+            Change::Refused => return,
+            // The exchange says so with each dial tone: nobody need be told again.
+            Change::Same => {
+                self.keep(&number);
+                return;
+            }
+            _ => {}
         }
         match self.choose(&number, &self.routes(&number)) {
             Ok(place) => self.deliver(now, None, &number, &place),

@@ -11,7 +11,7 @@ use mwi::smdi::{Call, CallKind, Desk, Event};
 use mwi::translate::{Activation, SPEECH, Services, activations};
 use mwi::verdict::{Outcome, RetryClass, sip_status};
 
-use super::notify::{label, words};
+use super::notify::{cause, label, words};
 use super::{Output, Switch};
 use crate::hardware::Smdi;
 use crate::service::mailbox::Delivery;
@@ -178,6 +178,16 @@ impl Switch {
 
     /// Takes what the line brought and asks what is next.
     pub(super) fn drain_smdi(&mut self, now: Instant, at: usize) {
+        self.serve_smdi(now, at);
+        if let Some(line) = self.smdi.get(at) {
+            let name = line.settings.name.as_str();
+            let waiting = i64::try_from(line.queue.waiting()).unwrap_or(i64::MAX);
+            self.metrics.queue_depth.with_label_values(&[name]).set(waiting);
+            self.metrics.smdi_up.with_label_values(&[name]).set(i64::from(line.up));
+        }
+    }
+
+    fn serve_smdi(&mut self, now: Instant, at: usize) {
         loop {
             while let Some(event) = self.smdi.get_mut(at).and_then(|line| line.desk.poll(now)) {
                 self.smdi_event(now, at, event);
@@ -203,6 +213,15 @@ impl Switch {
 
     fn smdi_event(&mut self, now: Instant, at: usize, event: Event) {
         let Some(line) = self.smdi.get_mut(at) else { return };
+        let what = match event {
+            Event::Refused { .. } => Some("refusals"),
+            Event::Call(_) => Some("calls"),
+            Event::Error(_) => Some("unreadable"),
+            Event::Done { .. } => None,
+        };
+        if let Some(what) = what {
+            self.metrics.smdi_heard.with_label_values(&[line.settings.name.as_str(), what]).inc();
+        }
         match event {
             Event::Done { number, .. } => self.smdi_ended(now, at, &number, Outcome::Done),
             Event::Refused { number, reason, .. } => {
@@ -233,7 +252,7 @@ impl Switch {
     /// A request ended: answered, refused, or not refused in time.
     fn smdi_ended(&mut self, now: Instant, at: usize, user: &str, outcome: Outcome) {
         let verdict = sip_status(&outcome);
-        self.metrics.trunk_operations.with_label_values(&[label(&outcome)]).inc();
+        self.metrics.trunk_operations.with_label_values(&[label(&outcome), &cause(&outcome)]).inc();
         *self.totals.outcomes.entry(label(&outcome)).or_default() += 1;
         let Some(line) = self.smdi.get_mut(at) else { return };
         let name = line.settings.name.clone();

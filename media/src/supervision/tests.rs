@@ -184,3 +184,36 @@ fn a_class_that_says_nothing_of_use_is_refused() {
         );
     }
 }
+
+#[test]
+fn the_beginning_of_a_stutter_dial_tone_is_told_from_dial_tone() {
+    let params = DetectParams { cadence_variation: 3, max_power: 0, ..DetectParams::default() };
+    let mut unsupported = Vec::new();
+    let mut wrong = Vec::new();
+    for locale in crate::locale::all() {
+        let heard = |detector: &mut ToneDetector, kind: ToneKind| {
+            let mut audio = vec![0; 8000 * 6];
+            ToneGenerator::new(locale.tone(kind)).fill(&mut audio);
+            detector.reset();
+            detector.feed(&audio)
+        };
+        let (Ok(mut stutter), Ok(mut dial)) = (
+            ToneDetector::of_beginning(locale.tone(ToneKind::Stutter), params),
+            ToneDetector::new(locale.tone(ToneKind::Dial), params),
+        ) else {
+            unsupported.push(locale.code);
+            continue;
+        };
+        let told = [
+            heard(&mut stutter, ToneKind::Stutter),
+            heard(&mut stutter, ToneKind::Dial),
+            heard(&mut dial, ToneKind::Dial),
+        ];
+        if told != [true, false, true] {
+            wrong.push((locale.code, told));
+        }
+    }
+    // Modulated, of three frequencies, or with frequencies that take turns.
+    assert_eq!(unsupported, ["au", "eg", "gb", "hu", "in", "it", "no", "th", "za"]);
+    assert_eq!(wrong, []);
+}

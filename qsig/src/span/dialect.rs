@@ -76,12 +76,24 @@ pub enum RedirectForm {
     None,
 }
 
+/// How an exchange is told of waiting messages, and tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum MessageWaiting {
+    /// mWIActivate, mWIDeactivate and mWIInterrogate on call independent connections (ECMA-242).
+    CallIndependent,
+    /// mWIActivate and mWIDeactivate in FACILITY with the dummy call reference (EN 300 745-1, EN 300 196-1 8.3.2).
+    Connectionless,
+    /// Not at all: no operation whose values are published is known for this type.
+    None,
+}
+
 /// In what a switch type differs from the others. Everything that depends on the switch type is here, and each field may be
 /// set by itself ([`crate::SpanConfig::dialect`]).
 ///
 /// | | qsig | net5 | ni | 5ess | dms100 | 4ess | ntt |
 /// |---|---|---|---|---|---|---|---|
 /// | call independent connections | yes | no | no | no | no | no | no |
+/// | message waiting | ECMA-242 | EN 300 745-1 | none | none | none | none | none |
 /// | names | Facility | Display | none (IOS: `isdn supp-service name calling`) | Display, typed (libpri) | Display, typed (libpri) | Display, typed (libpri) | none |
 /// | who diverted | Facility | Redirecting number \[M\] | Redirecting number (libpri) | Redirecting number (libpri) | Redirecting number (libpri) | Redirecting number (libpri) | none \[M\] |
 /// | HOLD and RETRIEVE | no | yes | yes \[M\] | yes \[M\] | yes \[M\] | no \[M\] | no \[M\] |
@@ -98,8 +110,10 @@ pub enum RedirectForm {
 /// causes, channel numbers that are timeslots (`contiguous_bchan` changes it on an E1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Dialect {
-    /// Call independent signalling connections, and with them message waiting, exist.
+    /// Call independent signalling connections exist.
     pub call_independent: bool,
+    /// How message waiting is told.
+    pub message_waiting: MessageWaiting,
     /// Where names travel.
     pub names: NameForm,
     /// The network side waits for CONNECT ACKNOWLEDGE (T313), as the user side always does.
@@ -129,6 +143,7 @@ pub struct Dialect {
 /// National ISDN, of which the other North American types are kin.
 const NORTH_AMERICA: Dialect = Dialect {
     call_independent: false,
+    message_waiting: MessageWaiting::None,
     names: NameForm::None,
     network_t313: false,
     connect_request: true,
@@ -149,6 +164,7 @@ impl SwitchType {
         match self {
             Self::PrimaryQsig => Dialect {
                 call_independent: true,
+                message_waiting: MessageWaiting::CallIndependent,
                 names: NameForm::Facility,
                 network_t313: true,
                 connect_request: false,
@@ -164,6 +180,7 @@ impl SwitchType {
             },
             Self::PrimaryNet5 => Dialect {
                 call_independent: false,
+                message_waiting: MessageWaiting::Connectionless,
                 names: NameForm::Display { typed: false },
                 network_t313: false,
                 connect_request: true,

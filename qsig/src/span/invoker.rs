@@ -42,9 +42,6 @@ impl Span {
         now: Instant,
         request: &MwiRequest,
     ) -> Result<OperationId, InvokeError> {
-        if !self.config.dialect().call_independent {
-            return Err(InvokeError::SwitchType(self.config.switch_type));
-        }
         if !self.is_up() {
             return Err(InvokeError::LinkDown);
         }

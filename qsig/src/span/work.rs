@@ -182,7 +182,10 @@ impl Span {
     }
 
     /// A FACILITY with the dummy call reference came: the owner gets it, and what wants an answer nobody gives is refused.
-    pub(super) fn handle_connectionless(&mut self, message: &Message) {
+    pub(super) fn handle_connectionless(&mut self, now: Instant, message: &Message) {
+        if message.kind == MessageType::FACILITY && self.take_connectionless(now, message) {
+            return;
+        }
         if message.kind != MessageType::FACILITY || !self.config.dialect().call_independent {
             self.statistics.messages_ignored += 1;
             return;

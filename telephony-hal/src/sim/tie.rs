@@ -91,8 +91,16 @@ impl FxsLine for TieFxs {
     }
 
     fn set_lamp(&mut self, lamp: Lamp) -> Result<(), TieError> {
-        // An FXO port has no lamp, but the voltage must not go on a closed loop.
-        if lamp != Lamp::Off && self.0.lock().off_hook { Err(TieError::OffHook) } else { Ok(()) }
+        let mut wires = self.0.lock();
+        let lit = lamp != Lamp::Off;
+        // The voltage must not go on a closed loop.
+        if lit && wires.off_hook {
+            return Err(TieError::OffHook);
+        }
+        if std::mem::replace(&mut wires.lit, lit) != lit {
+            wires.fxo.push(FxoEvent::Lamp(lit));
+        }
+        Ok(())
     }
 
     fn set_battery(&mut self, on: bool) -> Result<(), TieError> {
@@ -191,6 +199,7 @@ struct Wires {
     battery: bool,
     ringing: bool,
     reversed: bool,
+    lit: bool,
     to_fxs: VecDeque<i16>,
     to_fxo: VecDeque<i16>,
     fxs: Inbox<LineEvent>,

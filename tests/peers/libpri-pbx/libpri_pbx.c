@@ -584,6 +584,7 @@ static int io_null_read(struct pri *p, void *buf, int buflen)
 
 struct mwi_info {
 	int op;						/* 80, 81, 82 */
+	int etsi;					/* EN 300 745-1: connectionless, global values */
 	int invoke_id;
 	int plan;					/* PartyNumber choice tag */
 	int ton;
@@ -925,6 +926,44 @@ static int mwi_args(const struct tlv *seq, struct mwi_info *m)
 	return 0;
 }
 
+/* The arguments of EN 300 745-1's mWIActivate and mWIDeactivate: explicit tags. */
+static int mwi_etsi_args(const struct tlv *seq, struct mwi_info *m)
+{
+	const unsigned char *p = seq->v;
+	const unsigned char *end = seq->v + seq->len;
+	struct tlv t, u;
+	int plan, ton;
+	char text[48];
+
+	m->nb = -1;
+	m->priority = -1;
+	m->service = -1;
+	if (seq->tag != 0x30 || !(p = ber_next(p, end, &t))
+		|| party_number(&t, &m->plan, &m->ton, m->number, sizeof(m->number))
+		|| !(p = ber_next(p, end, &t)) || t.tag != 0x0a) {
+		return -1;
+	}
+	m->service = (int) ber_int(&t);
+	while (p && p < end) {
+		p = ber_next(p, end, &t);
+		if (!p) {
+			return -1;
+		}
+		if (m->op == 81) {
+			if (!party_number(&t, &plan, &ton, text, sizeof(text))) {
+				snprintf(m->centre, sizeof(m->centre), "num:%s", text);
+			}
+		} else if (ber_next(t.v, t.v + t.len, &u)) {
+			if (t.tag == 0xa1 && !party_number(&u, &plan, &ton, text, sizeof(text))) {
+				snprintf(m->centre, sizeof(m->centre), "num:%s", text);
+			} else if (t.tag == 0xa2) {
+				m->nb = ber_int(&u);
+			}
+		}
+	}
+	return 0;
+}
+
 /* Finds the component with this tag and invoke id in a Facility IE body. */
 static int find_component(const unsigned char *body, size_t len, unsigned tag, int invoke_id,
 	struct tlv *comp)
@@ -1083,6 +1122,7 @@ static int e_send(struct enc *e, q931_call *c, int msg)
  * pass every other component on.
  */
 
+static q931_call *dummy_call;	/* libpri's record of the dummy call reference, once seen */
 static int cis_off = -1;		/* offset of "call independent and claimed" flag */
 
 typedef void (*rose_fn)(struct pri *, q931_call *, int, const unsigned char *, const void *,
@@ -1204,7 +1244,7 @@ static void mwi_queue_answer(q931_call *c, const struct mwi_info *m, int msg)
 			e_wrap(&e, 0x30, mark);
 			e_int(&e, 0x02, m->op);
 			e_wrap(&e, 0x30, mark);
-		} else if (!cfg.mwi_short) {
+		} else if (!cfg.mwi_short && !m->etsi) {
 			e_octet(&e, 0x00);
 			e_octet(&e, 0x05);	/* NULL */
 			e_int(&e, 0x02, m->op);
@@ -1227,7 +1267,7 @@ static void mwi_queue_answer(q931_call *c, const struct mwi_info *m, int msg)
 	default:
 		return;
 	}
-	e_header(&e, -1);
+	e_header2(&e, -1, !m->etsi, m->etsi ? 0x91 : 0x9f);
 	if (e_send(&e, c, msg)) {
 		warn("libpri refused the answer APDU");
 	}
@@ -1245,6 +1285,8 @@ static void mwi_queue_answer(q931_call *c, const struct mwi_info *m, int msg)
 void rose_handle_invoke(struct pri *ctrl, q931_call *call, int msgtype, const unsigned char *ie,
 	const void *header, const void *invoke)
 {
+	/* { 0 4 0 745 1 }, then the operation */
+	static const unsigned char etsi_mwi[] = { 0x04, 0x00, 0x85, 0x69, 0x01 };
 	static rose_fn next;
 	int16_t invoke_id;
 	int32_t operation;
@@ -1268,12 +1310,16 @@ void rose_handle_invoke(struct pri *ctrl, q931_call *call, int msgtype, const un
 		}
 		if (p && t.tag == 0x02) {
 			m.op = (int) ber_int(&t);
+		} else if (p && t.tag == 0x06 && t.len == 6 && !memcmp(t.v, etsi_mwi, sizeof(etsi_mwi))
+			&& (t.v[5] == 1 || t.v[5] == 2)) {
+			m.op = 79 + t.v[5];
+			m.etsi = 1;
 		}
 		if (p && m.op >= 80 && m.op <= 82 && ctrl == pri) {
 			m.invoke_id = invoke_id;
 			m.ie_len = ie[1] + 2;
 			memcpy(m.ie, ie, (size_t) m.ie_len);
-			if (!ber_next(p, end, &t) || mwi_args(&t, &m)) {
+			if (!ber_next(p, end, &t) || (m.etsi ? mwi_etsi_args(&t, &m) : mwi_args(&t, &m))) {
 				warn("libpri accepts this MWI argument, own decoder does not");
 			}
 		}
@@ -1297,7 +1343,10 @@ void rose_handle_invoke(struct pri *ctrl, q931_call *call, int msgtype, const un
 					warn("cannot claim the connection: flag offset unknown");
 				}
 			}
-		} else if (msgtype == M_FACILITY && cfg.mwi != MWI_UNSUPPORTED) {
+		} else if (msgtype == M_FACILITY && cfg.mwi != MWI_UNSUPPORTED && cfg.mwi != MWI_IGNORE) {
+			if (m.etsi) {
+				dummy_call = call;
+			}
 			mwi_queue_answer(call, &m, M_FACILITY);
 			q931_facility(ctrl, call);
 		}
@@ -2733,7 +2782,15 @@ static void command(char *line)
 		}
 	} else if (!strcmp(argv[0], "facility")) {
 		/* facility ID HEX: body of a Facility IE, profile octet first */
-		if (argc > 2 && (r = pick(argv, argc, 1))) {
+		if (argc > 2 && !strcmp(argv[1], "dummy")) {
+			size_t n = unhex(argv[2], buf, sizeof(buf));
+
+			if (!dummy_call || pri_call_apdu_queue(dummy_call, M_FACILITY, buf, (int) n, NULL)) {
+				warn("facility: no dummy call reference has been seen");
+			} else {
+				q931_facility(pri, dummy_call);
+			}
+		} else if (argc > 2 && (r = pick(argv, argc, 1))) {
 			size_t n = unhex(argv[2], buf, sizeof(buf));
 
 			if (pri_call_apdu_queue(r->c, M_FACILITY, buf, (int) n, NULL)) {

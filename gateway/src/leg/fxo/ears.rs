@@ -40,6 +40,8 @@ pub(super) struct Ears {
     /// Made when a call begins.
     tones: Vec<ToneDetector>,
     ringback: Option<Ringback>,
+    /// Stutter dial tone, and dial tone that says that nothing waits.
+    dial: Option<[ToneDetector; 2]>,
 }
 
 impl Ears {
@@ -55,6 +57,7 @@ impl Ears {
             supervision: Supervision::default(),
             tones: Vec::new(),
             ringback: None,
+            dial: None,
         }
     }
 
@@ -81,6 +84,38 @@ impl Ears {
         self.receiver.reset();
         self.tones.clear();
         self.ringback = None;
+        self.dial = None;
+    }
+
+    /// The exchange is about to give dial tone. `false`: the country's two dial tones cannot be told apart here, because one of them
+    /// changes its frequency, is modulated, has more than two, or sounds like both for 2 s (Malaysia).
+    pub(super) fn expect_dial_tone(&mut self) -> bool {
+        let (dial, stutter) = (self.known.tone(ToneKind::Dial), self.known.tone(ToneKind::Stutter));
+        // Where dial tone itself has a rhythm, the two are told apart by it to 30 ms; else any burst will do, also one whose
+        // beginning was not heard.
+        let steady = dial.repeat().iter().all(|step| step.off_ms() == 0);
+        let params = DetectParams { cadence_variation: if steady { 10 } else { 3 }, ..self.params() };
+        // What sounds for as long as it takes to be sure of dial tone could be either.
+        let long = stutter.repeat().iter().any(|step| step.on_ms().is_some_and(|ms| ms >= 2000));
+        self.dial = match (ToneDetector::of_beginning(stutter, params), ToneDetector::new(dial, params)) {
+            (Ok(stutter), Ok(dial)) if !long => Some([stutter, dial]),
+            _ => None,
+        };
+        self.dial.is_some()
+    }
+
+    /// Dial tone is no longer listened for.
+    pub(super) fn no_dial_tone(&mut self) {
+        self.dial = None;
+    }
+
+    /// Whether dial tone said that messages wait, or that none do; it is not listened to any more then.
+    pub(super) fn dial_tone(&mut self, samples: &[i16]) -> Option<bool> {
+        let [stutter, dial] = self.dial.as_mut()?;
+        let heard = [stutter.feed(samples), dial.feed(samples)];
+        let waiting = heard.iter().position(|heard| *heard)? == 0;
+        self.dial = None;
+        Some(waiting)
     }
 
     /// A call of ours has been dialled; its answer is heard if `answer` says so.

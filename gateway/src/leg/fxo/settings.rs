@@ -27,6 +27,9 @@ pub(super) struct Settings {
     pub(super) interdigit: Option<Duration>,
     /// `plar opx cut-through-wait`: blocks of 20 ms in which nothing is heard after the exchange line was answered.
     pub(super) cut_through: u32,
+    /// `mwi`: what the exchange's dial tone says of messages counts, and with `tipring mwi-poll` is asked for so often.
+    pub(super) mwi: bool,
+    pub(super) poll: Option<Duration>,
     /// `station-id`: who calls where the exchange does not say.
     pub(super) station: Party,
 }
@@ -50,6 +53,11 @@ impl Settings {
                 Some(Connection::PlarOpx { cut_through: Some(ms), .. }) => ms.div_ceil(20),
                 _ => 0,
             },
+            mwi: config.is_some_and(|config| config.mwi),
+            poll: line
+                .and_then(|line| line.mwi_poll)
+                .filter(|_| config.is_some_and(|config| config.mwi))
+                .map(|seconds| Duration::from_secs(seconds.into())),
             station: Party {
                 name: config.and_then(|config| config.station_id_name.clone()),
                 ..Party::new(config.and_then(|config| config.station_id_number.clone()).unwrap_or_default())

@@ -16,6 +16,8 @@ use super::*;
 use crate::leg::LineSignal;
 use crate::leg::fxs::{FxsOutput, FxsPort, LineAction};
 
+mod waiting;
+
 struct Bench {
     now: Instant,
     exchange: FxsPort,
@@ -33,6 +35,8 @@ struct Bench {
     says: [Option<ToneGenerator>; 2],
     hears: [Vec<i16>; 2],
     actions: Vec<OfficeAction>,
+    /// What the exchange told of messages.
+    told: Vec<bool>,
 }
 
 fn voice_port(name: &str, lines: &str) -> VoicePort {
@@ -65,6 +69,7 @@ impl Bench {
             says: [None, None],
             hears: [Vec::new(), Vec::new()],
             actions: Vec::new(),
+            told: Vec::new(),
         };
         bench.run(100);
         bench
@@ -100,7 +105,7 @@ impl Bench {
                         self.legs[1] = Some(leg);
                         self.here.push(event);
                     }
-                    OfficePortOutput::MessageWaiting(_) => {}
+                    OfficePortOutput::MessageWaiting(on) => self.told.push(on),
                 }
             }
             while let Poll::Ready(Ok(event)) = self.station.poll_event(&mut cx) {

@@ -82,7 +82,7 @@ fn connect_without_a_result_is_what_the_trunk_s_line_says() {
 
 #[test]
 fn a_switch_type_without_message_waiting_is_refused_by_name() {
-    let mut bench = bench(" isdn switch-type primary-net5\n", "");
+    let mut bench = bench(" isdn switch-type primary-ni\n", "");
     let id = bench.notify("4711", true);
     assert_eq!(bench.status(&id), Some(501));
     assert!(bench.switch.mailboxes.record("4711").is_none());

@@ -198,6 +198,9 @@ pub struct OfficeLine {
     broken: bool,
     /// Call control has learnt that all digits are out.
     told: bool,
+    /// The lamp's voltage is on the line, and what was told of it last.
+    lit: bool,
+    lit_told: bool,
     timers: [Option<Instant>; TIMERS],
     out: VecDeque<FxoOutput>,
 }
@@ -217,11 +220,15 @@ enum Timer {
     Step,
     /// Dial tone, ground, or ringing limit.
     Limit,
+    /// The lamp's voltage has been gone for long enough.
+    Lamp,
 }
 
-const TIMERS: usize = 6;
+const TIMERS: usize = 7;
 const ALL_TIMERS: [Timer; TIMERS] =
-    [Timer::Battery, Timer::Reversal, Timer::Burst, Timer::Pause, Timer::Step, Timer::Limit];
+    [Timer::Battery, Timer::Reversal, Timer::Burst, Timer::Pause, Timer::Step, Timer::Limit, Timer::Lamp];
+/// An exchange takes the voltage away to ring and while the line is in use: gone for so long on an idle line, the lamp is dark.
+const DARK: Duration = Duration::from_secs(8);
 
 impl OfficeLine {
     /// A line in service, on hook; with battery, unless it is a ground-start line.
@@ -242,6 +249,8 @@ impl OfficeLine {
             pulses: 0,
             broken: false,
             told: false,
+            lit: false,
+            lit_told: false,
             timers: [None; TIMERS],
             out: VecDeque::new(),
         }
@@ -267,6 +276,7 @@ impl OfficeLine {
                 Timer::Pause => self.ring_ended(at),
                 Timer::Step => self.step(at),
                 Timer::Limit => self.limit(at),
+                Timer::Lamp => self.dark(at),
             }
         }
     }
@@ -278,7 +288,7 @@ impl OfficeLine {
             FxoEvent::Ringing(on) => self.ring(now, on),
             FxoEvent::Polarity(_) => self.reversal(now),
             FxoEvent::Battery(on) => self.feed(now, on),
-            FxoEvent::Lamp(on) => self.handle_message_waiting(now, on),
+            FxoEvent::Lamp(on) => self.lamp(now, on),
             FxoEvent::Removed => self.shutdown(now, true),
         }
     }
@@ -494,6 +504,24 @@ impl OfficeLine {
                 self.set(Timer::Burst, Some(now + self.config.ring_burst));
             }
             _ => {}
+        }
+    }
+
+    fn lamp(&mut self, now: Instant, on: bool) {
+        self.lit = on;
+        self.set(Timer::Lamp, (!on && self.lit_told).then(|| now + DARK));
+        if on && !self.lit_told && self.state != FxoState::OutOfService {
+            self.lit_told = true;
+            self.event(FxoEventOut::MessageWaiting(true));
+        }
+    }
+
+    fn dark(&mut self, now: Instant) {
+        if self.state == FxoState::Idle && !self.ringing {
+            self.lit_told = false;
+            self.event(FxoEventOut::MessageWaiting(false));
+        } else {
+            self.set(Timer::Lamp, Some(now + DARK));
         }
     }
 
