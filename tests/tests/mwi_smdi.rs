@@ -181,3 +181,47 @@ fn calls_to_voice_mail_are_logged_rubbish_survived_and_a_line_that_was_gone_gets
     let both = switch.seen.matches("5554715").count() + switch.seen.matches("OP:MWI 5554716!").count();
     assert!(both <= 1, "{:?}", switch.seen);
 }
+
+#[test]
+fn after_kill_9_the_pbx_is_told_what_it_did_not_confirm_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let tty = folder.path().join("ttyS1");
+    let mut switch = Switch::plug(&tty);
+    let mut gateway = start(&tty);
+    comes_up(&gateway);
+    for number in ["4711", "4712"] {
+        let answer = tell(gateway.sip(), number, true);
+        switch.hears(&format!("OP:MWI 555{number}!\u{4}"));
+        assert_eq!(answer.join().unwrap().status, 200);
+    }
+    gateway.show_until("show mwi trunk pbx1", LONG, |shown| shown.matches("delivered").count() == 2);
+
+    // The serial line is gone, then the gateway: what came in between is on disk.
+    drop(switch);
+    gateway.show_until("show mwi trunk pbx1", LONG, |shown| shown.contains(": down, "));
+    for (number, waiting) in [("4712", false), ("4713", true), ("4714", true), ("4714", false)] {
+        assert_eq!(tell(gateway.sip(), number, waiting).join().unwrap().status, 200);
+    }
+    gateway.kill_9();
+    let mut switch = Switch::plug(&tty);
+    gateway.restart();
+    comes_up(&gateway);
+    gateway.show_until("show mwi trunk pbx1", LONG, |shown| {
+        shown.matches("delivered").count() == 4 && shown.contains("0 under way, 0 waiting")
+    });
+    switch.listen();
+    let mut told: Vec<&str> = switch.seen.split_terminator('\u{4}').collect();
+    told.sort_unstable();
+    assert_eq!(told, ["OP:MWI 5554713!", "RMV:MWI 5554712!", "RMV:MWI 5554714!"]);
+
+    // Killed while the PBX's silence had not yet said yes: asked again, once.
+    let _unanswered = tell(gateway.sip(), "4711", false);
+    switch.seen.clear();
+    switch.hears("RMV:MWI 5554711!\u{4}");
+    gateway.kill_9();
+    gateway.restart();
+    switch.hears("RMV:MWI 5554711!\u{4}");
+    gateway.show_until("show mwi 4711", LONG, |shown| shown.contains("delivered"));
+    switch.listen();
+    assert_eq!(switch.seen, "");
+}

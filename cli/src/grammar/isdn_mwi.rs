@@ -1,4 +1,5 @@
-//! `isdn mwi …`: how the PBX on a trunk is told of waiting messages. IOS has no such commands.
+//! `isdn mwi …`: how the PBX on a trunk is told of waiting messages. IOS has no such commands. On `primary-net5` only the lines
+//! about numbers, count and pace have a meaning (EN 300 745-1).
 //!
 //! They stand on the D channel's interface, or on a trunk group for all its trunks; the interface's own line wins.
 

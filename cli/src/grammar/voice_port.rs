@@ -478,7 +478,7 @@ pub(super) static VOICE_PORT: &[Command] = &[
         }),
     },
     command! {
-        "tipring mwi-poll <30-86400>", keyed: 2,
+        "tipring mwi-poll <10-86400>", keyed: 2,
         help: &["Settings that IOS does not have", "Seize the idle exchange line to hear whether its dial tone stutters (FXO)", "Seconds between"],
         apply: number!(mwi_poll),
     },
