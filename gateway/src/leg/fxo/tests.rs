@@ -722,6 +722,8 @@ fn voltage_for_a_neon_lamp_says_that_messages_wait() {
     let mut ids = LegIds::default();
     for on in [true, false] {
         port.handle_event(now, FxoEvent::Lamp(on));
+        // The voltage is also taken away to ring: it has to stay away.
+        port.handle_timeout(now + Duration::from_secs(8));
         assert_eq!(port.poll(now, &mut ids), Some(OfficePortOutput::MessageWaiting(on)));
     }
 }
