@@ -35,7 +35,7 @@ pub fn answer(config: &Config, exec: &Exec) -> Option<String> {
             .translation_rules
             .iter()
             .filter(|r| rule.is_none_or(|tag| r.tag == tag))
-            .map(dialpeer::translation::TranslationRule::show)
+            .map(|r| r.show())
             .collect::<Vec<_>>()
             .join("\n"),
         Exec::Show(Show::SipUaMapPstnSip) => config.cause_map.show_pstn_sip(),

@@ -1,6 +1,7 @@
 //! All dial peers of a gateway, and which of them a call takes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use crate::index::PatternIndex;
 use crate::pattern::{Pattern, Progress, Rank};
@@ -44,7 +45,7 @@ pub struct Table {
 impl Table {
     /// A table of these peers; their order is the configured order. A tag given twice keeps the later peer in
     /// the earlier one's place.
-    pub fn new(peers: impl IntoIterator<Item = DialPeer>) -> Self {
+    pub fn new<P: Into<Arc<DialPeer>>>(peers: impl IntoIterator<Item = P>) -> Self {
         let mut table = Self::default();
         peers.into_iter().for_each(|peer| {
             table.insert(peer);
@@ -54,7 +55,8 @@ impl Table {
 
     /// Adds a peer behind those there are, or replaces the one with the same tag, which keeps its place.
     /// Returns the replaced peer.
-    pub fn insert(&mut self, peer: DialPeer) -> Option<DialPeer> {
+    pub fn insert(&mut self, peer: impl Into<Arc<DialPeer>>) -> Option<Arc<DialPeer>> {
+        let peer: Arc<DialPeer> = peer.into();
         let tag = peer.tag;
         let old = self.by_tag.get(&tag).copied().and_then(|at| Some((at, self.take(at)?)));
         let (at, sequence, old) = match old {
@@ -75,23 +77,60 @@ impl Table {
     }
 
     /// Removes the peer with this tag and returns it.
-    pub fn remove(&mut self, tag: u32) -> Option<DialPeer> {
+    pub fn remove(&mut self, tag: u32) -> Option<Arc<DialPeer>> {
         let at = self.by_tag.remove(&tag)?;
         let slot = self.take(at)?;
         self.free.push(at);
         Some(slot.peer)
     }
 
+    /// Makes the table one of exactly these peers in this order. Those it has already, shared or alike, are not compiled
+    /// again: one changed among thousands costs little more than to look at them. Of a tag given twice the later counts.
+    pub fn set_peers(&mut self, peers: &[Arc<DialPeer>]) {
+        if self.len() != peers.len() || peers.iter().any(|peer| !self.by_tag.contains_key(&peer.tag)) {
+            let wanted: HashSet<u32> = peers.iter().map(|peer| peer.tag).collect();
+            let gone: Vec<u32> = self.by_tag.keys().copied().filter(|tag| !wanted.contains(tag)).collect();
+            for tag in gone {
+                self.remove(tag);
+            }
+        }
+        self.next_sequence = 0;
+        for peer in peers {
+            let at = self.by_tag.get(&peer.tag).copied();
+            if !at.and_then(|at| self.slot(at)).is_some_and(|slot| slot.peer == *peer) {
+                self.insert(Arc::clone(peer));
+            }
+            self.next_sequence += 1;
+            let Some(at) = self.by_tag.get(&peer.tag).map(|at| *at as usize) else { continue };
+            if let (Some(Some(slot)), Some(head)) = (self.slots.get_mut(at), self.heads.get_mut(at)) {
+                (slot.sequence, head.sequence) = (self.next_sequence, self.next_sequence);
+            }
+        }
+    }
+
+    /// Makes the maps of the table exactly these. Peers that name a map which does not change are left alone.
+    pub fn set_maps(&mut self, maps: HashMap<u32, Vec<Pattern>>) {
+        let gone: Vec<u32> = self.maps.keys().copied().filter(|map| !maps.contains_key(map)).collect();
+        for map in gone {
+            self.set_map(map, Vec::new());
+        }
+        for (map, patterns) in maps {
+            if self.maps.get(&map).map_or(&[][..], Vec::as_slice) != patterns {
+                self.set_map(map, patterns);
+            }
+        }
+    }
+
     /// The peer with this tag.
     pub fn peer(&self, tag: u32) -> Option<&DialPeer> {
-        self.slot(*self.by_tag.get(&tag)?).map(|slot| &slot.peer)
+        self.slot(*self.by_tag.get(&tag)?).map(|slot| slot.peer.as_ref())
     }
 
     /// All peers in configured order.
     pub fn iter(&self) -> impl Iterator<Item = &DialPeer> {
         let mut slots: Vec<&Slot> = self.slots.iter().flatten().collect();
         slots.sort_by_key(|slot| slot.sequence);
-        slots.into_iter().map(|slot| &slot.peer)
+        slots.into_iter().map(|slot| slot.peer.as_ref())
     }
 
     /// Number of peers.
@@ -317,7 +356,7 @@ pub enum Criterion {
 
 #[derive(Clone, Debug)]
 struct Slot {
-    peer: DialPeer,
+    peer: Arc<DialPeer>,
     /// Place in the configured order.
     sequence: u64,
 }

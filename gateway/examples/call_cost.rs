@@ -2,7 +2,8 @@
 //!
 //! SIP to PRI over eight E1 in virtual time, as `cargo xtask bench calls` makes them: INVITE, SETUP, CONNECT, 200, ACK, BYE. The
 //! PBX is a machine of ours too; its part is measured by itself and taken off. For instructions and allocations run it under
-//! `valgrind --tool=callgrind --toggle-collect='*serve_sip*'` or `--tool=dhat` with few calls as its argument.
+//! `valgrind --tool=callgrind --toggle-collect='*serve_sip*'` or `--tool=dhat` with few calls as its argument. A second argument
+//! is a pause after each call, in ms: what a call costs when others have had the processor's caches meanwhile.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant, SystemTime};
@@ -40,6 +41,7 @@ struct World {
 
 fn main() -> Result<(), Failure> {
     let calls = std::env::args().nth(1).map_or(Ok(CALLS), |text| text.parse())?;
+    let pause = std::env::args().nth(2).map(|text| text.parse().map(Duration::from_millis)).transpose()?;
     let mut world = World::new()?;
     for warm in 0..calls / 10 {
         world.call(warm)?;
@@ -48,6 +50,11 @@ fn main() -> Result<(), Failure> {
     let started = Instant::now();
     for number in 0..calls {
         world.call(calls + number)?;
+        if let Some(pause) = pause {
+            let rest = Instant::now();
+            std::thread::sleep(pause);
+            world.outside += rest.elapsed();
+        }
     }
     let took = started.elapsed().saturating_sub(world.outside);
     #[allow(clippy::cast_precision_loss)]

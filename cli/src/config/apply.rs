@@ -7,7 +7,6 @@ use super::{
 use crate::grammar::matcher::{self, Failure, Found, Typed};
 use crate::grammar::syntax::Syntax;
 use crate::grammar::{Apply, Command, ModeKind, Table, WHOLE};
-use std::sync::Arc;
 
 /// Longest banner in lines; a forgotten delimiter must not swallow everything.
 const MAX_TEXT_LINES: usize = 1000;
@@ -230,7 +229,7 @@ impl Config {
         match sign {
             Sign::Set if hex => {
                 // Certificates are octets in hex; equal rows are not repetitions.
-                let rows = body.nodes.iter().filter(|n| is_hex(&n.line)).count();
+                let rows = body.nodes().iter().filter(|n| is_hex(&n.line)).count();
                 let key = format!("{rows} {words}");
                 body.insert(Node::new(Order::LAST, key, text, None));
             }
@@ -404,15 +403,15 @@ impl Config {
                         blank = true;
                     }
                     // Without its options the header only enters the section.
-                    if let Some(node) = body.nodes.get_mut(at).filter(|_| line.len() > key.len()) {
-                        Arc::make_mut(node).line = line;
+                    if line.len() > key.len() {
+                        body.change(at, |node| node.line = line);
                     }
                     at
                 }
                 None => body.insert(Node::new(order, key.clone(), line, Some(enters))),
             };
-            if blank && let Some(node) = body.nodes.get_mut(at) {
-                Arc::make_mut(node).section = Some((enters, Body::default()));
+            if blank {
+                body.change(at, |node| node.section = Some((enters, Body::default())));
             }
             if let Some(frame) = mode.frames.last_mut() {
                 frame.hint = at;
@@ -504,7 +503,7 @@ impl Config {
         let key = found.args.join(words);
         let body = body_mut(&mut self.tree, &mode.frames)?;
         let at = body.position(&key, usize::MAX)?;
-        let line = body.nodes.get(at).map(|n| n.line.clone())?;
+        let line = body.nodes().get(at).map(|n| n.line.clone())?;
         let table = mode.kind().table();
         let input = matcher::words(&line);
         let old = matcher::find(table, &line, &input, false).ok()?;
@@ -687,10 +686,7 @@ fn body_mut<'a>(tree: &'a mut Body, frames: &[Frame]) -> Option<&'a mut Body> {
     let mut body = tree;
     for frame in frames {
         let at = body.position(&frame.key, frame.hint)?;
-        body = match body.nodes.get_mut(at).map(Arc::make_mut) {
-            Some(Node { section: Some((_, inner)), .. }) => inner,
-            _ => return None,
-        };
+        body = body.inner_mut(at)?;
     }
     Some(body)
 }

@@ -3,6 +3,7 @@
 use super::{Config, Controller, Frame, Interface, SerialInterface, TrunkGroup, VoicePort};
 use crate::grammar::matcher::{Args, Found};
 use dialpeer::DialPeer;
+use std::sync::Arc;
 
 /// Why a command refuses its arguments.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,7 +74,7 @@ impl<'a> Cx<'a> {
             Some(peer) if peer.tag == tag => Some(hint),
             _ => peers.iter().rposition(|p| p.tag == tag),
         };
-        at.and_then(|at| peers.get_mut(at)).ok_or_else(|| missing("dial peer"))
+        at.and_then(|at| peers.get_mut(at)).map(Arc::make_mut).ok_or_else(|| missing("dial peer"))
     }
 
     /// The voice port whose section is open.
@@ -86,6 +87,7 @@ impl<'a> Cx<'a> {
             .voice_ports
             .iter_mut()
             .find(|p| p.port.as_str() == name)
+            .map(Arc::make_mut)
             .ok_or_else(|| missing("voice port"))
     }
 

@@ -33,21 +33,22 @@ use dialpeer::hunt::DialPeerHunt;
 use dialpeer::num_exp::NumExp;
 use dialpeer::translation::{TranslationProfile, TranslationRule};
 use std::fmt;
+use std::sync::Arc;
 
 /// Longest line accepted, in octets. IOS takes about 254; certificates and long descriptions in pasted files are longer.
 pub const MAX_LINE: usize = 4096;
 /// Most lines of one configuration.
 pub const MAX_LINES: usize = 1_000_000;
 
-/// A running, startup or candidate configuration.
+/// A running, startup or candidate configuration. Copies share what there are many of until one is changed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     /// `hostname`.
     pub hostname: String,
     /// Dial peers in the order in which they were made.
-    pub dial_peers: Vec<DialPeer>,
+    pub dial_peers: Vec<Arc<DialPeer>>,
     /// Voice ports that the configuration mentions, in slot order.
-    pub voice_ports: Vec<VoicePort>,
+    pub voice_ports: Vec<Arc<VoicePort>>,
     /// `sip-ua`.
     pub sip_ua: SipUa,
     /// `voice service voip`.
@@ -63,7 +64,7 @@ pub struct Config {
     /// Other interfaces.
     pub interfaces: Vec<Interface>,
     /// `voice translation-rule`.
-    pub translation_rules: Vec<TranslationRule>,
+    pub translation_rules: Vec<Arc<TranslationRule>>,
     /// `voice translation-profile`, by name.
     pub translation_profiles: Vec<(String, TranslationProfile)>,
     /// `num-exp`.
@@ -156,7 +157,7 @@ impl Config {
 
     /// The voice port of a name.
     pub fn voice_port(&self, port: &str) -> Option<&VoicePort> {
-        self.voice_ports.iter().find(|p| p.port.as_str() == port)
+        self.voice_ports.iter().find(|p| p.port.as_str() == port).map(AsRef::as_ref)
     }
 
     /// The D channel interface of a name such as `1/0:15`.

@@ -3,7 +3,6 @@
 use super::tree::Order;
 use super::{Body, Config, Node};
 use crate::grammar::{ModeKind, matcher};
-use std::sync::Arc;
 
 impl Config {
     /// The body of `show running-config`: sections in IOS order, defaults left out, kept lines in their place, one blank
@@ -36,7 +35,7 @@ impl Config {
 
     /// One section of `show running-config` with its header, or `None` if there is none of that name.
     pub fn running_section(&self, header: &str) -> Option<String> {
-        let node = self.tree.nodes.iter().find(|n| n.key.eq_ignore_ascii_case(header))?;
+        let node = self.tree.nodes().iter().find(|n| n.key.eq_ignore_ascii_case(header))?;
         let mut out = String::new();
         print(node, 0, &mut out);
         Some(out)
@@ -77,10 +76,8 @@ fn print_body(body: &Body, depth: usize, out: &mut String) {
 
 /// Puts the lines in that state what nothing else says.
 fn fill(kind: ModeKind, body: &mut Body) {
-    for node in &mut body.nodes {
-        if let Some((inner, lines)) = &mut Arc::make_mut(node).section {
-            fill(*inner, lines);
-        }
+    for (inner, lines) in body.sections_mut() {
+        fill(*inner, lines);
     }
     let table = kind.table();
     for (index, (command, syntax)) in table.entries().enumerate() {
@@ -89,7 +86,7 @@ fn fill(kind: ModeKind, body: &mut Body) {
         }
         let identity = matcher::identity(command, syntax);
         let key = command.default.split(' ').take(identity).collect::<Vec<_>>().join(" ");
-        let said = body.nodes.iter().any(|n| n.key == key || n.key.strip_prefix("no ") == Some(&key));
+        let said = body.nodes().iter().any(|n| n.key == key || n.key.strip_prefix("no ") == Some(&key));
         if !said {
             body.insert(Node::new(Order::of(table, index), key, command.default.to_owned(), None));
         }

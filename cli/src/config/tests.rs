@@ -233,6 +233,38 @@ fn a_large_configuration_is_read_in_bounded_time() {
 }
 
 #[test]
+fn a_section_among_many_is_found_while_lines_come_change_and_go() {
+    let mut config = Config::default();
+    let mut mode = Mode::global();
+    let line =
+        |config: &mut Config, mode: &mut Mode, line: &str| config.apply_line(mode, line).map(drop).unwrap();
+    for n in 1..=100 {
+        line(&mut config, &mut mode, &format!("dial-peer voice {n} pots"));
+    }
+    let before = config.clone();
+    let value = |config: &Config, header: &str| {
+        config.tree().section(header).map(|node| node.lines().map(str::to_owned).collect::<Vec<_>>())
+    };
+    assert_eq!(value(&config, "dial-peer voice 70 pots"), Some(vec![]));
+    line(&mut config, &mut mode, "dial-peer voice 70 pots");
+    line(&mut config, &mut mode, "preference 2");
+    assert_eq!(value(&config, "dial-peer voice 70 pots"), Some(vec!["preference 2".to_owned()]));
+    assert_eq!(value(&before, "dial-peer voice 70 pots"), Some(vec![]), "a copy is another configuration");
+    line(&mut config, &mut mode, "no dial-peer voice 3");
+    assert_eq!(value(&config, "dial-peer voice 3 pots"), None);
+    assert_eq!(value(&config, "dial-peer voice 70 pots"), Some(vec!["preference 2".to_owned()]));
+    line(&mut config, &mut mode, "dial-peer voice 3 voip");
+    assert_eq!(value(&config, "dial-peer voice 3 voip"), Some(vec![]));
+    let peers_apart = |node: &Node| !node.line.starts_with("dial-peer ");
+    assert!(
+        config.tree().is_alike(before.tree(), peers_apart)
+            && !config.tree().is_alike(before.tree(), |_| true)
+    );
+    line(&mut config, &mut mode, "hostname Other");
+    assert!(!config.tree().is_alike(before.tree(), peers_apart));
+}
+
+#[test]
 fn running_all_states_the_defaults_and_reads_back_as_the_same_configuration() {
     let config = Config::parse("voice-port 2/0\n no vad\ndial-peer voice 1 voip\n preference 2\n").config;
     let all = config.running_all();

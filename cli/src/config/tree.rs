@@ -1,14 +1,29 @@
 //! The lines of a configuration, nested.
 
 use crate::grammar::{ModeKind, Table};
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+
+/// Lines from which on a body remembers where each of them is.
+const MANY: usize = 32;
 
 /// The lines of a section, or of the whole configuration. Copies share their lines until one is changed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Body {
     /// In the order of `show running-config`.
-    pub(crate) nodes: Vec<Arc<Node>>,
+    nodes: Vec<Arc<Node>>,
+    /// Where each line of a long body is, by its hash: found out when first asked for, void when a line comes, goes or
+    /// changes.
+    places: OnceLock<Arc<HashMap<u64, usize>>>,
 }
+
+impl PartialEq for Body {
+    fn eq(&self, other: &Self) -> bool {
+        self.nodes == other.nodes
+    }
+}
+
+impl Eq for Body {}
 
 /// One line, with its section if it opens one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,14 +103,32 @@ impl Body {
         &self.nodes
     }
 
-    /// The section that exactly this line opens.
+    /// The section that exactly this line opens. Among thousands of lines it costs as much as among a few.
     pub fn section(&self, line: &str) -> Option<&Node> {
-        self.nodes.iter().map(AsRef::as_ref).find(|node: &&Node| node.line == line)
+        let search = || self.nodes.iter().map(AsRef::as_ref).find(|node: &&Node| node.line == line);
+        if self.nodes.len() < MANY {
+            return search();
+        }
+        let places = self.places.get_or_init(|| {
+            let mut places = HashMap::with_capacity(self.nodes.len());
+            for (at, node) in self.nodes.iter().enumerate() {
+                places.entry(hash(&node.line)).or_insert(at);
+            }
+            Arc::new(places)
+        });
+        let node = self.nodes.get(*places.get(&hash(line))?)?;
+        // Else another line has the same hash.
+        if node.line == line { Some(node.as_ref()) } else { search() }
     }
 
     /// The lines that begin with `words`, sections or not.
     pub fn beginning<'a>(&'a self, words: &'a str) -> impl Iterator<Item = &'a Node> + 'a {
         self.nodes.iter().map(AsRef::as_ref).filter(move |node: &&Node| node.line.starts_with(words))
+    }
+
+    /// True if both have the same lines in the same order among those that `counts` picks.
+    pub fn is_alike(&self, other: &Body, counts: impl Fn(&Node) -> bool) -> bool {
+        self.nodes.iter().filter(|node| counts(node)).eq(other.nodes.iter().filter(|node| counts(node)))
     }
 
     /// Adds a line in its place and tells where that is.
@@ -106,7 +139,27 @@ impl Body {
         };
         let at = self.nodes.partition_point(before);
         self.nodes.insert(at, Arc::new(node));
+        self.places.take();
         at
+    }
+
+    /// Changes the line itself, or gives it an empty section.
+    pub(crate) fn change(&mut self, at: usize, change: impl FnOnce(&mut Node)) {
+        if let Some(node) = self.nodes.get_mut(at) {
+            change(Arc::make_mut(node));
+            self.places.take();
+        }
+    }
+
+    /// The lines of the section at this place, to be changed.
+    pub(crate) fn inner_mut(&mut self, at: usize) -> Option<&mut Body> {
+        let node = self.nodes.get_mut(at).map(Arc::make_mut)?;
+        node.section.as_mut().map(|(_, body)| body)
+    }
+
+    /// The sections with their modes, to be changed.
+    pub(crate) fn sections_mut(&mut self) -> impl Iterator<Item = &mut (ModeKind, Body)> {
+        self.nodes.iter_mut().filter_map(|node| Arc::make_mut(node).section.as_mut())
     }
 
     pub(crate) fn position(&self, key: &str, hint: usize) -> Option<usize> {
@@ -120,10 +173,9 @@ impl Body {
 
     /// Adds the line or puts it in the place of the one with the same key.
     pub(crate) fn put(&mut self, node: Node) {
-        match self.position(&node.key, usize::MAX).and_then(|at| self.nodes.get_mut(at)) {
-            Some(old) if old.order == node.order => {
-                Arc::make_mut(old).line = node.line;
-            }
+        let known = self.position(&node.key, usize::MAX);
+        match known.and_then(|at| Some((at, self.nodes.get(at)?.order == node.order))) {
+            Some((at, true)) => self.change(at, |old| old.line = node.line),
             // Another command with the same words stands elsewhere.
             Some(_) => {
                 self.remove(|n| n.key == node.key);
@@ -139,7 +191,11 @@ impl Body {
     pub(crate) fn remove(&mut self, gone: impl Fn(&Node) -> bool) -> bool {
         let before = self.nodes.len();
         self.nodes.retain(|n| !gone(n));
-        self.nodes.len() != before
+        let any = self.nodes.len() != before;
+        if any {
+            self.places.take();
+        }
+        any
     }
 }
 

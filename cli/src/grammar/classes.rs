@@ -5,6 +5,7 @@ use super::{Apply, Command, ModeKind, WHOLE};
 use crate::config::{ApplyError, Cx};
 use crate::{acted, command, kept};
 use dialpeer::translation::{Rule, TranslationProfile, TranslationRule};
+use std::sync::Arc;
 
 pub(super) static CODEC: &[Command] = &[
     acted!("codec preference <1-24> LINE", ["Codec type", "Codec preference", "Preference order", "Codec name and payload size"], keyed: 3,
@@ -132,7 +133,7 @@ pub(super) fn translation_rule(cx: &mut Cx<'_>) -> Result<(), ApplyError> {
     if no {
         rules.retain(|r| r.tag != tag);
     } else if !rules.iter().any(|r| r.tag == tag) {
-        rules.push(TranslationRule::new(tag));
+        rules.push(TranslationRule::new(tag).into());
     }
     Ok(())
 }
@@ -151,7 +152,7 @@ pub(super) fn translation_profile(cx: &mut Cx<'_>) -> Result<(), ApplyError> {
 
 fn open_rule<'a>(cx: &'a mut Cx<'_>) -> Option<&'a mut TranslationRule> {
     let tag: u32 = cx.name().parse().ok()?;
-    cx.config.translation_rules.iter_mut().find(|r| r.tag == tag)
+    cx.config.translation_rules.iter_mut().find(|r| r.tag == tag).map(Arc::make_mut)
 }
 
 fn rule(cx: &mut Cx<'_>) -> Result<(), ApplyError> {

@@ -309,7 +309,7 @@ pub(super) static AFTER_LOGGING: &[Command] = &[
             let (no, ports) = (cx.no, &mut cx.config.voice_ports);
             match (no, ports.binary_search_by(|p| p.port.cmp(&port))) {
                 (true, Ok(at)) => { ports.remove(at); }
-                (false, Err(at)) => ports.insert(at, VoicePort::new(port)),
+                (false, Err(at)) => ports.insert(at, VoicePort::new(port).into()),
                 _ => {}
             }
             Ok(())
@@ -490,7 +490,7 @@ fn peer(cx: &mut crate::config::Cx<'_>) -> Result<(), ApplyError> {
         return Ok(());
     }
     if !peers.iter().any(|p| p.tag == tag) {
-        peers.push(DialPeer::new(tag, kind));
+        peers.push(DialPeer::new(tag, kind).into());
     }
     Ok(())
 }

@@ -175,6 +175,20 @@ fn emptied_branches_are_forgotten() {
     assert!(table.remove(1).is_none());
 }
 
+#[test]
+fn maps_that_change_are_looked_up_by_their_new_patterns() {
+    let mut peer = pots(1, "1");
+    (peer.destination_pattern, peer.destination_map) = (None, Some(7));
+    let mut table = Table::new([peer]);
+    let map = |pattern: &str| HashMap::from([(7, vec![pattern.parse().unwrap()])]);
+    table.set_maps(map("80.."));
+    assert_eq!((tags(&table, "8000"), tags(&table, "9000")), (vec![1], vec![]));
+    table.set_maps(map("90.."));
+    assert_eq!((tags(&table, "8000"), tags(&table, "9000")), (vec![], vec![1]));
+    table.set_maps(HashMap::new());
+    assert!(tags(&table, "9000").is_empty());
+}
+
 /// Changes to a table: tag, pattern or removal.
 fn changes() -> impl Strategy<Value = Vec<(u32, Option<String>, u8)>> {
     let pattern = "[12.]{0,3}(\\[12\\])?[12.]{0,2}([12]\\?)?[12.]{1,2}T?\\$?";
@@ -207,6 +221,21 @@ proptest! {
             }
         }
         prop_assert_eq!(table.len(), naive.len());
+        // From any table to any other, in any order.
+        let shared: Vec<Arc<DialPeer>> = naive.iter().cloned().map(Arc::new).collect();
+        let mut turned = shared.clone();
+        turned.reverse();
+        turned.truncate(shared.len().div_ceil(2));
+        let mut other = table.clone();
+        for peers in [&turned, &shared, &turned] {
+            other.set_peers(peers);
+            prop_assert!(other.iter().eq(peers.iter().map(AsRef::as_ref)));
+            let fresh = Table::new(peers.iter().cloned());
+            for number in &numbers {
+                prop_assert_eq!(tags(&other, number), tags(&fresh, number));
+                prop_assert_eq!(other.progress(number), fresh.progress(number));
+            }
+        }
         for number in numbers {
             let pattern = |peer: &DialPeer| peer.destination_pattern.clone().unwrap();
             let mut expected: Vec<_> =

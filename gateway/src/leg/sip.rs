@@ -23,6 +23,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
+use cli::config::Config;
 use dialpeer::cause::CauseMap;
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
@@ -223,16 +224,11 @@ impl SipLegs {
         }
     }
 
-    /// Other settings, for calls that begin from now on.
-    pub fn configure(
-        &mut self,
-        endpoint: EndpointConfig,
-        calls: CallConfig,
-        settings: SipSettings,
-        causes: CauseMap,
-    ) {
+    /// Goes over from one configuration to another, for calls that begin from now on.
+    pub fn configure(&mut self, endpoint: EndpointConfig, calls: CallConfig, old: &Config, config: &Config) {
         self.ua.set_config(endpoint, calls);
-        (self.settings, self.causes) = (settings, causes);
+        self.settings.configure(old, config);
+        self.causes.clone_from(&config.cause_map);
     }
 
     /// The user agent, for what is no call.

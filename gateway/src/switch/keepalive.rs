@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use cli::config::{Body, Config, Node};
 use cli::render::OutStatus;
-use dialpeer::{DialPeer, PeerKind};
+use dialpeer::PeerKind;
 use sip::message::Header;
 use sip::{ClientTransactionId, Message, Method, RequestBuilder, Transport};
 
@@ -151,8 +151,7 @@ impl Switch {
                 );
             }
         }
-        let voip = |p: &&DialPeer| p.kind == PeerKind::Voip && !p.shutdown;
-        for peer in self.config.dial_peers.iter().filter(voip) {
+        for peer in self.config.dial_peers.iter().filter(|p| p.kind == PeerKind::Voip && !p.shutdown) {
             let Some(watch) = watched.get(&peer.tag).copied() else { continue };
             let Some((place, host, transport)) = self.server_of(peer) else { continue };
             for address in self.trust.targets(&place) {

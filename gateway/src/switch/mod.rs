@@ -4,6 +4,7 @@
 //! [`Switch::poll_output`], and [`Switch::poll_timeout`] says when to call [`Switch::handle_timeout`]. The only
 //! things behind its back are the store's writer thread, which it gives records to, and nothing else.
 
+mod apply;
 pub mod call;
 mod exec;
 mod from_pbx;
@@ -414,67 +415,6 @@ impl Switch {
             self.configure_registrations(now);
             self.configure_keepalives(now);
             self.drain_sip(now);
-        }
-    }
-
-    /// Makes a configuration the running one. What did not change is not touched.
-    pub fn apply(&mut self, now: Instant, config: Config) {
-        let old = std::mem::replace(&mut self.config, config);
-        self.settings = settings(&self.config);
-        self.monitor.configure(now, &self.config);
-        let replanned = old.dial_peers != self.config.dial_peers
-            || old.trunk_groups != self.config.trunk_groups
-            || old.serial_interfaces != self.config.serial_interfaces
-            || old.voice_ports != self.config.voice_ports;
-        if replanned {
-            self.plan = Plan::new(&self.config);
-            self.routes.get_mut().unwrap_or_else(PoisonError::into_inner).clear();
-        }
-        if !self.config.same_lines(&old) {
-            self.replan_calls(now);
-            self.sip.configure(
-                AgentSettings::new(&self.config).endpoint(),
-                sip_calls::call_config(&self.config),
-                SipSettings::new(&self.config),
-                self.config.cause_map.clone(),
-            );
-        }
-        let asked = (self.names(), names::name_servers(&old));
-        self.trust = Trust::new(&self.config, &self.trust);
-        if (self.names(), self.name_servers()) != asked {
-            self.outputs.push_back(Output::Lookup);
-        }
-        for line in &mut self.lines {
-            let port = self.config.voice_port(line.name());
-            if old.voice_port(line.name()) != port {
-                line.configure(now, port);
-            }
-        }
-        self.configure_trunks(now);
-        if replanned {
-            self.restore_deliveries(now);
-            self.refresh_lamps(now);
-        }
-        let listen = TransportSettings::new(&self.config);
-        self.watchers.configure(&self.config);
-        self.guard.configure(&self.config);
-        if listen != self.listen {
-            self.ports_in_use = (listen.port, listen.port_secure);
-            self.listen = listen;
-            self.outputs.push_back(Output::Rebind);
-        }
-        self.configure_expiry(now);
-        self.configure_subscriptions(now);
-        self.configure_registrations(now);
-        self.configure_keepalives(now);
-        self.drain_sip(now);
-        for trunk in 0..self.trunks.len() {
-            self.drain_trunk(now, trunk);
-        }
-        self.configure_offices(now);
-        self.watch_busyout(now);
-        for line in 0..self.lines.len() {
-            self.drain_line(now, line);
         }
     }
 

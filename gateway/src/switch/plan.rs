@@ -25,9 +25,16 @@ impl Plan {
     /// Compiles the dial peers and trunk groups of a configuration.
     #[must_use]
     pub fn new(config: &Config) -> Self {
-        let peers: Vec<DialPeer> =
-            config.dial_peers.iter().filter(|p| p.kind == PeerKind::Pots).cloned().collect();
-        Self { table: Table::new(peers), groups: groups(config) }
+        let mut plan = Self { table: Table::default(), groups: Vec::new() };
+        plan.configure(config);
+        plan
+    }
+
+    /// Goes over to another configuration; dial peers that did not change are not compiled again.
+    pub fn configure(&mut self, config: &Config) {
+        let pots = config.dial_peers.iter().filter(|p| p.kind == PeerKind::Pots).cloned();
+        self.table.set_peers(&pots.collect::<Vec<_>>());
+        self.groups = groups(config);
     }
 
     /// POTS targets of a number, best first: peers as IOS orders them, a peer's trunk groups in the order of

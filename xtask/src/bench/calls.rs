@@ -16,6 +16,8 @@ const TRUNKS: usize = 8;
 const CALLS: usize = 4_000;
 /// Calls a second while delay is measured.
 const RATE: f64 = 200.0;
+/// Calls a second under load: what a call costs when the next one waits already.
+const LOAD: f64 = 800.0;
 /// SIP calls whose RTP is relayed; each has two streams.
 const RELAYED: usize = 120;
 
@@ -65,6 +67,20 @@ pub(crate) fn bench() -> Vec<(String, String)> {
             report.percentile(99.0),
             report.percentile(100.0),
             wall.as_secs_f64()
+        ),
+    ));
+
+    let before = process::cpu(pid);
+    let report = source.run("4711", CALLS, LOAD, short, Some(&sink));
+    std::thread::sleep(Duration::from_millis(300));
+    let cpu = process::cpu(pid).saturating_sub(before);
+    rows.push((
+        format!("the same at {LOAD:.0} calls/s"),
+        format!(
+            "{:.0} µs; {}; delay p99 {:.0?}",
+            cpu.as_secs_f64() * 1e6 / count(report.answered),
+            outcome(&report),
+            report.percentile(99.0)
         ),
     ));
 

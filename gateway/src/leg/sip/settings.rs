@@ -144,7 +144,8 @@ pub struct SipSettings {
     /// `redirect contact order best-match`: contacts of a 300 stand in the order in which calls would hunt, not with the
     /// longest match first.
     pub redirect_best_match: bool,
-    peers: HashMap<u32, Arc<PeerSettings>>,
+    /// Each with the section it was read from.
+    peers: HashMap<u32, (Arc<Node>, Arc<PeerSettings>)>,
     default: Arc<PeerSettings>,
 }
 
@@ -158,6 +159,23 @@ impl SipSettings {
     /// Those of a configuration.
     #[must_use]
     pub fn new(config: &Config) -> Self {
+        Self::read(config, |_, _| None)
+    }
+
+    /// Goes over from one configuration to another; dial peers of which nothing has changed are not read again.
+    pub fn configure(&mut self, old: &Config, config: &Config) {
+        // Beside its own section a dial peer's settings depend on those of the whole box, but not on its neighbours.
+        let apart =
+            |node: &Node| ["dial-peer voice ", "voice-port "].iter().any(|w| node.line.starts_with(w));
+        let alike = config.tree().is_alike(old.tree(), |node| !apart(node));
+        *self = Self::read(config, |tag, node| {
+            let (read, settings) = self.peers.get(&tag)?;
+            (alike && Arc::ptr_eq(read, node)).then(|| Arc::clone(settings))
+        });
+    }
+
+    /// `known` has the settings of a peer that need not be read.
+    fn read(config: &Config, known: impl Fn(u32, &Arc<Node>) -> Option<Arc<PeerSettings>>) -> Self {
         let tree = config.tree();
         let sip_ua = tree.section("sip-ua");
         let voip = tree.section("voice service voip");
@@ -168,10 +186,13 @@ impl SipSettings {
         let mut peers = HashMap::new();
         let mut pings = HashMap::new();
         let seconds = |text: &str| text.trim().parse().ok().map(Duration::from_secs);
-        for node in tree.beginning("dial-peer voice ") {
-            let mut words = node.line.split_whitespace().skip(2);
+        for node in tree.nodes() {
+            let Some(rest) = node.line.strip_prefix("dial-peer voice ") else { continue };
+            let mut words = rest.split_whitespace();
             if let (Some(Ok(tag)), Some("voip")) = (words.next().map(str::parse), words.next()) {
-                peers.insert(tag, Arc::new(peer(config, &base, node, &classes)));
+                let settings =
+                    known(tag, node).unwrap_or_else(|| Arc::new(peer(config, &base, node, &classes)));
+                peers.insert(tag, (Arc::clone(node), settings));
                 if let Some(every) = node.value("voice-class sip options-ping ").and_then(seconds) {
                     pings.insert(tag, every);
                 }
@@ -210,7 +231,7 @@ impl SipSettings {
     /// What counts for calls on this dial peer; defaults for peer 0.
     #[must_use]
     pub fn peer(&self, tag: u32) -> &Arc<PeerSettings> {
-        self.peers.get(&tag).unwrap_or(&self.default)
+        self.peers.get(&tag).map_or(&self.default, |(_, settings)| settings)
     }
 }
 

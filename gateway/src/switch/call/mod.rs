@@ -30,7 +30,7 @@ use crate::leg::{
 use crate::media::MediaEnd;
 use admission::Admission;
 use bridge::Link;
-use plan::{DialPlan, Way};
+use plan::Way;
 use record::{CallRecord, LegRecord, Records};
 
 /// One call. Numbers grow and never come back.
@@ -511,7 +511,7 @@ impl Switch {
 
     /// The dial plan has changed. Calls go on as they are.
     pub(super) fn replan_calls(&mut self, now: Instant) {
-        self.dial_plan = DialPlan::new(&self.config);
+        self.dial_plan.configure(&self.config);
         self.terminator = terminator(&self.config);
         self.configure_admission(now);
     }

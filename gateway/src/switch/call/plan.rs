@@ -1,6 +1,7 @@
 //! The dial plan calls go by: peers, translations, classes of restriction, trunk groups.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use cli::config::{Body, Config, Node};
 use dialpeer::class::{DialPeerGroup, PatternMap};
@@ -20,7 +21,7 @@ use crate::leg::{Party, Setup};
 pub(in crate::switch) struct DialPlan {
     table: Table,
     num_exp: NumExp,
-    rules: HashMap<u32, TranslationRule>,
+    rules: HashMap<u32, Arc<TranslationRule>>,
     profiles: HashMap<String, TranslationProfile>,
     cor: Cor,
     groups: HashMap<u32, DialPeerGroup>,
@@ -81,20 +82,34 @@ pub(super) struct Blocked;
 
 impl DialPlan {
     pub(in crate::switch) fn new(config: &Config) -> Self {
-        let mut table = Table::new(config.dial_peers.iter().cloned());
+        Self::compiled(config, Table::default())
+    }
+
+    /// Goes over to another configuration; what did not change of dial peers and patterns is not compiled again.
+    pub(in crate::switch) fn configure(&mut self, config: &Config) {
+        *self = Self::compiled(config, std::mem::take(&mut self.table));
+    }
+
+    fn compiled(config: &Config, mut table: Table) -> Self {
         let tree = config.tree();
         let mut groups = HashMap::new();
+        let mut maps = HashMap::new();
         for node in tree.beginning("voice class ") {
             let mut words = node.line.split_whitespace().skip(2);
             let (kind, tag) = (words.next().unwrap_or_default(), words.next().and_then(|t| t.parse().ok()));
             match (kind, tag) {
-                ("e164-pattern-map", Some(tag)) => table.set_map(tag, pattern_map(tag, node)),
+                ("e164-pattern-map", Some(tag)) => {
+                    maps.insert(tag, pattern_map(tag, node));
+                }
                 ("dpg", Some(tag)) => {
                     groups.insert(tag, dial_peer_group(tag, node));
                 }
                 _ => {}
             }
         }
+        maps.retain(|_, patterns: &mut Vec<dialpeer::Pattern>| !patterns.is_empty());
+        table.set_maps(maps);
+        table.set_peers(&config.dial_peers);
         let mut port_groups: HashMap<String, Vec<String>> = HashMap::new();
         let mut trunk_groups = Vec::new();
         for group in &config.trunk_groups {
@@ -124,7 +139,7 @@ impl DialPlan {
         Self {
             table,
             num_exp: config.num_exp.clone(),
-            rules: config.translation_rules.iter().map(|rule| (rule.tag, rule.clone())).collect(),
+            rules: config.translation_rules.iter().map(|rule| (rule.tag, Arc::clone(rule))).collect(),
             profiles: config.translation_profiles.iter().cloned().collect(),
             cor: cor(tree),
             groups,
