@@ -1,7 +1,6 @@
 //! In which order several ways are tried: `dial-peer hunt` and the hunt schemes of trunk groups.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -285,65 +284,61 @@ pub struct TrunkHuntError {
     pub found: String,
 }
 
-/// A channel of a trunk group.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Channel {
-    /// The trunk it belongs to, by its place in the group.
-    pub trunk: usize,
-    /// The trunk's preference, 1 to 64 with 1 first; `None` comes last.
+/// A trunk or port of a trunk group.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Member {
+    /// Its preference, 1 to 64 with 1 first; `None` comes last.
     pub preference: Option<u8>,
-    /// Channel number on the trunk.
-    pub number: u16,
-    /// Whether a call can be put on it.
-    pub idle: bool,
-    /// When it became idle, in any unit that grows.
-    pub idle_since: u64,
+    /// The channels a call can be put on: bit n-1 for channel n, 1 to 32. A port that is one channel has number 1.
+    pub idle: u32,
 }
 
 impl TrunkHunt {
-    /// The idle channels in the order they are tried, as indices into `channels`.
+    /// The channel that takes the next call: index of the member, and number; `None` where no channel is idle.
     ///
-    /// `last` is the index of the channel used last, for round robin; `random` as in [`DialPeerHunt::order`].
-    pub fn order(
+    /// `last` is the channel used last, for round robin; `idle_since` when a channel became idle, in any unit that grows, for
+    /// the methods that ask for it; `random` as in [`DialPeerHunt::order`].
+    pub fn choose(
         self,
-        channels: &[Channel],
-        last: Option<usize>,
+        members: &[Member],
+        last: Option<(usize, u8)>,
+        idle_since: impl Fn(usize, u8) -> u64,
         mut random: impl FnMut() -> u64,
-    ) -> Vec<usize> {
-        let mut all: Vec<(usize, &Channel)> = channels.iter().enumerate().collect();
-        all.sort_by_key(|(_, channel)| {
-            let number = match self.direction {
-                Direction::Up => channel.number,
-                Direction::Down => u16::MAX - channel.number,
-            };
-            (channel.preference.unwrap_or(u8::MAX), channel.trunk, number)
-        });
-        if self.method == HuntMethod::RoundRobin
-            && let Some(at) = all.iter().position(|(index, _)| Some(*index) == last)
-        {
-            all.rotate_left(at + 1);
-        }
-        all.retain(|(_, channel)| channel.idle);
-        let mut idle_on: BTreeMap<usize, usize> = BTreeMap::new();
-        if self.method == HuntMethod::LeastUsed {
-            all.iter().for_each(|(_, channel)| *idle_on.entry(channel.trunk).or_default() += 1);
-        }
-        // Sorting is stable: equals stay in the sequential order.
-        match self.method {
-            HuntMethod::Sequential | HuntMethod::RoundRobin => {}
-            HuntMethod::LeastIdle => all.sort_by_key(|(_, channel)| Reverse(channel.idle_since)),
-            HuntMethod::LongestIdle => all.sort_by_key(|(_, channel)| channel.idle_since),
-            HuntMethod::LeastUsed => {
-                all.sort_by_cached_key(|(_, channel)| Reverse(idle_on.get(&channel.trunk).copied()));
+    ) -> Option<(usize, u8)> {
+        // The sequential order, which decides wherever the method does not.
+        let place = |at: usize, member: &Member, number: u8| {
+            let number = if self.direction == Direction::Up { number } else { u8::MAX - number };
+            (member.preference.unwrap_or(u8::MAX), at, number)
+        };
+        let last = last.filter(|_| self.method == HuntMethod::RoundRobin);
+        let last = last.and_then(|(at, number)| Some(place(at, members.get(at)?, number)));
+        let mut best = None;
+        for (at, member) in members.iter().enumerate() {
+            let mut idle = member.idle;
+            while idle != 0 {
+                // At most 32.
+                let number = idle.trailing_zeros() as u8 + 1;
+                idle &= idle - 1;
+                let wrong_parity = match self.parity {
+                    Parity::Both => false,
+                    Parity::Even => !number.is_multiple_of(2),
+                    Parity::Odd => number.is_multiple_of(2),
+                };
+                let rank = match self.method {
+                    HuntMethod::Sequential | HuntMethod::RoundRobin => 0,
+                    HuntMethod::LeastIdle => u64::MAX - idle_since(at, number),
+                    HuntMethod::LongestIdle => idle_since(at, number),
+                    HuntMethod::LeastUsed => u64::from(u32::MAX - member.idle.count_ones()),
+                    HuntMethod::Random => random(),
+                };
+                let place = place(at, member, number);
+                let key = (wrong_parity, rank, last.is_some_and(|last| place <= last), place);
+                if best.as_ref().is_none_or(|(least, _)| key < *least) {
+                    best = Some((key, (at, number)));
+                }
             }
-            HuntMethod::Random => all.sort_by_cached_key(|_| random()),
         }
-        match self.parity {
-            Parity::Both => {}
-            Parity::Even => all.sort_by_key(|(_, channel)| channel.number % 2),
-            Parity::Odd => all.sort_by_key(|(_, channel)| (channel.number + 1) % 2),
-        }
-        all.into_iter().map(|(index, _)| index).collect()
+        best.map(|(_, channel)| channel)
     }
 }
 
@@ -411,43 +406,48 @@ mod tests {
 
     #[test]
     fn trunk_group_schemes_choose_among_idle_channels() {
-        let channel = |trunk, preference, number, idle, idle_since| Channel {
-            trunk,
-            preference,
-            number,
-            idle,
-            idle_since,
+        let member = |preference, idle| Member { preference, idle };
+        let members = [member(Some(2), 0b101), member(Some(1), 0b1), member(None, 0b111)];
+        let idle_since = |at: usize, number: u8| match (at, number) {
+            (0, 1) => 50,
+            (0, 3) => 10,
+            (1, _) => 40,
+            (2, 1) => 30,
+            (2, 2) => 20,
+            _ => 60,
         };
-        let channels = [
-            channel(0, Some(2), 1, true, 50),
-            channel(0, Some(2), 2, false, 0),
-            channel(0, Some(2), 3, true, 10),
-            channel(1, Some(1), 1, true, 40),
-            channel(2, None, 1, true, 30),
-            channel(2, None, 2, true, 20),
-            channel(2, None, 3, true, 60),
-        ];
         for (text, expected) in [
-            ("sequential", vec![3, 0, 2, 4, 5, 6]),
-            ("sequential both down", vec![3, 2, 0, 6, 5, 4]),
-            ("sequential even", vec![5, 3, 0, 2, 4, 6]),
-            ("sequential odd down", vec![3, 2, 0, 6, 4, 5]),
-            ("round-robin", vec![2, 4, 5, 6, 3, 0]),
-            ("least-idle", vec![6, 0, 3, 4, 5, 2]),
-            ("longest-idle", vec![2, 5, 4, 3, 0, 6]),
-            ("least-used", vec![4, 5, 6, 0, 2, 3]),
-            ("random", vec![6, 5, 4, 2, 0, 3]),
+            ("sequential", [(1, 1), (0, 1), (0, 3), (2, 1), (2, 2), (2, 3)]),
+            ("sequential both down", [(1, 1), (0, 3), (0, 1), (2, 3), (2, 2), (2, 1)]),
+            ("sequential even", [(2, 2), (1, 1), (0, 1), (0, 3), (2, 1), (2, 3)]),
+            ("sequential odd down", [(1, 1), (0, 3), (0, 1), (2, 3), (2, 1), (2, 2)]),
+            ("round-robin", [(0, 3), (2, 1), (2, 2), (2, 3), (1, 1), (0, 1)]),
+            ("least-idle", [(2, 3), (0, 1), (1, 1), (2, 1), (2, 2), (0, 3)]),
+            ("longest-idle", [(0, 3), (2, 2), (2, 1), (1, 1), (0, 1), (2, 3)]),
+            // Each call taken makes its trunk one of fewer idle channels.
+            ("least-used", [(2, 1), (0, 1), (2, 2), (1, 1), (0, 3), (2, 3)]),
+            ("random", [(2, 3), (2, 2), (2, 1), (1, 1), (0, 3), (0, 1)]),
         ] {
             let scheme: TrunkHunt = text.parse().unwrap();
             let mut chance = 100;
-            let order = scheme.order(&channels, Some(1), || {
+            let mut left = members;
+            let mut order = Vec::new();
+            while let Some((at, number)) = scheme.choose(&left, Some((0, 2)), idle_since, || {
                 chance -= 1;
                 chance
-            });
+            }) {
+                order.push((at, number));
+                left.get_mut(at).unwrap().idle &= !(1 << (number - 1));
+            }
             assert_eq!(order, expected, "{text}");
             assert_eq!(scheme.to_string(), text);
         }
-        assert!(TrunkHunt::default().order(&[], None, || 0).is_empty());
+        assert_eq!(TrunkHunt::default().choose(&[], None, |_, _| 0, || 0), None);
+        let whole = [member(None, u32::MAX)];
+        assert_eq!(
+            "sequential both down".parse::<TrunkHunt>().unwrap().choose(&whole, None, |_, _| 0, || 0),
+            Some((0, 32))
+        );
         for text in ["", "first", "sequential up", "sequential even left", "sequential even up x"] {
             assert!(text.parse::<TrunkHunt>().is_err(), "{text}");
         }

@@ -1,7 +1,7 @@
 //! Many NOTIFYs over UDP with a bounded number outstanding: the load of the burst test and of the benchmark.
 
 use std::collections::{BTreeMap, HashMap};
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 /// What to send.
@@ -33,6 +33,23 @@ pub struct BlastReport {
 }
 
 impl BlastReport {
+    /// Several that ran at the same time, as one.
+    #[must_use]
+    pub fn joined(reports: impl IntoIterator<Item = BlastReport>) -> BlastReport {
+        let mut all = BlastReport::default();
+        for report in reports {
+            for (status, count) in report.statuses {
+                *all.statuses.entry(status).or_default() += count;
+            }
+            all.latencies.extend(report.latencies);
+            all.retransmissions += report.retransmissions;
+            all.lost += report.lost;
+            all.wall = all.wall.max(report.wall);
+        }
+        all.latencies.sort_unstable();
+        all
+    }
+
     /// The latency below which `percent` of the answers came.
     #[must_use]
     pub fn percentile(&self, percent: f64) -> Duration {
@@ -57,9 +74,18 @@ impl Blast {
     /// When no socket can be had.
     #[must_use]
     pub fn run(&self) -> BlastReport {
-        let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+        self.run_from([127, 0, 0, 1].into())
+    }
+
+    /// As [`Blast::run`], from an address of this machine: every address has a rate of its own at the gateway.
+    ///
+    /// # Panics
+    /// When no socket can be had there.
+    #[must_use]
+    pub fn run_from(&self, address: IpAddr) -> BlastReport {
+        let socket = UdpSocket::bind((address, 0)).expect("a socket");
         let local = socket.local_addr().expect("bound");
-        let run = format!("{:x}-{}", std::process::id(), local.port());
+        let run = format!("{:x}-{local}", std::process::id()).replace([':', '.'], "-");
         let mut report = BlastReport::default();
         let mut open: HashMap<usize, Open> = HashMap::new();
         let mut buffer = vec![0; 4096];

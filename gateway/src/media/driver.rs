@@ -50,8 +50,10 @@ impl Driver {
         spans: HashMap<usize, AnySpan>,
         reporter: Reporter,
     ) -> io::Result<Self> {
+        let mut plane = Plane::new(seed, "tipring");
+        plane.carry_only(spans.keys().copied());
         Ok(Self {
-            plane: Plane::new(seed, "tipring"),
+            plane,
             sockets: Sockets::new(address, range)?,
             clock,
             spans,

@@ -7,7 +7,7 @@
 
 mod end;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -107,6 +107,8 @@ pub struct Plane {
     random: StdRng,
     ticks: u64,
     cname: String,
+    /// Trunks whose channels are carried; `None`: all of them.
+    carried: Option<BTreeSet<usize>>,
     datagrams: VecDeque<Datagram>,
     events: VecDeque<PlaneEvent>,
     dropped: u64,
@@ -122,10 +124,17 @@ impl Plane {
             random: StdRng::from_seed(seed),
             ticks: 0,
             cname: cname.to_owned(),
+            carried: None,
             datagrams: VecDeque::new(),
             events: VecDeque::new(),
             dropped: 0,
         }
+    }
+
+    /// Says which trunks have bearers for their channels. The channels of the others are connected like any, but nobody can
+    /// speak there nor listen: toward a SIP user who speaks with one of them nothing is sent.
+    pub fn carry_only(&mut self, trunks: impl IntoIterator<Item = usize>) {
+        self.carried = Some(trunks.into_iter().collect());
     }
 
     /// Carries out what the switch wants.
@@ -252,7 +261,7 @@ impl Plane {
 
     /// Ends that are not RTP and are connected or hear a tone: the driver carries their samples.
     pub fn bearers(&self) -> impl Iterator<Item = MediaEnd> + '_ {
-        self.ends.keys().copied().filter(|end| !matches!(end, MediaEnd::Rtp(_)))
+        self.ends.keys().copied().filter(|end| !matches!(end, MediaEnd::Rtp(_)) && self.is_carried(*end))
     }
 
     /// Whether ticks are needed.
@@ -271,7 +280,7 @@ impl Plane {
     /// What a line or channel hears in the 20 ms of the last tick.
     #[must_use]
     pub fn heard_by(&self, end: MediaEnd) -> Option<&Block> {
-        self.ends.get(&end).map(|known| &known.hears)
+        self.ends.get(&end)?.hears.as_deref()
     }
 
     /// Lets 20 ms pass. `ntp` is the wall clock as RTCP has it.
@@ -279,10 +288,9 @@ impl Plane {
         self.ticks += 1;
         self.collect();
         // Streams that pass each other's packets have no samples.
-        let heard = self.ends.keys().copied().filter(|end| !self.is_relayed(*end));
-        let mixed: Vec<(MediaEnd, Block)> = heard.map(|end| (end, self.mixed(end))).collect();
-        for (end, block) in mixed {
-            self.play(end, block);
+        let heard: Vec<MediaEnd> = self.ends.keys().copied().filter(|end| !self.is_relayed(*end)).collect();
+        for end in heard {
+            self.play(end);
         }
         self.ends.values_mut().for_each(|end| end.silence());
         self.ends.retain(|_, end| !end.is_idle());
@@ -332,6 +340,14 @@ impl Plane {
     /// Those an end is connected with.
     fn others(&self, end: MediaEnd) -> impl Iterator<Item = MediaEnd> + use<> {
         self.ends.get(&end).map_or(Joined::Nobody, |known| known.joined).others(end)
+    }
+
+    /// Whether somebody can speak and listen there.
+    fn is_carried(&self, end: MediaEnd) -> bool {
+        match (end, &self.carried) {
+            (MediaEnd::Channel { trunk, .. }, Some(carried)) => carried.contains(&trunk),
+            _ => true,
+        }
     }
 
     fn is_relayed(&self, end: MediaEnd) -> bool {
@@ -469,6 +485,7 @@ impl Plane {
             if let MediaEnd::Rtp(id) = end
                 && let Some(stream) = self.streams.get_mut(id)
                 && stream.relay.is_none()
+                && stream.rtp.is_heard()
             {
                 known.say_with(|said| stream.rtp.take(said, |heard| keys.push((*id, heard))));
             }
@@ -605,16 +622,26 @@ impl Plane {
     fn mixed(&self, end: MediaEnd) -> Block {
         let mut out = [0; TICK];
         for other in self.others(end) {
-            if let Some(other) = self.ends.get(&other) {
-                mix::add(&mut out, &other.said);
+            if let Some(said) = self.ends.get(&other).and_then(|other| other.said()) {
+                mix::add(&mut out, said);
             }
         }
         out
     }
 
     /// Gives an end its 20 ms: what the others say, or the tone or digit that takes its place.
-    fn play(&mut self, end: MediaEnd, mut block: Block) {
+    fn play(&mut self, end: MediaEnd) {
         self.send_digits(end);
+        if !self.is_carried(end) {
+            return;
+        }
+        let spoken_to = self.others(end).any(|other| self.is_carried(other));
+        let Some(known) = self.ends.get(&end) else { return };
+        let speaks = spoken_to || known.tone.is_some() || known.sending.is_some();
+        if !speaks && matches!(end, MediaEnd::Rtp(_)) {
+            return;
+        }
+        let mut block = self.mixed(end);
         let Some(known) = self.ends.get_mut(&end) else { return };
         if let Some(tone) = &mut known.tone {
             tone.fill(&mut block);
@@ -622,13 +649,13 @@ impl Plane {
         if let Some(key) = &mut known.key {
             key.fill(&mut block);
         }
-        known.hears = block;
-        let speaks = known.joined != Joined::Nobody || known.tone.is_some() || known.sending.is_some();
-        let MediaEnd::Rtp(id) = end else { return };
+        let MediaEnd::Rtp(id) = end else {
+            **known.hears.get_or_insert_with(|| Box::new([0; TICK])) = block;
+            return;
+        };
         let Some(stream) = self.streams.get_mut(&id) else { return };
         if let Some(to) = stream.rtp.destination()
             && stream.relay.is_none()
-            && speaks
         {
             let datagrams = &mut self.datagrams;
             stream.rtp.say(&block, |octets| {

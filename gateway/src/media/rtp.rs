@@ -325,6 +325,11 @@ impl RtpStream {
         }
     }
 
+    /// Whether anything has come from the far end, or gone there, as samples: else there is only silence to take.
+    pub(super) fn is_heard(&self) -> bool {
+        self.audio.is_some()
+    }
+
     /// The next samples from the far end.
     pub(super) fn take(&mut self, out: &mut [i16], on: impl FnMut(Heard)) {
         match self.audio() {

@@ -131,6 +131,8 @@ impl Daemon {
         alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut batch = Vec::with_capacity(BATCH);
         let mut audio = false;
+        // One timer for all that waits: most times it is only put off.
+        let mut due = std::pin::pin!(tokio::time::sleep(Duration::ZERO));
         loop {
             self.flush();
             while let Some(job) = self.host.poll_job() {
@@ -145,27 +147,28 @@ impl Daemon {
             if self.host.reload {
                 return true;
             }
-            let active = self.media.is_active() || self.pairs.any_active(&self.switch);
+            let lines = self.pairs.any_active(&self.switch);
+            let active = lines || self.media.is_active();
             if active && !audio {
-                tick.reset_immediately();
+                // A telephone that is picked up hears at once; packets are waited for.
+                if lines { tick.reset_immediately() } else { tick.reset() }
             }
             audio = active;
             let timeouts = [self.switch.poll_timeout(), self.host.poll_timeout()];
             let timeout = timeouts.into_iter().flatten().min();
-            let sleep = async {
-                match timeout {
-                    Some(at) => tokio::time::sleep_until(at.into()).await,
-                    None => std::future::pending().await,
-                }
-            };
+            if let Some(at) = timeout.map(tokio::time::Instant::from)
+                && at != due.deadline()
+            {
+                due.as_mut().reset(at);
+            }
             tokio::select! {
                 ports = poll_fn(|cx| self.ready.poll(cx)) => {
                     for port in ports {
                         self.look(port);
                     }
                 }
-                due = tick.tick(), if audio => {
-                    if due.elapsed() > MAX_LAG {
+                at = tick.tick(), if audio => {
+                    if at.elapsed() > MAX_LAG {
                         // The machine slept: what nobody said is not caught up with.
                         tick.reset_immediately();
                     }
@@ -225,7 +228,7 @@ impl Daemon {
                     }
                     self.switch.handle_lookup(Instant::now(), &lookup, &targets);
                 },
-                () = sleep => {
+                () = due.as_mut(), if timeout.is_some() => {
                     let now = Instant::now();
                     self.switch.handle_timeout(now);
                     self.host.handle_timeout(now, &mut self.switch);

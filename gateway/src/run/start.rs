@@ -89,7 +89,7 @@ pub async fn start(setup: Setup) -> Result<Gateway, RunError> {
             records,
             metrics,
             seed: seed().map_err(io_error("random seed"))?,
-            local_address: |peer| sip::net::local_address_for(peer).ok(),
+            local_address: |peer| sip::net::recent_local_address_for(peer).ok(),
         },
     )?;
     switch.handle_lost_calls(&lost);

@@ -40,10 +40,20 @@ pub struct NfasMember {
 
 impl NfasMember {
     fn grants(&self, line: LineKind, slot: u8) -> bool {
-        (1..=line.timeslots()).contains(&slot)
-            && (self.d_channel == DChannel::None || slot != line.d_channel())
-            && self.timeslots.is_none_or(|mask| mask >> (slot - 1) & 1 != 0)
+        self.granted(line) & bit(slot) != 0
     }
+
+    /// Its B channels, bit n-1 for timeslot n.
+    fn granted(&self, line: LineKind) -> u32 {
+        let all = u32::MAX >> (32 - u32::from(line.timeslots()));
+        let d_channel = if self.d_channel == DChannel::None { 0 } else { bit(line.d_channel()) };
+        self.timeslots.unwrap_or(u32::MAX) & all & !d_channel
+    }
+}
+
+/// Timeslot `slot` in a mask; 0 for none of 1 to 32.
+fn bit(slot: u8) -> u32 {
+    u32::from(slot).checked_sub(1).and_then(|shift| 1_u32.checked_shl(shift)).unwrap_or(0)
 }
 
 #[derive(Debug, Default)]
@@ -69,6 +79,19 @@ impl Channels {
         !self.busy.contains_key(channel)
             && !self.withdrawn.contains_key(channel)
             && !self.dead.contains(&channel.interface)
+    }
+
+    /// The free channels of an interface, bit n-1 for timeslot n.
+    pub(super) fn free(&self, config: &SpanConfig, interface: u8) -> u32 {
+        if self.dead.contains(&interface) {
+            return 0;
+        }
+        let members = config.members().filter(|member| member.interface == interface);
+        let all = members.fold(0, |mask, member| mask | member.granted(config.line));
+        let slots = BChannel { interface, slot: 0 }..=BChannel { interface, slot: u8::MAX };
+        let busy = self.busy.range(slots.clone()).map(|(channel, _)| channel);
+        let withdrawn = self.withdrawn.range(slots).map(|(channel, _)| channel);
+        busy.chain(withdrawn).fold(all, |mask, channel| mask & !bit(channel.slot))
     }
 
     /// Layer 1 of an interface came or went.

@@ -396,10 +396,7 @@ impl Span {
 
     /// The free B channels of one interface of an NFAS group.
     pub fn free_channels_of(&self, interface: u8) -> u32 {
-        self.config
-            .channels()
-            .filter(|channel| channel.interface == interface && self.channels.is_free(&self.config, *channel))
-            .fold(0, |mask, channel| mask | 1 << (channel.slot - 1))
+        self.channels.free(&self.config, interface)
     }
 
     /// Whether a B channel can be given to a call now.

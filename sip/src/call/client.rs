@@ -5,7 +5,9 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use super::content::sdp_of;
-use super::session::{Call, Core, Exchange, Leg, Purpose, Vehicle, flow_towards};
+use super::leg::{Exchange, Leg, Vehicle, flow_towards};
+use super::session::Call;
+use super::shared::{Core, Purpose};
 use super::{CallError, CallEvent, Content, EndedBy, Invite, Rel1xx};
 use crate::dialog::{Dialog, DialogState};
 use crate::endpoint::{ClientTransactionId, Received};

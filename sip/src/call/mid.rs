@@ -5,8 +5,10 @@ use std::time::Instant;
 use rand::Rng;
 
 use super::content::sdp_of;
+use super::leg::{Exchange, Vehicle};
 use super::server::Inbound;
-use super::session::{Call, Core, Exchange, Vehicle, dialog_headers};
+use super::session::Call;
+use super::shared::{Core, dialog_headers};
 use super::{CallEvent, Content, EndedBy};
 use crate::endpoint::ServerTransactionId;
 use crate::flow::Flow;

@@ -74,11 +74,13 @@ mod config;
 mod content;
 mod dispatch;
 mod event;
+mod leg;
 mod mid;
 mod modify;
 mod refer;
 mod server;
 mod session;
+mod shared;
 mod types;
 
 #[cfg(test)]
@@ -104,7 +106,8 @@ pub use content::{Content, sdp_of};
 pub use event::{CallEvent, EndedBy, UaEvent};
 pub use types::{CallError, Invite, Refer};
 
-use session::{Call, Core, Purpose};
+use session::Call;
+use shared::{Core, Purpose};
 
 /// A call. Valid until its last event, [`CallEvent::Ended`] or [`CallEvent::Failed`]; for
 /// [`UserAgent::notify_refer`] as long as the peer waits for news.
@@ -713,7 +716,7 @@ impl UserAgent {
                 self.timers.remove(&(at, index));
             }
             for leg in std::mem::take(&mut call.legs) {
-                session::forget(&mut self.core, &leg.dialog);
+                shared::forget(&mut self.core, &leg.dialog);
             }
             self.calls.try_remove(index);
             return;

@@ -7,7 +7,9 @@ use bytes::Bytes;
 
 use super::client::SuccessSdp;
 use super::content::sdp_of;
-use super::session::{Call, Core, Exchange, Outgoing, Purpose, Vehicle, dialog_headers};
+use super::leg::{Exchange, Vehicle};
+use super::session::Call;
+use super::shared::{Core, Outgoing, Purpose, dialog_headers};
 use super::{CallError, CallEvent, Content, EndedBy};
 use crate::endpoint::{ClientTransactionId, ReliableResponses};
 use crate::flow::Flow;
@@ -55,7 +57,7 @@ impl Call {
             Some(number) => number,
             // An early dialog of ours: the latest that has agreed on a session.
             None => {
-                let agreed = |leg: &&super::session::Leg| leg.exchange == Exchange::Idle;
+                let agreed = |leg: &&super::leg::Leg| leg.exchange == Exchange::Idle;
                 let leg = self.legs.iter().rev().find(agreed);
                 leg.map(|leg| leg.number).ok_or(CallError::State("no dialog has agreed on a session"))?
             }

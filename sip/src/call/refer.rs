@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::session::{Call, Core, Purpose};
+use super::session::Call;
+use super::shared::{Core, Purpose};
 use super::{CallError, CallEvent, Content, Refer, ReferId};
 use crate::endpoint::ServerTransactionId;
 use crate::message::{Header, Message, Method, Reply, StatusCode};

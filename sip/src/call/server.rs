@@ -4,7 +4,9 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::content::sdp_of;
-use super::session::{Call, Core, Exchange, Leg, Vehicle, dialog_headers};
+use super::leg::{Exchange, Leg, Vehicle};
+use super::session::Call;
+use super::shared::{Core, dialog_headers};
 use super::{CallError, CallEvent, CallId, Content, EndedBy, Rel1xx};
 use crate::dialog::Dialog;
 use crate::endpoint::{ReliableError, ServerTransactionId};

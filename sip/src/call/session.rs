@@ -1,123 +1,26 @@
-//! One INVITE session: its books, and what all its parts use.
+//! One INVITE session: its dialogs, the requests in them, and its timers.
 
-use std::collections::{HashMap, VecDeque};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
-
-use bytes::Bytes;
-use rand::Rng;
-use rand::rngs::StdRng;
+use std::time::Instant;
 
 use super::client::Outbound;
+use super::leg::{Exchange, Leg, Vehicle};
 use super::mid::UpdateAgreed;
 use super::modify::Modify;
 use super::refer::ReferUsage;
 use super::server::{AwaitingAck, Inbound};
-use super::{CallConfig, CallEvent, CallId, Content, EndedBy, ReferId, RequestId, UaEvent};
-use crate::dialog::{Dialog, DialogState};
+use super::shared::{Core, Outgoing, Purpose, forget, key};
+use super::{CallEvent, CallId, Content, EndedBy};
+use crate::dialog::DialogState;
 use crate::digest::Authenticator;
-use crate::endpoint::{ClientTransactionId, Endpoint, ReliableResponses, ServerTransactionId};
+use crate::endpoint::ClientTransactionId;
 use crate::flow::{Flow, Transport};
-use crate::message::{Header, Message, Method, Reply, RequestBuilder, Uri};
-use crate::sdp::Sdp;
+use crate::message::{Header, Message, Method, Reply, RequestBuilder};
 use crate::session_timer::{Agreed, Refresher, SessionTimer, SessionTimerConfig};
-use crate::validate;
 
 /// Most early dialogs of one INVITE.
 const MAX_LEGS: usize = 16;
 /// Challenges answered and collisions tried again for one request inside a dialog.
 const MAX_TRIES: u8 = 6;
-
-/// What every call uses: the endpoint, the settings, and who waits for what.
-pub(super) struct Core {
-    pub(super) endpoint: Endpoint,
-    pub(super) config: Arc<CallConfig>,
-    pub(super) events: VecDeque<UaEvent>,
-    pub(super) requests: HashMap<ClientTransactionId, Outgoing>,
-    /// Server transactions that a call has to answer, or waits for an ACK of.
-    pub(super) servers: HashMap<ServerTransactionId, usize>,
-    /// Call-ID, our tag, the peer's tag.
-    pub(super) dialogs: HashMap<(String, String, String), usize>,
-    pub(super) rng: StdRng,
-    pub(super) serial: u64,
-    /// Calls to be ended because another took their place.
-    pub(super) replaced: Vec<(CallId, CallId)>,
-}
-
-/// A request of a call that waits for its final response.
-#[derive(Debug)]
-pub(super) struct Outgoing {
-    pub(super) call: usize,
-    pub(super) leg: u32,
-    pub(super) purpose: Purpose,
-    pub(super) request: RequestBuilder,
-    pub(super) tries: u8,
-    /// A 2xx to INVITE came; more may follow.
-    pub(super) accepted: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Purpose {
-    Invite,
-    Modify,
-    Prack,
-    Bye,
-    /// To a fork that answered too late.
-    SurplusBye,
-    Refer(ReferId),
-    ReferNotify,
-    Request(RequestId),
-}
-
-/// Where the offer/answer exchange of a dialog stands (RFC 3261 13.2.1, RFC 3262 5, RFC 3311 5).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Exchange {
-    Idle,
-    /// Ours went in an INVITE or UPDATE.
-    Offered,
-    /// Our INVITE had none: theirs is to come.
-    AwaitOffer,
-    /// Theirs came and waits for the user.
-    MustAnswer(Vehicle),
-    /// Their INVITE had none: ours goes into our first reliable response.
-    MustOffer,
-    /// Ours went in a reliable provisional response: the answer comes in the PRACK.
-    OfferedReliably,
-    /// Ours went in a 2xx: the answer comes in the ACK.
-    OfferedInSuccess,
-}
-
-/// What carries our answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Vehicle {
-    /// A reliable response to the peer's INVITE.
-    Invite,
-    /// The 200 to the peer's UPDATE or PRACK.
-    Success(ServerTransactionId),
-    /// The PRACK with this RAck.
-    Prack(String),
-    /// The ACK to the peer's 2xx to our INVITE of this number.
-    Ack(u32, ClientTransactionId),
-}
-
-/// One dialog of a call.
-pub(super) struct Leg {
-    pub(super) number: u32,
-    pub(super) dialog: Dialog,
-    /// Where requests go.
-    pub(super) flow: Flow,
-    pub(super) hop: String,
-    pub(super) exchange: Exchange,
-    /// SDP of an unreliable provisional response.
-    pub(super) preview: Option<Bytes>,
-    pub(super) local_sdp: Option<Bytes>,
-    pub(super) remote_sdp: Option<Bytes>,
-    /// The peer's offer until it is answered.
-    pub(super) offered: Option<Bytes>,
-    pub(super) reliable: ReliableResponses,
-    pub(super) peer_updates: bool,
-    pub(super) ack: Option<(u32, Flow, Bytes)>,
-}
 
 pub(super) struct Call {
     pub(super) id: CallId,
@@ -157,134 +60,6 @@ pub(super) struct Call {
     pub(super) update_agreed: UpdateAgreed,
     /// A REFER has come before.
     pub(super) was_referred: bool,
-}
-
-impl Core {
-    pub(super) fn tell(&mut self, id: CallId, event: CallEvent) {
-        self.events.push_back(UaEvent::Call(id, event));
-    }
-
-    pub(super) fn next_serial(&mut self) -> u64 {
-        self.serial += 1;
-        self.serial
-    }
-
-    /// 64*T1.
-    pub(super) fn transaction_time(&self) -> Duration {
-        self.endpoint.config().timers.transaction()
-    }
-
-    pub(super) fn respond(&mut self, now: Instant, id: ServerTransactionId, reply: Reply) {
-        // A transaction that has ended meanwhile has nobody waiting.
-        let _ = self.endpoint.respond(now, id, reply);
-    }
-
-    /// A Contact of ours as seen from `flow`.
-    pub(super) fn contact(&self, user: &str, flow: &Flow) -> String {
-        let host = match (&self.config.contact_host, &self.endpoint.config().sent_by) {
-            (Some(host), _) | (None, Some(host)) => host.clone(),
-            (None, None) => flow.local.to_string(),
-        };
-        let at = if user.is_empty() { "" } else { "@" };
-        let transport = match flow.transport {
-            Transport::Udp => "",
-            Transport::Tcp => ";transport=tcp",
-            Transport::Tls => ";transport=tls",
-        };
-        format!("<sip:{user}{at}{host}{transport}>")
-    }
-
-    pub(super) fn allow(&self) -> String {
-        validate::allow(self.endpoint.config())
-    }
-
-    pub(super) fn supported(&self) -> String {
-        self.endpoint.config().supported.join(", ")
-    }
-
-    /// A random duration from `from` up to `to`, in milliseconds, in steps of 10 ms.
-    pub(super) fn back_off(&mut self, from: u64, to: u64) -> Duration {
-        let steps = (to.saturating_sub(from) / 10).max(1);
-        Duration::from_millis(from + self.rng.next_u64() % (steps + 1) * 10)
-    }
-}
-
-impl Leg {
-    pub(super) fn new(number: u32, dialog: Dialog, flow: Flow, exchange: Exchange) -> Leg {
-        Leg {
-            number,
-            dialog,
-            flow,
-            hop: String::new(),
-            exchange,
-            preview: None,
-            local_sdp: None,
-            remote_sdp: None,
-            offered: None,
-            reliable: ReliableResponses::new(),
-            peer_updates: false,
-            ack: None,
-        }
-    }
-
-    /// The peer's offer has been answered with `sdp`, if there was one.
-    pub(super) fn settle_offer(&mut self, sdp: Option<Bytes>) {
-        self.exchange = Exchange::Idle;
-        self.local_sdp = sdp.or(self.local_sdp.take());
-        self.remote_sdp = self.offered.take().or(self.remote_sdp.take());
-    }
-
-    /// An answer that takes nothing of the peer's offer: every medium with port 0 (RFC 3264 6).
-    pub(super) fn refusal(&mut self) -> Option<Bytes> {
-        let mut sdp = Sdp::parse(&self.offered.take()?).ok()?;
-        let address = self.flow.local.ip();
-        let family = if address.is_ipv4() { "IP4" } else { "IP6" };
-        for line in &mut sdp.session {
-            match line.kind {
-                'o' => line.value = format!("- 0 0 IN {family} {address}"),
-                'c' => line.value = format!("IN {family} {address}"),
-                _ => {}
-            }
-        }
-        for medium in &mut sdp.media {
-            medium.port = 0;
-            medium.lines.clear();
-        }
-        Some(sdp.to_string().into())
-    }
-
-    /// The peer's offer has been refused: what was agreed on before still holds.
-    pub(super) fn drop_offer(&mut self) {
-        self.exchange = Exchange::Idle;
-        self.offered = None;
-    }
-
-    /// Takes what a message says about its sender: Allow. A message without it changes nothing.
-    pub(super) fn learn(&mut self, message: &Message) {
-        if message.header(Header::Allow).is_some() {
-            self.peer_updates = message.list_contains(Header::Allow, "UPDATE");
-        }
-    }
-
-    /// Where requests go after the target or route set may have changed. `base` is the way a message of
-    /// the peer came. A name that is new is returned.
-    pub(super) fn locate(&mut self, base: Option<&Flow>) -> Option<String> {
-        let hop = self.dialog.next_hop().to_owned();
-        let base = base.unwrap_or(&self.flow);
-        // What a connection we opened calls its own end is nobody's address: Via keeps the call's.
-        let local = self.flow.local;
-        if let Some(flow) = flow_towards(&hop, base) {
-            self.flow = Flow { local, ..flow };
-            self.hop = hop;
-            return None;
-        }
-        if hop == self.hop {
-            return None;
-        }
-        self.flow = Flow { local, ..base.clone() };
-        self.hop.clone_from(&hop);
-        Some(hop)
-    }
 }
 
 impl Call {
@@ -398,6 +173,8 @@ impl Call {
         core.endpoint.insert_dialog(dialog.call_id(), dialog.local_tag(), dialog.remote_tag());
         core.dialogs.insert(key(dialog), self.id.index);
         let named = leg.locate(Some(base));
+        // Hardly any call has more than one dialog: room for four would be most of what it holds.
+        self.legs.reserve_exact(1);
         self.legs.push(leg);
         if let Some(uri) = named {
             self.tell(core, CallEvent::NextHop { uri });
@@ -721,47 +498,4 @@ impl Call {
         }
         next
     }
-}
-
-/// Adds what our responses to INVITE and UPDATE carry.
-pub(super) fn dialog_headers(core: &Core, reply: Reply, contact: &str) -> Reply {
-    let reply = reply.header(Header::Contact, contact).header(Header::Allow, core.allow());
-    let supported = core.supported();
-    if supported.is_empty() { reply } else { reply.header(Header::Supported, supported) }
-}
-
-pub(super) fn key(dialog: &Dialog) -> (String, String, String) {
-    (dialog.call_id().to_owned(), dialog.local_tag().to_owned(), dialog.remote_tag().to_owned())
-}
-
-pub(super) fn forget(core: &mut Core, dialog: &Dialog) {
-    core.endpoint.remove_dialog(dialog.call_id(), dialog.local_tag(), dialog.remote_tag());
-    core.dialogs.remove(&key(dialog));
-}
-
-/// The way to a URI with a numeric address, `maddr` first (RFC 3261 19.1.1); `None` for a name.
-///
-/// Without `transport` in the URI the transport of `base` is kept, and a connection of `base` to the same
-/// machine is used again.
-pub(super) fn flow_towards(uri: &str, base: &Flow) -> Option<Flow> {
-    let uri = Uri::parse(uri).ok()?;
-    let address = match uri.param("maddr").filter(|maddr| !maddr.is_empty()) {
-        Some(maddr) => crate::message::parse_ip(maddr)?,
-        None => uri.ip()?,
-    };
-    let transport = match uri.param("transport") {
-        _ if uri.is_sips() => Transport::Tls,
-        Some(name) if name.eq_ignore_ascii_case("udp") => Transport::Udp,
-        Some(name) if name.eq_ignore_ascii_case("tcp") => Transport::Tcp,
-        Some(name) if name.eq_ignore_ascii_case("tls") => Transport::Tls,
-        Some(_) => return None,
-        None => base.transport,
-    };
-    let open = base.connection.is_some() && transport == base.transport && transport.is_reliable();
-    if open && address == base.remote.ip() {
-        return Some(base.clone());
-    }
-    let port = uri.port().filter(|port| *port != 0).unwrap_or(transport.default_port());
-    let remote = std::net::SocketAddr::new(address, port);
-    Some(Flow { transport, local: base.local, remote, connection: None })
 }

@@ -7,6 +7,7 @@
 //! [`crate::locate`].
 
 mod connections;
+mod local;
 mod resolve;
 mod stream;
 mod tls;
@@ -29,10 +30,12 @@ use tokio::task::JoinHandle;
 use crate::flow::{Flow, Transmit, Transport};
 use crate::message::Limits;
 
+pub use local::{local_address_for, recent_local_address_for};
 pub use resolve::{Resolver, ResolverConfig};
 pub use tls::{CertificateNames, ClientAuth, Identity, TlsConfig, TlsConfigError, TlsError, TlsVersion};
 
 use connections::Connections;
+use local::unspecified;
 use tls::Tls;
 
 /// Whether requests may be sent over a connection that the peer opened and whose Via says `alias` (RFC 5923).
@@ -353,25 +356,6 @@ impl Drop for Net {
                 task.abort();
             }
         }
-    }
-}
-
-/// The address this machine would use towards `remote`: for Via, Contact and SDP where sockets are bound to
-/// all addresses. Nothing is sent.
-///
-/// # Errors
-/// No route.
-pub fn local_address_for(remote: IpAddr) -> io::Result<IpAddr> {
-    let socket = std::net::UdpSocket::bind((unspecified(remote), 0))?;
-    socket.connect((remote, 5060))?;
-    Ok(socket.local_addr()?.ip())
-}
-
-/// The unspecified address of the same family.
-fn unspecified(like: IpAddr) -> IpAddr {
-    match like {
-        IpAddr::V4(_) => std::net::Ipv4Addr::UNSPECIFIED.into(),
-        IpAddr::V6(_) => std::net::Ipv6Addr::UNSPECIFIED.into(),
     }
 }
 

@@ -49,8 +49,10 @@ pub(super) struct End {
     clamp: Option<Box<DtmfClamp>>,
     /// Something was said in this tick.
     speaks: bool,
-    pub(super) said: Block,
-    pub(super) hears: Block,
+    /// What it says in this tick, once it has said anything.
+    said: Option<Box<Block>>,
+    /// What is played to it by whoever carries it.
+    pub(super) hears: Option<Box<Block>>,
 }
 
 impl Default for End {
@@ -63,8 +65,8 @@ impl Default for End {
             sending: None,
             clamp: None,
             speaks: false,
-            said: [0; TICK],
-            hears: [0; TICK],
+            said: None,
+            hears: None,
         }
     }
 }
@@ -81,20 +83,30 @@ impl End {
     /// Takes 20 ms of what the end says; what is missing is silence.
     pub(super) fn say(&mut self, samples: &[i16]) {
         self.silence();
-        self.said.iter_mut().zip(samples).for_each(|(slot, sample)| *slot = *sample);
         self.speaks = !samples.is_empty();
+        if self.speaks {
+            let said = self.said.get_or_insert_with(|| Box::new([0; TICK]));
+            said.iter_mut().zip(samples).for_each(|(slot, sample)| *slot = *sample);
+        }
     }
 
     /// Lets `source` write what the end says.
     pub(super) fn say_with(&mut self, source: impl FnOnce(&mut [i16])) {
-        source(&mut self.said);
+        source(self.said.get_or_insert_with(|| Box::new([0; TICK])).as_mut_slice());
         self.speaks = true;
+    }
+
+    /// What it says in this tick, if anything.
+    pub(super) fn said(&self) -> Option<&Block> {
+        self.said.as_deref().filter(|_| self.speaks)
     }
 
     /// The end has nothing more to say in this tick.
     pub(super) fn silence(&mut self) {
-        if std::mem::take(&mut self.speaks) {
-            self.said.fill(0);
+        if std::mem::take(&mut self.speaks)
+            && let Some(said) = &mut self.said
+        {
+            said.fill(0);
         }
     }
 
@@ -102,7 +114,10 @@ impl End {
     pub(super) fn take_digits(&mut self, on: impl FnMut(DtmfEvent)) {
         let sounding = self.clamp.as_mut().is_some_and(|clamp| clamp.detector().suspects());
         if self.speaks || sounding {
-            self.clamp.get_or_insert_default().process(&mut self.said, on);
+            let said = self.said.get_or_insert_with(|| Box::new([0; TICK]));
+            self.clamp.get_or_insert_default().process(said.as_mut_slice(), on);
+            // A detector that goes on listening may let out what it held back.
+            self.speaks = true;
         }
     }
 

@@ -629,3 +629,24 @@ fn a_flash_and_the_wires_of_a_permanent_call_go_and_come_as_events_without_sound
     let signal = |abcd| PlaneEvent::Signal { end, abcd };
     assert_eq!(told, [PlaneEvent::Key { end, digit: '!' }, signal(0), signal(15)]);
 }
+
+#[test]
+fn nothing_is_sent_to_whoever_speaks_with_a_channel_that_nobody_carries() {
+    let (mut plane, now) = plane();
+    plane.carry_only([1]);
+    let sip = open(&mut plane, now, 1, settings(Law::A, 4000));
+    let carried = MediaEnd::Channel { trunk: 1, timeslot: 1 };
+    let sent = |plane: &mut Plane| {
+        (0..5).for_each(|_| plane.tick(now, 0));
+        std::iter::from_fn(|| plane.poll_datagram()).count()
+    };
+    plane.handle(now, MediaCommand::Connect { a: sip, b: THIRD });
+    assert_eq!((sent(&mut plane), plane.bearers().count(), plane.counts()), (0, 0, (1, 2)));
+    plane.handle(now, MediaCommand::Tone { end: sip, tone: ToneKind::Ringback, cptone: "us".into() });
+    assert_eq!(sent(&mut plane), 5, "a tone is ours to send");
+    plane.handle(now, MediaCommand::Connect { a: sip, b: THIRD });
+    plane.handle(now, MediaCommand::Dtmf { end: sip, digits: "5".into(), timing: DigitTiming::default() });
+    assert!(sent(&mut plane) > 0, "and so is a digit");
+    plane.handle(now, MediaCommand::Connect { a: sip, b: carried });
+    assert_eq!((sent(&mut plane), plane.bearers().collect::<Vec<_>>()), (5, vec![carried]));
+}

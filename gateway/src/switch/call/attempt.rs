@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use dialpeer::hunt::{Channel, HuntMethod};
+use dialpeer::hunt::Member;
 use dialpeer::{PeerKind, SessionTarget};
 use rand::Rng as _;
 
@@ -214,68 +214,60 @@ impl Switch {
     /// The next port or channel of a trunk group.
     fn hunt(&mut self, label: &str) -> Result<Place, Cause> {
         let group = self.dial_plan.group(label).ok_or(Cause::NO_ROUTE)?;
-        let scheme = group.hunt;
-        let by_time = matches!(scheme.method, HuntMethod::LeastIdle | HuntMethod::LongestIdle);
-        let idle_since = |place| match by_time {
-            true => self.calls.idle.get(&place).copied().unwrap_or(0),
-            false => 0,
-        };
-        let mut channels = Vec::new();
-        let mut places = Vec::new();
-        let mut up = false;
-        for (at, (name, preference)) in group.members.iter().enumerate() {
-            let preference = *preference;
-            match self.leg_port(name) {
-                Some(port @ LegPort::Line(line)) => {
-                    let idle = self.lines.get(line).is_some_and(|line| {
-                        line.line().state() == telephony_hal::line::State::Idle && !line.is_busy()
-                    });
-                    up = true;
-                    let idle_since = idle_since((usize::MAX - line, 0));
-                    channels.push(Channel { trunk: at, preference, number: 1, idle, idle_since });
-                    places.push((port, None));
-                }
-                Some(port @ LegPort::Trunk(trunk)) => {
+        let mut members = Vec::with_capacity(group.members.len());
+        let mut ports = Vec::with_capacity(group.members.len());
+        let one = u32::from;
+        for (name, preference) in &group.members {
+            let Some(port) = self.leg_port(name) else { continue };
+            let idle = match port {
+                LegPort::Line(line) => one(self.lines.get(line).is_some_and(|line| {
+                    line.line().state() == telephony_hal::line::State::Idle && !line.is_busy()
+                })),
+                LegPort::Office(office) => one(self.offices.get(office).is_some_and(|port| !port.is_busy())),
+                LegPort::Trunk(trunk) => {
                     let Some(pri) = self.trunks.get(trunk).filter(|pri| pri.takes_calls()) else { continue };
-                    up = true;
-                    if pri.group().is_some() {
+                    match pri.group() {
                         // The D channel of an NFAS group hunts over all of its interfaces.
-                        let idle = pri.span.config().channels().any(|channel| pri.span.has_free(channel));
-                        channels.push(Channel { trunk: at, preference, number: 1, idle, idle_since: 0 });
-                        places.push((port, None));
-                        continue;
-                    }
-                    let free = pri.span.free_channels();
-                    for timeslot in pri.span.config().line.b_channels() {
-                        let number = u16::from(timeslot);
-                        let idle = free >> (timeslot - 1) & 1 == 1;
-                        let idle_since = idle_since((trunk, timeslot));
-                        channels.push(Channel { trunk: at, preference, number, idle, idle_since });
-                        places.push((port, Some(timeslot)));
+                        Some(_) => {
+                            one(pri.span.config().channels().any(|channel| pri.span.has_free(channel)))
+                        }
+                        None => pri.span.free_channels(),
                     }
                 }
-                Some(port @ LegPort::Office(office)) => {
-                    let idle = self.offices.get(office).is_some_and(|port| !port.is_busy());
-                    up = true;
-                    channels.push(Channel { trunk: at, preference, number: 1, idle, idle_since: 0 });
-                    places.push((port, None));
-                }
-                Some(LegPort::Sip) | None => {}
-            }
+                LegPort::Sip => continue,
+            };
+            members.push(Member { preference: *preference, idle });
+            ports.push(port);
         }
-        if !up {
+        if ports.is_empty() {
             return Err(Cause::NETWORK_OUT_OF_ORDER);
         }
-        let last = self.calls.last_channel.get(label).copied();
-        let last = places.iter().position(|(port, slot)| {
-            matches!((port, slot, last), (LegPort::Trunk(t), Some(s), Some(l)) if (*t, *s) == l)
+        // Where channels are not hunted for, there is one by the number 1.
+        let channel = |at: usize, number: u8| match ports.get(at) {
+            Some(LegPort::Trunk(trunk)) => {
+                let alone = self.trunks.get(*trunk).is_some_and(|pri| pri.group().is_none());
+                alone.then_some((*trunk, number))
+            }
+            _ => None,
+        };
+        let idle = &self.calls.idle;
+        let idle_since = |at: usize, number: u8| match (channel(at, number), ports.get(at)) {
+            (Some(channel), _) => idle.get(&channel).copied().unwrap_or(0),
+            (None, Some(LegPort::Line(line))) => idle.get(&(usize::MAX - line, 0)).copied().unwrap_or(0),
+            (None, _) => 0,
+        };
+        let last = self.calls.last_channel.get(label).and_then(|(trunk, timeslot)| {
+            Some((ports.iter().position(|port| *port == LegPort::Trunk(*trunk))?, *timeslot))
         });
         let rng = &mut self.calls.rng;
-        let order = scheme.order(&channels, last, || rng.next_u64());
-        let &(port, channel) = order.first().and_then(|at| places.get(*at)).ok_or(Cause::NO_CIRCUIT)?;
-        if let (LegPort::Trunk(trunk), Some(timeslot)) = (port, channel) {
-            self.calls.last_channel.insert(label.to_owned(), (trunk, timeslot));
+        let chosen = group.hunt.choose(&members, last, idle_since, || rng.next_u64());
+        let (at, number) = chosen.ok_or(Cause::NO_CIRCUIT)?;
+        let channel = channel(at, number);
+        let port = *ports.get(at).ok_or(Cause::NO_CIRCUIT)?;
+        if let Some(channel) = channel {
+            self.calls.last_channel.insert(label.to_owned(), channel);
         }
+        let channel = channel.map(|(_, timeslot)| timeslot);
         Ok(Place { port, channel, group: Some(label.to_owned()) })
     }
 
