@@ -307,7 +307,8 @@ impl Bench {
                     }
                 }
             }
-            let patience = if idle { Duration::from_millis(100) } else { Duration::ZERO };
+            // A commit takes as long as the disk takes.
+            let patience = if idle { Duration::from_secs(20) } else { Duration::ZERO };
             if !(self.switch.tickets.is_empty() && self.switch.indications.is_empty())
                 && let Ok(committed) = self.committed.recv_timeout(patience)
             {
