@@ -58,5 +58,7 @@ t "DKMS has installed the driver" sh -c "dkms status | grep -q 'tipring-vline/$v
 load() { insmod "$(find "/lib/modules/$release" -name 'dahdi_vline.ko*')" lines=1 e1=0 && rmmod dahdi_vline; }
 t "it loads" load
 t "the driver's package is purged" dpkg -P tipring-dkms
-t "nothing of the driver is left" test -z "$(find "/lib/modules/$release" /usr/src /var/lib/dkms -name '*vline*')"
+left=$(find "/lib/modules/$release" /usr/src /var/lib/dkms -name '*vline*')
+t "nothing of the driver is left" test -z "$left"
+[ -z "$left" ] || echo "$left"
 exit $fail

@@ -218,6 +218,12 @@ impl Pair {
             sleep(Duration::from_millis(200)).await;
             let state = std::fs::read_to_string(knob("analogue/line1/state")).map_err(text)?;
             check(state.contains(expected), || format!("{lamp:?}: {state}"))?;
+            // Of the two voltages the other end of the line can tell one.
+            match lamp {
+                Lamp::Neon => self.line_says(FxoEvent::Lamp(true)).await?,
+                Lamp::Off => self.line_says(FxoEvent::Lamp(false)).await?,
+                _ => {}
+            }
         }
         Ok(())
     }

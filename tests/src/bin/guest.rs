@@ -467,6 +467,10 @@ impl House {
         gateway
             .show_until("show isdn status", Duration::from_secs(20), |shown| shown.contains("DEACTIVATED"));
         control("e1-0/cable", "0");
+        for (sent, words) in [("2", "  Receiver is getting AIS."), ("0", "  No alarms detected.")] {
+            control("e1-0/b/send", sent);
+            gateway.show_until("show controllers e1", Duration::from_secs(10), |shown| shown.contains(words));
+        }
         gateway.show_until("show isdn status", Duration::from_secs(20), |shown| {
             shown.contains("MULTIPLE_FRAME_ESTABLISHED")
         });
