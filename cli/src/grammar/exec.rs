@@ -152,6 +152,9 @@ pub(super) static EXEC: &[Command] = &[
         |a| Exec::Show(Show::Controllers { unit: a.argument(0).map(str::to_owned) })
     ),
     show!("show debugging", [SHOW, "State of each debugging option"], 15, |_| Exec::Show(Show::Debugging)),
+    show!("show diag [<0-255>]", [SHOW, "Boards of the box, span by span", "Slot"], 1, |a| {
+        Exec::Show(Show::Diag { slot: a.argument(0).and_then(|slot| slot.parse().ok()) })
+    }),
     show!(
         "show dial-peer voice summary",
         [SHOW, "Dial peer information", "Voice dial peers", "As a table"],

@@ -416,6 +416,11 @@ pub enum Show {
     },
     /// `show inventory`.
     Inventory,
+    /// `show diag [SLOT]`.
+    Diag {
+        /// One slot.
+        slot: Option<u32>,
+    },
     /// `show processes cpu`.
     ProcessesCpu,
     /// `show processes memory`.

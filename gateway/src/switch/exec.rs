@@ -74,6 +74,7 @@ impl Switch {
             ),
             Show::Version => self.show_version(now),
             Show::Inventory => self.show_inventory(),
+            Show::Diag { slot } => super::show_boards::diag(&super::show_boards::found(), *slot),
             Show::IpInterfaceBrief => super::show_box::ip_interface_brief(),
             Show::IpInterface { name } => show_host::ip_interface(name.as_deref()),
             Show::Interfaces { name } => {

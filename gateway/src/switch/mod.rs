@@ -24,6 +24,7 @@ pub mod plan;
 mod register;
 pub mod ringing;
 mod show_agent;
+mod show_boards;
 mod show_box;
 mod show_call;
 mod show_host;

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use nix::net::if_::InterfaceFlags;
 
-use super::Switch;
+use super::{Switch, show_boards};
 use crate::clock::uptime_words;
 
 /// Product name in inventories.
@@ -53,6 +53,10 @@ impl Switch {
         }
         for trunk in &self.trunks {
             row(&format!("Controller {}", trunk.controller), "Primary rate trunk", "PRI", "");
+        }
+        for span in show_boards::found() {
+            let (name, description, product) = show_boards::inventory(&span);
+            row(&name, &description, &product, "");
         }
         out
     }
