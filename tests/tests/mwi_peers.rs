@@ -1,15 +1,11 @@
-//! Message waiting with other people's programs: Kamailio as the server that is subscribed to, baresip as a telephone that
-//! subscribes here.
+//! Message waiting with other people's programs: Kamailio as the server that is subscribed to.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
-use std::process::Command;
-use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
-use system_tests::{Kamailio, Process, Tipringd, VoiceMail, free_port};
-use tempfile::TempDir;
+use system_tests::{Kamailio, Tipringd, VoiceMail, free_port};
 
 const LONG: Duration = Duration::from_secs(20);
 const HARDWARE: &str = "[[fxs]]\nport = \"2/0\"\nbackend = \"sim\"\n";
@@ -90,93 +86,4 @@ fn kamailio_is_subscribed_to_refreshed_and_subscribed_to_again_when_it_forgot_ev
             std::thread::sleep(Duration::from_millis(200));
         }
     }
-}
-
-/// A proxy that takes registrations as they come, and stays in the way of everything else.
-fn proxy() -> Kamailio {
-    Kamailio::start(free_port(), |_| {
-        r#"
-request_route {
-    if (is_method("REGISTER")) {
-        append_to_reply("Contact: $hdr(Contact);expires=60\r\n");
-        sl_send_reply("200", "OK");
-        exit;
-    }
-    if (has_totag()) {
-        if (!loose_route()) { sl_send_reply("404", "Not here"); exit; }
-    } else {
-        # What came by an outbound proxy's route has used it up here.
-        loose_route();
-        record_route();
-    }
-    t_relay();
-}
-"#
-        .to_owned()
-    })
-}
-
-/// baresip with an account for mailbox `user` at the gateway, and its words.
-struct Baresip {
-    process: Process,
-    lines: Receiver<String>,
-    _directory: TempDir,
-}
-
-impl Baresip {
-    /// A telephone that registers by the proxy, and then subscribes for `message-summary` at the gateway.
-    fn subscribe(user: &str, gateway: SocketAddr, proxy: u16) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let modules = "/usr/lib/baresip/modules";
-        let config = format!(
-            "poll_method epoll\nsip_listen 127.0.0.1:{}\nmodule_path {modules}\nmodule stdio.so\nmodule g711.so\n\
-             module_tmp account.so\nmodule_app menu.so\nmodule_app mwi.so\n",
-            free_port()
-        );
-        std::fs::write(directory.path().join("config"), config).unwrap();
-        let account =
-            format!("<sip:{user}@{gateway};transport=udp>;regint=60;outbound=\"sip:127.0.0.1:{proxy}\"\n");
-        std::fs::write(directory.path().join("accounts"), account).unwrap();
-        std::fs::write(directory.path().join("contacts"), "").unwrap();
-        let mut command = Command::new("baresip");
-        command.arg("-f").arg(directory.path()).arg("-s");
-        let (process, lines, _) = Process::start("baresip", command);
-        Self { process, lines, _directory: directory }
-    }
-
-    /// Waits until it says this, and gives what it said before.
-    #[track_caller]
-    fn wait(&self, text: &str) -> String {
-        let end = Instant::now() + LONG;
-        let mut said = String::new();
-        while let Some(left) = end.checked_duration_since(Instant::now()) {
-            let Ok(line) = self.lines.recv_timeout(left) else { break };
-            said.push_str(&line);
-            said.push('\n');
-            if line.contains(text) {
-                return said;
-            }
-        }
-        panic!("baresip does not say {text:?}, but\n{said}\n{}", self.process.log());
-    }
-}
-
-#[test]
-fn baresip_behind_kamailio_subscribes_and_is_told_at_once_and_of_each_change() {
-    let gateway =
-        Tipringd::start(&format!("{TELEPHONE}sip-ua\n mwi-server ipv4:127.0.0.1 unsolicited\n"), HARDWARE);
-    let mut voice_mail = VoiceMail::udp(gateway.sip());
-    assert_eq!(voice_mail.notify("8000", true).status, 200);
-    let proxy = proxy();
-    let mut baresip = Baresip::subscribe("8000", gateway.sip(), proxy.port);
-    baresip.wait("Messages-Waiting: yes");
-    baresip.wait("Voice-Message: 2/");
-    gateway.show_until("show mwi statistics", LONG, |shown| shown.contains("Subscribers: 1"));
-    assert_eq!(voice_mail.notify("8000", false).status, 200);
-    baresip.wait("Messages-Waiting: no");
-    assert_eq!(voice_mail.notify("8000", true).status, 200);
-    baresip.wait("Messages-Waiting: yes");
-    // It takes its leave when it ends.
-    baresip.process.write_line("/quit");
-    gateway.show_until("show mwi statistics", LONG, |shown| shown.contains("Subscribers: 0"));
 }
