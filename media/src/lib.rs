@@ -9,6 +9,7 @@
 //! | [`echo`] | taking the hybrid's echo out of what a telephone says (G.168) |
 //! | [`supervision`] | hearing call-progress tones (`supervisory disconnect`) |
 //! | [`rtp`] | packets, telephone events, jitter buffer, comfort noise, RTCP, a whole audio stream |
+//! | [`t38`] | fax between a pair and T.38, by libspandsp where it is present |
 //! | [`g711`], [`mix`], [`wav`] | companding; gain and conference; files |
 //!
 //! **Law of use.** Sample in, sample out. Nothing here reads a clock, opens a socket or starts a thread;
@@ -37,7 +38,7 @@
 //! let mut octets = [0u8; 160];
 //! media::g711::encode(us.law, &frame, &mut octets);
 //! ```
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 pub mod callerid;
 pub mod custom;
@@ -49,6 +50,7 @@ pub mod locale;
 pub mod mix;
 pub mod rtp;
 pub mod supervision;
+pub mod t38;
 pub mod tone;
 pub mod wav;
 

@@ -1,4 +1,4 @@
-//! A fax terminal of somebody else's: spandsp behind UDPTL (`t38_end`).
+//! A fax terminal of somebody else's: spandsp behind UDPTL or on a telephone line (`t38_end`).
 
 use std::path::Path;
 use std::process::Command;
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::{Process, peer};
 
-/// One end of a T.38 fax on 127.0.0.1.
+/// One end of a fax on 127.0.0.1.
 #[derive(Debug)]
 pub struct FaxEnd {
     process: Process,
@@ -19,18 +19,30 @@ impl FaxEnd {
     /// Makes a page, keeps it in `file`, and will send it.
     #[must_use]
     pub fn send(file: &Path) -> Self {
-        Self::start("send", file)
+        Self::start("send", file, &[])
     }
 
     /// Will receive into `file`.
     #[must_use]
     pub fn receive(file: &Path) -> Self {
-        Self::start("receive", file)
+        Self::start("receive", file, &[])
     }
 
-    fn start(what: &str, file: &Path) -> Self {
+    /// A fax machine for a telephone's pair, which makes and sends a page: `machine` of `lines.sock` connects it.
+    #[must_use]
+    pub fn machine_that_sends(file: &Path) -> Self {
+        Self::start("send", file, &["audio"])
+    }
+
+    /// A fax machine for a telephone's pair, which receives.
+    #[must_use]
+    pub fn machine_that_receives(file: &Path) -> Self {
+        Self::start("receive", file, &["audio"])
+    }
+
+    fn start(what: &str, file: &Path, more: &[&str]) -> Self {
         let mut command = Command::new(peer("t38_end"));
-        command.arg(what).arg(file);
+        command.arg(what).arg(file).args(more);
         let (process, out, _) = Process::start("t38_end", command);
         let mut end = Self { process, out, port: 0 };
         end.port = end.line("port ", Duration::from_secs(5)).parse().expect("a port");

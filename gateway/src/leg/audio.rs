@@ -77,6 +77,8 @@ pub struct PortAudio {
     injected: Option<Injected>,
     /// The call stays in this box, and `voice local-bypass` lets its audio go around gain, attenuation and canceller.
     bypassed: bool,
+    /// The call is between modems: no echo canceller.
+    modem: bool,
     /// `test voice port … loopback`, and what goes back.
     looped: Option<(Direction, [i16; TICK])>,
 }
@@ -85,7 +87,7 @@ impl PortAudio {
     /// A port whose pair is quiet.
     #[must_use]
     pub fn new(settings: AudioSettings) -> Self {
-        Self { settings, canceller: None, sent: [0; TICK], injected: None, bypassed: false, looped: None }
+        Self { settings, canceller: None, sent: [0; TICK], injected: None, bypassed: false, modem: false, looped: None }
     }
 
     /// Other settings from now on. A canceller at work stays unless its own settings are others.
@@ -99,12 +101,24 @@ impl PortAudio {
     /// The call is over: the next begins with a pair that is quiet and a canceller that knows nothing.
     pub fn rest(&mut self) {
         self.canceller = None;
+        self.modem = false;
         self.sent = [0; TICK];
+    }
+
+    /// The present call is one of modems from now on, or no longer: they are heard without echo cancellation.
+    pub fn for_modem(&mut self, on: bool) {
+        self.modem = on;
     }
 
     /// `voice local-bypass`: whether the present call's audio passes as it is.
     pub fn bypass(&mut self, on: bool) {
         self.bypassed = on;
+    }
+
+    /// Whether the present call is one of modems.
+    #[must_use]
+    pub fn is_for_modem(&self) -> bool {
+        self.modem
     }
 
     /// Whether the present call's audio passes as it is.
@@ -150,7 +164,7 @@ impl PortAudio {
         if !self.bypassed {
             mix::gain(samples, self.settings.input_gain);
         }
-        match (talking && !self.bypassed, self.settings.echo) {
+        match (talking && !self.bypassed && !self.modem, self.settings.echo) {
             (true, Some(config)) => {
                 let canceller = self.canceller.get_or_insert_with(|| Box::new(EchoCanceller::new(config)));
                 canceller.process(&self.sent, samples);

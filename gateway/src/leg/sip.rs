@@ -17,6 +17,8 @@ pub mod settings;
 pub mod transport;
 mod tunnel;
 
+pub(crate) use fax::own as own_fax;
+
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -458,13 +460,16 @@ impl SipLegs {
     /// What the media plane noticed about a stream of ours.
     pub fn plane_event(&mut self, now: Instant, event: &PlaneEvent) {
         let stream = match event {
-            PlaneEvent::Digit { stream, .. } | PlaneEvent::Inactive { stream } => *stream,
+            PlaneEvent::Digit { stream, .. }
+            | PlaneEvent::Inactive { stream }
+            | PlaneEvent::Fax { stream } => *stream,
             PlaneEvent::Key { .. } | PlaneEvent::Signal { .. } => return,
         };
         let Some(id) = self.leg_of(stream) else { return };
         match event {
             PlaneEvent::Digit { digit, ms, .. } => self.signal_digit(now, id, *digit, *ms),
             PlaneEvent::Inactive { .. } => self.release(now, id, Cause(102)),
+            PlaneEvent::Fax { .. } => self.offer_fax(now, id, fax::own()),
             PlaneEvent::Key { .. } | PlaneEvent::Signal { .. } => {}
         }
     }

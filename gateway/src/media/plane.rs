@@ -6,6 +6,7 @@
 //! without being decoded; everything else goes through 8 kHz samples.
 
 mod end;
+mod fax;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
@@ -25,6 +26,7 @@ use rand::{Rng as _, SeedableRng as _};
 use super::rtp::{Codec, DigitRelay, RtpCommand, RtpSettings, RtpStats, RtpStream, set_payload_type};
 use super::{DigitTiming, MediaCommand, MediaEnd};
 use end::{End, Joined, Sending};
+use fax::Fax;
 
 /// Samples in 20 ms.
 pub const TICK: usize = 160;
@@ -70,6 +72,11 @@ pub enum PlaneEvent {
         /// A, B, C, D; A the highest of four bits.
         abcd: u8,
     },
+    /// A fax begins at an end that is connected with the stream.
+    Fax {
+        /// The stream.
+        stream: u64,
+    },
     /// Nothing has come for `timer receive-rtp`.
     Inactive {
         /// The stream.
@@ -97,6 +104,7 @@ struct Stream {
     relay: Option<u64>,
     /// A digit heard as an event: which, since when (in ticks).
     held: Option<(Event, u64)>,
+    fax: Fax,
 }
 
 /// All audio of the gateway.
@@ -204,12 +212,13 @@ impl Plane {
     pub fn open(&mut self, now: Instant, stream: u64) {
         let random = [self.random.next_u32(), self.random.next_u32(), self.random.next_u32()];
         let rtp = RtpStream::new(now, random);
-        self.streams.insert(stream, Box::new(Stream { rtp, relay: None, held: None }));
+        self.streams.insert(stream, Box::new(Stream { rtp, relay: None, held: None, fax: Fax::default() }));
     }
 
     /// What offer and answer of a stream came to.
     pub fn set(&mut self, now: Instant, stream: u64, settings: RtpSettings) {
         let Some(known) = self.streams.get_mut(&stream) else { return };
+        known.fax.settle(&known.rtp.settings, &settings);
         known.rtp.set(now, settings);
         let end = MediaEnd::Rtp(stream);
         self.refresh([end].into_iter().chain(self.others(end)));
@@ -233,7 +242,9 @@ impl Plane {
             self.relay(stream, to, datagram);
             return;
         }
-        if self.ends.contains_key(&MediaEnd::Rtp(stream)) {
+        if known.rtp.settings.udptl {
+            known.fax.handle_datagram(&known.rtp.settings.fax, datagram);
+        } else if self.ends.contains_key(&MediaEnd::Rtp(stream)) {
             let mut heard = Vec::new();
             known.rtp.hear(datagram, |event| heard.push(event));
             self.events_heard(stream, heard);
@@ -287,6 +298,7 @@ impl Plane {
     pub fn tick(&mut self, now: Instant, ntp: u64) {
         self.ticks += 1;
         self.collect();
+        self.listen_for_fax();
         // Streams that pass each other's packets have no samples.
         let heard: Vec<MediaEnd> = self.ends.keys().copied().filter(|end| !self.is_relayed(*end)).collect();
         for end in heard {
@@ -405,8 +417,7 @@ impl Plane {
     fn relay_udptl(&mut self, to: u64, datagram: &[u8]) {
         let Some(sink) = self.streams.get_mut(&to) else { return };
         let Some(address) = sink.rtp.destination() else { return };
-        sink.rtp.stats.sent_packets += 1;
-        sink.rtp.stats.sent_octets += datagram.len() as u64;
+        sink.rtp.sent_udptl(datagram.len());
         self.push(Datagram {
             stream: to,
             rtcp: false,
@@ -487,7 +498,10 @@ impl Plane {
                 && stream.relay.is_none()
                 && stream.rtp.is_heard()
             {
-                known.say_with(|said| stream.rtp.take(said, |heard| keys.push((*id, heard))));
+                known.say_with(|said| match stream.rtp.settings.udptl {
+                    true => stream.fax.say(&stream.rtp.settings.fax, said),
+                    false => stream.rtp.take(said, |heard| keys.push((*id, heard))),
+                });
             }
         }
         for (stream, heard) in keys {
@@ -658,6 +672,17 @@ impl Plane {
             && stream.relay.is_none()
         {
             let datagrams = &mut self.datagrams;
+            if stream.rtp.settings.udptl {
+                let Stream { rtp, fax, .. } = &mut **stream;
+                let config = rtp.settings.fax;
+                fax.hear(&config, &block, |octets| {
+                    if datagrams.len() < MAX_DATAGRAMS {
+                        rtp.sent_udptl(octets.len());
+                        datagrams.push_back(Datagram { stream: id, rtcp: false, to, octets: octets.into() });
+                    }
+                });
+                return;
+            }
             stream.rtp.say(&block, |octets| {
                 if datagrams.len() < MAX_DATAGRAMS {
                     let octets = Bytes::copy_from_slice(octets);

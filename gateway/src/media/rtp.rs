@@ -8,6 +8,7 @@ use media::rtp::event::{Event, Heard};
 use media::rtp::jitter::PlayoutConfig;
 use media::rtp::stream::{AudioStream, StreamConfig, StreamStats};
 use media::rtp::{Header, Packet};
+use media::t38::GatewayConfig;
 
 /// What a stream carries.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,6 +97,10 @@ pub struct RtpSettings {
     pub inactivity: Option<Duration>,
     /// The stream is no RTP but T.38 over UDPTL, which passes to another stream of the same kind octet for octet.
     pub udptl: bool,
+    /// How a fax is carried between such a stream and an end that is heard.
+    pub fax: GatewayConfig,
+    /// A fax that begins at an end that is heard is told ([`super::plane::PlaneEvent::Fax`]).
+    pub listens_for_fax: bool,
 }
 
 impl RtpSettings {
@@ -119,6 +124,8 @@ impl RtpSettings {
             symmetric: false,
             inactivity: None,
             udptl: false,
+            fax: GatewayConfig::default(),
+            listens_for_fax: false,
         }
     }
 
@@ -358,6 +365,12 @@ impl RtpStream {
             self.sequence = sequence.wrapping_add(1);
             self.timestamp = timestamp.wrapping_add(self.settings.packet_ms * 8);
         }
+    }
+
+    /// A datagram of T.38 is sent.
+    pub(super) fn sent_udptl(&mut self, len: usize) {
+        self.stats.sent_packets += 1;
+        self.stats.sent_octets += len as u64;
     }
 
     pub(super) fn begin_event(&mut self, event: Event) {

@@ -93,6 +93,7 @@ pub async fn start(setup: Setup) -> Result<Gateway, RunError> {
         },
     )?;
     switch.handle_lost_calls(&lost);
+    switch.set_fax_gateway(::media::t38::is_available());
     let place = Place { fallback: setup.sip_address, port: setup.sip_port, pki: setup.state_dir.join("pki") };
     let (net, received) =
         bind(switch.listen(), &place, &reporter).await.map_err(|(what, error)| io_error(what)(error))?;

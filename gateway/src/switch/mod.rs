@@ -184,6 +184,8 @@ pub struct Switch {
     local_address: fn(IpAddr) -> Option<IpAddr>,
     /// Ports SIP really listens on: without and with TLS.
     ports_in_use: (u16, u16),
+    /// There are modems for T.38 at telephones and trunks.
+    fax_gateway: bool,
     /// Who is let in, ahead of everything that understands SIP.
     gate: Admission,
     registrations: Registrations,
@@ -326,6 +328,7 @@ impl Switch {
             subscriptions: Subscriptions::new(u64::from_le_bytes(first8(&seed))),
             local_address,
             ports_in_use: (listen.port, listen.port_secure),
+            fax_gateway: false,
             gate: Admission::new(gate_config(), seed.map(|octet| octet ^ 0x69)),
             registrations: Registrations::new(seed),
             keepalives: Keepalives::default(),
@@ -417,6 +420,11 @@ impl Switch {
             self.configure_keepalives(now);
             self.drain_sip(now);
         }
+    }
+
+    /// Whether the media plane has modems ([`media::t38::is_available`]): without them T.38 is refused at telephones and trunks.
+    pub fn set_fax_gateway(&mut self, present: bool) {
+        self.fax_gateway = present;
     }
 
     /// A line for the log from outside the switch: terminals, files.

@@ -45,7 +45,10 @@ impl Switch {
             PlaneEvent::Signal { end, abcd } => {
                 self.media_event(now, *end, LegEvent::Signal(LineSignal::from_abcd(*abcd)));
             }
-            PlaneEvent::Digit { .. } | PlaneEvent::Inactive { .. } => self.sip.plane_event(now, event),
+            PlaneEvent::Fax { .. } if !self.fax_gateway => {}
+            PlaneEvent::Digit { .. } | PlaneEvent::Inactive { .. } | PlaneEvent::Fax { .. } => {
+                self.sip.plane_event(now, event);
+            }
         }
         self.drain_sip(now);
     }

@@ -5,6 +5,7 @@
 
 mod dtmf;
 mod event;
+mod machine;
 mod phone;
 mod plant;
 mod server;

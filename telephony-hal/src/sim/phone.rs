@@ -2,11 +2,13 @@
 
 use std::fs::File;
 use std::io::BufWriter;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::sync::broadcast;
 use tokio::time::sleep;
 
+use super::machine::Machine;
 use super::plant::{LineState, Sink};
 use super::wire::{Wire, WireState};
 use super::{MAX_SPEECH, PhoneEvent, PhoneEventKind, PhoneStatus, Plant, PlantError, dtmf};
@@ -212,6 +214,21 @@ impl Phone {
     /// Replaces wire and telephone by others: loss, noise, echo, bells. Values out of range are taken as the nearest in range.
     pub fn set_wire(&self, wire: Wire) {
         self.with(|line| line.wire = WireState::new(wire));
+    }
+
+    /// Puts a machine on the pair in place of the handset: a process that gets what the pair says by UDP at `address`, and
+    /// answers each datagram with as many samples to say (16 bits, little endian, 8 kHz). `None`: the handset again.
+    ///
+    /// # Errors
+    /// `File`, with the address as its path, when the system has no socket for that.
+    pub fn set_machine(&self, address: Option<SocketAddr>) -> Result<(), PlantError> {
+        let machine = address.map(|address| {
+            Machine::at(address)
+                .map_err(|error| PlantError::File { path: address.to_string(), source: error.into() })
+        });
+        let machine = machine.transpose()?;
+        self.with(|line| line.machine = machine);
+        Ok(())
     }
 
     /// What this telephone notices from now on.

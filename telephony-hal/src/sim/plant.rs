@@ -9,6 +9,7 @@ use std::task::{Context, Poll, Waker};
 use tokio::sync::broadcast;
 use tracing::warn;
 
+use super::machine::Machine;
 use super::wire::{WireState, ring_volts};
 use super::{Phone, PhoneEvent, PhoneEventKind, PhoneStatus};
 use crate::wav::{WavError, WavWriter};
@@ -381,6 +382,8 @@ pub(super) struct LineState {
     pub(super) wire: WireState,
     pub(super) record: Option<Sink>,
     pub(super) capture: Option<Sink>,
+    /// A machine instead of the handset.
+    pub(super) machine: Option<Machine>,
 }
 
 impl Default for LineState {
@@ -405,6 +408,7 @@ impl Default for LineState {
             wire: WireState::default(),
             record: None,
             capture: None,
+            machine: None,
         }
     }
 }
@@ -520,6 +524,9 @@ impl LineState {
             self.heard_on_hook += count;
         }
         let off_hook = self.loop_closed();
+        if let Some(machine) = self.machine.as_mut().filter(|_| off_hook) {
+            machine.hear(samples);
+        }
         if let Some(Sink::Memory(heard)) = &mut self.capture {
             let room = MAX_SPEECH.saturating_sub(heard.len());
             heard.extend(samples.iter().take(room));
@@ -546,6 +553,9 @@ impl LineState {
         out.fill(0);
         let closed = self.loop_closed();
         let mut spoken = false;
+        if let Some(machine) = self.machine.as_mut().filter(|_| closed) {
+            machine.say(out);
+        }
         if closed && !self.speech.is_empty() {
             let count = out.len().min(self.speech.len());
             for (place, sample) in out.iter_mut().zip(self.speech.drain(..count)) {

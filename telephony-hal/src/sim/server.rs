@@ -227,6 +227,8 @@ struct Request {
     #[serde(default)]
     file: Option<String>,
     #[serde(default)]
+    address: Option<String>,
+    #[serde(default)]
     seconds: Option<f64>,
     #[serde(default)]
     start: Option<String>,
@@ -273,7 +275,7 @@ async fn answer(plant: &Plant, text: &str) -> Value {
 
 async fn act(plant: &Plant, request: &Request) -> Result<Map<String, Value>, String> {
     const ACTIONS: &str =
-        "offhook, onhook, ground, flash, dial, pulse, record, stop, play, wire, status or ports";
+        "offhook, onhook, ground, flash, dial, pulse, record, stop, play, machine, wire, status or ports";
     let mut done = Map::from_iter([("event".to_owned(), "done".into())]);
     if request.action == "ports" {
         done.insert("ports".to_owned(), plant.ports().into());
@@ -311,6 +313,11 @@ async fn act(plant: &Plant, request: &Request) -> Result<Map<String, Value>, Str
         }
         "stop" => phone.record_stop(),
         "play" => phone.play_file(file()?),
+        "machine" => match request.address.as_deref().map(str::parse) {
+            Some(Err(_)) => return Err("no \"address\" of a UDP port, expected one like \"127.0.0.1:4000\"".into()),
+            Some(Ok(address)) => phone.set_machine(Some(address)),
+            None => phone.set_machine(None),
+        },
         "wire" => {
             phone.set_wire(Wire {
                 to_phone_db: request.to_phone_db,
@@ -366,11 +373,12 @@ mod tests {
     fn request() -> impl Strategy<Value = Value> {
         const ACTIONS: &[&str] = &[
             "offhook", "onhook", "ground", "flash", "dial", "pulse", "record", "stop", "play", "wire",
-            "status", "ports", "",
+            "machine", "status", "ports", "",
         ];
         const KEYS: &[&str] = &[
             "digits",
             "file",
+            "address",
             "seconds",
             "start",
             "ms",

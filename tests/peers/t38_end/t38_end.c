@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * One end of a T.38 fax over UDPTL on 127.0.0.1: spandsp's terminal, and a UDPTL that knows primary packets only (what is
- * repeated for lost ones is not needed on a loopback).
+ * One end of a fax on 127.0.0.1: spandsp's terminal behind T.38 over UDPTL, with a UDPTL that knows primary packets only (what
+ * is repeated for lost ones is not needed on a loopback), or a fax machine on a telephone line (`audio`).
  *
- *   t38_end send FILE.tif       makes a page, writes it to FILE.tif and sends it
- *   t38_end receive FILE.tif    receives into FILE.tif
+ *   t38_end send FILE.tif [audio]       makes a page, writes it to FILE.tif and sends it
+ *   t38_end receive FILE.tif [audio]    receives into FILE.tif
  *
- * Prints `port N`, reads `to PORT`, and when the fax is over prints `result CODE pages N rows N black N` (code 0: no error;
+ * Prints `port N`, reads `to PORT` (not with `audio`: it answers each datagram of samples with as many, 16 bits, little endian, and
+ * its time is that of the line), and when the fax is over prints `result CODE pages N rows N black N` (code 0: no error;
  * the page's own figures, of the file). Gives up after 60 s. */
 #include <arpa/inet.h>
 #include <inttypes.h>
@@ -128,10 +129,81 @@ static void measure(const char *file, unsigned *rows, unsigned *black)
 	TIFFClose(tiff);
 }
 
+static void prepare(t30_state_t *t30, struct end *end, bool sends, const char *file)
+{
+	t30_set_tx_ident(t30, sends ? "111" : "222");
+	t30_set_phase_e_handler(t30, phase_e, end);
+	if (sends)
+		t30_set_tx_file(t30, file, -1, -1);
+	else
+		t30_set_rx_file(t30, file, -1);
+}
+
+/* The fax machine: it lives as long as the line does, and a second after its fax. */
+static t30_stats_t on_a_line(struct end *end, bool sends, const char *file)
+{
+	fax_state_t *fax = fax_init(NULL, sends);
+	t30_state_t *t30 = fax_get_t30_state(fax);
+	prepare(t30, end, sends, file);
+	t30_set_supported_modems(t30, T30_SUPPORT_V27TER | T30_SUPPORT_V29 | T30_SUPPORT_V17);
+	int16_t samples[4800];
+	struct sockaddr_in line;
+	int left = 8000;
+	struct timeval limit = { .tv_sec = 60 };
+	setsockopt(end->socket, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+	while (left > 0) {
+		socklen_t size = sizeof line;
+		ssize_t len = recvfrom(end->socket, samples, sizeof samples, 0, (struct sockaddr *) &line, &size);
+		if (len <= 0)
+			break;
+		int count = (int) (len / 2);
+		fax_rx(fax, samples, count);
+		int said = fax_tx(fax, samples, count);
+		for (int at = said; at < count; at++)
+			samples[at] = 0;
+		sendto(end->socket, samples, (size_t) count * 2, 0, (struct sockaddr *) &line, size);
+		if (end->over)
+			left -= count;
+	}
+	t30_stats_t stats;
+	t30_get_transfer_statistics(t30, &stats);
+	fax_release(fax);
+	return stats;
+}
+
+static t30_stats_t on_a_network(struct end *end, bool sends, const char *file)
+{
+	t38_terminal_state_t *terminal = t38_terminal_init(NULL, sends, send_ifp, end);
+	t38_core_state_t *core = t38_terminal_get_t38_core_state(terminal);
+	t30_state_t *t30 = t38_terminal_get_t30_state(terminal);
+	t38_set_t38_version(core, 0);
+	prepare(t30, end, sends, file);
+	int after = 0;
+	struct timespec next;
+	clock_gettime(CLOCK_MONOTONIC, &next);
+	for (int tick = 0; tick < 60 * 50 && after < 50; tick++) {
+		receive(end, core);
+		t38_terminal_send_timeout(terminal, TICK);
+		if (end->over)
+			after++; /* what has been sent last is to arrive */
+		next.tv_nsec += 20 * 1000 * 1000;
+		if (next.tv_nsec >= 1000000000) {
+			next.tv_nsec -= 1000000000;
+			next.tv_sec++;
+		}
+		clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &next, NULL);
+	}
+	t30_stats_t stats;
+	t30_get_transfer_statistics(t30, &stats);
+	t38_terminal_release(terminal);
+	return stats;
+}
+
 int main(int argc, char **argv)
 {
-	if (argc != 3 || (strcmp(argv[1], "send") && strcmp(argv[1], "receive"))) {
-		fprintf(stderr, "usage: t38_end send|receive FILE.tif\n");
+	bool audio = argc == 4 && !strcmp(argv[3], "audio");
+	if ((argc != 3 && !audio) || (strcmp(argv[1], "send") && strcmp(argv[1], "receive"))) {
+		fprintf(stderr, "usage: t38_end send|receive FILE.tif [audio]\n");
 		return 2;
 	}
 	bool sends = !strcmp(argv[1], "send");
@@ -149,41 +221,13 @@ int main(int argc, char **argv)
 	}
 	printf("port %u\n", ntohs(own.sin_port));
 	fflush(stdout);
-	unsigned port;
-	if (scanf(" to %u", &port) != 1)
+	unsigned port = 0;
+	if (!audio && scanf(" to %u", &port) != 1)
 		return 1;
 	end.to = own;
 	end.to.sin_port = htons((uint16_t) port);
 
-	t38_terminal_state_t *terminal = t38_terminal_init(NULL, sends, send_ifp, &end);
-	t38_core_state_t *core = t38_terminal_get_t38_core_state(terminal);
-	t30_state_t *t30 = t38_terminal_get_t30_state(terminal);
-	t38_set_t38_version(core, 0);
-	t30_set_tx_ident(t30, sends ? "111" : "222");
-	t30_set_phase_e_handler(t30, phase_e, &end);
-	if (sends)
-		t30_set_tx_file(t30, argv[2], -1, -1);
-	else
-		t30_set_rx_file(t30, argv[2], -1);
-
-	int after = 0;
-	struct timespec next;
-	clock_gettime(CLOCK_MONOTONIC, &next);
-	for (int tick = 0; tick < 60 * 50 && after < 50; tick++) {
-		receive(&end, core);
-		t38_terminal_send_timeout(terminal, TICK);
-		if (end.over)
-			after++; /* what has been sent last is to arrive */
-		next.tv_nsec += 20 * 1000 * 1000;
-		if (next.tv_nsec >= 1000000000) {
-			next.tv_nsec -= 1000000000;
-			next.tv_sec++;
-		}
-		clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &next, NULL);
-	}
-	t30_stats_t stats;
-	t30_get_transfer_statistics(t30, &stats);
-	t38_terminal_release(terminal);
+	t30_stats_t stats = audio ? on_a_line(&end, sends, argv[2]) : on_a_network(&end, sends, argv[2]);
 	unsigned rows, black;
 	measure(argv[2], &rows, &black);
 	printf("result %d pages %d rows %u black %u\n", end.result, sends ? stats.pages_tx : stats.pages_rx, rows, black);

@@ -155,6 +155,8 @@ impl Offerable {
             inactivity,
             codec,
             udptl: false,
+            fax: self.settings.fax.gateway(),
+            listens_for_fax: self.settings.fax.t38,
         })
     }
 }

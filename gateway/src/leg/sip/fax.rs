@@ -1,13 +1,15 @@
-//! T.38 between two SIP ends: a re-INVITE for `m=image … udptl t38` at one end becomes one at the other, and its answer the
-//! answer here; the datagrams between them pass as they are. Who asks for T.38 where nobody can speak it gets 488, stays in
-//! the audio he has, and may send the fax as tones.
+//! T.38 of a SIP end. Between two of them a re-INVITE for `m=image … udptl t38` at one end becomes one at the other, and its
+//! answer the answer here; the datagrams between them pass as they are. Between a SIP end and a telephone or trunk the
+//! gateway is the other end itself ([`own`]), where libspandsp is present: it agrees to the peer's offer, and offers when a fax
+//! is heard to begin on the pair. Who asks for T.38 where nobody can speak it gets 488, stays in the audio he has, and may
+//! send the fax as tones.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use bytes::Bytes;
 use sip::call::Content;
-use sip::sdp::{Agreed, Direction, Format, Local, LocalMedia, Origin, Sdp, T38};
+use sip::sdp::{Agreed, Direction, ErrorCorrection, Format, Local, LocalMedia, Origin, Sdp, T38};
 
 use super::describe::octets;
 use super::settings::FaxSettings;
@@ -16,6 +18,9 @@ use crate::leg::{FaxStep, LegEvent, LegId};
 use crate::media::MediaCommand;
 use crate::media::rtp::{RtpCommand, RtpSettings};
 
+/// `T38FaxMaxDatagram` of our own modems: room for repetitions, as IOS of late writes it.
+const OWN_DATAGRAM: u32 = 320;
+
 /// How far a leg is on its way from audio to fax.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) enum Fax {
@@ -23,7 +28,7 @@ pub(super) enum Fax {
     #[default]
     Audio,
     /// The peer's offer of T.38 waits for what the other end says.
-    Offered,
+    Offered(T38),
     /// Our offer of T.38 waits for the peer's answer.
     Asking,
     /// It is a fax, with what the peer can do.
@@ -33,7 +38,7 @@ pub(super) enum Fax {
 impl Fax {
     /// Whether an offer waits for its answer.
     pub(super) fn is_open(&self) -> bool {
-        matches!(self, Self::Offered | Self::Asking)
+        matches!(self, Self::Offered(_) | Self::Asking)
     }
 }
 
@@ -44,6 +49,11 @@ pub(super) fn wanted(offer: &Sdp) -> Option<T38> {
         (Some(only), None) if only.kind.eq_ignore_ascii_case("image") => T38::of(only),
         _ => None,
     }
+}
+
+/// What the gateway itself can do, at telephones and trunks.
+pub(crate) fn own() -> T38 {
+    T38 { max_datagram: Some(OWN_DATAGRAM), ..T38::default() }
 }
 
 /// No more than the dial peer lets through.
@@ -86,14 +96,16 @@ impl SipLegs {
         let Some(leg) = self.legs.get_mut(&id) else { return };
         let settings = leg.can.settings.fax;
         if settings.t38 && leg.stage == Stage::Answered && leg.exchange.handle_offer(offer).is_ok() {
-            leg.fax = Fax::Offered;
-            self.tell(id, LegEvent::Fax(FaxStep::Offer(limited(t38, settings))));
+            let limited = limited(t38.clone(), settings);
+            leg.fax = Fax::Offered(t38);
+            self.tell(id, LegEvent::Fax(FaxStep::Offer(limited)));
         } else if let Err(error) = self.ua.refuse_offer(now, leg.call, 488, Content::new()) {
             tracing::debug!(%error, "T.38");
         }
     }
 
-    fn offer_fax(&mut self, now: Instant, id: LegId, t38: T38) {
+    /// Offers the peer T.38; what becomes of it is told.
+    pub(super) fn offer_fax(&mut self, now: Instant, id: LegId, t38: T38) {
         let Some(leg) = self.legs.get_mut(&id) else { return };
         let settings = leg.can.settings.fax;
         if let Fax::Active(known) = &leg.fax {
@@ -135,7 +147,7 @@ impl SipLegs {
         leg.exchange.cancel();
         leg.fax = Fax::Audio;
         match agreed {
-            Some((agreed, t38)) if self.carry_fax(id, &agreed, &t38) => {
+            Some((agreed, t38)) if self.carry_fax(id, &agreed, &t38, t38.max_datagram) => {
                 self.tell(id, LegEvent::Fax(FaxStep::Accept(t38)));
             }
             _ => {
@@ -156,17 +168,18 @@ impl SipLegs {
 
     fn accept_fax(&mut self, now: Instant, id: LegId, t38: T38) {
         let Some(leg) = self.legs.get_mut(&id) else { return };
-        if leg.fax != Fax::Offered {
+        let Fax::Offered(offered) = &leg.fax else {
             // The peer has taken its offer back.
             return self.tell(id, LegEvent::Fax(FaxStep::Audio));
-        }
+        };
+        let most = offered.max_datagram;
         let local = image(leg.local, leg.port, &t38);
         let call = leg.call;
         leg.fax = Fax::Audio;
         let made = leg.exchange.make_answer(&local).ok();
         let made = made.and_then(|(sdp, agreed)| Some((sdp, agreed.into_iter().next()?)));
         let done = match made {
-            Some((sdp, agreed)) if self.carry_fax(id, &agreed, &t38) => {
+            Some((sdp, agreed)) if self.carry_fax(id, &agreed, &t38, most) => {
                 self.ua.answer_offer(now, call, Content::sdp(octets(&sdp)))
             }
             _ => {
@@ -180,7 +193,7 @@ impl SipLegs {
     }
 
     fn decline_fax(&mut self, now: Instant, id: LegId) {
-        let Some(leg) = self.legs.get_mut(&id).filter(|leg| leg.fax == Fax::Offered) else { return };
+        let Some(leg) = self.legs.get_mut(&id).filter(|leg| matches!(leg.fax, Fax::Offered(_))) else { return };
         leg.fax = Fax::Audio;
         leg.exchange.cancel();
         if let Err(error) = self.ua.refuse_offer(now, leg.call, 488, Content::new()) {
@@ -191,7 +204,7 @@ impl SipLegs {
 
     /// The peer's offer is no longer to be answered.
     pub(super) fn fax_withdrawn(&mut self, id: LegId) {
-        if let Some(leg) = self.legs.get_mut(&id).filter(|leg| leg.fax == Fax::Offered) {
+        if let Some(leg) = self.legs.get_mut(&id).filter(|leg| matches!(leg.fax, Fax::Offered(_))) {
             leg.fax = Fax::Audio;
         }
     }
@@ -226,15 +239,21 @@ impl SipLegs {
         }
     }
 
-    /// Gives the media plane where the fax goes; false if that is no address.
-    fn carry_fax(&mut self, id: LegId, agreed: &Agreed, t38: &T38) -> bool {
+    /// Gives the media plane where the fax goes, in datagrams of at most so many octets; false if that is no address.
+    fn carry_fax(&mut self, id: LegId, agreed: &Agreed, t38: &T38, most: Option<u32>) -> bool {
         let Some(leg) = self.legs.get_mut(&id) else { return false };
         let address: Option<IpAddr> = agreed.remote.0.parse().ok();
         let (Some(address), Some(rtp)) = (address.filter(|at| !at.is_unspecified()), leg.rtp.clone()) else {
             return false;
         };
         let remote = Some(SocketAddr::new(address.to_canonical(), agreed.remote.1));
-        let rtp = RtpSettings { remote, sends: true, receives: true, udptl: true, ..rtp };
+        let mut fax = leg.can.settings.fax.gateway();
+        fax.max_bit_rate = t38.max_bit_rate.map_or(fax.max_bit_rate, |most| most.min(fax.max_bit_rate));
+        fax.max_datagram = most.and_then(|most| usize::try_from(most).ok()).unwrap_or(fax.max_datagram);
+        if t38.error_correction != ErrorCorrection::Redundancy {
+            (fax.low_speed_redundancy, fax.high_speed_redundancy) = (0, 0);
+        }
+        let rtp = RtpSettings { remote, sends: true, receives: true, udptl: true, fax, ..rtp };
         leg.rtp = Some(rtp.clone());
         leg.fax = Fax::Active(t38.clone());
         let stream = leg.stream;

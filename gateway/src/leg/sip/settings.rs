@@ -8,6 +8,7 @@ use std::time::Duration;
 use cli::config::{Body, Config, Node};
 use media::g711::Law;
 use media::rtp::jitter::{PlayoutConfig, PlayoutMode};
+use media::t38::GatewayConfig;
 use sip::sdp::Format;
 
 pub use super::policy::{AssertedId, CallingInfo, HeaderPolicy};
@@ -42,12 +43,39 @@ pub struct FaxSettings {
     pub version: u8,
     /// `fax rate`: the highest bit rate that is let through, bit/s.
     pub rate: Option<u32>,
+    /// `ls-redundancy`: how often control messages are repeated, 0 to 5.
+    pub low_speed_redundancy: u8,
+    /// `hs-redundancy`: how often image data is repeated, 0 to 2.
+    pub high_speed_redundancy: u8,
+    /// `fax-relay ecm disable` makes it false.
+    pub ecm: bool,
+}
+
+impl FaxSettings {
+    /// What a gateway between modems and T.38 is to do.
+    #[must_use]
+    pub fn gateway(&self) -> GatewayConfig {
+        GatewayConfig {
+            max_bit_rate: self.rate.unwrap_or(GatewayConfig::default().max_bit_rate),
+            ecm: self.ecm,
+            low_speed_redundancy: self.low_speed_redundancy,
+            high_speed_redundancy: self.high_speed_redundancy,
+            ..GatewayConfig::default()
+        }
+    }
 }
 
 impl Default for FaxSettings {
     /// T.38 version 0. (A router's own default, Cisco's fax relay, is spoken by nobody else.)
     fn default() -> Self {
-        Self { t38: true, version: 0, rate: None }
+        Self {
+            t38: true,
+            version: 0,
+            rate: None,
+            low_speed_redundancy: 0,
+            high_speed_redundancy: 0,
+            ecm: true,
+        }
     }
 }
 
@@ -276,6 +304,7 @@ fn system(config: &Config, voip: Option<&Node>) -> PeerSettings {
         if let Some(line) = voip.value("fax protocol ") {
             fax(&mut settings.fax, line);
         }
+        settings.fax.ecm = !voip.has("fax-relay ecm disable");
     }
     settings
 }
@@ -297,6 +326,7 @@ fn peer(
     if let Some(line) = node.value("fax protocol ") {
         fax(&mut settings.fax, line);
     }
+    settings.fax.ecm &= !node.has("fax-relay ecm disable");
     match node.value("fax rate ").and_then(|rest| rest.split_whitespace().next()) {
         Some("disable") => settings.fax.t38 = false,
         Some(rate) => settings.fax.rate = rate.parse().ok(),
@@ -346,8 +376,13 @@ fn fax(settings: &mut FaxSettings, line: &str) {
     let mut words = line.split_whitespace();
     match words.next() {
         Some("t38") => {
+            let words: Vec<&str> = words.collect();
+            let after = |name: &str| words.iter().skip_while(|word| **word != name).nth(1).copied();
+            let number = |name: &str| after(name).and_then(|text| text.parse().ok()).unwrap_or(0);
             settings.t38 = true;
-            settings.version = u8::from(words.skip_while(|word| *word != "version").nth(1) == Some("3")) * 3;
+            settings.version = u8::from(after("version") == Some("3")) * 3;
+            settings.low_speed_redundancy = number("ls-redundancy");
+            settings.high_speed_redundancy = number("hs-redundancy");
         }
         Some("system") => {}
         _ => settings.t38 = false,

@@ -649,4 +649,77 @@ fn nothing_is_sent_to_whoever_speaks_with_a_channel_that_nobody_carries() {
     assert!(sent(&mut plane) > 0, "and so is a digit");
     plane.handle(now, MediaCommand::Connect { a: sip, b: carried });
     assert_eq!((sent(&mut plane), plane.bearers().collect::<Vec<_>>()), (5, vec![carried]));
+
+/// One end of a fax between a pair and a far end: what the plane sends, and what its pair hears.
+struct FaxEnd {
+    plane: Plane,
+    pair: MediaEnd,
+}
+
+impl FaxEnd {
+    fn new(now: Instant) -> Self {
+        let mut plane = Plane::new([7; 32], "tipring@192.0.2.9");
+        let pair = MediaEnd::Line(0);
+        let rtp = open(&mut plane, now, 1, RtpSettings { udptl: true, ..settings(Law::Mu, 4000) });
+        plane.handle(now, MediaCommand::Connect { a: pair, b: rtp });
+        Self { plane, pair }
+    }
+
+    fn tick(&mut self, now: Instant, said: &[i16], heard: &mut Vec<i16>) -> Vec<Vec<u8>> {
+        self.plane.put(self.pair, said);
+        self.plane.tick(now, 0);
+        heard.extend(self.plane.heard_by(self.pair).unwrap());
+        std::iter::from_fn(|| self.plane.poll_datagram()).map(|sent| sent.octets.to_vec()).collect()
+    }
+}
+
+/// Flags of V.21, channel 2.
+fn preamble(samples: usize) -> Vec<i16> {
+    let mut phase = 0.0_f64;
+    (0..samples)
+        .map(|at| {
+            let hz = if matches!(at * 300 / 8000 % 8, 0 | 7) { 1850.0 } else { 1650.0 };
+            phase += std::f64::consts::TAU * hz / 8000.0;
+            (phase.sin() * 5000.0) as i16
+        })
+        .collect()
+}
+
+#[test]
+fn a_modem_at_a_pair_is_heard_at_the_pair_at_the_other_end_of_t38() {
+    let mut now = Instant::now();
+    let (mut near, mut far) = (FaxEnd::new(now), FaxEnd::new(now));
+    let (mut nothing, mut heard) = (Vec::new(), Vec::new());
+    let said = preamble(8000);
+    for at in 0..120 {
+        now += Duration::from_millis(20);
+        let block = said.chunks(TICK).nth(at).unwrap_or(&[]);
+        for mut datagram in near.tick(now, block, &mut nothing) {
+            assert!(datagram.len() < 100, "no RTP, no flood");
+            far.plane.handle_rtp(now, 1, peer(4000), &mut datagram);
+        }
+        for mut datagram in far.tick(now, &[], &mut heard) {
+            near.plane.handle_rtp(now, 1, peer(4000), &mut datagram);
+        }
+    }
+    let mut ear = media::t38::PreambleDetector::new().unwrap();
+    assert!(heard.chunks(TICK).any(|block| ear.hear(block)));
+    assert!(far.plane.stats(1).unwrap().received_packets > 0);
+    assert!(near.plane.stats(1).unwrap().sent_octets > 0);
+}
+
+#[test]
+fn a_fax_that_begins_at_a_pair_or_channel_is_told_once() {
+    for end in [MediaEnd::Line(0), MediaEnd::Channel { trunk: 0, timeslot: 3 }] {
+        let (mut plane, mut now) = plane();
+        let rtp = open(&mut plane, now, 1, RtpSettings { listens_for_fax: true, ..settings(Law::Mu, 4000) });
+        plane.handle(now, MediaCommand::Connect { a: end, b: rtp });
+        for block in preamble(24_000).chunks(TICK) {
+            now += Duration::from_millis(20);
+            plane.put(end, block);
+            plane.tick(now, 0);
+        }
+        let told: Vec<PlaneEvent> = std::iter::from_fn(|| plane.poll_event()).collect();
+        assert_eq!(told, [PlaneEvent::Fax { stream: 1 }]);
+    }
 }

@@ -6,6 +6,8 @@ use media::locale::ToneKind;
 
 use super::super::Output;
 use super::{Answer, Call, CallId, Leg, Progress, Stage, Switch};
+use crate::leg::audio::PortAudio;
+use crate::leg::sip::own_fax;
 use crate::leg::{FaxStep, LegCommand, LegId, LegPort, LineSignal};
 use crate::media::{DigitTiming, MediaCommand, MediaEnd};
 
@@ -196,19 +198,46 @@ impl Switch {
         }
     }
 
-    /// One end speaks of fax. Between two SIP ends T.38 is relayed; nobody else here speaks it.
+    /// One end speaks of fax. Between two SIP ends T.38 is relayed; for a telephone or trunk the media plane has modems, where
+    /// there is a library for them.
     pub(super) fn fax(&mut self, now: Instant, leg: LegId, step: FaxStep) {
-        let other = self
-            .other_leg(leg)
-            .filter(|other| self.calls.legs.get(other).is_some_and(|other| other.port == LegPort::Sip));
-        match other {
-            Some(other) => self.command(now, other, LegCommand::Fax(step)),
-            None if matches!(step, FaxStep::Offer(_)) => {
-                tracing::info!("T.38 refused: it is relayed between SIP legs only");
+        let other = self.other_leg(leg).and_then(|other| self.calls.legs.get(&other));
+        if let Some(other) = other
+            && other.port == LegPort::Sip
+        {
+            return self.command(now, other.id, LegCommand::Fax(step));
+        }
+        let end = other.and_then(|other| other.media);
+        match (step, end) {
+            (FaxStep::Offer(offered), Some(end)) if self.fax_gateway => {
+                self.listen_undisturbed(end, true);
+                let agreed = own_fax().answer(&offered);
+                self.command(now, leg, LegCommand::Fax(FaxStep::Accept(agreed)));
+            }
+            (FaxStep::Offer(_), _) => {
+                tracing::info!("%FAX-6-T38: refused, there is no libspandsp for the modems of telephones and trunks");
                 self.command(now, leg, LegCommand::Fax(FaxStep::Refuse));
             }
-            None => {}
+            (FaxStep::Accept(_), Some(end)) => self.listen_undisturbed(end, true),
+            (_, Some(end)) => self.listen_undisturbed(end, false),
+            (_, None) => {}
         }
+    }
+
+    /// A modem is spoken with at an analogue port: no echo canceller between them (V.17 and V.29 are half duplex).
+    fn listen_undisturbed(&mut self, end: MediaEnd, on: bool) {
+        if let Some(audio) = self.port_audio(end) {
+            audio.for_modem(on);
+        }
+    }
+
+    fn port_audio(&mut self, end: MediaEnd) -> Option<&mut PortAudio> {
+        let MediaEnd::Line(pair) = end else { return None };
+        if self.lines.get(pair).is_some() {
+            return self.lines.get_mut(pair).map(|port| port.audio_mut());
+        }
+        let office = self.office_of(pair)?;
+        self.offices.get_mut(office).map(|port| port.audio_mut())
     }
 
     /// What happens on the wires at one end of a permanent call.
@@ -226,13 +255,8 @@ impl Switch {
 
     /// `voice local-bypass`: a call between two ports of this box passes them as it is.
     fn bypass(&mut self, end: MediaEnd, on: bool) {
-        let MediaEnd::Line(pair) = end else { return };
-        if let Some(port) = self.lines.get_mut(pair) {
-            port.audio_mut().bypass(on);
-        } else if let Some(office) = self.office_of(pair)
-            && let Some(port) = self.offices.get_mut(office)
-        {
-            port.audio_mut().bypass(on);
+        if let Some(audio) = self.port_audio(end) {
+            audio.bypass(on);
         }
     }
 
@@ -285,6 +309,7 @@ impl Switch {
     /// A call ends: its ends hear nothing.
     pub(super) fn unlink(&mut self, call: &mut Call) {
         for end in ends(std::mem::take(&mut call.link)) {
+            self.listen_undisturbed(end, false);
             self.media(MediaCommand::Disconnect { end });
         }
         // The partner's link may have been for all three.

@@ -1,6 +1,7 @@
-//! T.38 between two SIP telephones.
+//! T.38 between two SIP telephones, and between one and a telephone of ours.
 
 use super::*;
+use crate::media::plane::PlaneEvent;
 use crate::media::rtp::{RtpCommand, RtpSettings};
 
 fn image(at: &str, more: &str) -> String {
@@ -98,4 +99,82 @@ fn who_cannot_fax_leaves_the_call_in_audio() {
     desk.answered(&mut six);
     desk.request(&mut six, "INVITE", "", image(SIX, ""));
     desk.take(SIX, "488 INVITE");
+}
+
+/// A telephone of ours in a call with a SIP telephone, with modems in the gateway; and the stream of the call.
+fn telephone_with_modems(both: &str) -> (Desk, End, u64) {
+    let mut desk = Desk::new(both, "");
+    desk.bench.switch.set_fax_gateway(true);
+    let mut six = desk.call(SIX, "8000", "", &audio(SIX));
+    desk.off_hook(0);
+    desk.answered(&mut six);
+    let stream = desk.media().into_iter().find_map(|command| match command {
+        MediaCommand::Rtp { stream, .. } => Some(stream),
+        _ => None,
+    });
+    (desk, six, stream.unwrap())
+}
+
+#[test]
+fn modems_of_ours_agree_to_what_a_sip_telephone_wants() {
+    let settings = " fax rate 9600\n fax protocol t38 version 0 ls-redundancy 4 hs-redundancy 1 fallback none\n";
+    let (mut desk, mut six, _) = telephone_with_modems(settings);
+    desk.request(&mut six, "INVITE", "", image(SIX, "a=T38FaxMaxDatagram:250\r\n"));
+    let agreed = body_of(&desk.take(SIX, "200 INVITE"));
+    for line in ["T38FaxVersion:0", "T38MaxBitRate:9600", "T38FaxMaxDatagram:320", "T38FaxUdpEC:t38UDPRedundancy"] {
+        assert!(agreed.contains(&format!("a={line}\r\n")), "{agreed}");
+    }
+    desk.request(&mut six, "ACK", "", "");
+    let settings = last_settings(desk.media(), 1).remove(0);
+    assert!(settings.udptl && settings.remote.is_some_and(|to| to.port() == 4400), "{settings:?}");
+    let fax = settings.fax;
+    assert_eq!((fax.max_bit_rate, fax.max_datagram), (9600, 250));
+    assert_eq!((fax.low_speed_redundancy, fax.high_speed_redundancy, fax.ecm), (4, 1, true));
+    // Modems are not disturbed by an echo canceller; the next call has one again.
+    let pair = |desk: &mut Desk| desk.bench.switch.lines[0].audio_mut().is_for_modem();
+    assert!(pair(&mut desk));
+    desk.request(&mut six, "BYE", "", "");
+    desk.take(SIX, "200 BYE");
+    desk.on_hook(0);
+    assert!(!pair(&mut desk));
+    desk.assert_nothing_left();
+}
+
+#[test]
+fn a_fax_heard_at_a_telephone_is_offered_once_and_a_refusal_leaves_the_audio() {
+    let (mut desk, six, stream) = telephone_with_modems("");
+    let heard = |desk: &mut Desk| {
+        let now = desk.bench.now;
+        desk.bench.switch.handle_plane(now, &PlaneEvent::Fax { stream });
+        desk.bench.settle();
+    };
+    heard(&mut desk);
+    let offer = desk.take(SIX, "INVITE");
+    assert!(body_of(&offer).contains("m=image 2") && body_of(&offer).contains(" udptl t38\r\n"));
+    // Heard again meanwhile, it is the same fax.
+    heard(&mut desk);
+    desk.none(SIX, "INVITE");
+    desk.reply(&six, &offer, 488, "", "");
+    desk.take(SIX, "ACK");
+    desk.none(SIX, "INVITE");
+    assert!(last_settings(desk.media(), 1).iter().all(|rtp| !rtp.udptl));
+    // Agreed to, it is carried; and audio again when the peer says so.
+    heard(&mut desk);
+    let offer = desk.take(SIX, "INVITE");
+    desk.reply(&six, &offer, 200, "", &image(SIX, ""));
+    desk.take(SIX, "ACK");
+    assert!(last_settings(desk.media(), 1)[0].udptl);
+    assert!(desk.bench.switch.lines[0].audio_mut().is_for_modem());
+    let mut six = six;
+    desk.request(&mut six, "INVITE", "", audio(SIX));
+    desk.take(SIX, "200 INVITE");
+    desk.request(&mut six, "ACK", "", "");
+    assert!(!last_settings(desk.media(), 1)[0].udptl);
+    assert!(!desk.bench.switch.lines[0].audio_mut().is_for_modem());
+    // Where the dial peer wants none, a fax is tones.
+    let (mut desk, _, stream) = telephone_with_modems(" fax protocol none\n");
+    let now = desk.bench.now;
+    desk.bench.switch.handle_plane(now, &PlaneEvent::Fax { stream });
+    desk.bench.settle();
+    desk.none(SIX, "INVITE");
 }
