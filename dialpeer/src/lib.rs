@@ -61,8 +61,10 @@ pub mod num_exp;
 pub mod pattern;
 pub mod peer;
 pub mod regex;
+pub mod sip_profile;
 pub mod table;
 pub mod translation;
+pub mod uri;
 
 pub use digits::digits_for_pots;
 pub use index::PatternIndex;

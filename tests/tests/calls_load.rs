@@ -33,7 +33,7 @@ fn full_trunks_and_relayed_streams_stand_without_a_thread_and_leave_nothing() {
         ));
     }
     config.push_str(&format!(
-        "dial-peer voice 47 pots\n trunkgroup PBX\n destination-pattern 47..\n no digit-strip\n!\n\
+        "voice service voip\n allow-connections sip to sip\n!\ndial-peer voice 47 pots\n trunkgroup PBX\n destination-pattern 47..\n no digit-strip\n!\n\
          dial-peer voice 6 voip\n destination-pattern 6...\n session protocol sipv2\n incoming called-number .\n \
          session target ipv4:{}\n codec g711ulaw\n!\n\
          dial-peer voice 5 voip\n destination-pattern 5...\n session protocol sipv2\n session target ipv4:{}\n \

@@ -15,7 +15,7 @@ const EVENTS: &str = "a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\n";
 
 /// Telephones 8000 and 8001, and a SIP telephone for 5xxx, named by the session target.
 fn gateway(peer: &str) -> (Tipringd, SipPhone) {
-    let mut config = String::new();
+    let mut config = String::from("voice service voip\n allow-connections sip to sip\n!\n");
     let mut hardware = String::new();
     for at in 0..2 {
         config.push_str(&format!(

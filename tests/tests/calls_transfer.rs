@@ -29,6 +29,7 @@ impl Office {
                  dial-peer voice {tag} pots\n destination-pattern {pattern}\n no digit-strip\n port 1/{at}:15\n!\n"
             ));
         }
+        config.push_str("voice service voip\n allow-connections sip to sip\n!\n");
         for (tag, phone, more) in [(5, &five, " incoming called-number .\n"), (6, &six, "")] {
             config.push_str(&format!(
                 "dial-peer voice {tag} voip\n destination-pattern {tag}1..\n session protocol sipv2\n \

@@ -1,6 +1,6 @@
 //! Voice classes, custom tones, translation rules and profiles.
 
-use super::reasons::{CALLS, MEDIA};
+use super::reasons::{CALLS, MEDIA, SIP as SIP_LATER};
 use super::{Apply, Command, ModeKind, WHOLE};
 use crate::config::{ApplyError, Cx};
 use crate::{acted, command, kept};
@@ -38,13 +38,103 @@ pub(super) static OPTIONS_KEEPALIVE: &[Command] = &[
 
 pub(super) static URI: &[Command] = &[
     command! {
-        "host LINE", help: &["Host of the URI", "Pattern or address"], keyed: WHOLE, later: Some(CALLS),
-        apply: Apply::Acted(uri_host),
+        "host LINE", help: &["Host of the URI", "Pattern or address"], keyed: WHOLE, apply: Apply::Acted(uri_host),
     },
-    kept!("pattern LINE", ["Pattern of the URI", "Regular expression"], CALLS),
-    kept!("user-id LINE", ["User of the URI", "Regular expression"], CALLS),
-    kept!("phone (number|context) LINE", ["Phone number of the URI", "Number", "Context", "Pattern"], CALLS, keyed: 2),
-    kept!("description LINE", ["Description", "Text"], CALLS),
+    acted!("pattern LINE", ["Pattern of the URI", "Regular expression"]),
+    acted!("user-id LINE", ["User of the URI", "Regular expression"]),
+    acted!("phone number LINE", ["Phone number of the URI", "Number", "Pattern"], keyed: 2),
+    kept!("phone context LINE", ["Phone number of the URI", "Context", "Pattern"], CALLS, keyed: 2, with_previous: true),
+    acted!("description LINE", ["Description", "Text"]),
+];
+
+pub(super) static SIP_PROFILES: &[Command] = &[
+    acted!("description LINE", ["Description", "Text"]),
+    command! {
+        "rule <1-1073741823> (request|response) LINE",
+        keyed: 2,
+        sorted: true,
+        help: &["A rule", "Its place among the others", "For requests", "For responses",
+            "METHOD|STATUS|ANY (sip-header|sdp-header) NAME (add LINE|copy PATTERN u01|modify PATTERN TEXT|remove)"],
+        apply: Apply::Acted(|cx| profile_rule(cx, 2)),
+    },
+    command! {
+        "(request|response) LINE",
+        keyed: WHOLE,
+        help: &["A rule for requests", "A rule for responses",
+            "METHOD|STATUS|ANY (sip-header|sdp-header) NAME (add LINE|copy PATTERN u01|modify PATTERN TEXT|remove)"],
+        apply: Apply::Acted(|cx| profile_rule(cx, 0)),
+    },
+];
+
+/// Refuses a rule of `voice class sip-profiles` that cannot be read; its text begins at this word.
+fn profile_rule(cx: &mut Cx<'_>, at: usize) -> Result<(), ApplyError> {
+    let text = cx.args.words.iter().skip(at).map(|w| w.text.as_str()).collect::<Vec<_>>().join(" ");
+    match dialpeer::sip_profile::Profile::check(&text) {
+        Err(error) if !cx.no => Err(ApplyError::Text(format!("%{error}"))),
+        _ => Ok(()),
+    }
+}
+
+pub(super) static SERVER_GROUP: &[Command] = &[
+    acted!("description LINE", ["Description", "Text"]),
+    acted!("ipv4 A.B.C.D [port <1-65535>] [preference <0-5>]", ["A server", "Address", "Its port", "Port", "Its place", "0 is tried first"],
+        keyed: 2),
+    acted!("ipv6 WORD [port <1-65535>] [preference <0-5>]",
+        ["A server", "Address", "Its port", "Port", "Its place", "0 is tried first"], keyed: 2),
+    acted!("dns WORD [port <1-65535>] [preference <0-5>]",
+        ["A server", "Name", "Its port", "Port", "Its place", "0 is tried first"], keyed: 2),
+    acted!("hunt-scheme (preference|round-robin)", ["Which server is tried first", "That of the lowest preference (default)",
+        "Each in turn"], default: "hunt-scheme preference"),
+    kept!("huntstop LINE", ["Answers after which no other server is tried", "Rule"], CALLS, keyed: WHOLE),
+    acted!("shutdown", ["Take the group out of use"]),
+];
+
+pub(super) static TENANT: &[Command] = &[
+    acted!("description LINE", ["Description", "Text"]),
+    acted!(
+        "sip-server (ipv4:WORD|dns:WORD)",
+        [
+            "Server of `session target sip-server`",
+            "Address, optionally with a port",
+            "Name, optionally with a port"
+        ]
+    ),
+    acted!("session transport (udp|tcp [tls])", ["SIP session", "Transport", "UDP", "TCP", "TLS"]),
+    acted!("bind (control|media|all) source-interface INTERFACE", ["Our address", "In headers", "In session descriptions", "In both",
+        "That of an interface", "Interface"], keyed: 2),
+    acted!("asserted-id (pai|ppi)", ["Who calls is said by", "P-Asserted-Identity", "P-Preferred-Identity"]),
+    acted!(
+        "privacy (pstn|header|session|user|id|history|critical)...",
+        [
+            "Privacy header of calls",
+            "By the rules of the telephone network",
+            "Hide headers",
+            "Hide the session",
+            "Hide the user",
+            "Hide the asserted identity",
+            "Hide the diversions",
+            "Refuse where that cannot be had"
+        ]
+    ),
+    acted!(
+        "privacy-policy (send-always|strip diversion)",
+        ["Privacy policy", "Say that nothing is to be hidden, too", "Leave out", "Diversion headers"]
+    ),
+    acted!("header-passing", ["Headers nobody here knows go on to the other SIP side"]),
+    acted!("pass-thru headers unsupp", ["Pass through", "Headers", "Those that nobody here knows"], keyed: 2),
+    acted!("error-passthru", ["The status of one SIP side is that of the other"]),
+    acted!(
+        "early-offer forced",
+        ["Early offer", "Calls to SIP always offer, whether their caller did or not"]
+    ),
+    acted!("options-ping [<60-1200>]", ["OPTIONS within calls", "Seconds, 60 without a number"]),
+    acted!("sip-profiles <1-10000>", ["What is changed in messages", "Class of sip-profiles"]),
+    kept!("sip-profiles <1-10000> inbound", ["What is changed in messages", "Class of sip-profiles", "As they come"], SIP_LATER, with_previous: true),
+    acted!("authentication username WORD password [0|6|7] WORD [realm WORD] [challenge (all|any)]",
+        ["Digest authentication", "User name", "4 to 70 characters", "Password", "Unencrypted", "AES", "Hidden", "The password", "Realm",
+         "Name of the realm", "Challenges", "All", "Any"], keyed: WHOLE),
+    kept!("(anat|associate|block|call-route|connection-reuse|conn-reuse|contact-passing|content|credentials|disable-early-media|e911|g729|handle-replaces|history-info|host-registrar|localhost|map|max-forwards|midcall-signaling|min-se|nat|notify|outbound-proxy|pass-thru|privacy-policy|random-contact|random-request-uri|reason-header|redirection|refer|refer-ood|referto-passing|registrar|registration|rel1xx|remote-party-id|requri-passing|reset|retry|send|session|signaling|srtp|srtp-auth|srtp-crypto|tcp-retry|tel-config|timers|tls-profile|transport|update-callerid|url|xfer|asymmetric|early-offer|error-code-override|listen-port|sip-profiles-inbound|supplementary-service) [LINE]",
+        ["A setting of sip-ua or voice service voip"], SIP_LATER, keyed: WHOLE, no_shown: true),
 ];
 
 pub(super) static CPTONE: &[Command] = &[acted!(

@@ -209,6 +209,9 @@ modes! {
     FeatureCodes "(config-stcapp-fac)#" "Feature access code configuration" &[classes::FEATURE_CODES];
     VoiceClassOptions "(config-class)#" "OPTIONS keepalive configuration" &[classes::OPTIONS_KEEPALIVE];
     VoiceClassCodec "(config-class)#" "Voice class codec configuration" &[classes::CODEC];
+    SipProfiles "(config-class)#" "SIP profiles configuration" &[classes::SIP_PROFILES];
+    ServerGroup "(config-class)#" "Server group configuration" &[classes::SERVER_GROUP];
+    Tenant "(config-class)#" "Tenant configuration" &[classes::TENANT];
     VoiceClassUri "(config-voice-uri-class)#" "Voice class URI configuration" &[classes::URI];
     CustomCptone "(cfg-cptone)#" "Custom cptone configuration" &[classes::CPTONE];
     Dualtone "(cfg-cp-dualtone)#" "Dualtone configuration" &[classes::DUALTONE];

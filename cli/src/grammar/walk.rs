@@ -112,6 +112,9 @@ fn adapt(syntax: &str, line: &str) -> String {
         "clock summer-time WORD (recurring|date) [LINE]" => {
             line.replace("sample text", "last Sun Mar 2:00 last Sun Oct 3:00")
         }
+        "rule <1-1073741823> (request|response) LINE" | "(request|response) LINE" => {
+            line.replace("sample text", "ANY sip-header From remove")
+        }
         "rule <1-100> LINE" => line.replace("sample text", "/^9/ //"),
         _ => line.to_owned(),
     };

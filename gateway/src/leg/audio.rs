@@ -87,7 +87,15 @@ impl PortAudio {
     /// A port whose pair is quiet.
     #[must_use]
     pub fn new(settings: AudioSettings) -> Self {
-        Self { settings, canceller: None, sent: [0; TICK], injected: None, bypassed: false, modem: false, looped: None }
+        Self {
+            settings,
+            canceller: None,
+            sent: [0; TICK],
+            injected: None,
+            bypassed: false,
+            modem: false,
+            looped: None,
+        }
     }
 
     /// Other settings from now on. A canceller at work stays unless its own settings are others.

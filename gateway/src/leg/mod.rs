@@ -243,6 +243,10 @@ pub struct Setup {
     pub peer: u32,
     /// B channel an outgoing leg on a trunk is to take, as timeslot; `None`: the next free one.
     pub channel: Option<u8>,
+    /// Which of the servers of its dial peer's group a SIP leg is to call.
+    pub server: Option<usize>,
+    /// The URIs of the INVITE a SIP leg came with, where dial peers are chosen by them.
+    pub uris: Option<Box<SetupUris>>,
     /// The Cisco-Guid of the call; all zero where it has none yet.
     pub guid: [u32; 4],
     /// Session description of the caller, for a leg that speaks the same codecs.
@@ -257,6 +261,19 @@ pub struct Setup {
     pub headers: Vec<(String, String)>,
     /// SETUP as it came, for a leg that can carry it.
     pub raw: Option<Box<RawMessage>>,
+}
+
+/// URIs of an INVITE, as they stood there; empty where there is none.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SetupUris {
+    /// Request-URI.
+    pub request: String,
+    /// Address of To.
+    pub to: String,
+    /// Address of From.
+    pub from: String,
+    /// Host, and port if any, of the topmost Via.
+    pub via: String,
 }
 
 /// What is told before the answer.

@@ -13,6 +13,7 @@ pub mod identity;
 mod kpml;
 mod ping;
 pub mod policy;
+mod profiles;
 pub mod settings;
 pub mod transport;
 mod tunnel;
@@ -29,7 +30,7 @@ use cli::config::Config;
 use dialpeer::cause::CauseMap;
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
-use sip::call::{CallConfig, CallId, Content, Invite, ReferId, UaEvent, UserAgent};
+use sip::call::{CallConfig, CallId, Content, Invite, ReferId, Rel1xx, UaEvent, UserAgent};
 use sip::sdp::{Direction, OfferAnswer, Sdp};
 use sip::{EndpointConfig, Flow, Header, Message};
 
@@ -186,6 +187,7 @@ pub struct SipLegs {
     last_stream: u64,
     pings: ping::Pings,
     kpml: kpml::Refreshes,
+    profiled: profiles::Profiled,
     local_address: fn(IpAddr) -> Option<IpAddr>,
     rng: StdRng,
     /// INVITEs refused because of their sender.
@@ -220,6 +222,7 @@ impl SipLegs {
             last_stream: 0,
             pings: ping::Pings::default(),
             kpml: kpml::Refreshes::default(),
+            profiled: profiles::Profiled::default(),
             local_address,
             rng: StdRng::from_seed(seed.map(|octet| octet ^ 0xa5)),
             refused: 0,
@@ -355,6 +358,7 @@ impl SipLegs {
         let from = identity::from(&from, &host).replacen("<sip:", &format!("<{scheme}:"), 1);
         let mut invite = Invite::new(&uri, &from, first.clone());
         invite.destinations.clone_from(&to.flows);
+        invite.rel1xx = can.settings.rel1xx;
         invite.tcp_above = can.settings.switch_to_tcp.then_some(EndpointConfig::SWITCH_ABOVE);
         let mut exchange = OfferAnswer::new(self.session_id());
         // The exchange is new: nothing is open.
@@ -402,6 +406,7 @@ impl SipLegs {
         made.called.clone_from(number);
         made.caller = caller;
         self.legs.insert(leg, Box::new(made));
+        self.follow_rules(leg);
         self.tell(leg, LegEvent::Media(Some(MediaEnd::Rtp(stream))));
         Ok(())
     }
@@ -413,7 +418,9 @@ impl SipLegs {
             leg.peer = peer;
             leg.can.settings = Arc::clone(self.settings.peer(peer));
             leg.local = leg.can.settings.media_address.unwrap_or(leg.local);
+            self.follow_rules(id);
         }
+        let Some(leg) = self.legs.get_mut(&id) else { return };
         match command {
             LegCommand::Proceed => self.proceed(now, id),
             LegCommand::MoreDigits { dial_tone: false } => self.release(now, id, Cause::INVALID_NUMBER),
@@ -523,6 +530,7 @@ impl SipLegs {
 
     /// Forgets a leg: its stream is closed and the switch hears of its end.
     fn finish(&mut self, id: LegId, cause: Cause) {
+        self.leave_rules(id);
         let Some(leg) = self.legs.remove(&id) else { return };
         self.by_call.remove(&leg.call);
         self.forget_keys(id);
@@ -588,6 +596,7 @@ impl SipLegs {
             return;
         }
         let (call, offered) = (leg.call, leg.offered);
+        let reliable = leg.can.settings.rel1xx != Some(Rel1xx::Disabled);
         let mut content =
             Content { headers: self.own_headers(leg, progress.party.as_ref()), ..Content::new() };
         if let Some(raw) = progress.raw.as_ref().filter(|_| leg.forwards()) {
@@ -603,7 +612,7 @@ impl SipLegs {
             }
             status = 183;
         }
-        let sent = self.ua.progress(now, call, status, content.clone(), true);
+        let sent = self.ua.progress(now, call, status, content.clone(), reliable);
         if sent.is_err() && !offered {
             content.sdp = None;
             // Nothing more can be done for a caller who neither offers nor takes an offer now.

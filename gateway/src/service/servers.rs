@@ -9,7 +9,11 @@ use sip::Transport;
 
 use super::names::{Lookup, Place};
 use crate::leg::sip::agent::AgentSettings;
+use crate::leg::sip::policy::tenant;
 use crate::leg::sip::transport;
+
+/// Servers of one group at most (IOS: 5; a few more do no harm).
+const MAX_GROUP: usize = 16;
 
 /// Where a `session target` leads; `None` for one that names no server, or a `registrar`.
 #[must_use]
@@ -20,11 +24,56 @@ pub fn destination(config: &Config, peer: &DialPeer) -> Option<Place> {
         SessionTarget::Ipv6 { addr, port } => Place::at((*addr).into(), *port, by),
         SessionTarget::Dns { name, port } => Place::Name(Lookup::new(config, name, *port, by)),
         SessionTarget::SipServer => {
+            let tree = config.tree();
+            let section = tree.section(&format!("dial-peer voice {} voip", peer.tag));
+            let own = section.and_then(|node| tenant(tree, node)?.value("sip-server "));
+            if let Some(own) = own {
+                return place(config, own, by);
+            }
             let known = config.sip_ua.sip_server.as_ref()?;
             Place::of(config, &known.host, known.port, by)
         }
         _ => return None,
     })
+}
+
+/// The servers of a dial peer's `session server-group`, the first to be tried first; `None` for one without.
+#[must_use]
+pub fn group_of(config: &Config, peer: &DialPeer) -> Option<Vec<Place>> {
+    let class = config.tree().section(&format!("voice class server-group {}", peer.server_group?));
+    let Some(class) = class.filter(|class| !class.has("shutdown")) else { return Some(Vec::new()) };
+    let by = transport::of_peer(config, peer);
+    let mut servers: Vec<(u8, Place)> = class
+        .lines()
+        .filter_map(|line| {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            let after = |word: &str| words.iter().skip_while(|known| **known != word).nth(1);
+            let port = after("port").and_then(|port| port.parse().ok());
+            let (kind, server) = (words.first()?, words.get(1)?);
+            let place = match *kind {
+                "ipv4" | "ipv6" => Place::at(server.parse().ok()?, port, by),
+                "dns" => Place::Name(Lookup::new(config, server, port, by)),
+                _ => return None,
+            };
+            Some((after("preference").and_then(|p| p.parse().ok()).unwrap_or(0), place))
+        })
+        .take(MAX_GROUP)
+        .collect();
+    servers.sort_by_key(|(preference, _)| *preference);
+    Some(servers.into_iter().map(|(_, place)| place).collect())
+}
+
+/// Whether a server group takes its servers in turn.
+#[must_use]
+pub fn is_round_robin(config: &Config, group: u32) -> bool {
+    let class = config.tree().section(&format!("voice class server-group {group}"));
+    class.is_some_and(|class| class.has("hunt-scheme round-robin"))
+}
+
+/// Every server a dial peer may lead to.
+#[must_use]
+pub fn destinations(config: &Config, peer: &DialPeer) -> Vec<Place> {
+    group_of(config, peer).unwrap_or_else(|| destination(config, peer).into_iter().collect())
 }
 
 /// The voice mail servers of a configuration, each once: that of `sip-ua` first, then those of dial peers.
@@ -115,6 +164,17 @@ struct Server {
     host: String,
     port: Option<u16>,
     transport: Transport,
+}
+
+/// `ipv4:A.B.C.D[:PORT]` or `dns:NAME[:PORT]`.
+fn place(config: &Config, text: &str, by: Transport) -> Option<Place> {
+    let (kind, rest) = text.trim().split_once(':')?;
+    let (name, port) = match rest.rsplit_once(':') {
+        Some((name, port)) => (name, Some(port.parse().ok()?)),
+        None => (rest, None),
+    };
+    let host: ServerHost = format!("{kind}:{name}").parse().ok()?;
+    Some(Place::of(config, &host, port, by))
 }
 
 /// `ipv4:A.B.C.D[:PORT]` or `dns:NAME[:PORT]`, with `tcp` and `tls` somewhere behind it.

@@ -8,7 +8,7 @@ use mwi::config::MwiServer;
 use sip::Transport;
 
 use super::names::{Lookup, Place};
-use super::servers::{destination, keepalive_targets, mwi_servers, registrars};
+use super::servers::{destinations, keepalive_targets, mwi_servers, registrars};
 
 /// What a sender is to us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,10 +84,11 @@ impl Trust {
         }
         let peers = config.dial_peers.iter().filter(|p| p.kind == PeerKind::Voip && !p.shutdown);
         for peer in peers {
-            match destination(config, peer) {
-                Some(Place::Address(address)) => trust.addresses.push(address.ip()),
-                Some(Place::Name(lookup)) => trust.ask(lookup, Sender::Trusted, old),
-                None => {}
+            for place in destinations(config, peer) {
+                match place {
+                    Place::Address(address) => trust.addresses.push(address.ip()),
+                    Place::Name(lookup) => trust.ask(lookup, Sender::Trusted, old),
+                }
             }
         }
         // Who keeps our registrations sends us calls only where a peer leads there.

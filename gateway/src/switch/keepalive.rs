@@ -153,7 +153,7 @@ impl Switch {
         }
         for peer in self.config.dial_peers.iter().filter(|p| p.kind == PeerKind::Voip && !p.shutdown) {
             let Some(watch) = watched.get(&peer.tag).copied() else { continue };
-            let Some((place, host, transport)) = self.server_of(peer) else { continue };
+            let Some((place, host, transport)) = self.server_of(peer, None) else { continue };
             for address in self.trust.targets(&place) {
                 self.keepalives.watch(now, &mut nodes, peer.tag, &host, transport, address, watch);
             }

@@ -83,6 +83,7 @@ impl Switch {
             }
             while let Some(transmit) = self.sip.ua_mut().poll_transmit() {
                 idle = false;
+                let transmit = self.sip.outgoing(transmit);
                 self.send_sip(now, transmit);
             }
             if idle {

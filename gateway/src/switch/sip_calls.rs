@@ -21,7 +21,7 @@ use crate::media::ports::Ports;
 use crate::media::rtp::RtpCommand;
 use crate::service::message::Message;
 use crate::service::names::Place;
-use crate::service::servers::destination;
+use crate::service::servers::{destination, group_of};
 
 /// `min-se` where none is configured, as IOS has it, in seconds.
 const MIN_SE: u32 = 1800;
@@ -83,7 +83,7 @@ impl Switch {
         let LegCommand::Offer(setup) = command else {
             return self.sip.command(now, leg, peer, command);
         };
-        match self.destination(setup.peer) {
+        match self.destination(setup.peer, setup.server) {
             Some((to, local)) => {
                 let caller = self.other_leg(leg);
                 self.sip.offer(now, leg, caller, &setup, &to, local);
@@ -95,10 +95,10 @@ impl Switch {
         }
     }
 
-    /// Where a dial peer's calls go, and our address toward there.
-    pub(super) fn destination(&self, peer: u32) -> Option<(Destination, IpAddr)> {
+    /// Where a dial peer's calls go (to this server of its group, where it has one), and our address toward there.
+    pub(super) fn destination(&self, peer: u32, server: Option<usize>) -> Option<(Destination, IpAddr)> {
         let peer = self.config.dial_peers.iter().find(|known| known.tag == peer)?;
-        let (place, host, transport) = self.server_of(peer)?;
+        let (place, host, transport) = self.server_of(peer, server)?;
         let mut targets = self.trust.targets(&place);
         if !self.keepalives.is_down(peer.tag) {
             targets.retain(|address| !self.keepalives.is_gone(peer.tag, *address));
@@ -109,14 +109,21 @@ impl Switch {
     }
 
     /// The server a dial peer names, its host and port as in URIs, and how it is reached.
-    pub(super) fn server_of(&self, peer: &DialPeer) -> Option<(Place, String, Transport)> {
+    pub(super) fn server_of(
+        &self,
+        peer: &DialPeer,
+        server: Option<usize>,
+    ) -> Option<(Place, String, Transport)> {
         if peer.session_target == Some(SessionTarget::Registrar) {
             let active = self.registrations.active()?;
             let host = active.port.map_or(active.host.clone(), |port| format!("{}:{port}", active.host));
             return Some((active.place.clone(), host, active.transport));
         }
         let transport = transport::of_peer(&self.config, peer);
-        let place = destination(&self.config, peer)?;
+        let place = match server {
+            Some(server) => group_of(&self.config, peer)?.into_iter().nth(server)?,
+            None => destination(&self.config, peer)?,
+        };
         let host = match &place {
             Place::Address(at) if at.port() == transport.default_port() => bracketed(at.ip()),
             Place::Address(at) => at.to_string(),

@@ -50,10 +50,7 @@ fn parity_is_passed_over_and_what_is_cut_is_refused() {
         let cut = receiver.receive(&whole[..len], |_, _| ());
         assert!(cut.is_err() || len == 5, "{len}: {cut:?}");
     }
-    assert_eq!(
-        receiver.receive(b"\0\x09\x01a\0\x7F", |_, _| ()),
-        Err(UdptlError::Repetitions(127))
-    );
+    assert_eq!(receiver.receive(b"\0\x09\x01a\0\x7F", |_, _| ()), Err(UdptlError::Repetitions(127)));
     assert_eq!(receiver.receive(b"\0\x09\xC1a", |_, _| ()), Err(UdptlError::Fragmented(0xC1)));
 }
 

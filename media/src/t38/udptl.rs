@@ -134,9 +134,7 @@ impl<'a> Reader<'a> {
     fn length(&mut self, wanted: &'static str) -> Result<usize, UdptlError> {
         match self.octet(wanted)? {
             short @ 0..=0x7F => Ok(usize::from(short)),
-            long @ 0x80..=0xBF => {
-                Ok(usize::from(long & 0x3F) << 8 | usize::from(self.octet(wanted)?))
-            }
+            long @ 0x80..=0xBF => Ok(usize::from(long & 0x3F) << 8 | usize::from(self.octet(wanted)?)),
             other => Err(UdptlError::Fragmented(other)),
         }
     }

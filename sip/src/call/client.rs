@@ -603,6 +603,7 @@ fn build(out: &Outbound, core: &Core) -> RequestBuilder {
         request = request.header(Header::Route, format!("<{route}>"));
     }
     // `timer` comes with the session timer's own headers.
+    let rel1xx = out.invite.rel1xx.unwrap_or(core.config.rel1xx);
     let supported: Vec<&str> = core
         .endpoint
         .config()
@@ -610,11 +611,12 @@ fn build(out: &Outbound, core: &Core) -> RequestBuilder {
         .iter()
         .map(String::as_str)
         .filter(|tag| !tag.eq_ignore_ascii_case("timer"))
+        .filter(|tag| rel1xx != Rel1xx::Disabled || !tag.eq_ignore_ascii_case("100rel"))
         .collect();
     if !supported.is_empty() {
         request = request.header(Header::Supported, supported.join(", "));
     }
-    if core.config.rel1xx == Rel1xx::Require {
+    if rel1xx == Rel1xx::Require {
         request = request.header(Header::Require, "100rel");
     }
     out.invite.content.write_request(out.timer_config.request_headers(request, None))

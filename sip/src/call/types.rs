@@ -1,6 +1,6 @@
 //! What calls are made of, and why something cannot be done.
 
-use super::Content;
+use super::{Content, Rel1xx};
 use crate::flow::Flow;
 
 /// Why something cannot be done.
@@ -59,6 +59,8 @@ pub struct Invite {
     /// The INVITE goes by TCP where it is longer than so many octets, also if
     /// [`crate::EndpointConfig::tcp_above`] does not say so for all.
     pub tcp_above: Option<usize>,
+    /// Reliability of provisional responses of this call, where it is another than [`super::CallConfig::rel1xx`].
+    pub rel1xx: Option<Rel1xx>,
     /// SDP (the offer; without it the called party offers), other bodies, headers: identities, Diversion,
     /// Replaces, …
     pub content: Content,
@@ -76,6 +78,7 @@ impl Invite {
             contact: None,
             call_id: None,
             tcp_above: None,
+            rel1xx: None,
             content: Content::new(),
         }
     }

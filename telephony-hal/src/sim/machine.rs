@@ -9,6 +9,8 @@ use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 
 /// Samples of the machine that may wait to be said: 1 s. What comes beyond is lost.
 const MAX_WAITING: usize = 8000;
+/// Samples of silence before the first of the machine's, and after it has been late: how late it may be without a gap, 200 ms.
+const LEAD: usize = 1600;
 /// Octets of the longest datagram: 60 ms.
 const MAX_DATAGRAM: usize = 960;
 
@@ -43,6 +45,9 @@ impl Machine {
     pub(super) fn say(&mut self, out: &mut [i16]) {
         let mut datagram = [0; MAX_DATAGRAM];
         while let Ok(len) = self.socket.recv(&mut datagram) {
+            if self.waiting.is_empty() {
+                self.waiting.resize(LEAD, 0);
+            }
             let samples = datagram.get(..len).unwrap_or_default().chunks_exact(2);
             let room = MAX_WAITING.saturating_sub(self.waiting.len());
             let sample = |pair: &[u8]| pair.try_into().map(i16::from_le_bytes).ok();

@@ -314,7 +314,9 @@ async fn act(plant: &Plant, request: &Request) -> Result<Map<String, Value>, Str
         "stop" => phone.record_stop(),
         "play" => phone.play_file(file()?),
         "machine" => match request.address.as_deref().map(str::parse) {
-            Some(Err(_)) => return Err("no \"address\" of a UDP port, expected one like \"127.0.0.1:4000\"".into()),
+            Some(Err(_)) => {
+                return Err("no \"address\" of a UDP port, expected one like \"127.0.0.1:4000\"".into());
+            }
             Some(Ok(address)) => phone.set_machine(Some(address)),
             None => phone.set_machine(None),
         },

@@ -152,6 +152,7 @@ fn config(callers: SocketAddr, server: SocketAddr) -> String {
     config.push_str(
         "dial-peer voice 47 pots\n trunkgroup PBX\n destination-pattern 47..\n no digit-strip\n!\n",
     );
+    config.push_str("voice service voip\n allow-connections sip to sip\n!\n");
     for (tag, pattern, target, more) in
         [(6, "6...", callers, " incoming called-number .\n"), (5, "5...", server, "")]
     {

@@ -190,6 +190,7 @@ impl SipLegs {
             alert_info: text(Header::AlertInfo).filter(|value| value.len() <= 256),
             headers: policy::unknown_headers(request),
             raw: tunnel::read(request).map(Box::new),
+            uris: self.settings.keeps_uris.then(|| Box::new(super::profiles::uris(request))),
             ..Setup::default()
         };
         self.tell(id, LegEvent::Incoming(Box::new(setup)));

@@ -193,7 +193,9 @@ impl SipLegs {
     }
 
     fn decline_fax(&mut self, now: Instant, id: LegId) {
-        let Some(leg) = self.legs.get_mut(&id).filter(|leg| matches!(leg.fax, Fax::Offered(_))) else { return };
+        let Some(leg) = self.legs.get_mut(&id).filter(|leg| matches!(leg.fax, Fax::Offered(_))) else {
+            return;
+        };
         leg.fax = Fax::Audio;
         leg.exchange.cancel();
         if let Err(error) = self.ua.refuse_offer(now, leg.call, 488, Content::new()) {

@@ -1,8 +1,9 @@
 //! What the configuration says about the headers of calls: who we say is calling, what is hidden, what is passed on.
 //!
-//! A dial peer's `voice-class sip …` goes before `sip` of `voice service voip`, and that before `sip-ua`.
+//! A dial peer's `voice-class sip …` goes before its `voice class tenant`, that before `sip` of `voice service voip`, and that
+//! before `sip-ua`.
 
-use cli::config::{Config, Node};
+use cli::config::{Body, Config, Node};
 use sip::{Header, Message};
 
 use crate::leg::{Party, Presentation};
@@ -51,9 +52,11 @@ impl HeaderPolicy {
         let tree = config.tree();
         let sip = tree.section("voice service voip").and_then(|voip| voip.subsection("sip"));
         let ua = tree.section("sip-ua");
+        let tenant = peer.and_then(|peer| tenant(tree, peer));
         let find = |words: &str| -> Option<String> {
             let own = peer.and_then(|peer| setting(peer, &format!("voice-class sip {words}")));
             let own = own.filter(|rest| *rest != "system");
+            let own = own.or_else(|| tenant.and_then(|tenant| setting(tenant, words)));
             own.or_else(|| sip.and_then(|sip| setting(sip, words)))
                 .or_else(|| ua.and_then(|ua| setting(ua, words)))
                 .map(str::to_owned)
@@ -89,6 +92,12 @@ impl HeaderPolicy {
             None => None,
         }
     }
+}
+
+/// The `voice class tenant` of a dial peer.
+pub(crate) fn tenant<'a>(tree: &'a Body, peer: &Node) -> Option<&'a Node> {
+    let tag = peer.value("voice-class sip tenant ")?;
+    tree.section(&format!("voice class tenant {}", tag.trim()))
 }
 
 /// What stands behind `words` in a section; `""` for a line that is just them.

@@ -6,11 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cli::config::{Body, Config, Node};
+use dialpeer::sip_profile::Profile;
 use media::g711::Law;
 use media::rtp::jitter::{PlayoutConfig, PlayoutMode};
 use media::t38::GatewayConfig;
+use sip::call::Rel1xx;
 use sip::sdp::Format;
 
+use super::policy::tenant;
 pub use super::policy::{AssertedId, CallingInfo, HeaderPolicy};
 use super::transport::address_of;
 
@@ -117,6 +120,10 @@ pub struct PeerSettings {
     pub sips: bool,
     /// `redirect ip2ip`: a SIP caller whose call leads to SIP again is sent there.
     pub redirects: bool,
+    /// `voice-class sip rel1xx`, where it says another than the service.
+    pub rel1xx: Option<Rel1xx>,
+    /// `voice-class sip profiles`: what is changed in messages on their way out.
+    pub profile: Option<Arc<Profile>>,
     /// `signaling forward rawmsg` or `unconditional`: messages of trunks are carried whole.
     pub forwards: bool,
 }
@@ -139,6 +146,8 @@ impl Default for PeerSettings {
             switch_to_tcp: false,
             sips: false,
             redirects: false,
+            rel1xx: None,
+            profile: None,
             forwards: false,
         }
     }
@@ -172,6 +181,8 @@ pub struct SipSettings {
     /// `redirect contact order best-match`: contacts of a 300 stand in the order in which calls would hunt, not with the
     /// longest match first.
     pub redirect_best_match: bool,
+    /// Dial peers are chosen by URIs (`incoming uri`).
+    pub keeps_uris: bool,
     /// Each with the section it was read from.
     peers: HashMap<u32, (Arc<Node>, Arc<PeerSettings>)>,
     default: Arc<PeerSettings>,
@@ -221,7 +232,11 @@ impl SipSettings {
                 let settings =
                     known(tag, node).unwrap_or_else(|| Arc::new(peer(config, &base, node, &classes)));
                 peers.insert(tag, (Arc::clone(node), settings));
-                if let Some(every) = node.value("voice-class sip options-ping ").and_then(seconds) {
+                let own = node.value("voice-class sip options-ping ");
+                let shared = tenant(tree, node);
+                let own = own.or_else(|| shared?.value("options-ping "));
+                let own = own.or_else(|| shared.filter(|node| node.has("options-ping")).map(|_| "60"));
+                if let Some(every) = own.and_then(seconds) {
                     pings.insert(tag, every);
                 }
             }
@@ -245,6 +260,9 @@ impl SipSettings {
                 .unwrap_or(NOTIFY_MS),
             calling_info: CallingInfo::new(config),
             redirect_best_match: sip.is_some_and(|node| node.has("redirect contact order best-match")),
+            keeps_uris: tree
+                .beginning("dial-peer voice ")
+                .any(|node| node.lines().any(|line| line.starts_with("incoming uri "))),
             peers,
             default: Arc::new(base),
         }
@@ -297,6 +315,8 @@ fn system(config: &Config, voip: Option<&Node>) -> PeerSettings {
     let sip = &config.voice_service_voip.sip;
     let media = sip.bind_media.as_deref().or(sip.bind_all.as_deref());
     settings.media_address = media.and_then(|name| address_of(config, name));
+    let sip = voip.and_then(|node| node.subsection("sip"));
+    settings.profile = sip.and_then(|sip| profile(config.tree(), sip.value("sip-profiles ")?));
     if let Some(voip) = voip {
         settings.redirects = voip.has("redirect ip2ip");
         settings.sips = voip.subsection("sip").is_some_and(|sip| sip.has("url sips"));
@@ -332,8 +352,19 @@ fn peer(
         Some(rate) => settings.fax.rate = rate.parse().ok(),
         None => {}
     }
+    let tenant = tenant(config.tree(), node);
+    let own = node.value("voice-class sip profiles ").or_else(|| tenant?.value("sip-profiles "));
+    settings.profile = own.map_or_else(|| settings.profile.clone(), |tag| profile(config.tree(), tag));
+    settings.rel1xx =
+        match node.value("voice-class sip rel1xx ").and_then(|rest| rest.split_whitespace().next()) {
+            Some("supported") => Some(Rel1xx::Supported),
+            Some("require") => Some(Rel1xx::Require),
+            Some("disable") => Some(Rel1xx::Disabled),
+            _ => None,
+        };
     let bound = |kind: &str| {
-        let name = node.value(&format!("voice-class sip bind {kind} source-interface "))?;
+        let own = node.value(&format!("voice-class sip bind {kind} source-interface "));
+        let name = own.or_else(|| tenant?.value(&format!("bind {kind} source-interface ")))?;
         address_of(config, name.split(" ipv").next().unwrap_or(name).trim())
     };
     settings.control_address = bound("control").or(bound("all"));
@@ -369,6 +400,12 @@ fn peer(
         }
     }
     settings
+}
+
+/// The rules of `voice class sip-profiles`; `None` for a class without any.
+fn profile(tree: &Body, tag: &str) -> Option<Arc<Profile>> {
+    let class = tree.section(&format!("voice class sip-profiles {}", tag.trim()))?;
+    Some(Arc::new(Profile::new(class.lines())))
 }
 
 /// `t38 version 3 …`, `none`, `pass-through g711ulaw`; `system` leaves what the service says.

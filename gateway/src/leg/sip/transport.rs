@@ -9,6 +9,7 @@ use sip::Transport;
 use sip::net::{NetConfig, TlsVersion};
 
 use super::agent::AgentSettings;
+use super::policy::tenant;
 
 /// Where SIP listens and how it sends, as far as the configuration says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,7 +124,21 @@ pub fn of_peer(config: &Config, peer: &DialPeer) -> Transport {
         SessionTransport::Tcp => Transport::Tcp,
         SessionTransport::Tls => Transport::Tls,
         SessionTransport::Udp => Transport::Udp,
-        SessionTransport::System => of_system(config),
+        SessionTransport::System => {
+            let tree = config.tree();
+            let section = tree.section(&format!("dial-peer voice {} voip", peer.tag));
+            let shared = section.and_then(|node| named(tenant(tree, node)?.value("session transport ")?));
+            shared.unwrap_or_else(|| of_system(config))
+        }
+    }
+}
+
+fn named(transport: &str) -> Option<Transport> {
+    match transport {
+        "tcp tls" => Some(Transport::Tls),
+        tcp if tcp.starts_with("tcp") => Some(Transport::Tcp),
+        "udp" => Some(Transport::Udp),
+        _ => None,
     }
 }
 
@@ -131,11 +146,7 @@ pub fn of_peer(config: &Config, peer: &DialPeer) -> Transport {
 fn of_system(config: &Config) -> Transport {
     let voip = config.tree().section("voice service voip");
     let sip = voip.and_then(|node| node.subsection("sip"));
-    match sip.and_then(|node| node.value("session transport ")) {
-        Some("tcp tls") => Transport::Tls,
-        Some(tcp) if tcp.starts_with("tcp") => Transport::Tcp,
-        _ => Transport::Udp,
-    }
+    sip.and_then(|node| named(node.value("session transport ")?)).unwrap_or(Transport::Udp)
 }
 
 #[cfg(test)]

@@ -649,6 +649,7 @@ fn nothing_is_sent_to_whoever_speaks_with_a_channel_that_nobody_carries() {
     assert!(sent(&mut plane) > 0, "and so is a digit");
     plane.handle(now, MediaCommand::Connect { a: sip, b: carried });
     assert_eq!((sent(&mut plane), plane.bearers().collect::<Vec<_>>()), (5, vec![carried]));
+}
 
 /// One end of a fax between a pair and a far end: what the plane sends, and what its pair hears.
 struct FaxEnd {

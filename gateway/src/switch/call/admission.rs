@@ -23,8 +23,7 @@ pub(crate) struct Admission {
     pub(crate) spike: Option<Spike>,
     /// `call service stop`; forced ones end calls too.
     pub(crate) stopped: Option<Stop>,
-    /// SIP may call SIP. `no allow-connections sip to sip` forbids it; a router wants `allow-connections sip to sip` for it, a
-    /// gateway whose senders are listed does not.
+    /// `allow-connections sip to sip`: SIP may call SIP. Without it, as in IOS, SIP calls telephones and trunks only.
     pub(crate) connects_sip: bool,
     refusing: bool,
     /// When the last calls came in, for the spike.
@@ -97,7 +96,7 @@ impl Admission {
         }
         let service = config.tree().section("voice service voip");
         let sip = service.and_then(|node| node.subsection("sip"));
-        self.connects_sip = !service.is_some_and(|node| node.has("no allow-connections sip to sip"));
+        self.connects_sip = service.is_some_and(|node| node.has("allow-connections sip to sip"));
         let stop = [service, sip].into_iter().flatten().find_map(|node| node.value("call service stop"));
         self.stopped = stop.map(|rest| if rest.contains("forced") { Stop::Forced } else { Stop::New });
     }

@@ -55,7 +55,7 @@ impl Switch {
         let call = self.calls.calls.get(&id)?;
         let caller = self.calls.legs.get(&call.caller?)?;
         let settings = self.sip.settings();
-        let only_sip = !ways.is_empty() && ways.iter().all(|way| way.target == Target::Sip);
+        let only_sip = !ways.is_empty() && ways.iter().all(|way| way.target.is_sip());
         let wanted = settings.peer(call.inbound.unwrap_or(0)).redirects && only_sip;
         if !wanted || caller.port != LegPort::Sip || caller.answered.is_some() || call.transferor.is_some() {
             return None;
@@ -70,7 +70,11 @@ impl Switch {
             let peer = self.config.dial_peers.iter().find(|peer| peer.tag == way.peer)?;
             let mut setup = call.routed.clone();
             self.dial_plan.translate_out(way.peer, None, None, &mut setup).ok()?;
-            let (_, host, transport) = self.server_of(peer)?;
+            let server = match way.target {
+                Target::Server(at) => Some(at),
+                _ => None,
+            };
+            let (_, host, transport) = self.server_of(peer, server)?;
             let by = match transport {
                 sip::Transport::Udp => "",
                 sip::Transport::Tcp => ";transport=tcp",
@@ -83,9 +87,14 @@ impl Switch {
     }
 
     fn ways(&mut self, inbound: Option<u32>, number: &str) -> Vec<Way> {
-        let super::Calls { used, rng, .. } = &mut self.calls;
+        let super::Calls { used, rng, turns, .. } = &mut self.calls;
         let last_used = |tag: u32| used.get(&tag).copied().unwrap_or(0);
-        self.dial_plan.ways(inbound, number, last_used, || rng.next_u64())
+        let turn = |tag: u32| {
+            let turn = turns.entry(tag).or_default();
+            *turn = turn.wrapping_add(1);
+            turn.wrapping_sub(1)
+        };
+        self.dial_plan.ways(inbound, number, last_used, || rng.next_u64(), turn)
     }
 
     /// Tries ways until one can be tried, or none is left.
@@ -148,6 +157,10 @@ impl Switch {
             .map_err(|Blocked| Cause::REJECTED)?;
         setup.peer = way.peer;
         setup.channel = place.channel;
+        setup.server = match way.target {
+            Target::Server(at) => Some(at),
+            _ => None,
+        };
         setup.complete = true;
         setup.guid = call.guid;
         if kind == PeerKind::Pots {
@@ -207,7 +220,7 @@ impl Switch {
                 Ok(Place { port, channel: None, group: None })
             }
             Target::Group(label) => self.hunt(label),
-            Target::Sip => Ok(Place { port: LegPort::Sip, channel: None, group: None }),
+            Target::Sip | Target::Server(_) => Ok(Place { port: LegPort::Sip, channel: None, group: None }),
         }
     }
 

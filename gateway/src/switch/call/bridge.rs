@@ -215,7 +215,9 @@ impl Switch {
                 self.command(now, leg, LegCommand::Fax(FaxStep::Accept(agreed)));
             }
             (FaxStep::Offer(_), _) => {
-                tracing::info!("%FAX-6-T38: refused, there is no libspandsp for the modems of telephones and trunks");
+                tracing::info!(
+                    "%FAX-6-T38: refused, there is no libspandsp for the modems of telephones and trunks"
+                );
                 self.command(now, leg, LegCommand::Fax(FaxStep::Refuse));
             }
             (FaxStep::Accept(_), Some(end)) => self.listen_undisturbed(end, true),

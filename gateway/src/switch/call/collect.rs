@@ -40,8 +40,9 @@ impl Switch {
             calling: &call.setup.calling.number,
             port: name,
         });
-        call.inbound = found.map(|found| found.peer.tag);
-        let peer = found.map(|found| found.peer);
+        let by_uri = call.setup.uris.take().and_then(|uris| self.dial_plan.inbound_by_uri(&uris));
+        let peer = by_uri.or(found.map(|found| found.peer));
+        call.inbound = peer.map(|peer| peer.tag);
         if let Some(peer) = peer {
             // A telephone's number is that of its dial peer, unless station-id says another.
             if matches!(port, LegPort::Line(_))

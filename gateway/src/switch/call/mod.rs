@@ -53,6 +53,8 @@ pub(super) struct Calls {
     connections: HashMap<u32, u32>,
     /// When a dial peer was used last, as a number that grows.
     used: HashMap<u32, u64>,
+    /// How often the servers of a dial peer have been gone through (`hunt-scheme round-robin`).
+    turns: HashMap<u32, usize>,
     uses: u64,
     /// When a channel became idle, as a number that grows; by trunk and timeslot.
     idle: HashMap<(usize, u8), u64>,
@@ -192,6 +194,7 @@ impl Calls {
             spoken_to: Vec::new(),
             connections: HashMap::new(),
             used: HashMap::new(),
+            turns: HashMap::new(),
             uses: 0,
             idle: HashMap::new(),
             last_channel: HashMap::new(),

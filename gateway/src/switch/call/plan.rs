@@ -11,10 +11,12 @@ use dialpeer::num_exp::NumExp;
 use dialpeer::translation::{
     Number, NumberPlan, NumberType, Translated, TranslationProfile, TranslationRule,
 };
-use dialpeer::{DialPeer, InboundLeg, InboundMatch, PeerKind, Progress, Table};
+use dialpeer::uri::UriClass;
+use dialpeer::{DialPeer, InboundLeg, InboundMatch, PeerKind, Permission, Progress, Table};
 
 use super::forward::{self, Codes, Forwarding};
-use crate::leg::{Party, Setup};
+use crate::leg::{Party, Setup, SetupUris};
+use crate::service::servers::{group_of, is_round_robin};
 
 /// Everything of a configuration that says where a call goes, compiled.
 #[derive(Debug)]
@@ -34,8 +36,28 @@ pub(in crate::switch) struct DialPlan {
     pub(super) forwards: HashMap<String, Forwarding>,
     /// `stcapp feature access-code`.
     pub(super) codes: Option<Codes>,
+    /// `incoming uri`, in the order in which IOS asks, each kind over all peers.
+    incoming_uris: Vec<IncomingUri>,
+    /// Servers of the group of a dial peer that has one.
+    servers: HashMap<u32, Servers>,
     /// Each port's trunk groups, in the order of the configuration.
     port_groups: HashMap<String, Vec<String>>,
+}
+
+/// `incoming uri` of a dial peer.
+#[derive(Debug)]
+struct IncomingUri {
+    peer: u32,
+    of: fn(&SetupUris) -> &str,
+    class: UriClass,
+}
+
+/// What a dial peer's server group has.
+#[derive(Debug, Clone, Copy)]
+struct Servers {
+    count: usize,
+    /// `hunt-scheme round-robin`.
+    in_turn: bool,
 }
 
 /// `translation-profile incoming` and `outgoing`.
@@ -74,6 +96,15 @@ pub(in crate::switch) enum Target {
     Group(String),
     /// SIP.
     Sip,
+    /// SIP, at this server of the dial peer's group.
+    Server(usize),
+}
+
+impl Target {
+    /// Whether it is SIP.
+    pub(in crate::switch) fn is_sip(&self) -> bool {
+        matches!(self, Self::Sip | Self::Server(_))
+    }
 }
 
 /// A translation rule refuses the call.
@@ -136,7 +167,14 @@ impl DialPlan {
             .beginning("voice-port ")
             .filter_map(|node| Some((node.line.split_whitespace().nth(1)?.to_owned(), profiles(node))))
             .collect();
+        let servers = config.dial_peers.iter().filter_map(|peer| {
+            let count = group_of(config, peer)?.len();
+            let in_turn = peer.server_group.is_some_and(|group| is_round_robin(config, group));
+            Some((peer.tag, Servers { count, in_turn }))
+        });
         Self {
+            incoming_uris: incoming_uris(config),
+            servers: servers.collect(),
             table,
             num_exp: config.num_exp.clone(),
             rules: config.translation_rules.iter().map(|rule| (rule.tag, Arc::clone(rule))).collect(),
@@ -166,6 +204,15 @@ impl DialPlan {
     /// The dial peer an incoming leg is on; `None` is dial peer 0.
     pub(in crate::switch) fn inbound(&self, leg: InboundLeg<'_>) -> Option<InboundMatch<'_>> {
         self.table.inbound(leg)
+    }
+
+    /// The dial peer that an INVITE with these URIs is on; `None` if no peer is chosen by them.
+    pub(super) fn inbound_by_uri(&self, uris: &SetupUris) -> Option<&DialPeer> {
+        let fits = |known: &&IncomingUri| {
+            let uri = (known.of)(uris);
+            !uri.is_empty() && known.class.matches(uri)
+        };
+        self.peer(self.incoming_uris.iter().find(fits)?.peer)
     }
 
     /// The numbers of an incoming call, after the profiles of its port and that port's trunk groups.
@@ -255,6 +302,7 @@ impl DialPlan {
         number: &str,
         last_used: impl Fn(u32) -> u64,
         random: impl FnMut() -> u64,
+        mut turn: impl FnMut(u32) -> usize,
     ) -> Vec<Way> {
         let from = inbound.and_then(|tag| self.peer(tag));
         let mut found = match self.group_of(inbound) {
@@ -270,7 +318,13 @@ impl DialPlan {
             let DialPeer { tag, huntstop, .. } = *way.peer;
             let mut targets = Vec::new();
             match way.peer.kind {
-                PeerKind::Voip => targets.push(Target::Sip),
+                PeerKind::Voip => match self.servers.get(&tag) {
+                    Some(Servers { count, in_turn }) => {
+                        let first = if *in_turn { turn(tag) % (*count).max(1) } else { 0 };
+                        targets.extend((0..*count).map(|at| Target::Server((first + at) % *count)));
+                    }
+                    None => targets.push(Target::Sip),
+                },
                 PeerKind::Pots => {
                     targets.extend(way.peer.port.clone().map(Target::Port));
                     let mut groups: Vec<_> = way.peer.trunk_groups.iter().collect();
@@ -307,6 +361,34 @@ impl DialPlan {
     pub(in crate::switch) fn expand(&self, number: &str) -> String {
         self.num_exp.expand(number)
     }
+}
+
+/// Via before the Request-URI, that before To, and that before From (Cisco's CUBE guide).
+fn incoming_uris(config: &Config) -> Vec<IncomingUri> {
+    let tree = config.tree();
+    let kinds: [(&str, fn(&SetupUris) -> &str); 4] = [
+        ("via", |uris| &uris.via),
+        ("request", |uris| &uris.request),
+        ("to", |uris| &uris.to),
+        ("from", |uris| &uris.from),
+    ];
+    let takes =
+        |peer: &&DialPeer| !peer.shutdown && matches!(peer.permission, Permission::Both | Permission::Orig);
+    let mut found = Vec::new();
+    for (kind, of) in kinds {
+        for peer in config.dial_peers.iter().filter(takes) {
+            let section = tree.section(&format!("dial-peer voice {} voip", peer.tag));
+            let tag = section.and_then(|node| node.value(&format!("incoming uri {kind} ")));
+            let class = tag.and_then(|tag| {
+                let mut classes = tree.beginning("voice class uri ");
+                classes.find(|node| node.line.split_whitespace().nth(3) == Some(tag.trim()))
+            });
+            if let Some(class) = class {
+                found.push(IncomingUri { peer: peer.tag, of, class: UriClass::new(class.lines()) });
+            }
+        }
+    }
+    found
 }
 
 fn profiles(node: &Node) -> Profiles {

@@ -67,8 +67,8 @@ fn of_a_name_with_two_addresses_only_the_one_that_answers_gets_calls() {
     bench.respond(&asked[0], 503, "");
     bench.respond(&asked[1], 200, "");
     assert_eq!(state(&bench, "6 "), "partial");
-    let (to, _) = bench.switch.destination(6).unwrap();
+    let (to, _) = bench.switch.destination(6, None).unwrap();
     assert_eq!(to.flows.iter().map(|f| f.remote.to_string()).collect::<Vec<_>>(), ["192.0.2.61:5060"]);
     bench.configure(&["voice class sip-options-keepalive 7", "shutdown"]);
-    assert_eq!(bench.switch.destination(6).unwrap().0.flows.len(), 2);
+    assert_eq!(bench.switch.destination(6, None).unwrap().0.flows.len(), 2);
 }

@@ -74,10 +74,10 @@ fn the_secondary_registrar_has_us_while_the_primary_does_not_answer() {
     let to: Vec<_> = sent.iter().map(|(flow, _)| flow.remote.to_string()).collect();
     assert_eq!(to, ["192.0.2.9:5070", "192.0.2.10:5060"]);
     assert_eq!(field(&sent[0].1, "To"), "<sip:4930@192.0.2.9>");
-    assert!(bench.switch.destination(5).is_none(), "nobody has us yet");
+    assert!(bench.switch.destination(5, None).is_none(), "nobody has us yet");
     bench.respond(&sent[1], 200, "Contact: <sip:4930@192.0.2.1:5060>;expires=60\r\n");
     assert_eq!(row(&bench, "4930"), ["4930", "-1", "60", "yes"]);
-    let (to, _) = bench.switch.destination(5).unwrap();
+    let (to, _) = bench.switch.destination(5, None).unwrap();
     assert_eq!((to.host.as_str(), to.flows[0].remote.to_string()), ("192.0.2.10", "192.0.2.10:5060".into()));
     // `retry register 2` ends the first attempt after 500 + 1,000 + 2,000 ms; half a minute later comes the next one.
     bench.wait(Duration::from_secs(4));
@@ -86,7 +86,7 @@ fn the_secondary_registrar_has_us_while_the_primary_does_not_answer() {
     let again = registers(&mut bench);
     let primary = again.iter().find(|(flow, _)| flow.remote.port() == 5070).unwrap();
     bench.respond(primary, 200, "Contact: <sip:4930@192.0.2.1:5060>;expires=3600\r\n");
-    let (to, _) = bench.switch.destination(5).unwrap();
+    let (to, _) = bench.switch.destination(5, None).unwrap();
     assert_eq!(to.host, "192.0.2.9:5070");
 }
 

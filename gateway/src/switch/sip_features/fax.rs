@@ -117,11 +117,14 @@ fn telephone_with_modems(both: &str) -> (Desk, End, u64) {
 
 #[test]
 fn modems_of_ours_agree_to_what_a_sip_telephone_wants() {
-    let settings = " fax rate 9600\n fax protocol t38 version 0 ls-redundancy 4 hs-redundancy 1 fallback none\n";
+    let settings =
+        " fax rate 9600\n fax protocol t38 version 0 ls-redundancy 4 hs-redundancy 1 fallback none\n";
     let (mut desk, mut six, _) = telephone_with_modems(settings);
     desk.request(&mut six, "INVITE", "", image(SIX, "a=T38FaxMaxDatagram:250\r\n"));
     let agreed = body_of(&desk.take(SIX, "200 INVITE"));
-    for line in ["T38FaxVersion:0", "T38MaxBitRate:9600", "T38FaxMaxDatagram:320", "T38FaxUdpEC:t38UDPRedundancy"] {
+    for line in
+        ["T38FaxVersion:0", "T38MaxBitRate:9600", "T38FaxMaxDatagram:320", "T38FaxUdpEC:t38UDPRedundancy"]
+    {
         assert!(agreed.contains(&format!("a={line}\r\n")), "{agreed}");
     }
     desk.request(&mut six, "ACK", "", "");

@@ -3,6 +3,7 @@
 //! What the configuration says about SIP calls, seen in the messages: two SIP telephones that write theirs by hand, 192.0.2.50
 //! with 5... and 192.0.2.60 with 6..., and telephones 8000 and 8001 at ports of the gateway.
 
+mod classes;
 mod digits;
 mod fax;
 mod headers;
@@ -58,7 +59,7 @@ pub(super) fn header(message: &Message, name: &str) -> String {
 impl Desk {
     /// `both`: lines of both dial peers; `more`: the rest of the configuration.
     pub(super) fn new(both: &str, more: &str) -> Self {
-        let mut config = String::new();
+        let mut config = String::from("voice service voip\n allow-connections sip to sip\n!\n");
         for (tag, at) in [(5, FIVE), (6, SIX)] {
             config.push_str(&format!(
                 "dial-peer voice {tag} voip\n destination-pattern {tag}...\n session protocol sipv2\n \

@@ -65,7 +65,8 @@ fn in_a_loop_the_caller_hears_himself() {
 
 #[test]
 fn without_allow_connections_sip_calls_telephones_only() {
-    let mut desk = Desk::new("", "voice service voip\n no allow-connections sip to sip\n!\n");
+    // As in IOS, it is not allowed unless it says so.
+    let mut desk = Desk::new("", "no voice service voip\n");
     desk.call(FIVE, "6000", "", &audio(FIVE));
     desk.none(SIX, "INVITE");
     let refused = desk.take(FIVE, "503 INVITE");

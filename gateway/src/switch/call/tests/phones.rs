@@ -9,6 +9,8 @@ use sip::{EndpointConfig, Flow, Transport};
 
 /// The dial peer of the SIP telephones, behind [`CONFIG`]'s lines.
 pub(super) const SIP: &str = "\
+voice service voip
+ allow-connections sip to sip
 dial-peer voice 5 voip
  destination-pattern 5...
  session protocol sipv2

@@ -1,0 +1,166 @@
+//! Voice classes that calls go by: sip-profiles, tenant, server-group, uri; and `rel1xx` of a dial peer.
+
+use super::*;
+
+const RULES: &str = "voice class sip-profiles 7\n rule 1 request INVITE sip-header From modify \"<sip:(.*)@.*>\" \"<sip:\\1@gw.example>\"\n \
+                     rule 2 request ANY sip-header X-Site add \"X-Site: one\"\n \
+                     rule 3 request INVITE sdp-header Audio-Attribute add \"a=label:main\"\n \
+                     rule 4 response 200 method INVITE sip-header Server remove\n \
+                     rule 5 response ANY sip-header X-Answer add \"X-Answer: yes\"\n!\n";
+
+#[test]
+fn messages_of_a_dial_peer_leave_as_its_sip_profiles_say_and_others_do_not() {
+    let mut desk = Desk::new("", &format!("{RULES}dial-peer voice 6 voip\n voice-class sip profiles 7\n!\n"));
+    let (five, mut six) = desk.talk("", "");
+    let invite = six.invite.clone().unwrap();
+    assert!(header(&invite, "From").contains("<sip:5000@gw.example>;tag="), "{invite:?}");
+    assert_eq!(header(&invite, "X-Site"), "one");
+    let body = body_of(&invite);
+    assert!(body.ends_with("a=label:main\r\n"), "{body}");
+    assert_eq!(header(&invite, "Content-Length"), body.len().to_string());
+    // The caller's side is on another peer.
+    desk.request(&mut six, "BYE", "", "");
+    let ok = desk.take(SIX, "200 BYE");
+    assert!(header(&ok, "X-Answer").contains("yes"));
+    let bye = desk.take(FIVE, "BYE");
+    assert!(header(&bye, "X-Site").is_empty());
+    desk.reply(&five, &bye, 200, "", "");
+    desk.assert_nothing_left();
+    // For everybody, where the service says so.
+    let mut desk = Desk::new("", &format!("{RULES}voice service voip\n sip\n  sip-profiles 7\n!\n"));
+    let (five, six) = desk.talk("", "");
+    assert_eq!(header(six.invite.as_ref().unwrap(), "X-Site"), "one");
+    desk.hang_up(five, &six);
+    // What is sent again is changed again.
+    let mut desk = Desk::new("", &format!("{RULES}voice service voip\n sip\n  sip-profiles 7\n!\n"));
+    desk.call(FIVE, "6000", "", &audio(FIVE));
+    let first = desk.take(SIX, "INVITE");
+    desk.wait(600);
+    desk.none(SIX, "INVITE");
+    assert_eq!(header(&first, "X-Site"), "one");
+}
+
+#[test]
+fn a_tenant_s_settings_count_for_its_dial_peers_behind_their_own() {
+    let tenant = "interface Loopback7\n ip address 192.0.2.7 255.255.255.255\n!\n\
+                  voice class sip-profiles 7\n request INVITE sip-header X-Tenant add \"X-Tenant: yes\"\n!\n\
+                  voice class tenant 3\n sip-server ipv4:192.0.2.63:5063\n session transport tcp\n asserted-id pai\n \
+                  bind control source-interface Loopback7\n bind media source-interface Loopback7\n sip-profiles 7\n!\n";
+    let mut desk = Desk::new(
+        "",
+        &format!(
+            "{tenant}dial-peer voice 7 voip\n destination-pattern 7...\n session protocol sipv2\n session target sip-server\n \
+             codec g711ulaw\n voice-class sip tenant 3\n!\n\
+             dial-peer voice 6 voip\n voice-class sip tenant 3\n voice-class sip asserted-id ppi\n!\n"
+        ),
+    );
+    desk.dial(0, "7000");
+    let (flow, invite) = desk.take_with_flow("192.0.2.63", "INVITE");
+    assert_eq!((flow.transport, flow.remote.port()), (sip::Transport::Tcp, 5063));
+    assert!(header(&invite, "P-Asserted-Identity").contains("<sip:8000@192.0.2.7>"), "{invite:?}");
+    assert!(body_of(&invite).contains("c=IN IP4 192.0.2.7\r\n"));
+    assert_eq!(header(&invite, "X-Tenant"), "yes");
+    desk.dial(1, "6000");
+    let invite = desk.take(SIX, "INVITE");
+    assert!(header(&invite, "P-Asserted-Identity").is_empty(), "{invite:?}");
+    assert!(header(&invite, "P-Preferred-Identity").contains("8001"));
+}
+
+#[test]
+fn the_servers_of_a_group_are_tried_by_preference_or_in_turn() {
+    let group = |more: &str| {
+        format!(
+            "voice class server-group 4\n ipv4 192.0.2.72 port 5072 preference 2\n ipv4 192.0.2.71 preference 1\n{more}!\n\
+             dial-peer voice 7 voip\n destination-pattern 7...\n session protocol sipv2\n session server-group 4\n \
+             codec g711ulaw\n!\n"
+        )
+    };
+    let first = |desk: &mut Desk| {
+        let to = ["192.0.2.71", "192.0.2.72"];
+        desk.look();
+        let found = to.into_iter().find(|to| desk.inbox.iter().any(|known| Desk::is("INVITE", to, known)));
+        found.map(|to| (to, desk.take(to, "INVITE"))).unwrap()
+    };
+    let mut desk = Desk::new("", &group(""));
+    for _ in 0..2 {
+        desk.dial(0, "7000");
+        let (to, invite) = first(&mut desk);
+        assert_eq!(to, "192.0.2.71");
+        assert_eq!(invite.request_uri(), Some("sip:7000@192.0.2.71"));
+        desk.none("192.0.2.72", "INVITE");
+        // It cannot: the next one is called by its own address.
+        let end = End { at: "192.0.2.71", own: format!("{};tag=x", header(&invite, "To")), ..ended() };
+        desk.reply(&end, &invite, 503, "", "");
+        let second = desk.take("192.0.2.72", "INVITE");
+        assert_eq!(second.request_uri(), Some("sip:7000@192.0.2.72:5072"));
+        desk.on_hook(0);
+    }
+    let mut desk = Desk::new("", &group(" hunt-scheme round-robin\n"));
+    let mut tried = Vec::new();
+    for _ in 0..4 {
+        desk.dial(0, "7000");
+        tried.push(first(&mut desk).0);
+        desk.on_hook(0);
+    }
+    assert_eq!(tried, ["192.0.2.71", "192.0.2.72", "192.0.2.71", "192.0.2.72"]);
+    // Whoever is in the group may call.
+    desk.call("192.0.2.72", "8001", "", &audio("192.0.2.72"));
+    desk.take("192.0.2.72", "180 INVITE");
+    let mut desk = Desk::new("", &group(" shutdown\n"));
+    desk.dial(0, "7000");
+    desk.look();
+    assert!(!desk.inbox.iter().any(|known| Desk::is("INVITE", "192.0.2.71", known)));
+}
+
+fn ended() -> End {
+    End {
+        at: "",
+        own: String::new(),
+        far: String::new(),
+        call: String::new(),
+        target: String::new(),
+        cseq: 0,
+        invite: None,
+    }
+}
+
+#[test]
+fn an_invite_is_on_the_dial_peer_of_its_uris_before_any_number() {
+    let peers = "voice class uri OUT sip\n pattern dtg=OUT\n!\nvoice class uri VIA sip\n host ipv4:192.0.2.60\n!\n\
+                 voice class uri FROM sip\n user-id 60.0\n!\n\
+                 dial-peer voice 91 voip\n session protocol sipv2\n incoming uri request OUT\n codec g711ulaw\n!\n\
+                 dial-peer voice 92 voip\n session protocol sipv2\n incoming uri via VIA\n codec g711ulaw\n!\n\
+                 dial-peer voice 93 voip\n session protocol sipv2\n incoming uri from FROM\n codec g711ulaw\n!\n\
+                 dial-peer voice 94 voip\n session protocol sipv2\n incoming called-number .\n codec g711ulaw\n!\n";
+    let on = |desk: &mut Desk, at: &'static str, number: &str| {
+        desk.call(at, number, "", &audio(at));
+        let legs = desk.bench.switch.calls.legs.values();
+        legs.filter(|leg| !leg.outgoing).map(|leg| leg.peer).max().unwrap()
+    };
+    assert_eq!(on(&mut Desk::new("", peers), FIVE, "8000;dtg=OUT"), 91);
+    assert_eq!(on(&mut Desk::new("", peers), SIX, "8000"), 92, "Via comes before From");
+    assert_eq!(on(&mut Desk::new("", peers), FIVE, "8000"), 94);
+    let more = format!("{peers}dial-peer voice 92 voip\n shutdown\n!\n");
+    assert_eq!(on(&mut Desk::new("", &more), SIX, "8000"), 93);
+}
+
+#[test]
+fn reliable_ringing_is_what_the_dial_peer_says() {
+    for (setting, supported, required) in [
+        ("", true, false),
+        (" voice-class sip rel1xx disable\n", false, false),
+        (" voice-class sip rel1xx require 100rel\n", true, true),
+        (" voice-class sip rel1xx system\n", true, false),
+    ] {
+        let mut desk = Desk::new(setting, "");
+        desk.call(FIVE, "6000", "Supported: 100rel\r\n", &audio(FIVE));
+        let invite = desk.take(SIX, "INVITE");
+        assert_eq!(header(&invite, "Supported").contains("100rel"), supported, "{setting}");
+        assert_eq!(header(&invite, "Require") == "100rel", required, "{setting}");
+        // Toward the caller, who could.
+        let mut desk = Desk::new(setting, "");
+        desk.call(FIVE, "8000", "Supported: 100rel\r\n", &audio(FIVE));
+        let ringing = desk.take(FIVE, "180 INVITE");
+        assert_eq!(header(&ringing, "Require") == "100rel", supported, "{setting}");
+    }
+}
