@@ -104,6 +104,8 @@ messages! {
     ControllerDevice { controller, error } "CONTROLLER" 4 "DEVICE" "Controller {controller}: {error}";
     /// Layer 1 of a trunk came or went.
     ControllerUpDown { controller, state } "CONTROLLER" 5 "UPDOWN" "Controller {controller}, changed state to {state}";
+    /// A fax wants T.38 at a telephone or trunk, and there is no `libspandsp.so.2` with the modems for it: the call stays audio.
+    FaxNoModems {} "FAX" 4 "NOMODEMS" "T.38 refused: libspandsp is not installed";
     /// The data link to the PBX was lost. Calls in progress go on for a while.
     Layer2Down { port } "ISDN" 6 "LAYER2DOWN" "Layer 2 for Interface Se{port}, TEI 0 changed to down";
     /// The data link to the PBX was established.

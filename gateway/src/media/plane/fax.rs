@@ -37,7 +37,7 @@ impl Fax {
             *self = match Gateway::new(config) {
                 Ok(gateway) => Self::Carrying(Box::new(gateway)),
                 Err(error) => {
-                    tracing::warn!("%FAX-4-T38: {error}");
+                    tracing::warn!(%error, "T.38");
                     Self::Done
                 }
             };

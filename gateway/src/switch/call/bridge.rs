@@ -10,6 +10,7 @@ use crate::leg::audio::PortAudio;
 use crate::leg::sip::own_fax;
 use crate::leg::{FaxStep, LegCommand, LegId, LegPort, LineSignal};
 use crate::media::{DigitTiming, MediaCommand, MediaEnd};
+use crate::service::message::Message;
 
 /// What the media plane has been told about a call.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -215,9 +216,7 @@ impl Switch {
                 self.command(now, leg, LegCommand::Fax(FaxStep::Accept(agreed)));
             }
             (FaxStep::Offer(_), _) => {
-                tracing::info!(
-                    "%FAX-6-T38: refused, there is no libspandsp for the modems of telephones and trunks"
-                );
+                self.monitor.syslog(now, Message::FaxNoModems {});
                 self.command(now, leg, LegCommand::Fax(FaxStep::Refuse));
             }
             (FaxStep::Accept(_), Some(end)) => self.listen_undisturbed(end, true),
