@@ -44,11 +44,14 @@ pub(in crate::switch) struct DialPlan {
     port_groups: HashMap<String, Vec<String>>,
 }
 
+/// Which URI of an INVITE is meant.
+type UriOf = fn(&SetupUris) -> &str;
+
 /// `incoming uri` of a dial peer.
 #[derive(Debug)]
 struct IncomingUri {
     peer: u32,
-    of: fn(&SetupUris) -> &str,
+    of: UriOf,
     class: UriClass,
 }
 
@@ -366,7 +369,7 @@ impl DialPlan {
 /// Via before the Request-URI, that before To, and that before From (Cisco's CUBE guide).
 fn incoming_uris(config: &Config) -> Vec<IncomingUri> {
     let tree = config.tree();
-    let kinds: [(&str, fn(&SetupUris) -> &str); 4] = [
+    let kinds: [(&str, UriOf); 4] = [
         ("via", |uris| &uris.via),
         ("request", |uris| &uris.request),
         ("to", |uris| &uris.to),
