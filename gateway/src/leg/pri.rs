@@ -17,7 +17,9 @@ use std::time::Instant;
 use ::mwi::queue::{Settings, TrunkQueue};
 use bytes::Bytes;
 use cli::config::Config;
-use qsig::{BChannel, DLink, Event, MessageWaiting, MwiRequest, RestartTarget, ServiceState, Span, SpanConfig};
+use qsig::{
+    BChannel, DLink, Event, MessageWaiting, MwiRequest, RestartTarget, ServiceState, Span, SpanConfig,
+};
 
 use telephony_hal::LineStatus;
 

@@ -496,7 +496,7 @@ impl Plane {
             if let MediaEnd::Rtp(id) = end
                 && let Some(stream) = self.streams.get_mut(id)
                 && stream.relay.is_none()
-                && stream.rtp.is_heard()
+                && (stream.rtp.settings.udptl || stream.rtp.is_heard())
             {
                 known.say_with(|said| match stream.rtp.settings.udptl {
                     true => stream.fax.say(&stream.rtp.settings.fax, said),

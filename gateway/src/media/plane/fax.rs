@@ -103,8 +103,9 @@ impl Plane {
                 continue;
             };
             let Some(other) = self.ends.get(&other) else { continue };
-            let loud = other.said.iter().any(|sample| sample.unsigned_abs() > QUIET);
-            if loud && stream.fax.begins(&other.said) {
+            let Some(said) = other.said() else { continue };
+            let loud = said.iter().any(|sample| sample.unsigned_abs() > QUIET);
+            if loud && stream.fax.begins(said) {
                 self.events.push_back(PlaneEvent::Fax { stream: *id });
             }
         }

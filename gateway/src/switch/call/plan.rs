@@ -376,10 +376,10 @@ fn incoming_uris(config: &Config) -> Vec<IncomingUri> {
         ("from", |uris| &uris.from),
     ];
     let takes =
-        |peer: &&DialPeer| !peer.shutdown && matches!(peer.permission, Permission::Both | Permission::Orig);
+        |peer: &DialPeer| !peer.shutdown && matches!(peer.permission, Permission::Both | Permission::Orig);
     let mut found = Vec::new();
     for (kind, of) in kinds {
-        for peer in config.dial_peers.iter().filter(takes) {
+        for peer in config.dial_peers.iter().filter(|peer| takes(peer)) {
             let section = tree.section(&format!("dial-peer voice {} voip", peer.tag));
             let tag = section.and_then(|node| node.value(&format!("incoming uri {kind} ")));
             let class = tag.and_then(|tag| {
