@@ -130,9 +130,9 @@ pub(super) static TENANT: &[Command] = &[
     acted!("options-ping [<60-1200>]", ["OPTIONS within calls", "Seconds, 60 without a number"]),
     acted!("sip-profiles <1-10000>", ["What is changed in messages", "Class of sip-profiles"]),
     kept!("sip-profiles <1-10000> inbound", ["What is changed in messages", "Class of sip-profiles", "As they come"], SIP_LATER, keyed: WHOLE, with_previous: true),
-    acted!("authentication username WORD password [0|6|7] WORD [realm WORD] [challenge (all|any)]",
+    kept!("authentication username WORD password [0|6|7] WORD [realm WORD] [challenge (all|any)]",
         ["Digest authentication", "User name", "4 to 70 characters", "Password", "Unencrypted", "AES", "Hidden", "The password", "Realm",
-         "Name of the realm", "Challenges", "All", "Any"], keyed: WHOLE),
+         "Name of the realm", "Challenges", "All", "Any"], SIP_LATER, keyed: WHOLE),
     kept!("(anat|associate|block|call-route|connection-reuse|conn-reuse|contact-passing|content|credentials|disable-early-media|e911|g729|handle-replaces|history-info|host-registrar|localhost|map|max-forwards|midcall-signaling|min-se|nat|notify|outbound-proxy|pass-thru|privacy-policy|random-contact|random-request-uri|reason-header|redirection|refer|refer-ood|referto-passing|registrar|registration|rel1xx|remote-party-id|requri-passing|reset|retry|send|session|signaling|srtp|srtp-auth|srtp-crypto|tcp-retry|tel-config|timers|tls-profile|transport|update-callerid|url|xfer|asymmetric|early-offer|error-code-override|listen-port|sip-profiles-inbound|supplementary-service) [LINE]",
         ["A setting of sip-ua or voice service voip"], SIP_LATER, keyed: WHOLE, no_shown: true),
 ];
