@@ -54,8 +54,8 @@ fn two_spans_talk_with_names_and_numbers() {
 }
 
 #[test]
-fn euroisdn_has_names_in_display_no_t313_at_the_network_and_no_message_waiting() {
-    use qsig::{InvokeError, MwiAction, MwiRequest, PartyNumber, SwitchType};
+fn euroisdn_has_names_in_display_and_no_t313_at_the_network() {
+    use qsig::SwitchType;
     let net5 = |side| SpanConfig { switch_type: SwitchType::PrimaryNet5, ..config(side) };
     let mut pair = Pair::new(net5(Side::Network), net5(Side::User));
     let named = CallRequest { name: Some(Name::Allowed("J\u{fc}rgen".into())), ..CallRequest::new("4711") };
@@ -78,9 +78,6 @@ fn euroisdn_has_names_in_display_no_t313_at_the_network_and_no_message_waiting()
     bench.span.answer_call(bench.now, incoming, &plain()).unwrap();
     bench.pass(millis(20_000));
     assert_eq!(bench.said(), [(MessageType::CONNECT, None)], "no T313");
-    let lamp = MwiRequest::new(MwiAction::Activate, PartyNumber::Unknown("1".into()));
-    let refused = pair.spans[0].invoke_mwi(pair.now, lamp);
-    assert_eq!(refused, Err(InvokeError::SwitchType(SwitchType::PrimaryNet5)));
     let mut bench = Bench::new(net5(Side::Network));
     bench.say_hex("0802000905 0402a880 1801ac");
     assert_eq!(bench.said(), [(RELEASE_COMPLETE, Some(65))]);

@@ -1,5 +1,5 @@
 //! What one changed line costs on a configuration of 10,000, without terminal and kernel:
-//! `cargo run --release -p gateway --example config_cost`.
+//! `cargo run --release -p gateway --example change_cost`.
 //!
 //! Line into candidate, candidate into the switch, as a terminal has it done; the least of some rounds. For instructions run it
 //! under `valgrind --tool=callgrind --toggle-collect='*Switch*apply*'` with one round as its argument.
