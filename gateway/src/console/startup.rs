@@ -19,7 +19,7 @@ pub struct StartupError {
 }
 
 /// Reads the startup configuration; `None` where there is none yet. Octets that are no UTF-8 become U+FFFD, which
-/// [`choose`] takes for damage.
+/// counts as damage at the start.
 ///
 /// # Errors
 /// [`StartupError`] when the file exists and cannot be read.
