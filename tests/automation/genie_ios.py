@@ -1,11 +1,13 @@
 """Reads outputs with the unmodified parsers of genie.libs.parser (PyPI), without the rest of pyATS.
 
-Usage: genie_ios.py FOLDER FILE; FOLDER is where the wheel is unpacked, FILE holds {"command": "output", ...}. Prints
+Usage: genie_ios.py FOLDER FILE; FOLDER is where the parsers are unpacked, FILE holds {"command": "output", ...}. Prints
 {"command": what the parser has read}. A parser derives from genie.metaparser.MetaParser, which checks schemas and runs
-commands on devices; parsing needs neither, so a class of that name stands in its place.
+commands on devices; parsing needs neither, so stand-ins take the place of all that is not a parser.
 """
 
 import importlib
+import importlib.abc
+import importlib.machinery
 import json
 import sys
 import types
@@ -26,29 +28,58 @@ class Anything:
         return id(self)
 
 
-def module(name, **names):
+class StandIn(types.ModuleType):
+    __path__ = []
+
+    def __getattr__(self, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return Anything
+
+
+class StandIns(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Modules of pyATS and what it needs."""
+
+    def find_spec(self, name, path, target=None):
+        ours = name.split(".")[0] in ("pyats", "unicon", "xmltodict", "packaging", "netaddr")
+        if ours or name.startswith("genie.") and not name.startswith("genie.libs"):
+            return importlib.machinery.ModuleSpec(name, self, is_package=True)
+
+    def create_module(self, spec):
+        return StandIn(spec.name)
+
+    def exec_module(self, module):
+        if module.__name__ == "genie.metaparser":
+            module.MetaParser = MetaParser
+        if module.__name__ == "genie.metaparser.util.exceptions":
+            module.SchemaEmptyParserError = type("SchemaEmptyParserError", (Exception,), {})
+
+
+def package(name, path):
     made = types.ModuleType(name)
-    made.__dict__.update(names)
-    made.__path__ = []
+    made.__path__ = path
     sys.modules[name] = made
-    return made
 
 
-schema = {name: Anything for name in ["Any", "Optional", "Or", "And", "Default", "Use", "Schema", "ListOf"]}
-genie = module("genie")
-module("genie.metaparser", MetaParser=MetaParser)
-module("genie.metaparser.util", merge_dict=None, keynames_convert=None)
-module("genie.metaparser.util.schemaengine", **schema)
-module("genie.metaparser.util.exceptions", SchemaEmptyParserError=type("SchemaEmptyParserError", (Exception,), {}))
-module("genie.libs").__path__ = [sys.argv[1] + "/genie/libs"]
-module("genie.libs.parser").__path__ = [sys.argv[1] + "/genie/libs/parser"]
-module("genie.libs.parser.iosxe").__path__ = [sys.argv[1] + "/genie/libs/parser/iosxe"]
+sys.meta_path.append(StandIns())
+package("genie", [])
+for name in ("genie.libs", "genie.libs.parser", "genie.libs.parser.iosxe"):
+    package(name, [sys.argv[1] + "/" + name.replace(".", "/")])
 
 PARSERS = {
-    "show logging": ("show_logging", "ShowLogging"),
-    "show voice call summary": ("show_voice", "ShowVoiceCallSummary"),
-    "show privilege": ("show_privilege", "ShowPrivilege"),
     "show archive": ("show_archive", "ShowArchive"),
+    "show clock": ("show_system", "ShowClock"),
+    "show file systems": ("show_platform", "ShowFileSystems"),
+    "show hosts": ("show_hosts", "ShowHosts"),
+    "show interfaces": ("show_interface", "ShowInterfaces"),
+    "show inventory": ("show_platform", "ShowInventory"),
+    "show logging": ("show_logging", "ShowLogging"),
+    "show privilege": ("show_privilege", "ShowPrivilege"),
+    "show processes cpu": ("show_platform", "ShowProcessesCpu"),
+    "show processes memory": ("show_platform", "ShowProcessesMemory"),
+    "show running-config interface Serial1/0:15": ("show_run", "ShowRunInterface"),
+    "show terminal": ("show_terminal", "ShowTerminal"),
+    "show voice call summary": ("show_voice", "ShowVoiceCallSummary"),
 }
 
 read = {}

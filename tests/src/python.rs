@@ -9,7 +9,7 @@ use nix::fcntl::{Flock, FlockArg};
 use crate::{target_dir, workspace_root};
 
 /// Makes `target/venv` from `tests/automation/requirements.txt` and `collections.py` (at once when it is as these say) and gives
-/// its `python`. Ansible's collections are in `target/venv/collections`.
+/// its `python`. Ansible's collections are in `target/venv/collections`, genie's parsers in `target/venv/genie`.
 ///
 /// # Errors
 /// What Python or pip said.
@@ -42,7 +42,7 @@ pub fn python() -> Result<PathBuf, String> {
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"]).arg(&wanted);
     run(pip)?;
     let mut unpack = Command::new(&program);
-    unpack.arg(&collections).arg(venv.join("collections"));
+    unpack.arg(&collections).args([venv.join("collections"), venv.join("genie")]);
     run(unpack)?;
     std::fs::write(&stamp, text).map_err(|e| format!("{}: {e}", stamp.display()))?;
     Ok(program)

@@ -114,6 +114,26 @@ impl Segment {
 }
 
 impl Measured {
+    /// It is one tone `hz` from its first sound to its last, at `dbm0` within 1 dB where that is given. Two packets of 20 ms may
+    /// be missing: on a machine that others use they come too late now and then.
+    ///
+    /// # Panics
+    /// When it is anything else.
+    #[track_caller]
+    pub fn assert_one_tone(&self, hz: &str, dbm0: Option<f64>) {
+        let (Some(first), Some(last)) = (self.segments.first(), self.segments.last()) else {
+            panic!("silence instead of {hz} Hz: {self:?}")
+        };
+        let sounds: f64 = self.segments.iter().map(|segment| segment.on_ms).sum();
+        let silent = last.start_ms + last.on_ms - first.start_ms - sounds;
+        assert!(silent < 41.0, "{silent} ms of silence within {hz} Hz: {self:?}");
+        for segment in &self.segments {
+            assert_eq!(segment.f, hz, "{self:?}");
+            let right = dbm0.is_none_or(|dbm0| (segment.level() - dbm0).abs() < 1.0);
+            assert!(right, "{} dBm0 instead of {dbm0:?}: {self:?}", segment.level());
+        }
+    }
+
     /// True when it is one steady tone `f` from the first sound to the end, e.g. `350+440`.
     #[must_use]
     pub fn is_steady(&self, f: &str) -> bool {

@@ -58,9 +58,7 @@ fn is_tone_on_line(heard: &Measured, hz: &str) {
 
 #[track_caller]
 fn is_tone_at(heard: &Measured, hz: &str, dbm0: f64) {
-    let [segment] = heard.segments.as_slice() else { panic!("not one tone: {heard:?}") };
-    assert_eq!(segment.f, hz, "{heard:?}");
-    assert!((segment.level() - dbm0).abs() < 1.0, "{} dBm0", segment.level());
+    heard.assert_one_tone(hz, Some(dbm0));
 }
 
 fn ended(gateway: &Tipringd) {

@@ -105,14 +105,6 @@ impl Site {
     }
 }
 
-/// One tone without a gap.
-#[track_caller]
-fn is_tone(heard: &Measured, hz: &str) {
-    let [segment] = heard.segments.as_slice() else { panic!("not one tone: {heard:?}") };
-    assert_eq!(segment.f, hz, "{heard:?}");
-    assert!((segment.level() + 10.0).abs() < 1.0, "{} dBm0", segment.level());
-}
-
 #[test]
 fn sip_calls_the_pbx_which_rings_answers_and_either_side_hangs_up() {
     let mut site = Site::new();
@@ -326,7 +318,7 @@ fn what_is_heard_before_the_answer_is_told_to_either_side() {
     let early = site.phone.response("INVITE", 183);
     site.phone.speak(early.rtp(), None);
     std::thread::sleep(Duration::from_millis(500));
-    is_tone(&site.hear(1.0), "950");
+    site.hear(1.0).assert_one_tone("950", Some(-10.0));
     site.phone.response("INVITE", 404);
     site.phone.acknowledge_refusal();
     site.ended();
@@ -341,7 +333,7 @@ fn audio_and_digits_pass_both_ways() {
     site.phone.request("ACK", "", "");
     site.phone.speak(answer.rtp(), Some(440.0));
     std::thread::sleep(Duration::from_millis(1000));
-    is_tone(&site.hear(2.0), "440");
+    site.hear(2.0).assert_one_tone("440", Some(-10.0));
     site.phone.request("BYE", "", "");
     site.phone.response("BYE", 200);
     site.ended();

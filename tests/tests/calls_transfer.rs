@@ -113,13 +113,6 @@ fn hear(office: &Office, phone: &SipPhone) -> Measured {
     tone_measure(&file)
 }
 
-/// One tone without a gap.
-#[track_caller]
-fn is_tone(heard: &Measured, hz: &str) {
-    let [segment] = heard.segments.as_slice() else { panic!("not one tone: {heard:?}") };
-    assert_eq!(segment.f, hz, "{heard:?}");
-}
-
 #[test]
 fn a_blind_transfer_by_refer_tells_its_outcome_and_joins_the_others() {
     let mut office = Office::new();
@@ -167,7 +160,7 @@ fn a_blind_transfer_by_refer_tells_its_outcome_and_joins_the_others() {
     office.six.reply(&news, 200, "", &sdp);
     office.six.asked("ACK");
     std::thread::sleep(Duration::from_millis(500));
-    is_tone(&hear(&office, &office.six), "1004");
+    hear(&office, &office.six).assert_one_tone("1004", None);
     hang_up(&mut office.six);
     office.ended();
 }
@@ -254,7 +247,7 @@ fn an_attended_transfer_through_the_gateway_joins_the_two_others() {
     office.five.asked("ACK");
     office.five.speak(invite.rtp(), None);
     std::thread::sleep(Duration::from_millis(500));
-    is_tone(&hear(&office, &office.five), "1004");
+    hear(&office, &office.five).assert_one_tone("1004", None);
     hang_up(&mut office.five);
     office.ended();
 }
@@ -295,7 +288,7 @@ fn an_invite_with_replaces_takes_a_call_over() {
     // The PBX's user says back what is said.
     office.six.speak(taken.rtp(), Some(620.0));
     std::thread::sleep(Duration::from_millis(800));
-    is_tone(&hear(&office, &office.six), "620");
+    hear(&office, &office.six).assert_one_tone("620", None);
     hang_up(&mut office.six);
     office.ended();
 }

@@ -194,7 +194,7 @@ impl Site {
     #[track_caller]
     pub(crate) fn line_hears(&mut self, hz: &str) {
         std::thread::sleep(Duration::from_millis(400));
-        is_tone(&self.lines.hear("2/0", 0.6), hz);
+        self.lines.hear("2/0", 0.6).assert_one_tone(hz, None);
     }
 
     /// 8000 hears nothing.
@@ -209,14 +209,14 @@ impl Site {
     #[track_caller]
     pub(crate) fn cm_hears_line(&mut self) {
         let heard = Self::spoken_to(&mut self.lines, &self.gateway, &self.phone);
-        is_tone(&heard, "1004");
+        heard.assert_one_tone("1004", None);
     }
 
     /// The same for the other telephone.
     #[track_caller]
     pub(crate) fn other_hears_line(&mut self) {
         let heard = Self::spoken_to(&mut self.lines, &self.gateway, &self.other);
-        is_tone(&heard, "1004");
+        heard.assert_one_tone("1004", None);
     }
 
     fn spoken_to(lines: &mut Lines, gateway: &Tipringd, phone: &SipPhone) -> Measured {
@@ -251,11 +251,4 @@ impl Site {
             .show_until("show call active voice brief", SOON, |shown| shown.contains("Total call-legs: 0"));
         assert!(self.gateway.show("show voip rtp connections").contains("Found 0 active RTP connections"));
     }
-}
-
-/// One tone without a gap.
-#[track_caller]
-pub(crate) fn is_tone(heard: &Measured, hz: &str) {
-    let [segment] = heard.segments.as_slice() else { panic!("not one tone but {heard:?}") };
-    assert_eq!(segment.f, hz, "{heard:?}");
 }
