@@ -1,6 +1,7 @@
 //! URIs: `sip:`, `sips:`, `tel:`, and any other scheme as far as it can be read.
 
 use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::scan;
@@ -188,17 +189,24 @@ impl<'a> Uri<'a> {
             (a, b) => a == b,
         };
         let one_sided = ["user", "ttl", "method", "maddr", "transport"];
-        let params_agree = |a: &Uri<'_>, b: &Uri<'_>| {
-            a.params().all(|(key, value)| {
-                let mut there = false;
-                // A parameter that stands there twice, against the RFC, agrees with any of its values.
-                let agrees = b.params().filter(|(k, _)| k.eq_ignore_ascii_case(key)).any(|(_, theirs)| {
-                    there = true;
-                    scan::unescape(value.unwrap_or(""))
-                        .eq_ignore_ascii_case(&scan::unescape(theirs.unwrap_or("")))
-                });
-                agrees || !there && !one_sided.iter().any(|name| name.eq_ignore_ascii_case(key))
-            })
+        // A parameter that stands there twice, against the RFC, agrees with any of its values.
+        let values = |uri: &Uri<'_>| {
+            let mut values = BTreeMap::<String, BTreeSet<String>>::new();
+            for (key, value) in uri.params() {
+                let value = scan::unescape(value.unwrap_or("")).to_ascii_lowercase();
+                values.entry(key.to_ascii_lowercase()).or_default().insert(value);
+            }
+            values
+        };
+        let params_agree = || {
+            let (ours, theirs) = (values(self), values(other));
+            let agree = |a: &BTreeMap<String, BTreeSet<String>>, b: &BTreeMap<String, BTreeSet<String>>| {
+                a.iter().all(|(key, values)| match b.get(key) {
+                    Some(others) => values.is_subset(others),
+                    None => !one_sided.contains(&key.as_str()),
+                })
+            };
+            agree(&ours, &theirs) && agree(&theirs, &ours)
         };
         let sorted = |uri: &Uri<'_>| {
             let mut all: Vec<_> =
@@ -206,7 +214,7 @@ impl<'a> Uri<'a> {
             all.sort();
             all.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>()
         };
-        same_host && params_agree(self, other) && params_agree(other, self) && sorted(self) == sorted(other)
+        same_host && (self.params == other.params || params_agree()) && sorted(self) == sorted(other)
     }
 
     fn parse_sip(&mut self, rest: &'a str) -> Result<(), UriError> {
