@@ -4,7 +4,6 @@
 //! Line into candidate, candidate into the switch, as a terminal has it done; the least of some rounds. For instructions run it
 //! under `valgrind --tool=callgrind --toggle-collect='*Switch*apply*'` with one round as its argument.
 
-use std::fmt::Write as _;
 use std::time::{Duration, Instant, SystemTime};
 
 use cli::config::{Config, Mode};
@@ -15,8 +14,9 @@ use gateway::service::metrics::Metrics;
 use gateway::store::Store;
 use gateway::switch::{Parts, Switch};
 
-/// Lines of the configuration.
-const LINES: usize = 10_000;
+#[path = "../../xtask/src/bench/config/large.rs"]
+mod large;
+
 /// Rounds, unless the first argument says another number.
 const ROUNDS: usize = 50;
 
@@ -27,7 +27,7 @@ fn main() -> Result<(), Failure> {
     let now = Instant::now();
     let directory = tempfile::tempdir()?;
     let (store, records) = Store::open(directory.path(), |_| {})?;
-    let text = configuration();
+    let text = large::configuration();
     let mut switch = Switch::new(
         now,
         Parts {
@@ -100,38 +100,6 @@ fn line(
     let all = started.elapsed();
     while switch.poll_output().is_some() {}
     Ok((reply.mode.unwrap_or_default(), all, all - typed))
-}
-
-/// As `cargo xtask bench config` has it: dial peers of a large gateway, and what stands around them.
-fn configuration() -> String {
-    let mut text = String::from("hostname Bench\n");
-    for rule in 1..=100 {
-        let _ = write!(text, "voice translation-rule {rule}\n rule 1 /^{rule}/ /0{rule}/\n!\n");
-    }
-    for port in 0..100 {
-        let _ = write!(text, "voice-port 3/{port}\n cptone GB\n mwi\n timeouts interdigit 5\n!\n");
-    }
-    let (mut tag, mut lines) = (1, text.lines().count());
-    while lines < LINES {
-        let _ = if tag % 2 == 0 {
-            write!(
-                text,
-                "dial-peer voice {tag} pots\n description peer {tag}\n destination-pattern 8{tag:05}\n port 3/{}\n \
-                 preference 2\n!\n",
-                tag % 100
-            )
-        } else {
-            write!(
-                text,
-                "dial-peer voice {tag} voip\n description peer {tag}\n destination-pattern 9{tag:05}\n session protocol \
-                 sipv2\n session target ipv4:192.0.2.{}\n dtmf-relay rtp-nte\n!\n",
-                tag % 250 + 1
-            )
-        };
-        lines += if tag % 2 == 0 { 6 } else { 7 };
-        tag += 1;
-    }
-    text
 }
 
 fn ms(time: Duration) -> f64 {

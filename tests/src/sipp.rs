@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::{Finished, Transport, finish, workspace_root};
@@ -57,6 +58,15 @@ impl Sipp {
         run.stderr.push_str(&std::fs::read_to_string(&errors).unwrap_or_default());
         run
     }
+}
+
+/// SIPp subscribes to a mailbox by UDP and takes what it is told until the scenario ends; its run is what the thread gives.
+#[must_use]
+pub fn sipp_subscribe(target: SocketAddr, number: &str) -> JoinHandle<Finished> {
+    let rows = vec![number.to_owned()];
+    let sipp =
+        Sipp { scenario: "subscribe_status.xml".into(), target, transport: Transport::Udp, rows, rate: 1 };
+    std::thread::spawn(move || sipp.run())
 }
 
 /// SIPp sends one NOTIFY for each `(number, waiting)`; every one must be answered 200.

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use system_tests::{
-    Pbx, Side, Sipp, Tipringd, Transport, Value, VoiceMail, finish, free_port, json, tshark_complaints,
+    Pbx, Side, Tipringd, Value, VoiceMail, finish, free_port, json, sipp_subscribe, tshark_complaints,
 };
 
 const LONG: Duration = Duration::from_secs(20);
@@ -143,11 +143,7 @@ fn a_pbx_that_knows_no_interrogation_leaves_the_subscriber_with_what_is_known() 
     let mut pbx = Pbx::connect(trunk, Side::Network, &[]);
     pbx.wait_up();
     gateway.show_until("show isdn status", LONG, |shown| shown.contains("MULTIPLE_FRAME_ESTABLISHED"));
-    let rows = vec!["4711".to_owned()];
-    let target = gateway.sip();
-    let sipp =
-        Sipp { scenario: "subscribe_status.xml".into(), target, transport: Transport::Udp, rows, rate: 1 };
-    let subscriber = std::thread::spawn(move || sipp.run());
+    let subscriber = sipp_subscribe(gateway.sip(), "4711");
     pbx.wait(&json!({"ev": "mwi", "action": "interrogate", "number": "4711"}));
     // What the PBX tells of itself is taken while somebody wants it.
     gateway.show_until("show mwi statistics", LONG, |shown| shown.contains("Subscribers: 1"));

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use qsig::{Event, MwiAction, MwiOutcome, MwiRequest, PartyNumber, SpanConfig, SwitchType};
 use system_tests::{
-    Pbx, Side, Sipp, Tipringd, Transport, Trunk, Value, VoiceMail, free_port, json, tshark_complaints,
+    Pbx, Side, Tipringd, Trunk, Value, VoiceMail, free_port, json, sipp_subscribe, tshark_complaints,
     tshark_fields,
 };
 
@@ -97,15 +97,7 @@ fn an_exchange_tells_and_is_not_asked() {
         gateway("primary-net5", &format!("tcp-connect:{}", exchange.address()), " isdn mwi interrogate\n");
     exchange.wait_up();
     up(&gateway);
-    let rows = vec!["4711".to_owned()];
-    let sipp = Sipp {
-        scenario: "subscribe_status.xml".into(),
-        target: gateway.sip(),
-        transport: Transport::Udp,
-        rows,
-        rate: 1,
-    };
-    let subscriber = std::thread::spawn(move || sipp.run());
+    let subscriber = sipp_subscribe(gateway.sip(), "4711");
     gateway.show_until("show mwi statistics", LONG, |shown| shown.contains("Subscribers: 1"));
     let mut tell = |action, number: &str| {
         let mut request = MwiRequest::new(action, PartyNumber::Unknown(number.to_owned()));

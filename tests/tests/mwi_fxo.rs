@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use system_tests::{Sipp, Tipringd, Transport, VoiceMail};
+use system_tests::{Tipringd, VoiceMail, sipp_subscribe};
 
 const LONG: Duration = Duration::from_secs(20);
 const HARDWARE: &str = "[[fxs]]\nport = \"2/0\"\nbackend = \"sim\"\n\n[[fxs]]\nport = \"2/1\"\nbackend = \"sim\"\n\n\
@@ -28,15 +28,7 @@ fn what_the_exchange_tells_by_fsk_reaches_the_telephone_behind_the_port_and_its_
     for locale in ["US", "GB"] {
         let gateway = gateway(locale, " mwi\n caller-id enable\n connection plar opx 8001\n");
         let mut voice_mail = VoiceMail::udp(gateway.sip());
-        let rows = vec!["8001".to_owned()];
-        let sipp = Sipp {
-            scenario: "subscribe_status.xml".into(),
-            target: gateway.sip(),
-            transport: Transport::Udp,
-            rows,
-            rate: 1,
-        };
-        let subscriber = std::thread::spawn(move || sipp.run());
+        let subscriber = sipp_subscribe(gateway.sip(), "8001");
         gateway.show_until("show mwi statistics", LONG, |shown| shown.contains("Subscribers: 1"));
         assert_eq!(voice_mail.notify("7000", true).status, 200);
         gateway.lamp_becomes("8001", true);

@@ -6,9 +6,7 @@ use std::net::Ipv4Addr;
 use std::process::Command;
 use std::time::Duration;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
-use system_tests::{Dns, Kamailio, Process, Profile, Record, Run, SipPhone, Tipringd, free_port, json};
-use tempfile::TempDir;
+use system_tests::{Dns, Kamailio, Pki, Process, Profile, Record, Run, SipPhone, Tipringd, free_port, json};
 
 const LONG: Duration = Duration::from_secs(15);
 const HARDWARE: &str = "[[fxs]]\nport = \"2/0\"\nbackend = \"sim\"\n";
@@ -211,51 +209,17 @@ fn a_server_that_does_not_answer_options_is_hunted_past() {
     lines.act("2/0", "onhook", &json!({}));
 }
 
-/// Certificates of one issuer for the gateway and for a peer.
-struct Pki {
-    dir: TempDir,
-}
-
-impl Pki {
-    fn new() -> Self {
-        let mut params = CertificateParams::default();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.distinguished_name.push(DnType::CommonName, "Issuer of this test");
-        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-        let dir = tempfile::tempdir().unwrap();
-        std::fs::write(dir.path().join("ca.pem"), issuer.pem()).unwrap();
-        for name in ["gateway.example", "peer.example"] {
-            let key = KeyPair::generate().unwrap();
-            let params = CertificateParams::new([name.to_owned()]).unwrap();
-            let made = params.signed_by(&key, &issuer).unwrap();
-            std::fs::write(dir.path().join(format!("{name}.cert")), made.pem()).unwrap();
-            std::fs::write(dir.path().join(format!("{name}.key")), key.serialize_pem()).unwrap();
-        }
-        Self { dir }
+/// OpenSSL as the gateway's peer, with the peer's certificate.
+fn openssl(pki: &Pki, arguments: &[&str]) -> (Process, std::sync::mpsc::Receiver<String>) {
+    let mut command = Command::new("openssl");
+    command.args(arguments).arg("-quiet");
+    for (option, name) in
+        [("-CAfile", "ca.pem"), ("-cert", "peer.example.cert"), ("-key", "peer.example.key")]
+    {
+        command.arg(option).arg(pki.file(name));
     }
-
-    fn file(&self, name: &str) -> String {
-        self.dir.path().join(name).to_str().unwrap().to_owned()
-    }
-
-    /// Puts the gateway's files where trustpoint GW has them.
-    fn install(&self, gateway: &Tipringd) {
-        let trustpoint = gateway.state_dir().join("pki/GW");
-        std::fs::create_dir_all(&trustpoint).unwrap();
-        for (from, to) in
-            [("gateway.example.cert", "cert.pem"), ("gateway.example.key", "key.pem"), ("ca.pem", "ca.pem")]
-        {
-            std::fs::copy(self.file(from), trustpoint.join(to)).unwrap();
-        }
-    }
-
-    fn openssl(&self, arguments: &[&str]) -> (Process, std::sync::mpsc::Receiver<String>) {
-        let mut command = Command::new("openssl");
-        command.args(arguments).args(["-CAfile", &self.file("ca.pem"), "-quiet"]);
-        command.args(["-cert", &self.file("peer.example.cert"), "-key", &self.file("peer.example.key")]);
-        let (process, out, _) = Process::start("openssl", command);
-        (process, out)
-    }
+    let (process, out, _) = Process::start("openssl", command);
+    (process, out)
 }
 
 #[track_caller]
@@ -270,7 +234,7 @@ fn wait_for(lines: &std::sync::mpsc::Receiver<String>, wanted: &str) -> String {
 
 #[test]
 fn a_notify_and_a_call_go_by_tls_and_openssl_believes_the_certificates() {
-    let (pki, secure, called) = (Pki::new(), free_port(), free_port());
+    let (pki, secure, called) = (Pki::new("peer.example"), free_port(), free_port());
     let gateway = Tipringd::start(
         &format!(
             "{TELEPHONE}dial-peer voice 5 voip\n destination-pattern 5...\n session protocol sipv2\n \
@@ -288,15 +252,18 @@ fn a_notify_and_a_call_go_by_tls_and_openssl_believes_the_certificates() {
     });
     // A voice mail behind OpenSSL.
     let connect = format!("127.0.0.1:{secure}");
-    let (mut mail, said) = pki.openssl(&[
-        "s_client",
-        "-connect",
-        &connect,
-        "-verify_return_error",
-        "-verify_hostname",
-        "gateway.example",
-        "-tls1_2",
-    ]);
+    let (mut mail, said) = openssl(
+        &pki,
+        &[
+            "s_client",
+            "-connect",
+            &connect,
+            "-verify_return_error",
+            "-verify_hostname",
+            "gateway.example",
+            "-tls1_2",
+        ],
+    );
     let body = "Messages-Waiting: yes\r\n";
     mail.write_line(&format!(
         "NOTIFY sip:8000@gateway.example SIP/2.0\r\nVia: SIP/2.0/TLS peer.example;branch=z9hG4bK1\r\nMax-Forwards: 70\r\n\
@@ -311,7 +278,7 @@ fn a_notify_and_a_call_go_by_tls_and_openssl_believes_the_certificates() {
     // A server behind OpenSSL is called.
     let port = called.to_string();
     let (_server, heard) =
-        pki.openssl(&["s_server", "-accept", &port, "-Verify", "1", "-verify_return_error"]);
+        openssl(&pki, &["s_server", "-accept", &port, "-Verify", "1", "-verify_return_error"]);
     std::thread::sleep(Duration::from_millis(500));
     let mut lines = gateway.lines();
     lines.dial("2/0", "5123");

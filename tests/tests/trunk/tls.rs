@@ -1,63 +1,27 @@
 //! 6.1 and 8: TLS, with OpenSSL as the Unified CM's end of it, and `sips:` URIs.
 
-use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
-use system_tests::{TrunkTransport, UnifiedCm, finish, free_port};
-use tempfile::TempDir;
+use system_tests::{Pki, TrunkTransport, UnifiedCm, finish, free_port};
 
 use crate::site::{Plan, SOON, Site};
 
-/// An issuer with certificates of both ends.
-struct Pki {
-    dir: TempDir,
-}
-
-impl Pki {
-    fn new() -> Self {
-        let mut params = CertificateParams::default();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.distinguished_name.push(DnType::CommonName, "Issuer of this trunk");
-        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-        let dir = tempfile::tempdir().unwrap();
-        std::fs::write(dir.path().join("ca.pem"), issuer.pem()).unwrap();
-        for name in ["gateway.example", "cm.example"] {
-            let key = KeyPair::generate().unwrap();
-            let made = CertificateParams::new([name.to_owned()]).unwrap().signed_by(&key, &issuer).unwrap();
-            std::fs::write(dir.path().join(format!("{name}.cert")), made.pem()).unwrap();
-            std::fs::write(dir.path().join(format!("{name}.key")), key.serialize_pem()).unwrap();
-        }
-        Self { dir }
-    }
-
-    fn file(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
-    }
-
-    fn unified_cm(&self) -> UnifiedCm {
-        UnifiedCm::new(TrunkTransport::Tls {
-            cert: self.file("cm.example.cert"),
-            key: self.file("cm.example.key"),
-            issuers: self.file("ca.pem"),
-        })
-    }
+fn unified_cm(pki: &Pki) -> UnifiedCm {
+    UnifiedCm::new(TrunkTransport::Tls {
+        cert: pki.file("cm.example.cert"),
+        key: pki.file("cm.example.key"),
+        issuers: pki.file("ca.pem"),
+    })
 }
 
 /// A gateway whose trunk is TLS; `sips` is the line of the dial peer.
 fn site(peer: &'static str) -> (Site, Pki) {
-    let pki = Pki::new();
+    let pki = Pki::new("cm.example");
     let secure = free_port();
     let more = format!("voice service voip\n sip\n  listen-port secure {secure}\n!\n");
-    let site = Site::new(pki.unified_cm(), Plan { peer, more, ..Plan::default() });
-    let trustpoint = site.gateway.state_dir().join("pki/GW");
-    std::fs::create_dir_all(&trustpoint).unwrap();
-    for (from, to) in
-        [("gateway.example.cert", "cert.pem"), ("gateway.example.key", "key.pem"), ("ca.pem", "ca.pem")]
-    {
-        std::fs::copy(pki.file(from), trustpoint.join(to)).unwrap();
-    }
+    let site = Site::new(unified_cm(&pki), Plan { peer, more, ..Plan::default() });
+    pki.install(&site.gateway);
     let lines = "sip-ua\n crypto signaling default trustpoint GW\n transport tcp tls v1.2\n";
     let file = site.gateway.scratch().join("tls.cfg");
     std::fs::write(&file, lines).unwrap();

@@ -3,7 +3,6 @@
 //!
 //! Wall time at the client, the least of some rounds: what an engineer waits for.
 
-use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
@@ -18,11 +17,11 @@ use system_tests::{Profile, Run, Tipringd};
 
 use super::Measured;
 use crate::shell::{Outcome, say};
+use large::{LINES, configuration};
 
 mod frr;
+mod large;
 
-/// Lines of the configuration.
-const LINES: usize = 10_000;
 /// Rounds of each measurement; the least counts.
 const ROUNDS: usize = 7;
 /// Terminals at the same time.
@@ -131,38 +130,6 @@ fn timed<T>(budget: &mut Budget, work: impl FnOnce() -> Outcome<T>) -> Outcome<T
     let result = work()?;
     budget.took.push(started.elapsed());
     Ok(result)
-}
-
-/// Dial peers as a large gateway has them, and what stands around them.
-fn configuration() -> String {
-    let mut text = String::from("hostname Bench\n");
-    for rule in 1..=100 {
-        let _ = write!(text, "voice translation-rule {rule}\n rule 1 /^{rule}/ /0{rule}/\n!\n");
-    }
-    for port in 0..100 {
-        let _ = write!(text, "voice-port 3/{port}\n cptone GB\n mwi\n timeouts interdigit 5\n!\n");
-    }
-    let mut tag = 1;
-    let mut lines = text.lines().count();
-    while lines < LINES {
-        let _ = if tag % 2 == 0 {
-            write!(
-                text,
-                "dial-peer voice {tag} pots\n description peer {tag}\n destination-pattern 8{tag:05}\n port 3/{}\n preference 2\n!\n",
-                tag % 100
-            )
-        } else {
-            write!(
-                text,
-                "dial-peer voice {tag} voip\n description peer {tag}\n destination-pattern 9{tag:05}\n session protocol sipv2\n \
-                 session target ipv4:192.0.2.{}\n dtmf-relay rtp-nte\n!\n",
-                tag % 250 + 1
-            )
-        };
-        lines += if tag % 2 == 0 { 6 } else { 7 };
-        tag += 1;
-    }
-    text
 }
 
 /// A client of console.sock.
