@@ -2,74 +2,14 @@
 //! rubbish and goes away.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use std::fs::File;
-use std::io::{Read as _, Write as _};
 use std::net::SocketAddr;
-use std::os::unix::fs::{OpenOptionsExt as _, symlink};
 use std::path::Path;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use nix::fcntl::OFlag;
-use nix::pty::{PtyMaster, grantpt, posix_openpt, ptsname_r, unlockpt};
-use system_tests::{Answer, Tipringd, VoiceMail};
+use system_tests::{Answer, SerialEnd, Tipringd, VoiceMail};
 
 const LONG: Duration = Duration::from_secs(20);
-
-/// The PBX's end of the line.
-struct Switch {
-    master: PtyMaster,
-    /// Kept open, so that the line does not hang up while the gateway has it closed.
-    _slave: File,
-    seen: String,
-}
-
-impl Switch {
-    /// A pseudo terminal that `link` leads to.
-    fn plug(link: &Path) -> Self {
-        // Not for the gateway to inherit: an end that stays open there would never hang up.
-        let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
-        let master = posix_openpt(flags).unwrap();
-        grantpt(&master).unwrap();
-        unlockpt(&master).unwrap();
-        let name = ptsname_r(&master).unwrap();
-        let flags = OFlag::O_NOCTTY.bits();
-        let slave = File::options().read(true).write(true).custom_flags(flags).open(&name).unwrap();
-        let _ = std::fs::remove_file(link);
-        symlink(&name, link).unwrap();
-        Self { master, _slave: slave, seen: String::new() }
-    }
-
-    fn says(&mut self, octets: &[u8]) {
-        for part in octets.chunks(256) {
-            self.master.write_all(part).unwrap();
-            // What the kernel holds for a reader is little.
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    }
-
-    /// Waits until `wanted` has come since the last time, and gives what came up to it.
-    #[track_caller]
-    fn hears(&mut self, wanted: &str) -> String {
-        let end = Instant::now() + LONG;
-        loop {
-            self.listen();
-            if let Some(at) = self.seen.find(wanted) {
-                let rest = self.seen.split_off(at + wanted.len());
-                return std::mem::replace(&mut self.seen, rest);
-            }
-            assert!(Instant::now() < end, "no {wanted:?} in {:?}", self.seen);
-            std::thread::sleep(Duration::from_millis(10));
-        }
-    }
-
-    fn listen(&mut self) {
-        let mut octets = [0; 1024];
-        while let Ok(n) = self.master.read(&mut octets) {
-            self.seen.push_str(&String::from_utf8_lossy(&octets[..n]));
-        }
-    }
-}
 
 /// The voice mail tells in a thread of its own: its answer waits for the PBX.
 fn tell(gateway: SocketAddr, number: &str, waiting: bool) -> JoinHandle<Answer> {
@@ -97,7 +37,7 @@ fn comes_up(gateway: &Tipringd) {
 fn a_pbx_on_a_serial_line_is_told_and_its_refusals_are_the_voice_mail_s_answer() {
     let folder = tempfile::tempdir().unwrap();
     let tty = folder.path().join("ttyS1");
-    let mut switch = Switch::plug(&tty);
+    let mut switch = SerialEnd::plug(&tty);
     let gateway = start(&tty);
     comes_up(&gateway);
 
@@ -130,8 +70,7 @@ fn a_pbx_on_a_serial_line_is_told_and_its_refusals_are_the_voice_mail_s_answer()
     assert_eq!(tell(gateway.sip(), "4700", true).join().unwrap().status, 200);
     assert!(gateway.lines().listen("2/0", 3.0).is_message_waiting_tone("us"));
     assert_eq!(tell(gateway.sip(), "4811", true).join().unwrap().status, 404);
-    switch.listen();
-    assert_eq!(switch.seen, "");
+    assert_eq!(switch.heard(), "");
 
     // By hand the same way.
     assert_eq!(gateway.show("mwi set 4714 on").trim(), "4714 ON: on its way to trunk pbx1");
@@ -142,7 +81,7 @@ fn a_pbx_on_a_serial_line_is_told_and_its_refusals_are_the_voice_mail_s_answer()
 fn calls_to_voice_mail_are_logged_rubbish_survived_and_a_line_that_was_gone_gets_the_newest_state() {
     let folder = tempfile::tempdir().unwrap();
     let tty = folder.path().join("ttyS1");
-    let mut switch = Switch::plug(&tty);
+    let mut switch = SerialEnd::plug(&tty);
     let gateway = start(&tty);
     comes_up(&gateway);
 
@@ -172,21 +111,21 @@ fn calls_to_voice_mail_are_logged_rubbish_survived_and_a_line_that_was_gone_gets
     }
     assert_eq!(tell(gateway.sip(), "4716", true).join().unwrap().status, 200);
     assert!(gateway.show("show mwi queue").contains("5554716 ON: waiting"));
-    let mut switch = Switch::plug(&tty);
+    let mut switch = SerialEnd::plug(&tty);
     switch.hears("RMV:MWI 5554715!\u{4}");
     gateway.show_until("show mwi trunk pbx1", LONG, |shown| {
         shown.matches("delivered").count() == 2 && shown.contains("0 under way, 0 waiting")
     });
-    switch.listen();
-    let both = switch.seen.matches("5554715").count() + switch.seen.matches("OP:MWI 5554716!").count();
-    assert!(both <= 1, "{:?}", switch.seen);
+    let heard = switch.heard();
+    let both = heard.matches("5554715").count() + heard.matches("OP:MWI 5554716!").count();
+    assert!(both <= 1, "{heard:?}");
 }
 
 #[test]
 fn after_kill_9_the_pbx_is_told_what_it_did_not_confirm_and_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
     let tty = folder.path().join("ttyS1");
-    let mut switch = Switch::plug(&tty);
+    let mut switch = SerialEnd::plug(&tty);
     let mut gateway = start(&tty);
     comes_up(&gateway);
     for number in ["4711", "4712"] {
@@ -203,25 +142,23 @@ fn after_kill_9_the_pbx_is_told_what_it_did_not_confirm_and_nothing_else() {
         assert_eq!(tell(gateway.sip(), number, waiting).join().unwrap().status, 200);
     }
     gateway.kill_9();
-    let mut switch = Switch::plug(&tty);
+    let mut switch = SerialEnd::plug(&tty);
     gateway.restart();
     comes_up(&gateway);
     gateway.show_until("show mwi trunk pbx1", LONG, |shown| {
         shown.matches("delivered").count() == 4 && shown.contains("0 under way, 0 waiting")
     });
-    switch.listen();
-    let mut told: Vec<&str> = switch.seen.split_terminator('\u{4}').collect();
+    let heard = switch.heard();
+    let mut told: Vec<&str> = heard.split_terminator('\u{4}').collect();
     told.sort_unstable();
     assert_eq!(told, ["OP:MWI 5554713!", "RMV:MWI 5554712!", "RMV:MWI 5554714!"]);
 
     // Killed while the PBX's silence had not yet said yes: asked again, once.
     let _unanswered = tell(gateway.sip(), "4711", false);
-    switch.seen.clear();
     switch.hears("RMV:MWI 5554711!\u{4}");
     gateway.kill_9();
     gateway.restart();
     switch.hears("RMV:MWI 5554711!\u{4}");
     gateway.show_until("show mwi 4711", LONG, |shown| shown.contains("delivered"));
-    switch.listen();
-    assert_eq!(switch.seen, "");
+    assert_eq!(switch.heard(), "");
 }
