@@ -99,6 +99,7 @@ pub(super) static TENANT: &[Command] = &[
             "Name, optionally with a port"
         ]
     ),
+    super::voice_service::OWN_MWI_SERVER,
     acted!("session transport (udp|tcp [tls])", ["SIP session", "Transport", "UDP", "TCP", "TLS"]),
     acted!("bind (control|media|all) source-interface INTERFACE", ["Our address", "In headers", "In session descriptions", "In both",
         "That of an interface", "Interface"], keyed: 2),

@@ -328,14 +328,7 @@ pub(super) static POTS: &[Command] = &[
         }),
         keyed: 1,
     },
-    command! {
-        "mwi-server (ipv4:A.B.C.D|dns:WORD) [expires <1-999999>] [port <1-65535>] [transport (tcp|udp)] [unsolicited]",
-        help: &["Voice-mail server of this number, instead of that of sip-ua", "IP address of the voice-mail server",
-            "Host name of the voice-mail server", "Subscription expiration time", "Seconds, default 3600",
-            "Port number of the voice-mail server", "Port, default 5060", "Transport protocol", "TCP", "UDP",
-            "The server notifies without subscription"],
-        apply: Apply::Acted(|cx| if cx.no { Ok(()) } else { super::voice_service::mwi_server(cx).map(|_| ()) }),
-    },
+    super::voice_service::OWN_MWI_SERVER,
     command! {
         "trunkgroup WORD [<1-64>]", keyed: 2,
         help: &["Trunk group for this peer", "Trunk group label", "Preference"],

@@ -458,7 +458,17 @@ fn bind(cx: &mut Cx<'_>) -> Result<(), ApplyError> {
     Ok(())
 }
 
-pub(super) fn mwi_server(cx: &Cx<'_>) -> Result<MwiServer, ApplyError> {
+/// `mwi-server` of a dial peer or a tenant, which IOS has for the whole gateway alone.
+pub(super) const OWN_MWI_SERVER: Command = command! {
+    "mwi-server (ipv4:A.B.C.D|dns:WORD) [expires <1-999999>] [port <1-65535>] [transport (tcp|udp)] [unsolicited]",
+    help: &["Voice-mail server of these numbers, instead of that of sip-ua", "IP address of the voice-mail server",
+        "Host name of the voice-mail server", "Subscription expiration time", "Seconds, default 3600",
+        "Port number of the voice-mail server", "Port, default 5060", "Transport protocol", "TCP", "UDP",
+        "The server notifies without subscription"],
+    apply: Apply::Acted(|cx| if cx.no { Ok(()) } else { mwi_server(cx).map(|_| ()) }),
+};
+
+fn mwi_server(cx: &Cx<'_>) -> Result<MwiServer, ApplyError> {
     let host = cx.args.argument(0).unwrap_or("").parse().map_err(|_| ApplyError::Argument(0))?;
     let mut server = MwiServer::new(host);
     server.expires = cx.args.number_after("expires").unwrap_or(server.expires);

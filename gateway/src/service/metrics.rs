@@ -29,7 +29,7 @@ pub struct Metrics {
     pub lamps: [IntGauge; 2],
     /// Mailboxes in the table.
     pub mailboxes: IntGauge,
-    /// When the oldest and the newest state in the table were heard, seconds since 1970.
+    /// When the oldest and the newest state in the table were heard, seconds since 1970; 0 while it is empty.
     pub heard: [IntGauge; 2],
     /// MWI operations on a trunk or SMDI line by outcome, and by what the PBX gave as its cause.
     pub trunk_operations: IntCounterVec,

@@ -76,7 +76,8 @@ pub fn destinations(config: &Config, peer: &DialPeer) -> Vec<Place> {
     group_of(config, peer).unwrap_or_else(|| destination(config, peer).into_iter().collect())
 }
 
-/// The voice mail servers of a configuration, each once: that of `sip-ua` first, then those of dial peers.
+/// The voice mail servers of a configuration, each once: that of `sip-ua` first, then those of dial peers and their
+/// tenants.
 #[must_use]
 pub fn mwi_servers(config: &Config) -> Vec<MwiServer> {
     let mut servers: Vec<MwiServer> = config.sip_ua.mwi_server.iter().cloned().collect();
@@ -88,15 +89,17 @@ pub fn mwi_servers(config: &Config) -> Vec<MwiServer> {
     servers
 }
 
-/// The voice mail server of a POTS dial peer's number: its own, else that of `sip-ua`.
+/// The voice mail server of a POTS dial peer's number: its own or its tenant's, else that of `sip-ua`.
 #[must_use]
 pub fn mwi_server_of(config: &Config, peer: &DialPeer) -> Option<MwiServer> {
     own_mwi_server(config, peer).or_else(|| config.sip_ua.mwi_server.clone())
 }
 
 fn own_mwi_server(config: &Config, peer: &DialPeer) -> Option<MwiServer> {
-    let section = config.tree().section(&format!("dial-peer voice {} pots", peer.tag))?;
-    section.value("mwi-server ")?.parse().ok()
+    let tree = config.tree();
+    let section = tree.section(&format!("dial-peer voice {} pots", peer.tag))?;
+    let own = section.value("mwi-server ");
+    own.or_else(|| tenant(tree, section)?.value("mwi-server "))?.parse().ok()
 }
 
 /// A `registrar` of `sip-ua`.

@@ -556,6 +556,7 @@ impl Switch {
         self.line_mailboxes = waiting;
         self.lamps_on = on;
         self.count_mailboxes(false, false);
+        self.count_ages(now);
     }
 }
 

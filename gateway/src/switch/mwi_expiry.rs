@@ -46,14 +46,20 @@ impl Switch {
 
     /// Counts how old what is known is: the newest state at once, the oldest once a minute.
     pub(super) fn note_age(&mut self, now: Instant, received: u64) {
-        let seconds = |ms: u64| i64::try_from(ms / 1000).unwrap_or(i64::MAX);
-        let [oldest, newest] = &self.metrics.heard;
+        let [_, newest] = &self.metrics.heard;
         newest.set(seconds(received));
         if self.expiry.looked.is_none_or(|at| now.saturating_duration_since(at) >= LEAST) {
-            self.expiry.looked = Some(now);
-            let first = self.mailboxes.iter().map(|record| record.state.received).min();
-            oldest.set(seconds(first.unwrap_or(received)));
+            self.count_ages(now);
         }
+    }
+
+    /// Looks for the oldest and the newest state; 0 where nothing is known.
+    pub(super) fn count_ages(&mut self, now: Instant) {
+        self.expiry.looked = Some(now);
+        let heard = || self.mailboxes.iter().map(|record| record.state.received);
+        let [oldest, newest] = &self.metrics.heard;
+        oldest.set(seconds(heard().min().unwrap_or(0)));
+        newest.set(seconds(heard().max().unwrap_or(0)));
     }
 
     fn expire_mailboxes(&mut self, now: Instant) {
@@ -73,6 +79,8 @@ impl Switch {
                 self.forget_mailbox(now, &number);
             }
         }
+        self.count_mailboxes(false, false);
+        self.count_ages(now);
         let oldest = self.mailboxes.iter().map(|record| record.state.received).min();
         let left = oldest.map_or(age, |received| age.saturating_sub(heard(received)));
         self.expiry.due = Some(now + Duration::from_millis(left).max(LEAST));
@@ -107,6 +115,10 @@ impl Switch {
         self.tell_watchers(now, number);
         true
     }
+}
+
+fn seconds(ms: u64) -> i64 {
+    i64::try_from(ms / 1000).unwrap_or(i64::MAX)
 }
 
 /// The age in ms.

@@ -13,6 +13,8 @@ use telephony_hal::line::Tone;
 
 use super::*;
 
+mod bodies;
+mod counted;
 mod hand;
 mod host;
 mod outage;

@@ -68,6 +68,44 @@ fn a_dial_peer_s_own_server_is_subscribed_at_beside_the_gateway_s() {
 }
 
 #[test]
+fn a_tenant_s_server_is_that_of_its_dial_peers_behind_their_own_and_ahead_of_the_gateway_s() {
+    let tenant = "voice class tenant 3\n mwi-server ipv4:192.0.2.30 expires 200 port 5070\n";
+    let config =
+        CONFIG.replace("destination-pattern 8000\n", "destination-pattern 8000\n voice-class sip tenant 3\n");
+    let own = " mwi-server ipv4:192.0.2.20\n voice-class sip tenant 3\n";
+    let config = config.replace("destination-pattern 8002\n", &format!("destination-pattern 8002\n{own}"));
+    let parsed = Config::parse(&format!("{tenant}{config}"));
+    let bad = parsed.messages.iter().find(|m| m.kind != cli::config::MessageKind::Acted);
+    assert_eq!(bad, None);
+    let shown = parsed.config.running();
+    assert!(shown.contains(tenant), "{shown}");
+
+    let mut bench = Bench::open(tempfile::tempdir().unwrap(), &format!("{tenant}{config}"));
+    bench.wait(Duration::from_secs(2));
+    let sent = subscribes(&mut bench);
+    let uris: Vec<_> = sent.iter().map(|s| s.request_uri().unwrap()).collect();
+    assert_eq!(uris, ["sip:8000@192.0.2.30:5070", "sip:8002@192.0.2.20"]);
+    assert_eq!(sent[0].header("Expires").unwrap().to_str(), "200");
+    bench.receive_from(
+        [192, 0, 2, 30],
+        &answer(&sent[0], "200 OK", "Expires: 200\r\nContact: <sip:vm@192.0.2.30:5070>\r\n"),
+    );
+    bench.receive_from([192, 0, 2, 30], &notify(&sent[0], "192.0.2.30:5070", true));
+    assert_eq!(bench.status(sent[0].call_id().unwrap()), Some(200));
+    assert_eq!(bench.tone_off_hook(0), Tone::Stutter);
+    bench.requests.clear();
+
+    // `no mwi-server` in the class: its subscription is ended, that of the peer with a server of its own stays.
+    let without = format!("voice class tenant 3\n no mwi-server ipv4:192.0.2.30\n{config}");
+    bench.switch.apply(bench.now, Config::parse(&without).config);
+    bench.settle();
+    let ended = subscribes(&mut bench);
+    let ended: Vec<_> =
+        ended.iter().map(|s| (s.call_id().unwrap(), s.header("Expires").unwrap().to_str())).collect();
+    assert_eq!(ended, [(sent[0].call_id().unwrap(), "0".into())]);
+}
+
+#[test]
 fn a_server_s_addresses_are_tried_in_turn_and_shown() {
     let config = CONFIG.replace("ipv4:192.0.2.10 unsolicited", "dns:vm.example expires 600");
     let mut bench = Bench::open(tempfile::tempdir().unwrap(), &config);
