@@ -10,6 +10,7 @@ mod note;
 mod pass;
 mod performance;
 mod replace;
+mod reroute;
 
 use std::collections::BTreeMap;
 use std::time::Instant;

@@ -64,7 +64,7 @@ impl Legs {
     }
 
     /// The leg is gone for the switch; the D channel clears the call by itself.
-    fn end(&mut self, leg: LegId, cause: Cause) {
+    pub(super) fn end(&mut self, leg: LegId, cause: Cause) {
         if let Some(Leg { call, .. }) = self.by_leg.remove(&leg) {
             self.by_call.remove(&call);
             self.tell(leg, LegEvent::Released(cause));
@@ -130,7 +130,9 @@ impl PriTrunk {
             }
             LegCommand::Raw(raw) => return self.pass(now, leg, raw),
             LegCommand::Uncarried(raw) => {
-                if !self.replacement_asked(now, leg, &raw.message) {
+                if !self.replacement_asked(now, leg, &raw.message)
+                    && !self.rerouteing_asked(now, leg, &raw.message)
+                {
                     self.uncarried(now, call, &raw.message);
                 }
                 return;

@@ -31,14 +31,20 @@ const MAX_IDENTITY: u16 = 9999;
 
 /// An operation of the far end, as its answer needs it.
 #[derive(Debug)]
-struct Asked {
+pub(super) struct Asked {
     invoke: Invoke,
     profile: u8,
     nfe: bool,
 }
 
 impl Asked {
-    fn answer(&self, answer: Answer) -> Element {
+    /// The operation.
+    pub(super) fn invoke(&self) -> &Invoke {
+        &self.invoke
+    }
+
+    /// The Facility element that answers it.
+    pub(super) fn answer(&self, answer: Answer) -> Element {
         let component = answer.component(self.invoke.invoke_id, self.invoke.operation.clone());
         Element::new(ie::FACILITY, Facility::new(self.profile, self.nfe, None, component).to_vec())
     }
@@ -89,20 +95,28 @@ impl Replacements {
     }
 }
 
-/// The path replacement operations of a message.
-fn operations(message: &Message) -> Vec<(PathReplacement, Asked)> {
+/// The operations a message asks for.
+pub(super) fn invokes(message: &Message) -> Vec<Asked> {
     let facilities = message.all(ie::FACILITY).filter_map(|body| Facility::parse(body));
     let mut found = Vec::new();
     for facility in facilities {
-        for component in facility.components() {
-            let Component::Invoke(invoke) = component else { continue };
-            if let Some(Ok(operation)) = PathReplacement::read(invoke) {
-                let nfe = facility.items.iter().any(|item| matches!(item, Item::Nfe(_)));
-                found.push((operation, Asked { invoke: invoke.clone(), profile: facility.profile, nfe }));
+        let nfe = facility.items.iter().any(|item| matches!(item, Item::Nfe(_)));
+        found.extend(facility.components().filter_map(|component| match component {
+            Component::Invoke(invoke) => {
+                Some(Asked { invoke: invoke.clone(), profile: facility.profile, nfe })
             }
-        }
+            _ => None,
+        }));
     }
     found
+}
+
+/// The path replacement operations of a message.
+fn operations(message: &Message) -> impl Iterator<Item = (PathReplacement, Asked)> {
+    invokes(message).into_iter().filter_map(|asked| match PathReplacement::read(&asked.invoke) {
+        Some(Ok(operation)) => Some((operation, asked)),
+        _ => None,
+    })
 }
 
 impl PriTrunk {
@@ -117,7 +131,7 @@ impl PriTrunk {
         {
             self.propose(now, leg);
         }
-        let proposal = operations(message).into_iter().find_map(|(operation, asked)| match operation {
+        let proposal = operations(message).find_map(|(operation, asked)| match operation {
             PathReplacement::Propose { call_identity, rerouteing_number } => {
                 Some((call_identity, rerouteing_number, asked))
             }
@@ -177,9 +191,10 @@ impl PriTrunk {
         }
     }
 
-    fn answer_in(&mut self, now: Instant, call: CallId, element: Element) {
+    /// Answers an operation of a call with a FACILITY of its own.
+    pub(super) fn answer_in(&mut self, now: Instant, call: CallId, element: Element) {
         if let Err(error) = self.span.inform_call(now, call, MessageType::FACILITY, vec![element]) {
-            tracing::debug!(%error, port = self.port, "proposal not answered");
+            tracing::debug!(%error, port = self.port, "operation not answered");
         }
     }
 

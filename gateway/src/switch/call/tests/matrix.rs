@@ -1,5 +1,9 @@
 //! Every kind of caller with every kind of called party: telephone, PBX, SIP. One table of what may happen to a call; each
-//! cell begins with nothing and leaves nothing.
+//! cell begins with nothing and leaves nothing. A cell without a case fails, unless it is among those that cannot be.
+
+mod cells;
+
+use qsig::SwitchType;
 
 use super::phones::{Manner, SIP};
 use super::*;
@@ -35,17 +39,97 @@ impl Kind {
     }
 }
 
-fn each_pair(more: &str, mut cell: impl FnMut(&mut Pair)) {
+/// The tests of each thing that may happen to a call, each with all nine pairs.
+macro_rules! matrix {
+    ($($(#[doc = $doc:literal])+ $happening:ident: $($test:ident)+;)+) => {
+        /// What may happen to a call.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        enum Happening { $($(#[doc = $doc])+ $happening),+ }
+
+        $($(
+            #[test]
+            fn $test() {
+                nine(Happening::$happening, cells::$test);
+            }
+        )+)+
+    };
+}
+
+matrix! {
+    /// It is answered and ends.
+    Answer: answered_and_hung_up_by_either_side what_is_said_is_heard_at_once_as_loud_and_without_a_gap;
+    /// The called party speaks already.
+    Busy: a_busy_party_is_told_to_the_caller;
+    /// The called party does not answer.
+    NoAnswer: a_party_who_never_answers_is_given_up;
+    /// Nobody has the number.
+    UnknownNumber: a_number_nobody_has_is_told_to_the_caller;
+    /// The caller hangs up, in every state of the call.
+    GivenUp: given_up_by_the_caller_before_and_while_it_rings hung_up_by_the_caller_in_every_later_state;
+    /// Either end holds it and takes it back.
+    Hold: a_call_is_held_and_taken_back_by_whoever_can;
+    /// Either end gives the other away.
+    Transfer: either_end_gives_the_other_away;
+    /// Either end presses keys.
+    Digits: keys_pressed_at_either_end_arrive_once_and_in_order;
+    /// Something is heard before the answer.
+    EarlyMedia: what_is_heard_before_the_answer_is_heard_by_every_caller;
+    /// The called party wants the call elsewhere.
+    Redirection: a_redirection_takes_every_caller_along;
+    /// The two have no coding in common.
+    Mismatch: a_coding_the_two_do_not_share_is_told_to_the_caller;
+    /// The way to the called party is down, another is there.
+    NextTrunk: a_party_that_cannot_be_reached_is_passed_over_for_the_next;
+}
+
+/// What cannot be: between two pairs there is no coding to agree on.
+const NEVER: [(Happening, Kind, Kind); 1] = [(Happening::Mismatch, Kind::Telephone, Kind::Telephone)];
+
+/// One cell of the table.
+struct Cell {
+    from: Kind,
+    to: Kind,
+    /// Calls that were tried.
+    shown: u32,
+}
+
+fn nine(happening: Happening, case: impl Fn(&mut Cell)) {
     for from in KINDS {
         for to in KINDS {
-            eprintln!("{from:?} calls {to:?}");
-            let mut pair = Pair { sim: Sim::and(&format!("{SIP}{more}")), from, to, caller: None };
-            cell(&mut pair);
-            pair.all_hang_up();
-            pair.sim.wait(400_000);
-            assert!(pair.sim.phones.calls.is_empty());
-            pair.sim.assert_nothing_left();
+            eprintln!("{happening:?}: {from:?} calls {to:?}");
+            let mut cell = Cell { from, to, shown: 0 };
+            case(&mut cell);
+            let never = NEVER.contains(&(happening, from, to));
+            assert_eq!(cell.shown == 0, never, "{happening:?}: {from:?} to {to:?} has {} cases", cell.shown);
         }
+    }
+}
+
+impl Cell {
+    /// A call with these lines of configuration more.
+    fn with(&mut self, more: &str, case: impl FnOnce(&mut Pair)) {
+        self.of(SwitchType::PrimaryQsig, more, case);
+    }
+
+    /// The same with PBXs of a switch type.
+    fn of(&mut self, switch_type: SwitchType, more: &str, case: impl FnOnce(&mut Pair)) {
+        self.shown += 1;
+        let config = CONFIG.replace("primary-qsig", &switch_type.to_string());
+        let mut sim = Sim::with(&format!("{config}{SIP}{more}")).with_plane();
+        if switch_type != SwitchType::PrimaryQsig {
+            for pbx in &mut sim.pbx {
+                let config = SpanConfig { switch_type, ..pbx.span.config().clone() };
+                pbx.span.set_config(sim.now, config);
+            }
+            sim.wait(5_000);
+        }
+        let mut pair = Pair { sim, from: self.from, to: self.to, caller: None };
+        case(&mut pair);
+        pair.all_hang_up();
+        pair.sim.wait(400_000);
+        assert!(pair.sim.phones.calls.is_empty());
+        pair.sim.assert_nothing_left();
+        assert_eq!(pair.sim.plane.as_ref().expect("a media plane").counts(), (0, 0));
     }
 }
 
@@ -176,209 +260,5 @@ impl Pair {
             Kind::Pbx => self.sim.pbx[0].behaviour = Behaviour::Refuse(17),
             Kind::Sip => self.sim.phones.manner = Manner::Refuse(486),
         }
-    }
-}
-
-#[test]
-fn answered_and_hung_up_by_either_side() {
-    for caller_first in [true, false] {
-        each_pair("", |pair| {
-            pair.call(pair.to.number());
-            pair.answer();
-            pair.talk();
-            // It stands for as long as nobody hangs up.
-            pair.sim.wait(30_000);
-            pair.talk();
-            if caller_first {
-                pair.caller_hangs_up()
-            } else {
-                pair.callee_hangs_up()
-            }
-            assert!(pair.talks_no_more());
-            let record = pair.sim.switch.call_records(pair.sim.now).last().unwrap();
-            assert_eq!((record.cause, record.connect.is_some(), record.legs.len()), (16, true, 2));
-        });
-    }
-}
-
-#[test]
-fn given_up_by_the_caller_before_and_while_it_rings() {
-    for rings in [false, true] {
-        each_pair("", |pair| {
-            if !rings {
-                pair.sim.pbx[0].behaviour = Behaviour::Ignore;
-                pair.sim.phones.manner = Manner::Ignore;
-            }
-            pair.call(pair.to.number());
-            assert!(pair.rings());
-            pair.caller_hangs_up();
-            assert!(pair.talks_no_more() && !pair.rings());
-        });
-    }
-}
-
-#[test]
-fn a_busy_party_is_told_to_the_caller() {
-    each_pair("", |pair| {
-        pair.is_busy();
-        pair.call(pair.to.number());
-        pair.caller_hears(Tone::Busy, 17, 486);
-    });
-}
-
-#[test]
-fn a_number_nobody_has_is_told_to_the_caller() {
-    each_pair("", |pair| {
-        pair.call("9999");
-        pair.caller_hears(Tone::Unobtainable, 1, 404);
-    });
-}
-
-#[test]
-fn a_party_who_never_answers_is_given_up() {
-    each_pair("", |pair| {
-        pair.call(pair.to.number());
-        assert!(pair.rings());
-        pair.sim.wait(400_000);
-        assert!(pair.talks_no_more() && !pair.rings());
-        let record = pair.sim.switch.call_records(pair.sim.now).last().unwrap();
-        assert!(matches!(record.cause, 16 | 18 | 19 | 102) && record.connect.is_none(), "{record:?}");
-    });
-}
-
-#[test]
-fn what_is_heard_before_the_answer_is_heard_by_every_caller() {
-    each_pair("", |pair| {
-        pair.sim.pbx[0].behaviour = Behaviour::InBand;
-        pair.sim.phones.manner = Manner::Early;
-        pair.call(pair.to.number());
-        if pair.to != Kind::Telephone {
-            pair.talk();
-        }
-        pair.answer();
-        pair.talk();
-    });
-}
-
-#[test]
-fn a_call_is_held_and_taken_back_by_whoever_can() {
-    each_pair("", |pair| {
-        pair.call(pair.to.number());
-        pair.answer();
-        let (from, to) = pair.ends();
-        let silent = |pair: &Pair| {
-            assert_eq!((pair.sim.wires.hears(from), pair.sim.wires.hears(to)), (vec![], vec![]));
-        };
-        let telephones = [(pair.from, 0), (pair.to, 1)];
-        for (_, at) in telephones.into_iter().filter(|(kind, _)| *kind == Kind::Telephone) {
-            pair.sim.flash(at);
-            silent(pair);
-            pair.sim.flash(at);
-            pair.sim.wait(500);
-            pair.talk();
-        }
-        let sip = [(pair.from == Kind::Sip).then_some(pair.caller).flatten()];
-        let called = (pair.to == Kind::Sip).then(|| pair.callee());
-        for call in sip.into_iter().flatten().chain(called) {
-            for on in [true, false] {
-                pair.sim.phones.hold(pair.sim.now, call, on);
-                pair.sim.settle();
-                pair.sim.wait(3000);
-                if on {
-                    // Whoever holds by SIP may play music, and is sent nothing.
-                    assert_eq!(
-                        (pair.sim.wires.hears(from), pair.sim.wires.hears(to)),
-                        (vec![to], vec![from])
-                    );
-                    assert_eq!(pair.sim.wires.mute.len(), 1);
-                } else {
-                    pair.talk();
-                    assert!(pair.sim.wires.mute.is_empty());
-                }
-            }
-        }
-    });
-}
-
-#[test]
-fn a_party_that_cannot_be_reached_is_passed_over_for_the_next() {
-    let second = "dial-peer voice 81 pots\n destination-pattern 8001\n preference 1\n port 2/2\n\
-                  dial-peer voice 471 pots\n destination-pattern 47..\n preference 1\n port 2/2\n no digit-strip\n\
-                  dial-peer voice 51 pots\n destination-pattern 5...\n preference 1\n port 2/2\n\
-                  voice-port 2/1\n shutdown\n";
-    each_pair(second, |pair| {
-        pair.sim.link(0, false);
-        pair.sim.wait(200);
-        pair.sim.phones.manner = Manner::Refuse(503);
-        pair.call(pair.to.number());
-        assert_eq!(pair.sim.state(2), State::Ringing);
-        pair.sim.off_hook(2);
-        pair.sim.wait(200);
-        let (from, _) = match pair.from {
-            Kind::Sip => (MediaEnd::Rtp(*pair.sim.wires.streams.first().unwrap()), ()),
-            Kind::Telephone => (line(0), ()),
-            Kind::Pbx => (pair.sim.channel(1), ()),
-        };
-        pair.sim.assert_talk(from, line(2));
-        pair.all_hang_up();
-        pair.sim.link(0, true);
-    });
-}
-
-#[test]
-fn a_redirection_of_sip_takes_every_caller_along() {
-    each_pair("", |pair| {
-        if pair.to != Kind::Sip {
-            return;
-        }
-        // The gateway's own numbers are reached by the gateway, as are those of the PBX.
-        for to in ["8003@192.0.2.1", "4712@192.0.2.1"] {
-            pair.sim.phones.manner = Manner::Redirect(to);
-            pair.call("5001");
-            let reached = match to {
-                "8003@192.0.2.1" => pair.sim.state(3) == State::Ringing,
-                _ => !pair.sim.pbx_calls(0).is_empty(),
-            };
-            assert!(reached, "{to}");
-            pair.caller_hangs_up();
-        }
-    });
-}
-
-#[test]
-fn either_sip_end_gives_the_other_away() {
-    each_pair("", |pair| {
-        let ends = [(pair.from, true), (pair.to, false)].into_iter();
-        let sip: Vec<bool> = ends.filter(|(kind, _)| *kind == Kind::Sip).map(|(_, caller)| caller).collect();
-        for caller in sip {
-            pair.call(pair.to.number());
-            pair.answer();
-            let (from, to) = pair.ends();
-            let (who, stays) = if caller { (pair.caller.unwrap(), to) } else { (pair.callee(), from) };
-            pair.sim.phones.refer(pair.sim.now, who, "8003");
-            pair.sim.settle();
-            pair.sim.wait(500);
-            assert_eq!(pair.sim.state(3), State::Ringing);
-            pair.sim.off_hook(3);
-            pair.sim.wait(500);
-            assert_eq!(pair.sim.phones.outcomes.last(), Some(&200));
-            pair.sim.assert_talk(stays, line(3));
-            pair.all_hang_up();
-            pair.sim.wait(60_000);
-        }
-    });
-}
-
-#[test]
-fn a_codec_nobody_here_speaks_is_refused() {
-    const G729: &str = "v=0\r\no=p 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\nm=audio 4000 RTP/AVP 18\r\n";
-    for to in KINDS {
-        let mut sim = Sim::with_sip();
-        sim.phones.call_with(sim.now, to.number(), sip::call::Content::sdp(G729));
-        sim.settle();
-        sim.wait(500);
-        assert_eq!(sim.phones.failed.last(), Some(&488), "{to:?}");
-        sim.wait(60_000);
-        sim.assert_nothing_left();
     }
 }

@@ -11,6 +11,7 @@ mod matrix;
 mod phones;
 mod raw;
 mod replace;
+mod sound;
 mod storm;
 mod trunk;
 
@@ -201,6 +202,10 @@ pub(super) struct Sim {
     next_port: u16,
     pub(super) bell: BTreeMap<usize, bool>,
     pub(super) reversed: BTreeMap<usize, bool>,
+    /// Carries the audio where a test listens.
+    plane: Option<Box<crate::media::plane::Plane>>,
+    /// Of the packets of the SIP telephones.
+    rtp_sequence: u16,
     _directory: tempfile::TempDir,
 }
 
@@ -258,6 +263,8 @@ impl Sim {
             next_port: 16_384,
             bell: BTreeMap::new(),
             reversed: BTreeMap::new(),
+            plane: None,
+            rtp_sequence: 0,
             _directory: directory,
         };
         sim.link(0, true);
@@ -304,7 +311,12 @@ impl Sim {
                         let (at, link) = self.d_channel(trunk);
                         self.pbx[at].span.handle_frame_of(self.now, link, &frame);
                     }
-                    Output::Media(command) => self.wires.take(&command),
+                    Output::Media(command) => {
+                        self.wires.take(&command);
+                        if let Some(plane) = &mut self.plane {
+                            plane.handle(self.now, command);
+                        }
+                    }
                     Output::Sip(transmit) if phones::is_gateway(&transmit) => {
                         self.switch.handle_sip(self.now, transmit.flow, transmit.payload);
                     }

@@ -61,6 +61,10 @@ pub(super) struct Phones {
     pub(super) statuses: Vec<u16>,
     /// Statuses with which calls of theirs failed.
     pub(super) failed: Vec<u16>,
+    /// Provisional statuses that came.
+    pub(super) provisional: Vec<u16>,
+    /// Session descriptions offered to them within calls.
+    pub(super) offers: Vec<String>,
 }
 
 impl Phones {
@@ -77,6 +81,8 @@ impl Phones {
             seen: Vec::new(),
             statuses: Vec::new(),
             failed: Vec::new(),
+            provisional: Vec::new(),
+            offers: Vec::new(),
         }
     }
 
@@ -130,7 +136,12 @@ impl Phones {
                     self.calls.push(id);
                     self.receive_call(now, id);
                 }
-                SipEvent::Offer { .. } | SipEvent::OfferRequested { .. } => {
+                SipEvent::Progress { status, .. } => self.provisional.push(status),
+                SipEvent::Offer { sdp, .. } => {
+                    self.offers.push(String::from_utf8_lossy(&sdp).into_owned());
+                    let _ = self.ua.answer_offer(now, id, Content::sdp(AUDIO));
+                }
+                SipEvent::OfferRequested { .. } => {
                     let _ = self.ua.answer_offer(now, id, Content::sdp(AUDIO));
                 }
                 SipEvent::Referred { refer, .. } => {
