@@ -282,6 +282,8 @@ pub(super) static VOICE: &[Command] = &[
     },
     acted!("ip http client secure-trustpoint WORD", [IP_GLOBAL, "HTTP", "Client", "Whom servers of https: are believed by", "Name of the trustpoint"],
         keyed: 4),
+    acted!("ip rtcp report interval <1-65535>", [IP_GLOBAL, "RTP Control Protocol", "Reports", "Time between two reports of a stream", "Milliseconds"],
+        default: "ip rtcp report interval 5000", with_previous: true),
     kept!("ip (forward-protocol|http|flow-export|flow-cache|nat|route|radius|tacacs|ssh|ftp|tftp|rtcp|qos|rtp|local|default-gateway|default-network|as-path|prefix-list|community-list|alias|sdr|dvmrp|rsvp|explicit-path|accounting|access-group|dns|bgp-community|tunnel|wccp|flow-top-talkers) [LINE]",
         IP_LATE_HELP, HOST, keyed: WHOLE, no_shown: true),
     kept!("ip access-list LINE", ["Global IP configuration subcommands", "Named access list", "Kind and name"], HOST, enters: Some(ModeKind::Kept), keyed: WHOLE, with_previous: true),
@@ -384,7 +386,7 @@ pub(super) static AFTER_LOGGING: &[Command] = &[
             cx.config.num_exp.insert(entry).map_err(|e| ApplyError::Text(format!("% {e}")))
         }),
     },
-    kept!("gateway", ["Gateway"], CALLS, enters: Some(ModeKind::KeptGateway)),
+    acted!("gateway", ["Gateway"], enters: Some(ModeKind::Gateway)),
     command! {
         "sip-ua", enters: Some(ModeKind::SipUa), keyed: 1,
         help: &["SIP User Agent (UA)"],

@@ -203,6 +203,7 @@ modes! {
     VoipPeer "(config-dial-peer)#" "DIALPEER configuration" &[dial_peer::COMMON, dial_peer::VOIP];
     VoicePort "(config-voiceport)#" "Voice-port configuration" &[voice_port::VOICE_PORT];
     SipUa "(config-sip-ua)#" "SIP UA configuration" &[voice_service::SIP_UA];
+    Gateway "(config-gateway)#" "Gateway configuration" &[voice_service::GATEWAY];
     VoiceServiceVoip "(conf-voi-serv)#" "VOICE SERVICE configuration" &[voice_service::VOIP];
     VoiceServiceSip "(conf-serv-sip)#" "SIP configuration" &[voice_service::SIP];
     TrustedList "(cfg-iptrust-list)#" "IP trusted list configuration" &[voice_service::TRUSTED];
@@ -233,7 +234,6 @@ modes! {
     KeptEphone "(config-ephone)#" "Configuration of an ephone" &[bodies::NONE];
     KeptEphoneDn "(config-ephone-dn)#" "Configuration of an ephone-dn" &[bodies::NONE];
     KeptRegister "(config-register-global)#" "Configuration of voice register" &[bodies::NONE];
-    KeptGateway "(config-gateway)#" "Configuration of the gateway process" &[bodies::NONE];
     KeptVoiceCard "(config-voicecard)#" "Configuration of a voice card" &[bodies::NONE];
     CorCustom "(config-dp-cor)#" "Configuration of class of restriction" &[classes::COR_CUSTOM];
     CorList "(config-dp-corlist)#" "Configuration of a class of restriction list" &[classes::COR_LIST];
@@ -256,7 +256,6 @@ impl ModeKind {
                 | ModeKind::KeptEphone
                 | ModeKind::KeptEphoneDn
                 | ModeKind::KeptRegister
-                | ModeKind::KeptGateway
                 | ModeKind::KeptVoiceCard
                 | ModeKind::KeptRouter
                 | ModeKind::KeptKey

@@ -214,6 +214,20 @@ pub(super) static SIP_UA: &[Command] = &[
     acted!("error-passthru", ["The status of one SIP side is that of the other"]),
 ];
 
+/// Help of `media-inactivity-criteria …`, in `gateway` and in `voice service voip`.
+const MEDIA_INACTIVITY: [&str; 4] =
+    ["Whose silence ends a call", "Of RTP and RTCP both", "Of RTCP", "Of RTP"];
+
+/// `gateway`: timers of media. What IOS has here for H.323 is kept.
+pub(super) static GATEWAY: &[Command] = &[
+    kept!("(emulate|h323|lrq|resource|retry|security|ipv6) [LINE]", ["Emulate another vendor's gateway", "H.323", "Location requests",
+        "Reports to a gatekeeper", "Retries", "H.235", "IPv6", "The setting"], FEATURE, keyed: WHOLE, no_shown: true),
+    acted!("media-inactivity-criteria (all|rtcp|rtp)", MEDIA_INACTIVITY),
+    kept!("timer media-inactive <5-1000>", ["Timers", "Silence of the whole conversation", "Times the report interval"], MEDIA, keyed: 2),
+    acted!("timer receive-rtcp <2-1000>", ["Timers", "Without RTCP for so long a call ends", "Times `ip rtcp report interval`"], keyed: 2),
+    acted!("timer receive-rtp <180-86400>", ["Timers", "Without RTP for so long a call ends", "Seconds"], keyed: 2),
+];
+
 pub(super) static VOIP: &[Command] = &[
     command! {
         "ip address trusted list", enters: Some(ModeKind::TrustedList), keyed: 4,
@@ -242,7 +256,7 @@ pub(super) static VOIP: &[Command] = &[
     kept!("media-address voice-vrf WORD", ["Media addresses", "VRF", "Name"], MEDIA, keyed: WHOLE),
     kept!("rtcp (keepalive|all-pass-through)", ["RTCP", "Keepalive", "Pass through"], MEDIA, keyed: WHOLE),
     kept!("trace", ["Trace of calls"], CALLS, no_shown: true),
-    kept!("media-inactivity-criteria WORD", ["Media inactivity", "all, rtcp, rtp"], MEDIA),
+    acted!("media-inactivity-criteria (all|rtcp|rtp)", MEDIA_INACTIVITY),
     kept!("media-address range LINE", ["Media addresses", "Range", "Addresses"], MEDIA, keyed: WHOLE),
     acted!("allow-connections sip to sip", ["Allow call connection types", "SIP", "To", "SIP"], keyed: WHOLE),
     kept!("allow-connections (h323|sip|skinny) to (h323|sip|skinny)", ["Allow call connection types", "H.323", "SIP", "SCCP", "To", "H.323",

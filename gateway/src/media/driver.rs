@@ -116,7 +116,7 @@ impl Driver {
         let plane = &mut self.plane;
         self.sockets.receive(|stream, rtcp, from, datagram| {
             if rtcp {
-                plane.handle_rtcp(stream, from, datagram, ntp);
+                plane.handle_rtcp(now, stream, from, datagram, ntp);
             } else {
                 plane.handle_rtp(now, stream, from, datagram);
             }

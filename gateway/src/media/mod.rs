@@ -5,6 +5,7 @@
 //! | [`command`] | what the switch wants connected |
 //! | [`plane`] | samples and packets of every end, 20 ms at a time. Sans-IO |
 //! | [`rtp`] | one RTP stream: settings, and which packets are believed |
+//! | `inactivity` | when the far end of a stream counts as gone |
 //! | [`ports`] | UDP ports that are open ahead of their use |
 //! | [`sockets`] | the sockets |
 //! | [`pairs`] | analogue lines and exchange lines |
@@ -12,6 +13,7 @@
 
 pub mod command;
 pub mod driver;
+mod inactivity;
 pub mod pairs;
 pub mod plane;
 pub mod ports;
@@ -19,3 +21,4 @@ pub mod rtp;
 pub mod sockets;
 
 pub use command::{DigitTiming, MediaCommand, MediaEnd};
+pub use inactivity::{Criteria, Inactivity};

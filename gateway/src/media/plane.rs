@@ -39,8 +39,6 @@ const MAX_DIGITS: usize = 128;
 const PAUSE_TICKS: u32 = 50;
 /// Digits heard longer than this are said to have been this long: 8 s.
 const LONGEST_MS: u32 = 8000;
-/// Ticks between two RTCP reports: 5 s.
-const REPORT_TICKS: u64 = 250;
 /// Signalling bits are said for so long.
 const SIGNAL_TIMING: DigitTiming = DigitTiming { on_ms: 60, off_ms: 20 };
 /// Datagrams that may wait for the driver.
@@ -77,7 +75,7 @@ pub enum PlaneEvent {
         /// The stream.
         stream: u64,
     },
-    /// Nothing has come for `timer receive-rtp`.
+    /// Nothing has come for longer than the timers of `gateway` allow.
     Inactive {
         /// The stream.
         stream: u64,
@@ -252,9 +250,9 @@ impl Plane {
     }
 
     /// A datagram on a stream's RTCP port; `ntp` is the wall clock as RTCP has it.
-    pub fn handle_rtcp(&mut self, stream: u64, from: SocketAddr, datagram: &[u8], ntp: u64) {
+    pub fn handle_rtcp(&mut self, now: Instant, stream: u64, from: SocketAddr, datagram: &[u8], ntp: u64) {
         let Some(known) = self.streams.get_mut(&stream) else { return };
-        if !known.rtp.believes_rtcp(from) {
+        if !known.rtp.believes_rtcp(now, from) {
             known.rtp.stats.refused += 1;
             return;
         }
@@ -749,13 +747,14 @@ impl Plane {
     }
 
     fn look_after_streams(&mut self, now: Instant, ntp: u64) {
-        let report_due = |id: u64| (self.ticks + id).is_multiple_of(REPORT_TICKS);
         let mut reports = Vec::new();
         for (id, stream) in &mut self.streams {
             if stream.rtp.fell_silent(now) {
                 self.events.push_back(PlaneEvent::Inactive { stream: *id });
             }
-            if report_due(*id)
+            let ticks = (stream.rtp.settings.inactivity.report_every.as_millis() as u64 / 20).max(1);
+            // Not of all streams in the same turn.
+            if (self.ticks + id).is_multiple_of(ticks)
                 && let Some(to) = stream.rtp.rtcp_destination()
                 && let Some(octets) = stream.rtp.report(ntp, &self.cname)
             {

@@ -1,7 +1,7 @@
 //! One RTP stream of a call: where it goes, what comes in, and which of it is believed.
 
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use media::g711::Law;
 use media::rtp::event::{Event, Heard};
@@ -9,6 +9,8 @@ use media::rtp::jitter::PlayoutConfig;
 use media::rtp::stream::{AudioStream, StreamConfig, StreamStats};
 use media::rtp::{Header, Packet};
 use media::t38::GatewayConfig;
+
+use super::Inactivity;
 
 /// What a stream carries.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,8 +95,8 @@ pub struct RtpSettings {
     pub playout: PlayoutConfig,
     /// The far end's real address is learned from its first packet (`nat symmetric`).
     pub symmetric: bool,
-    /// Without a packet for so long the far end counts as gone (`timer receive-rtp`).
-    pub inactivity: Option<Duration>,
+    /// When the far end counts as gone, and how often it gets a report.
+    pub inactivity: Inactivity,
     /// The stream is no RTP but T.38 over UDPTL, which passes to another stream of the same kind octet for octet.
     pub udptl: bool,
     /// How a fax is carried between such a stream and an end that is heard.
@@ -122,7 +124,7 @@ impl RtpSettings {
             music_dbm0: media::rtp::noise::MUSIC_DBM0,
             playout: PlayoutConfig::default(),
             symmetric: false,
-            inactivity: None,
+            inactivity: Inactivity::default(),
             udptl: false,
             fax: GatewayConfig::default(),
             listens_for_fax: false,
@@ -188,6 +190,7 @@ pub(super) struct RtpStream {
     timestamp: u32,
     learned: Option<SocketAddr>,
     last_heard: Instant,
+    last_report: Instant,
     silent: bool,
     pub(super) stats: RtpStats,
 }
@@ -205,6 +208,7 @@ impl RtpStream {
             timestamp,
             learned: None,
             last_heard: now,
+            last_report: now,
             silent: false,
             stats: RtpStats::default(),
         }
@@ -218,6 +222,9 @@ impl RtpStream {
         if !self.settings.receives && settings.receives {
             self.last_heard = now;
             self.silent = false;
+        }
+        if self.settings.remote.is_none() {
+            self.last_report = now;
         }
         if !settings.sounds_like(&self.settings) {
             self.audio = None;
@@ -267,19 +274,27 @@ impl RtpStream {
         true
     }
 
-    /// Whether RTCP from there is the far end's.
-    pub(super) fn believes_rtcp(&self, from: SocketAddr) -> bool {
+    /// Whether RTCP from there is the far end's, which is alive then.
+    pub(super) fn believes_rtcp(&mut self, now: Instant, from: SocketAddr) -> bool {
         let from = SocketAddr::new(from.ip().to_canonical(), from.port());
-        self.rtcp_destination() == Some(from)
+        let believed = self.rtcp_destination() == Some(from);
+        if believed {
+            self.last_report = now;
+            self.silent = false;
+        }
+        believed
     }
 
     /// True once when nothing has come for too long.
     pub(super) fn fell_silent(&mut self, now: Instant) -> bool {
         // A fax is silent while its page is on the way the other way.
-        let over = self.settings.receives
-            && !self.settings.udptl
+        let since = |last: Instant, counts: bool| counts.then(|| now.saturating_duration_since(last));
+        let over = !self.settings.udptl
             && !self.silent
-            && self.settings.inactivity.is_some_and(|limit| now.duration_since(self.last_heard) >= limit);
+            && self.settings.inactivity.is_over(
+                since(self.last_heard, self.settings.receives),
+                since(self.last_report, self.settings.remote.is_some()),
+            );
         self.silent |= over;
         over
     }

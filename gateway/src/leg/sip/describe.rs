@@ -2,12 +2,12 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use sip::sdp::{Agreed, Direction, Format, Local, LocalMedia, Origin, Sdp};
 
 use super::settings::{DtmfRelay, PeerSettings};
+use crate::media::Inactivity;
 use crate::media::rtp::{Codec, DigitRelay, RtpSettings};
 
 /// Shortest and longest packet time taken, ms.
@@ -125,7 +125,7 @@ impl Offerable {
         &self,
         agreed: &[Agreed],
         symmetric: bool,
-        inactivity: Option<Duration>,
+        inactivity: Inactivity,
     ) -> Option<RtpSettings> {
         let audio = agreed.iter().find(|a| a.local == 0)?;
         let pairs = || audio.formats.iter().zip(audio.receive_payloads.iter().copied());

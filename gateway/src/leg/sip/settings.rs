@@ -16,6 +16,7 @@ use sip::sdp::Format;
 use super::policy::tenant;
 pub use super::policy::{AssertedId, CallingInfo, HeaderPolicy};
 use super::transport::address_of;
+use crate::media::Inactivity;
 
 /// `rtp-port range` where none is configured, as IOS has it.
 const RTP_PORTS: (u16, u16) = (16_384, 32_767);
@@ -172,8 +173,8 @@ pub struct SipSettings {
     ping: Option<Duration>,
     /// `voice-class sip options-ping` of dial peers.
     pings: HashMap<u32, Duration>,
-    /// `timer receive-rtp`.
-    pub inactivity: Option<Duration>,
+    /// When the far end of a stream counts as gone.
+    pub inactivity: Inactivity,
     /// `notify telephone-event max-duration`, ms.
     pub notify_ms: u32,
     /// `calling-info`.
@@ -219,7 +220,6 @@ impl SipSettings {
         let sip_ua = tree.section("sip-ua");
         let voip = tree.section("voice service voip");
         let sip = voip.and_then(|node| node.subsection("sip"));
-        let gateway = tree.section("gateway");
         let classes = codec_classes(tree);
         let base = system(config, voip);
         let mut peers = HashMap::new();
@@ -251,10 +251,7 @@ impl SipSettings {
             redirection: !sip_ua.is_some_and(|node| node.has("no redirection")),
             ping: sip.and_then(|node| node.value("options-ping ")).and_then(seconds),
             pings,
-            inactivity: gateway
-                .and_then(|node| node.value("timer receive-rtp "))
-                .and_then(|seconds| seconds.trim().parse().ok())
-                .map(Duration::from_secs),
+            inactivity: Inactivity::new(config),
             notify_ms: sip_ua
                 .and_then(|node| node.value("notify telephone-event max-duration ")?.trim().parse().ok())
                 .unwrap_or(NOTIFY_MS),

@@ -6,6 +6,7 @@ use media::locale::ToneKind;
 use media::rtp::Header;
 
 use super::*;
+use crate::media::{Criteria, Inactivity};
 
 const LINE: MediaEnd = MediaEnd::Line(0);
 const OTHER: MediaEnd = MediaEnd::Line(1);
@@ -379,9 +380,9 @@ fn streams_that_fit_pass_packets_at_once_with_laws_and_numbers_changed() {
     let event = plane.poll_datagram().unwrap();
     assert_eq!(Packet::parse(&event.octets).unwrap().header().payload_type, 101);
     // RTCP passes too, one port higher, and only from the far end's.
-    plane.handle_rtcp(1, peer(4000), &[0x80, 200, 0, 0], 0);
+    plane.handle_rtcp(now, 1, peer(4000), &[0x80, 200, 0, 0], 0);
     assert_eq!(plane.poll_datagram(), None);
-    plane.handle_rtcp(1, peer(4001), &[0x80, 200, 0, 0], 0);
+    plane.handle_rtcp(now, 1, peer(4001), &[0x80, 200, 0, 0], 0);
     assert_eq!(plane.poll_datagram().map(|d| (d.rtcp, d.to)), Some((true, peer(5001))));
 }
 
@@ -446,7 +447,8 @@ fn a_waiting_caller_hears_a_tone() {
 fn silence_is_told_once_and_again_only_after_a_packet() {
     let (mut plane, now) = plane();
     let limit = Duration::from_secs(180);
-    let end = open(&mut plane, now, 1, RtpSettings { inactivity: Some(limit), ..settings(Law::Mu, 4000) });
+    let end =
+        open(&mut plane, now, 1, RtpSettings { inactivity: rtp_timer(limit), ..settings(Law::Mu, 4000) });
     plane.handle(now, MediaCommand::Connect { a: LINE, b: end });
     plane.tick(now + limit - Duration::from_millis(1), 0);
     assert_eq!(plane.poll_event(), None);
@@ -457,6 +459,74 @@ fn silence_is_told_once_and_again_only_after_a_packet() {
     plane.handle_rtp(now + limit * 2, 1, peer(4000), &mut packet(0, 1, &[0xFF; TICK]));
     plane.tick(now + limit * 3, 0);
     assert_eq!(plane.poll_event(), Some(PlaneEvent::Inactive { stream: 1 }));
+}
+
+fn rtp_timer(limit: Duration) -> Inactivity {
+    Inactivity { rtp: Some(limit), ..Inactivity::default() }
+}
+
+/// Seconds after which an end that sent RTP and RTCP at the start only, and is on hold if `held`, counts as gone.
+fn gone_after(inactivity: Inactivity, held: bool) -> Option<u64> {
+    let (mut plane, now) = plane();
+    open(&mut plane, now, 1, RtpSettings { inactivity, receives: !held, ..settings(Law::Mu, 4000) });
+    (0..=600).find(|seconds| {
+        plane.tick(now + Duration::from_secs(*seconds), 0);
+        plane.poll_event() == Some(PlaneEvent::Inactive { stream: 1 })
+    })
+}
+
+#[test]
+fn reports_keep_an_end_alive_that_sends_no_rtp() {
+    let (mut plane, now) = plane();
+    let inactivity = Inactivity { rtcp: Some(Duration::from_secs(25)), ..Inactivity::default() };
+    open(&mut plane, now, 1, RtpSettings { inactivity, ..settings(Law::Mu, 4000) });
+    let at = |seconds| now + Duration::from_secs(seconds);
+    for seconds in (0..200).step_by(5) {
+        plane.handle_rtcp(at(seconds), 1, peer(4001), &[0x80, 200, 0, 0], 0);
+        plane.tick(at(seconds), 0);
+        assert_eq!(plane.poll_event(), None, "{seconds}");
+    }
+    // Somebody else's report is no sign of life.
+    plane.handle_rtcp(at(219), 1, peer(5001), &[0x80, 200, 0, 0], 0);
+    plane.tick(at(219), 0);
+    assert_eq!(plane.poll_event(), None);
+    plane.tick(at(220), 0);
+    assert_eq!(plane.poll_event(), Some(PlaneEvent::Inactive { stream: 1 }));
+}
+
+#[test]
+fn criteria_say_whose_silence_counts() {
+    let both = |criteria| Inactivity {
+        rtp: Some(Duration::from_secs(180)),
+        rtcp: Some(Duration::from_secs(60)),
+        criteria,
+        ..Inactivity::default()
+    };
+    assert_eq!(gone_after(both(Criteria::Either), false), Some(60));
+    assert_eq!(gone_after(both(Criteria::Rtp), false), Some(180));
+    assert_eq!(gone_after(both(Criteria::Rtcp), false), Some(60));
+    assert_eq!(gone_after(both(Criteria::All), false), Some(180));
+    // On hold no RTP is to come, but reports are.
+    assert_eq!(gone_after(both(Criteria::Either), true), Some(60));
+    assert_eq!(gone_after(both(Criteria::Rtp), true), None);
+    assert_eq!(gone_after(both(Criteria::All), true), None);
+    assert_eq!(gone_after(Inactivity::default(), false), None);
+}
+
+#[test]
+fn the_time_between_reports_is_configured() {
+    let (mut plane, now) = plane();
+    let inactivity = Inactivity { report_every: Duration::from_millis(1000), ..Inactivity::default() };
+    let end = open(&mut plane, now, 1, RtpSettings { inactivity, ..settings(Law::Mu, 4000) });
+    plane.handle(now, MediaCommand::Connect { a: LINE, b: end });
+    let mut reports = 0;
+    for _ in 0..500 {
+        plane.tick(now, ntp(Duration::from_secs(1_800_000_000)));
+        while let Some(datagram) = plane.poll_datagram() {
+            reports += usize::from(datagram.rtcp);
+        }
+    }
+    assert_eq!(reports, 10);
 }
 
 #[test]
