@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use media::dtmf::{DtmfConfig, DtmfDetector, DtmfEvent};
-use telephony_hal::dahdi::{DahdiError, DahdiFxo, DahdiFxs};
+use telephony_hal::dahdi::{DahdiFxo, DahdiFxs};
 use telephony_hal::sim::{Plant, tie_line};
 use telephony_hal::wrap::Erased;
 use telephony_hal::{AnyError, ErrorKind, FxoEvent, FxoLine, FxsLine, HalError, Lamp, LineEvent};
@@ -16,20 +16,28 @@ use super::plane::{Plane, TICK};
 use crate::hardware::{FxoBackend, FxsBackend, Hardware};
 use crate::leg::fxo::OfficeAction;
 use crate::leg::fxs::LineAction;
+use crate::service::message::Message;
+use crate::service::report::Reporter;
 use crate::switch::Switch;
 
 type AnyFxs = Box<dyn FxsLine<Error = AnyError> + Send>;
 type AnyFxo = Box<dyn FxoLine<Error = AnyError> + Send>;
 
-/// A port of either kind.
+/// A port of either kind; nothing while its board is away.
 enum Port {
-    Station(AnyFxs),
-    Office(AnyFxo),
+    Station(Option<AnyFxs>),
+    Office(Option<AnyFxo>),
 }
 
-/// A pair whose board is back.
+impl Port {
+    fn is_away(&self) -> bool {
+        matches!(self, Self::Station(None) | Self::Office(None))
+    }
+}
+
+/// One of the pairs, as the switch counts its ports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Returned {
+pub enum Which {
     /// An FXS port.
     Line(usize),
     /// An FXO port.
@@ -38,10 +46,9 @@ pub enum Returned {
 
 struct Pair {
     port: Port,
-    /// Its channel on a board, which may come back after it was pulled out.
+    /// Its channel on a board, which may come later, or come back after it was pulled out.
     channel: Option<u32>,
     detector: DtmfDetector,
-    closed: bool,
     /// Its audio moved in the last tick.
     active: bool,
 }
@@ -54,25 +61,23 @@ pub struct Pairs {
 
 impl Pairs {
     /// Opens the ports of a checked `hardware.toml`: boards' channels, and simulated ones toward the plant's telephones or toward
-    /// the FXO ports wired to them.
-    ///
-    /// # Errors
-    /// The port and what DAHDI said.
-    pub fn open(hardware: &Hardware, plant: &Plant) -> Result<Self, (String, DahdiError)> {
+    /// the FXO ports wired to them. What cannot be opened is [away](Self::away), and said to `reporter`.
+    #[must_use]
+    pub fn open(hardware: &Hardware, plant: &Plant, reporter: &Reporter) -> Self {
         let pair = |port, channel| Pair {
             port,
             channel,
             detector: DtmfDetector::new(DtmfConfig::default()),
-            closed: false,
             active: false,
         };
+        let missing = |port: &String, error| reporter.report(Message::PortDevice { port, error: &error });
         let mut pairs = Vec::new();
         let mut offices: Vec<Option<AnyFxo>> = hardware.fxo.iter().map(|_| None).collect();
         for (fxo, end) in hardware.fxo.iter().zip(&mut offices) {
             if fxo.backend == FxoBackend::Dahdi {
-                let line =
-                    DahdiFxo::open(fxo.channel.unwrap_or(0)).map_err(|error| (fxo.port.clone(), error))?;
-                *end = Some(Box::new(Erased(line)));
+                let line = DahdiFxo::open(fxo.channel.unwrap_or(0));
+                let line = line.map_err(|error| missing(&fxo.port, error)).ok();
+                *end = line.map(|line| Box::new(Erased(line)) as AnyFxo);
             }
         }
         for fxs in &hardware.fxs {
@@ -81,26 +86,26 @@ impl Pairs {
                 .iter()
                 .zip(&mut offices)
                 .find(|(fxo, _)| fxo.wired_to.as_ref() == Some(&fxs.port));
-            let line: AnyFxs = match (fxs.backend, wired) {
+            let line: Option<AnyFxs> = match (fxs.backend, wired) {
                 (FxsBackend::Dahdi, _) => {
-                    let line = DahdiFxs::open(fxs.channel.unwrap_or(0))
-                        .map_err(|error| (fxs.port.clone(), error))?;
-                    Box::new(Erased(line))
+                    let line = DahdiFxs::open(fxs.channel.unwrap_or(0));
+                    let line = line.map_err(|error| missing(&fxs.port, error)).ok();
+                    line.map(|line| Box::new(Erased(line)) as AnyFxs)
                 }
-                (FxsBackend::Sim, None) => Box::new(Erased(plant.add_line(&fxs.port))),
+                (FxsBackend::Sim, None) => Some(Box::new(Erased(plant.add_line(&fxs.port)))),
                 (FxsBackend::Sim, Some((_, end))) => {
                     let (station, office) = tie_line();
                     *end = Some(Box::new(Erased(office)));
-                    Box::new(Erased(station))
+                    Some(Box::new(Erased(station)))
                 }
             };
             pairs.push(pair(Port::Station(line), fxs.channel));
         }
         let stations = pairs.len();
         for (fxo, office) in hardware.fxo.iter().zip(offices) {
-            pairs.extend(office.map(|office| pair(Port::Office(office), fxo.channel)));
+            pairs.push(pair(Port::Office(office), fxo.channel));
         }
-        Ok(Self { pairs, stations })
+        Self { pairs, stations }
     }
 
     /// How many FXS ports and how many FXO ports.
@@ -109,31 +114,37 @@ impl Pairs {
         (self.stations, self.pairs.len() - self.stations)
     }
 
-    /// Whether a board is away that may come back.
+    /// Whether a board is away that may come.
     #[must_use]
     pub fn any_away(&self) -> bool {
-        self.pairs.iter().any(|pair| pair.closed && pair.channel.is_some())
+        self.pairs.iter().any(|pair| pair.port.is_away() && pair.channel.is_some())
     }
 
-    /// Opens the ports of boards that were pulled out and are back: those are as new, whatever was set before.
-    pub fn reopen(&mut self) -> Vec<Returned> {
+    /// The pairs without hardware.
+    #[must_use]
+    pub fn away(&self) -> Vec<Which> {
+        let away = self.pairs.iter().enumerate().filter(|(_, pair)| pair.port.is_away());
+        away.map(|(at, _)| at.checked_sub(self.stations).map_or(Which::Line(at), Which::Office)).collect()
+    }
+
+    /// Opens the ports of boards that were away and are there now: those are as new, whatever was set before.
+    pub fn reopen(&mut self) -> Vec<Which> {
         let stations = self.stations;
         let mut returned = Vec::new();
-        for (at, pair) in self.pairs.iter_mut().enumerate().filter(|(_, pair)| pair.closed) {
+        for (at, pair) in self.pairs.iter_mut().enumerate().filter(|(_, pair)| pair.port.is_away()) {
             let Some(channel) = pair.channel else { continue };
             let opened = match &mut pair.port {
                 Port::Station(port) => DahdiFxs::open(channel).map(|line| {
-                    *port = Box::new(Erased(line));
-                    Returned::Line(at)
+                    *port = Some(Box::new(Erased(line)));
+                    Which::Line(at)
                 }),
                 Port::Office(port) => DahdiFxo::open(channel).map(|line| {
-                    *port = Box::new(Erased(line));
-                    Returned::Office(at - stations)
+                    *port = Some(Box::new(Erased(line)));
+                    Which::Office(at - stations)
                 }),
             };
             match opened {
                 Ok(which) => {
-                    pair.closed = false;
                     pair.active = false;
                     pair.detector = DtmfDetector::new(DtmfConfig::default());
                     returned.push(which);
@@ -153,9 +164,7 @@ impl Pairs {
 
     /// Does what the switch wants of an FXS port.
     pub fn act(&mut self, line: usize, action: &LineAction) {
-        let Some(Pair { port: Port::Station(port), closed: false, .. }) = self.pairs.get_mut(line) else {
-            return;
-        };
+        let Some(Pair { port: Port::Station(Some(port)), .. }) = self.pairs.get_mut(line) else { return };
         let done = match *action {
             LineAction::Ring(on) => port.set_ringing(on),
             LineAction::Lamp(on) => port.set_lamp(if on { Lamp::HighVoltage } else { Lamp::Off }),
@@ -171,7 +180,7 @@ impl Pairs {
     /// Does what the switch wants of an FXO port.
     pub fn act_office(&mut self, office: usize, action: &OfficeAction) {
         let pair = self.pairs.get_mut(self.stations + office);
-        let Some(Pair { port: Port::Office(port), closed: false, .. }) = pair else { return };
+        let Some(Pair { port: Port::Office(Some(port)), .. }) = pair else { return };
         let done = match *action {
             OfficeAction::Hook(off) => port.set_hook(off),
             OfficeAction::RingGround(on) => port.set_ring_ground(on),
@@ -184,16 +193,14 @@ impl Pairs {
 
     /// The next event of an FXS port, if one is there.
     pub fn poll_line(&mut self, cx: &mut Context<'_>, line: usize) -> Option<LineEvent> {
-        let pair = self.pairs.get_mut(line)?;
-        let Port::Station(port) = &mut pair.port else { return None };
-        next(&mut pair.closed, || port.poll_event(cx))
+        let Port::Station(port) = &mut self.pairs.get_mut(line)?.port else { return None };
+        next(port, |port| port.poll_event(cx))
     }
 
     /// The next event of an FXO port, if one is there.
     pub fn poll_office(&mut self, cx: &mut Context<'_>, office: usize) -> Option<FxoEvent> {
-        let pair = self.pairs.get_mut(self.stations + office)?;
-        let Port::Office(port) = &mut pair.port else { return None };
-        next(&mut pair.closed, || port.poll_event(cx))
+        let Port::Office(port) = &mut self.pairs.get_mut(self.stations + office)?.port else { return None };
+        next(port, |port| port.poll_event(cx))
     }
 
     /// What every pair in use says in 20 ms goes to the plane, and its digits to the switch.
@@ -205,8 +212,9 @@ impl Pairs {
             }
             let mut samples = [0; TICK];
             let read = match &mut pair.port {
-                Port::Station(port) => port.read_audio(&mut samples),
-                Port::Office(port) => {
+                Port::Station(None) | Port::Office(None) => continue,
+                Port::Station(Some(port)) => port.read_audio(&mut samples),
+                Port::Office(Some(port)) => {
                     // What came while nobody listened would only be late.
                     while !was_active && port.read_audio(&mut samples).is_ok_and(|read| read > 0) {}
                     port.read_audio(&mut samples)
@@ -238,8 +246,9 @@ impl Pairs {
             let mut samples = plane.heard_by(MediaEnd::Line(at)).copied().unwrap_or([0; TICK]);
             switch.line_audio(at, &mut samples);
             let written = match &mut pair.port {
-                Port::Station(port) => port.write_audio(&samples),
-                Port::Office(port) => port.write_audio(&samples),
+                Port::Station(None) | Port::Office(None) => continue,
+                Port::Station(Some(port)) => port.write_audio(&samples),
+                Port::Office(Some(port)) => port.write_audio(&samples),
             };
             if let Err(error) = written {
                 tracing::debug!(%error, at, "audio");
@@ -248,15 +257,17 @@ impl Pairs {
     }
 }
 
-/// The next event; a port that is closed has none any more.
-fn next<E>(closed: &mut bool, mut poll: impl FnMut() -> Poll<Result<E, AnyError>>) -> Option<E> {
-    while !*closed {
-        match poll() {
+/// The next event; a port that is closed has none any more, and is given up.
+fn next<P, E>(slot: &mut Option<P>, mut poll: impl FnMut(&mut P) -> Poll<Result<E, AnyError>>) -> Option<E> {
+    while let Some(port) = slot {
+        match poll(port) {
             Poll::Pending => return None,
             Poll::Ready(Ok(event)) => return Some(event),
             Poll::Ready(Err(error)) => {
-                *closed = error.kind() == ErrorKind::Closed;
                 tracing::warn!(%error, "analogue port");
+                if error.kind() == ErrorKind::Closed {
+                    *slot = None;
+                }
             }
         }
     }

@@ -24,7 +24,7 @@ use crate::leg::sip::transport::TransportSettings;
 use crate::listen::{Place, rebind, tell_ports};
 use crate::lookup::{Found, Lookups};
 use crate::media::driver::Driver;
-use crate::media::pairs::{Pairs, Returned};
+use crate::media::pairs::{Pairs, Which};
 use crate::ready::{Port, ReadySet};
 use crate::service::message::{LogLine, Message};
 use crate::service::report::Reporter;
@@ -355,16 +355,16 @@ impl Daemon {
         }
     }
 
-    /// Boards that were pulled out may be back.
+    /// Boards that were not there, or were pulled out, may be there now.
     fn reopen(&mut self) {
         for returned in self.pairs.reopen() {
             let now = Instant::now();
             match returned {
-                Returned::Line(line) => {
+                Which::Line(line) => {
                     self.switch.handle_line_back(now, line);
                     self.ready.mark(Port::Line(line));
                 }
-                Returned::Office(office) => {
+                Which::Office(office) => {
                     self.switch.handle_office_back(now, office);
                     self.ready.mark(Port::Office(office));
                 }

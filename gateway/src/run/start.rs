@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use cli::engine::Engine;
 use telephony_hal::sim::Plant;
+use telephony_hal::{FxoEvent, LineEvent};
 use tokio::sync::{broadcast, mpsc};
 
 use super::daemon::Daemon;
@@ -23,7 +24,7 @@ use crate::files::FileSystem;
 use crate::listen::{Place, bind, tell_ports};
 use crate::lookup::Lookups;
 use crate::media::driver::Driver;
-use crate::media::pairs::Pairs;
+use crate::media::pairs::{Pairs, Which};
 use crate::ready::ReadySet;
 use crate::service::message::Message;
 use crate::service::metrics::{self, Metrics};
@@ -62,9 +63,9 @@ pub async fn start(setup: Setup) -> Result<Gateway, RunError> {
     }
     let ready = ReadySet::default();
     let plant = Plant::new();
-    let pairs = Pairs::open(&setup.hardware, &plant)
-        .map_err(|(port, error)| io_error(format!("voice port {port}"))(io::Error::other(error)))?;
-    let OpenTrunks { trunks, pbxs, spans } = open_trunks(&setup.hardware, &config, &mut helpers)?;
+    let pairs = Pairs::open(&setup.hardware, &plant, &reporter);
+    let OpenTrunks { trunks, pbxs, spans } =
+        open_trunks(&setup.hardware, &config, &reporter, &mut helpers)?;
     let socket = setup.state_dir.join("lines.sock");
     let plant_server = telephony_hal::sim::Server::bind(plant.clone(), &socket)
         .map_err(io_error(socket.display().to_string()))?;
@@ -92,6 +93,12 @@ pub async fn start(setup: Setup) -> Result<Gateway, RunError> {
             local_address: |peer| sip::net::recent_local_address_for(peer).ok(),
         },
     )?;
+    for pair in pairs.away() {
+        match pair {
+            Which::Line(line) => switch.handle_line(now, line, LineEvent::Removed),
+            Which::Office(office) => switch.handle_office(now, office, FxoEvent::Removed),
+        }
+    }
     switch.handle_lost_calls(&lost);
     switch.set_fax_gateway(::media::t38::is_available());
     let place = Place { fallback: setup.sip_address, port: setup.sip_port, pki: setup.state_dir.join("pki") };

@@ -12,6 +12,8 @@ use telephony_hal::{AnyError, DChannel, Span as _, SpanKind};
 use tokio::task::AbortHandle;
 
 use super::{RunError, io_error};
+use crate::service::message::Message;
+use crate::service::report::Reporter;
 use crate::hardware::{Hardware, LineKind, Pri, PriBackend};
 use crate::simpbx::{self, SimPbx};
 
@@ -23,10 +25,11 @@ pub(super) struct OpenTrunks {
     pub(super) spans: HashMap<usize, AnySpan>,
 }
 
-/// Opens them, each with its simulated PBX where it has one.
+/// Opens them, each with its simulated PBX where it has one. A board that is not there is waited for.
 pub(super) fn open_trunks(
     hardware: &Hardware,
     config: &Config,
+    reporter: &Reporter,
     helpers: &mut Vec<AbortHandle>,
 ) -> Result<OpenTrunks, RunError> {
     let mut trunks = Vec::new();
@@ -34,12 +37,12 @@ pub(super) fn open_trunks(
     let mut spans = HashMap::new();
     for pri in &hardware.pri {
         let network = is_network(config, pri)?;
+        let kind = match pri.split()?.0 {
+            LineKind::E1 => SpanKind::E1,
+            LineKind::T1 => SpanKind::T1,
+        };
         let channel = match pri.backend {
             PriBackend::Sim => {
-                let kind = match pri.split()?.0 {
-                    LineKind::E1 => SpanKind::E1,
-                    LineKind::T1 => SpanKind::T1,
-                };
                 let (mut our_span, mut their_span) = span_pair(kind);
                 let d = |span: &mut SimSpan| {
                     span.open_d().map_err(|e| io_error(pri.controller.clone())(io::Error::other(e)))
@@ -60,17 +63,23 @@ pub(super) fn open_trunks(
                 record(Erased(SocketTrunk::open(address).map_err(io_error(what))?), pri, network)?
             }
             PriBackend::Dahdi => {
-                let failed =
-                    |error| io_error(format!("controller {}", pri.controller))(io::Error::other(error));
                 let number = pri.span.unwrap_or(0);
-                let mut span = DahdiSpan::open(number).map_err(failed)?;
-                let d = Box::new(Erased(span.open_d().map_err(failed)?));
+                let mut span = DahdiSpan::expect(number, kind);
+                let first = span.open_d();
                 spans.insert(trunks.len(), Box::new(Erased(span)) as AnySpan);
-                let open = move || match DahdiSpan::open(number).and_then(|mut span| span.open_d()) {
+                let open = move || match DahdiSpan::expect(number, kind).open_d() {
                     Ok(d) => Ok(Box::new(Erased(d)) as AnyDChannel),
                     Err(error) => Err(AnyError::new(error)),
                 };
-                record(Returning::new(d, open), pri, network)?
+                let d = match first {
+                    Ok(d) => Returning::new(Box::new(Erased(d)), open),
+                    Err(error) => {
+                        let controller = &pri.controller;
+                        reporter.report(Message::ControllerDevice { controller, error: &error });
+                        Returning::absent(open)
+                    }
+                };
+                record(d, pri, network)?
             }
         };
         trunks.push(TrunkDevice { channel, closed: false });

@@ -24,13 +24,15 @@ pub enum DahdiError {
         /// In the words of `system.conf`.
         expected: &'static str,
     },
-    /// A span that is neither E1 nor T1.
-    #[error("span {span} has {channels} channels, expected an E1 (31) or a T1 (24)")]
+    /// A span of another kind.
+    #[error("span {span} has {channels} channels, expected {expected}")]
     Kind {
         /// Its number.
         span: u32,
         /// How many channels it has.
         channels: u32,
+        /// What it should be, with the number of channels.
+        expected: &'static str,
     },
     /// No bearer channel is there.
     #[error("span {span}: timeslot {timeslot} is no bearer, expected 1 to 15, 17 to 31 (E1) or 1 to 23 (T1)")]

@@ -33,17 +33,19 @@ const LONGEST: usize = FRAMES.1 as usize - 3;
 /// Its line settings (framing, line code, build-out, timing) are `dahdi_cfg`'s business; they are read here, not written.
 #[derive(Debug)]
 pub struct DahdiSpan {
-    control: File,
+    /// Opened when it is needed first: the kernel's modules may come later than we.
+    control: Option<File>,
     number: u32,
     kind: SpanKind,
-    /// Channel number of timeslot 1, as last seen.
+    /// Channel number of timeslot 1, as last seen; 0 before.
     base: u32,
     /// The thread of its bearers, once there was one.
     carrier: Option<Carrier>,
     told: Option<Alarms>,
     look: Pin<Box<Sleep>>,
     bell: Arc<Bell>,
-    seen: LineErrors,
+    /// The counters at the last look.
+    seen: Option<LineErrors>,
     errors: LineErrors,
 }
 
@@ -65,32 +67,60 @@ impl DahdiSpan {
     /// # Errors
     /// [`DahdiError::Request`] without such a span, [`DahdiError::Kind`] when it is no primary rate.
     pub fn open(number: u32) -> Result<Self, DahdiError> {
-        let control = port::control()?;
-        let info = stat(&control, number)?;
-        let kind =
-            discover::kind(&info).ok_or(DahdiError::Kind { span: number, channels: count(info.channels) })?;
-        let base = discover::base(&control, number)?;
-        let seen = counters(&info);
-        let look = Box::pin(tokio::time::sleep(Duration::ZERO));
-        let bell = Arc::default();
-        Ok(Self {
-            control,
-            number,
-            kind,
-            base,
-            carrier: None,
-            told: None,
-            look,
-            bell,
-            seen,
-            errors: LineErrors::default(),
-        })
+        let info = stat(&port::control()?, number)?;
+        let unfit = |expected| DahdiError::Kind { span: number, channels: count(info.channels), expected };
+        let kind = discover::kind(&info).ok_or_else(|| unfit("an E1 (31) or a T1 (24)"))?;
+        let mut span = Self::expect(number, kind);
+        span.seen = Some(counters(&info));
+        span.channel_of(1)?;
+        Ok(span)
     }
 
-    /// Channel number of a timeslot. A board that was away may have come back with other numbers.
+    /// Span `number` of `dahdi_scan`, whose board may come later: until then it refuses everything with what DAHDI says.
+    /// Needs a tokio runtime with time.
+    #[must_use]
+    pub fn expect(number: u32, kind: SpanKind) -> Self {
+        Self {
+            control: None,
+            number,
+            kind,
+            base: 0,
+            carrier: None,
+            told: None,
+            look: Box::pin(tokio::time::sleep(Duration::ZERO)),
+            bell: Arc::default(),
+            seen: None,
+            errors: LineErrors::default(),
+        }
+    }
+
+    fn control(&mut self) -> Result<&File, DahdiError> {
+        match &mut self.control {
+            Some(control) => Ok(control),
+            none => Ok(none.insert(port::control()?)),
+        }
+    }
+
+    fn stat(&mut self) -> Result<SpanInfo, DahdiError> {
+        let number = self.number;
+        stat(self.control()?, number)
+    }
+
+    /// Channel number of a timeslot. A board that was away may have come back with other numbers, or as another one.
     fn channel_of(&mut self, timeslot: u8) -> Result<u32, DahdiError> {
-        if !discover::is_base(&self.control, self.number, self.base) {
-            self.base = discover::base(&self.control, self.number)?;
+        let (number, base) = (self.number, self.base);
+        let control = self.control()?;
+        if base == 0 || !discover::is_base(control, number, base) {
+            let info = stat(control, number)?;
+            let found = discover::base(control, number)?;
+            if discover::kind(&info) != Some(self.kind) {
+                let expected = match self.kind {
+                    SpanKind::E1 => "an E1 (31)",
+                    SpanKind::T1 => "a T1 (24)",
+                };
+                return Err(DahdiError::Kind { span: number, channels: count(info.channels), expected });
+            }
+            self.base = found;
         }
         Ok(self.base + u32::from(timeslot) - 1)
     }
@@ -165,7 +195,7 @@ impl Span for DahdiSpan {
     fn poll_alarms(&mut self, cx: &mut Context<'_>) -> Poll<Result<Alarms, DahdiError>> {
         *self.bell.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(cx.waker().clone());
         loop {
-            let now = alarms(stat(&self.control, self.number)?.alarms);
+            let now = alarms(self.stat()?.alarms);
             if self.told != Some(now) {
                 self.told = Some(now);
                 return Poll::Ready(Ok(now));
@@ -176,14 +206,15 @@ impl Span for DahdiSpan {
     }
 
     fn line_errors(&mut self) -> Result<LineErrors, DahdiError> {
-        let now = counters(&stat(&self.control, self.number)?);
-        self.errors += growth(&self.seen, &now);
-        self.seen = now;
+        let now = counters(&self.stat()?);
+        if let Some(seen) = self.seen.replace(now) {
+            self.errors += growth(&seen, &now);
+        }
         Ok(self.errors)
     }
 
     fn line_status(&mut self) -> Result<Option<LineStatus>, DahdiError> {
-        let info = stat(&self.control, self.number)?;
+        let info = self.stat()?;
         Ok(Some(LineStatus {
             alarms: alarms(info.alarms),
             framing: framing(self.kind, info.line_config),
@@ -196,7 +227,7 @@ impl Span for DahdiSpan {
     fn open_d(&mut self) -> Result<DahdiD, DahdiError> {
         let number = self.channel_of(self.kind.d_timeslot())?;
         let port = port::open(number, FRAMES.0, FRAMES.1)?;
-        let up = stat(&self.control, self.number)?.alarms == 0;
+        let up = self.stat()?.alarms == 0;
         DahdiD::new(number, Box::new(port), up, Arc::clone(&self.bell))
     }
 

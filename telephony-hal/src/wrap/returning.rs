@@ -37,8 +37,12 @@ pub struct Returning<F> {
 impl<F> Returning<F> {
     /// Goes on with `first`; `open` is asked for another, twice a second, once that is `Closed`.
     pub fn new(first: AnyDChannel, open: F) -> Self {
-        let retry = Box::pin(tokio::time::sleep(RETRY));
-        Self { channel: Some(first), open, up: false, retry }
+        Self { channel: Some(first), ..Self::absent(open) }
+    }
+
+    /// The board is not there yet; `open` is asked twice a second.
+    pub fn absent(open: F) -> Self {
+        Self { channel: None, open, up: false, retry: Box::pin(tokio::time::sleep(RETRY)) }
     }
 }
 
@@ -165,5 +169,20 @@ mod tests {
         let next = poll_fn(|cx| trunk.poll_event(cx));
         assert!(tokio::time::timeout(Duration::from_secs(5), next).await.is_err());
         assert_eq!(trunk.send_frame(&[1]).unwrap_err().kind(), ErrorKind::Alarm);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_board_that_comes_after_the_start_is_up() {
+        let mut asked = 0;
+        let mut trunk = Returning::absent(move || {
+            asked += 1;
+            match asked {
+                3.. => Ok(Box::new(Scripted(vec![DChannelEvent::Up].into_iter())) as AnyDChannel),
+                _ => Err(AnyError::new(Gone)),
+            }
+        });
+        assert_eq!(trunk.send_frame(&[1]).unwrap_err().kind(), ErrorKind::Alarm);
+        assert_eq!(poll_fn(|cx| trunk.poll_event(cx)).await.unwrap(), DChannelEvent::Up);
+        assert!(trunk.send_frame(&[1]).is_ok());
     }
 }
