@@ -1,6 +1,7 @@
 //! Contract of a foreign exchange station port: the exchange's end of a telephone line.
 
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use crate::HalError;
 
@@ -9,8 +10,9 @@ pub const SAMPLE_RATE: u32 = 8000;
 
 /// Something the line hardware noticed.
 ///
-/// Hook events are raw loop transitions. Backends must not debounce them: the line discipline
-/// ([`crate::line::Line`]) tells hits, dial pulses, flashes and releases apart.
+/// `OffHook` and `OnHook` are raw loop transitions. Backends must not debounce them: the line discipline
+/// ([`crate::line::Line`]) tells hits, dial pulses, flashes and releases apart. Hardware that tells them apart by itself says
+/// `Flash`, `Pulse` and `Released` instead of `OnHook`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LineEvent {
@@ -22,6 +24,8 @@ pub enum LineEvent {
     RingGround,
     /// The hardware recognised a timed loop break by itself (hardware that hides the transitions).
     Flash,
+    /// The hardware timed a loop break by itself, and it lasted longer than a flash: the handset is down.
+    Released,
     /// The hardware decoded a dial pulse train by itself: number of breaks, 1 to 10 (up to 16 is passed on).
     Pulse(u8),
     /// The port no longer exists. No event follows; every later call fails with `ErrorKind::Closed`.
@@ -207,6 +211,16 @@ pub trait FxsLine {
     /// `Unsupported` on hardware with another, fixed one: the line works, its echo is louder. `Closed`, `Io`.
     fn set_impedance(&mut self, impedance: Impedance) -> Result<(), Self::Error>;
 
+    /// Longest loop break that is a flash (`timing hookflash-in`); a longer one is a release. For hardware that times breaks by
+    /// itself ([`raw_hook`](FxsCapabilities::raw_hook) is `false`); the other needs not be told and does nothing.
+    ///
+    /// # Errors
+    /// `Closed`, `Io`. The hardware goes on with what it had.
+    fn set_flash(&mut self, longest: Duration) -> Result<(), Self::Error> {
+        let _ = longest;
+        Ok(())
+    }
+
     /// What the hardware can do. Constant for the life of the port.
     fn capabilities(&self) -> FxsCapabilities;
 }
@@ -239,6 +253,9 @@ macro_rules! through {
             }
             fn set_impedance(&mut self, impedance: Impedance) -> Result<(), Self::Error> {
                 (**self).set_impedance(impedance)
+            }
+            fn set_flash(&mut self, longest: Duration) -> Result<(), Self::Error> {
+                (**self).set_flash(longest)
             }
             fn capabilities(&self) -> FxsCapabilities {
                 (**self).capabilities()

@@ -1,11 +1,11 @@
-//! What systemd is told: readiness, and then again and again that the daemon's loop turns.
+//! The daemon as a service: what systemd is told, and that it runs with whatever hardware there is.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::os::unix::net::UnixDatagram;
 use std::process::Command;
 use std::time::Duration;
 
-use system_tests::{Process, Profile, free_port};
+use system_tests::{Process, Profile, Tipringd, free_port};
 
 /// What comes next; `None` in silence.
 fn told(socket: &UnixDatagram) -> Option<String> {
@@ -42,4 +42,39 @@ fn systemd_is_told_when_the_gateway_is_ready_and_that_it_lives() {
     socket.set_read_timeout(Some(Duration::from_millis(1000))).unwrap();
     let after: Vec<String> = std::iter::from_fn(|| told(&socket)).collect();
     assert!(after.len() <= 1, "{after:?}");
+}
+
+#[test]
+fn a_board_that_is_missing_at_the_start_leaves_its_ports_down_and_the_others_at_work() {
+    // No kernel has so many channels and spans.
+    let hardware = "[[fxs]]\nport = \"1/0\"\nbackend = \"dahdi\"\nchannel = 1023\n\
+        [[fxo]]\nport = \"1/1\"\nbackend = \"dahdi\"\nchannel = 1022\n\
+        [[fxs]]\nport = \"2/0\"\nbackend = \"sim\"\n\
+        [[pri]]\ncontroller = \"E1 3/0\"\nbackend = \"dahdi\"\nspan = 127\n";
+    let mut gateway = Tipringd::start("controller E1 3/0\n pri-group timeslots 1-31\n", hardware);
+    let ports = gateway.show("show voice port summary");
+    let state = |port: &str| {
+        let line = ports.lines().find(|line| line.starts_with(port)).unwrap_or_else(|| panic!("{ports}"));
+        line.split_whitespace().nth(4).unwrap().to_owned()
+    };
+    assert_eq!([state("1/0 "), state("1/1 "), state("2/0 ")], ["down", "down", "dorm"], "{ports}");
+    let limit = Duration::from_secs(10);
+    let log = gateway.show_until("show logging", limit, |log| log.contains("CONTROLLER-4-DEVICE"));
+    for said in [
+        "%LINK-4-DEVICE: voice-port 1/0: ",
+        "%LINK-4-DEVICE: voice-port 1/1: ",
+        "%LINK-3-UPDOWN: Interface Foreign Exchange Station 1/0, changed state to down",
+        "%LINK-3-UPDOWN: Interface Foreign Exchange Office 1/1, changed state to down",
+        "%CONTROLLER-4-DEVICE: Controller E1 3/0: ",
+    ] {
+        assert!(log.contains(said), "no {said:?}: {log}");
+    }
+    let controller = gateway.show("show controllers e1 3/0");
+    assert!(controller.contains("E1 3/0 is down"), "{controller}");
+    let mut telephone = gateway.lines();
+    telephone.off_hook("2/0");
+    gateway.show_until("show voice port summary", limit, |ports| {
+        ports.lines().any(|line| line.starts_with("2/0 ") && line.contains("off-hook"))
+    });
+    assert!(gateway.is_running());
 }

@@ -16,7 +16,7 @@ use media::locale::{Locale, ToneKind};
 use media::mix;
 use media::tone::{ToneGenerator, ToneStep};
 use mwi::indicate::PortMwi;
-use telephony_hal::line::{Line, LineEventOut, Output, RingPattern, State, Tone};
+use telephony_hal::line::{Line, LineConfig, LineEventOut, Output, RingPattern, State, Tone};
 use telephony_hal::{Impedance, LineEvent};
 
 use super::audio::{AudioSettings, PortAudio};
@@ -42,6 +42,8 @@ pub enum LineAction {
     Battery(bool),
     /// What terminates the pair.
     Impedance(Impedance),
+    /// Longest break of the loop that is a flash.
+    Flash(Duration),
 }
 
 /// One FXS port.
@@ -138,6 +140,7 @@ impl FxsPort {
             digit_ms: (100, 100),
         };
         port.configure(now, config);
+        port.tell_flash();
         port
     }
 
@@ -196,6 +199,9 @@ impl FxsPort {
             RingCadence::Define(pairs) => RingPattern::new(pairs),
         });
         let wanted = line_config(config);
+        if self.line.config().hookflash_max != wanted.hookflash_max {
+            self.actions.push_back(LineAction::Flash(wanted.hookflash_max));
+        }
         if *self.line.config() != wanted {
             self.line.set_config(now, wanted);
         }
@@ -240,10 +246,19 @@ impl FxsPort {
         if self.impedance != Impedance::default() {
             self.actions.push_back(LineAction::Impedance(self.impedance));
         }
+        self.tell_flash();
         if !self.line.is_fed() {
             self.actions.push_back(LineAction::Battery(false));
         }
         self.serve(now);
+    }
+
+    /// Tells new hardware what it does not know by itself.
+    fn tell_flash(&mut self) {
+        let longest = self.line.config().hookflash_max;
+        if longest != LineConfig::default().hookflash_max {
+            self.actions.push_back(LineAction::Flash(longest));
+        }
     }
 
     /// Whether the port's board was pulled out.
@@ -315,7 +330,7 @@ impl FxsPort {
     pub fn handle_event(&mut self, now: Instant, event: LineEvent) {
         let hook = match event {
             LineEvent::OffHook => Some(true),
-            LineEvent::OnHook => Some(false),
+            LineEvent::OnHook | LineEvent::Released => Some(false),
             _ => None,
         };
         self.loop_closed = hook.unwrap_or(self.loop_closed);

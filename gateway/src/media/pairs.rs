@@ -171,6 +171,7 @@ impl Pairs {
             LineAction::Polarity(reversed) => port.set_polarity(reversed),
             LineAction::Battery(on) => port.set_battery(on),
             LineAction::Impedance(impedance) => port.set_impedance(impedance),
+            LineAction::Flash(longest) => port.set_flash(longest),
         };
         if let Err(error) = done {
             tracing::warn!(%error, line, ?action, "line");

@@ -19,7 +19,7 @@ impl Switch {
         if self.monitor.on(DebugTopic::VpmSignal) || self.monitor.on(DebugTopic::VpmAll) {
             let word = match event {
                 LineEvent::OffHook => "FXSLS_OFFHOOK",
-                LineEvent::OnHook => "FXSLS_ONHOOK",
+                LineEvent::OnHook | LineEvent::Released => "FXSLS_ONHOOK",
                 LineEvent::Flash => "FXSLS_HOOKFLASH",
                 LineEvent::Pulse(_) => "FXSLS_DIALPULSE",
                 _ => "FXSLS_OTHER",

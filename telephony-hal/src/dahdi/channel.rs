@@ -36,6 +36,10 @@ impl Channel {
         self.port.params().map_err(|error| DahdiError::channel(self.number, "GET_PARAMS", error))
     }
 
+    pub(super) fn set_params(&mut self, params: &Params) -> Result<(), DahdiError> {
+        self.port.set_params(params).map_err(|error| DahdiError::channel(self.number, "SET_PARAMS", error))
+    }
+
     pub(super) fn slips(&self) -> AudioSlips {
         self.audio.slips()
     }

@@ -15,8 +15,10 @@ use crate::{ErrorKind, FxsCapabilities, FxsLine, HalError as _, Impedance, Lamp,
 
 /// In ms; one burst of our own cadence never lasts so long.
 const RINGING: i32 = 60_000;
-/// Longest flash, in ms: shorter than DAHDI's 1250, so that a hang-up is known earlier.
-const FLASH: i32 = 800;
+/// Longest flash before anybody says another: that of `timing hookflash-in`, shorter than DAHDI's 1250 ms.
+const FLASH: Duration = Duration::from_millis(1000);
+/// A shorter limit would make releases of the breaks of a slow dial.
+const SHORTEST_FLASH: Duration = Duration::from_millis(150);
 /// In ms: how long the line passes audio to a telephone on hook before it must be asked again.
 const TRANSFER: u16 = 3000;
 /// DAHDI refuses battery until its own pause is over; asked again so often.
@@ -24,7 +26,8 @@ const RETRY: Duration = Duration::from_millis(50);
 
 /// One FXS port of a DAHDI board.
 ///
-/// Flashes and dial pulses come ready made: DAHDI times them. A removed battery stays away for at least 500 ms and
+/// Flashes, dial pulses and releases come ready made: DAHDI times them. A release is told when the loop was open for the time of
+/// [`set_flash`](FxsLine::set_flash) (at least 150 ms), and it takes 200 ms for a break to be a flash. A removed battery stays away for at least 500 ms and
 /// comes back 300 ms later at the earliest, whatever [`set_battery`](FxsLine::set_battery) asks. Which lamp voltages a board
 /// makes is known by its driver's name; a board that ignores the request leaves the lamp dark.
 #[derive(Debug)]
@@ -56,9 +59,7 @@ impl DahdiFxs {
         let mut cadence = [0; 16];
         [cadence[0], cadence[1]] = [RINGING, 1000];
         kernel.set_cadence(cadence).map_err(failed("SETCADENCE"))?;
-        let mut params = kernel.params().map_err(failed("GET_PARAMS"))?;
-        params.receive_flash = FLASH;
-        kernel.set_params(&params).map_err(failed("SET_PARAMS"))?;
+        let params = kernel.params().map_err(failed("GET_PARAMS"))?;
         let lamps = zone::lamps(&control, params.span);
         Self::new(number, Box::new(kernel), lamps)
     }
@@ -73,6 +74,7 @@ impl DahdiFxs {
             return Err(DahdiError::Signalling { channel: number, found, expected: "fxoks, fxols or fxogs" });
         }
         channel.set(Request::Linear, 1)?;
+        limit_flash(&mut channel, FLASH)?;
         let lamps = if channel.can(Request::VmwiConfig, 0) { lamps } else { 0 };
         let capabilities = FxsCapabilities {
             polarity_reversal: channel.can(Request::Polarity, 0),
@@ -121,7 +123,7 @@ impl DahdiFxs {
                 self.off_hook = false;
                 self.restore = None;
                 self.channel.try_set(Request::Hook, hook::ON);
-                Some(LineEvent::OnHook)
+                Some(LineEvent::Released)
             }
             event::WINK_FLASH => Some(LineEvent::Flash),
             event::REMOVED => Some(LineEvent::Removed),
@@ -143,6 +145,13 @@ impl DahdiFxs {
     fn unsupported<T>(&self, what: &'static str) -> Result<T, DahdiError> {
         Err(DahdiError::Unsupported { channel: self.channel.number, what })
     }
+}
+
+/// How long the loop is open before the kernel tells a release.
+fn limit_flash(channel: &mut Channel, longest: Duration) -> Result<(), DahdiError> {
+    let mut params = channel.params()?;
+    params.receive_flash = i32::try_from(longest.max(SHORTEST_FLASH).as_millis()).unwrap_or(i32::MAX);
+    channel.set_params(&params)
 }
 
 /// Breaks of a dial pulse train that the kernel counted: its digits are characters, 10 is '0', 11 '*', 12 '#'.
@@ -238,6 +247,10 @@ impl FxsLine for DahdiFxs {
             Impedance::R600 => Ok(()),
             _ => self.unsupported("choice of impedance"),
         }
+    }
+
+    fn set_flash(&mut self, longest: Duration) -> Result<(), DahdiError> {
+        limit_flash(&mut self.channel, longest)
     }
 
     fn capabilities(&self) -> FxsCapabilities {

@@ -20,6 +20,7 @@ pub(super) trait Port: Debug + Send {
     fn event(&mut self) -> io::Result<i32>;
     fn set(&mut self, request: Request, value: i32) -> io::Result<()>;
     fn params(&mut self) -> io::Result<Params>;
+    fn set_params(&mut self, params: &Params) -> io::Result<()>;
     /// One buffer.
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize>;
     /// One buffer.
@@ -98,10 +99,6 @@ impl KernelPort {
     pub(super) fn set_cadence(&self, cadence: [i32; 16]) -> io::Result<()> {
         sys::set_cadence(self.0.get_ref(), cadence)
     }
-
-    pub(super) fn set_params(&self, params: &Params) -> io::Result<()> {
-        sys::set_params(self.0.get_ref(), params)
-    }
 }
 
 impl WatchedPort for KernelPort {
@@ -137,6 +134,10 @@ macro_rules! kernel {
 
             fn params(&mut self) -> io::Result<Params> {
                 sys::params(self.file(), 0)
+            }
+
+            fn set_params(&mut self, params: &Params) -> io::Result<()> {
+                sys::set_params(self.file(), params)
             }
 
             fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {

@@ -31,6 +31,8 @@ struct Kernel {
     queued: VecDeque<Vec<u8>>,
     room: usize,
     signalling: i32,
+    /// Longest flash, ms.
+    flash: i32,
     off_hook: bool,
     gone: bool,
     /// Reading says that the board was removed.
@@ -124,6 +126,11 @@ impl Port for Fake {
         Ok(params)
     }
 
+    fn set_params(&mut self, params: &Params) -> io::Result<()> {
+        self.with(|kernel| kernel.flash = params.receive_flash);
+        Ok(())
+    }
+
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         self.with(|kernel| {
             if !kernel.events.is_empty() {
@@ -170,7 +177,7 @@ fn a_telephone_is_heard_in_dahdis_events() {
         (event::WINK_FLASH, LineEvent::Flash),
         (event::PULSE_DIGIT | i32::from(b'0'), LineEvent::Pulse(10)),
         (event::PULSE_DIGIT | i32::from(b'7'), LineEvent::Pulse(7)),
-        (event::ON_HOOK, LineEvent::OnHook),
+        (event::ON_HOOK, LineEvent::Released),
     ] {
         kernel.happens(event);
         assert!(matches!(poll(&mut line), Poll::Ready(Ok(told)) if told == expected), "{expected:?}");
@@ -180,6 +187,17 @@ fn a_telephone_is_heard_in_dahdis_events() {
     for event in [12, 14, event::PULSE_DIGIT | 0x1ff, -1, i32::MIN, i32::MAX] {
         kernel.happens(event);
         assert!(poll(&mut line).is_pending(), "{event}");
+    }
+}
+
+#[test]
+fn the_kernel_waits_for_a_release_as_long_as_a_flash_may_last() {
+    let kernel = Fake::new(signalling::FXO_KEWL);
+    let mut line = fxs(&kernel);
+    assert_eq!(kernel.with(|kernel| kernel.flash), 1000);
+    for (longest, waits) in [(400, 400), (50, 150), (1550, 1550)] {
+        line.set_flash(Duration::from_millis(longest)).unwrap();
+        assert_eq!(kernel.with(|kernel| kernel.flash), waits);
     }
 }
 

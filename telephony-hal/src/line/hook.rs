@@ -102,6 +102,19 @@ impl Line {
         self.settle(now);
     }
 
+    /// A release that the hardware timed by itself: it is believed at once.
+    pub fn handle_release(&mut self, now: Instant) {
+        self.handle_timeout(now);
+        self.hook.raw_off = false;
+        if self.hook.battery == Battery::Normal && self.state != State::OutOfService {
+            self.timers.set(Timer::Hook, None);
+            if self.hook.off {
+                self.hook_expired(now);
+            }
+        }
+        self.settle(now);
+    }
+
     /// A dial pulse train that the hardware counted by itself.
     pub fn handle_pulses(&mut self, now: Instant, breaks: u8) {
         self.handle_timeout(now);

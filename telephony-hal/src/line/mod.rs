@@ -198,6 +198,7 @@ impl Line {
             LineEvent::OffHook => self.handle_hook(now, true),
             LineEvent::OnHook => self.handle_hook(now, false),
             LineEvent::Flash => self.handle_flash(now),
+            LineEvent::Released => self.handle_release(now),
             LineEvent::RingGround => self.handle_ring_ground(now),
             LineEvent::Pulse(breaks) => self.handle_pulses(now, breaks),
             LineEvent::Removed => self.shutdown(now, true),

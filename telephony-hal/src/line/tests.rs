@@ -29,6 +29,7 @@ enum Input {
     StopRing,
     Shutdown(bool),
     Wait(u64),
+    Released,
     Removed,
 }
 
@@ -70,6 +71,7 @@ fn inputs() -> Vec<Input> {
         Wait(60),
         Wait(400),
         Wait(11_000),
+        Released,
         Removed,
     ]
 }
@@ -128,6 +130,7 @@ impl Bench {
             Input::StopRing => line.stop_ring(now),
             Input::Shutdown(down) => line.shutdown(now, down),
             Input::Wait(ms) => self.wait(Duration::from_millis(ms)),
+            Input::Released => line.handle_event(now, LineEvent::Released),
             Input::Removed => line.handle_event(now, LineEvent::Removed),
         }
         self.drain();
@@ -323,7 +326,7 @@ fn every_input_in_every_state_leads_back_to_idle() {
 proptest! {
     #[test]
     fn any_history_leads_back_to_idle(
-        picks in proptest::collection::vec(0..36usize, 0..60),
+        picks in proptest::collection::vec(0..inputs().len(), 0..60),
         which in 0..7usize,
     ) {
         let inputs = inputs();
@@ -354,6 +357,25 @@ fn a_late_driver_sees_the_same_history() {
         ]
     );
     assert_eq!(line.poll_timeout(), Some(start + Duration::from_millis(100_020)));
+}
+
+#[test]
+fn a_release_that_the_hardware_timed_is_one_at_once() {
+    for (event, over) in [(LineEvent::OnHook, false), (LineEvent::Released, true)] {
+        let mut bench = Bench::new(LineConfig::default());
+        for input in [Input::Hook(true), Input::Wait(20), Input::Digit('5'), Input::DigitsComplete] {
+            bench.apply(&input);
+        }
+        bench.line.connect(bench.now);
+        assert_eq!(bench.line.state(), State::Connected);
+        bench.line.handle_event(bench.now, event);
+        bench.drain();
+        assert_eq!(bench.line.state() == State::Idle, over, "{event:?}");
+        assert_eq!(bench.port.events.contains(&LineEventOut::Released), over, "{event:?}");
+        // A raw break may be a flash until the flash's time is over.
+        bench.wait(LineConfig::default().hookflash_max);
+        assert_eq!(bench.line.state(), State::Idle);
+    }
 }
 
 #[test]

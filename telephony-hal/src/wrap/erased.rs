@@ -1,6 +1,7 @@
 //! One type for ports of different backends.
 
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use crate::{
     Alarms, AnyError, BChannel, DChannel, DChannelEvent, FxoEvent, FxoLine, FxsCapabilities, FxsLine,
@@ -88,6 +89,9 @@ impl<T: FxsLine> FxsLine for Erased<T> {
     }
     fn set_impedance(&mut self, impedance: Impedance) -> Result<(), AnyError> {
         self.0.set_impedance(impedance).map_err(AnyError::new)
+    }
+    fn set_flash(&mut self, longest: Duration) -> Result<(), AnyError> {
+        self.0.set_flash(longest).map_err(AnyError::new)
     }
     fn capabilities(&self) -> FxsCapabilities {
         self.0.capabilities()

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use rand::rngs::StdRng;
@@ -236,6 +237,11 @@ impl<L: FxsLine> FxsLine for Faulty<L> {
     fn set_impedance(&mut self, impedance: Impedance) -> Result<(), Self::Error> {
         self.refuses()?;
         self.inner.set_impedance(impedance).map_err(FaultyError::Inner)
+    }
+
+    fn set_flash(&mut self, longest: Duration) -> Result<(), Self::Error> {
+        self.refuses()?;
+        self.inner.set_flash(longest).map_err(FaultyError::Inner)
     }
 
     fn capabilities(&self) -> FxsCapabilities {

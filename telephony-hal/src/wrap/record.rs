@@ -148,6 +148,10 @@ impl<L: FxsLine, W: Write + Seek> FxsLine for Record<L, LineWav<W>> {
         self.inner.set_impedance(impedance)
     }
 
+    fn set_flash(&mut self, longest: Duration) -> Result<(), L::Error> {
+        self.inner.set_flash(longest)
+    }
+
     fn capabilities(&self) -> FxsCapabilities {
         self.inner.capabilities()
     }

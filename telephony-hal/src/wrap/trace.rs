@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use crate::{
     DChannel, DChannelEvent, FxoEvent, FxoLine, FxsCapabilities, FxsLine, Impedance, Lamp, LineEvent,
@@ -158,6 +159,10 @@ impl<L: FxsLine, F: FnMut(Traced<'_>)> FxsLine for Trace<L, F> {
     fn set_impedance(&mut self, impedance: Impedance) -> Result<(), L::Error> {
         let result = self.inner.set_impedance(impedance);
         self.done(result, Traced::Impedance(impedance))
+    }
+
+    fn set_flash(&mut self, longest: Duration) -> Result<(), L::Error> {
+        self.inner.set_flash(longest)
     }
 
     fn capabilities(&self) -> FxsCapabilities {

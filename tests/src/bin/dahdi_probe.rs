@@ -48,6 +48,7 @@ async fn main() -> ExitCode {
             tell("capabilities are the driver's", pair.capabilities());
             tell("off hook and on hook", pair.hook().await);
             tell("a flash", pair.flash().await);
+            tell("a flash is as long as told", pair.short_flash().await);
             tell("pulse dialling", pair.pulses().await);
             tell("ringing in our cadence, answered in a burst", pair.ringing().await);
             tell("audio both ways at 1004 Hz", pair.audio().await);
@@ -113,7 +114,7 @@ impl Pair {
 
     async fn hang_up(&mut self) -> Outcome {
         self.line.set_hook(false).map_err(text)?;
-        self.port_says(LineEvent::OnHook).await
+        self.port_says(LineEvent::Released).await
     }
 
     async fn hook(&mut self) -> Outcome {
@@ -127,6 +128,20 @@ impl Pair {
         sleep(Duration::from_millis(400)).await;
         self.line.set_hook(true).map_err(text)?;
         self.port_says(LineEvent::Flash).await?;
+        self.hang_up().await
+    }
+
+    /// A break that was a flash is a release when flashes are told to be shorter.
+    async fn short_flash(&mut self) -> Outcome {
+        self.port.set_flash(Duration::from_millis(300)).map_err(text)?;
+        self.lift().await?;
+        self.line.set_hook(false).map_err(text)?;
+        sleep(Duration::from_millis(600)).await;
+        self.line.set_hook(true).map_err(text)?;
+        self.port_says(LineEvent::Released).await?;
+        self.port_says(LineEvent::OffHook).await?;
+        sleep(Duration::from_millis(700)).await;
+        self.port.set_flash(Duration::from_millis(1000)).map_err(text)?;
         self.hang_up().await
     }
 

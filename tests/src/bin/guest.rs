@@ -33,8 +33,8 @@ const CONFIG: &str = "isdn switch-type primary-qsig\n!\n\
 fn main() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let hardware = found();
-    let mut gateway = Tipringd::start(CONFIG, &hardware);
-    ok("tipringd runs on what tipringd hardware found");
+    let mut gateway = without_boards(&hardware);
+    ok("tipringd starts without the boards of its hardware file, and takes them up when they come");
     let mut house = House::open(runtime);
     house.telephone_to_telephone();
     house.lamps_and_tones(&gateway);
@@ -60,9 +60,40 @@ const LINES: &str = "fxoks=1-4\nfxsks=5-8\nloadzone=us\ndefaultzone=us\n";
 const TRUNK: &str = "span=3,1,0,ccs,hdb3,crc4\nspan=4,0,0,ccs,hdb3,crc4\nbchan=9-23,25-39\ndchan=24\n\
     bchan=40-54,56-70\ndchan=55\nloadzone=us\ndefaultzone=us\n";
 
+/// The driver's boards, in the order of their spans.
+const BOARDS: [&str; 2] = ["analogue", "e1-0"];
+
 /// The driver is unloaded and loaded so often, unless the time is over before.
 const RELOADS: u32 = 100;
 const RELOAD_TIME: Duration = Duration::from_secs(70);
+
+/// The daemon, started while its boards are pulled out; then they are put in.
+fn without_boards(hardware: &str) -> Tipringd {
+    for board in BOARDS {
+        control(&format!("{board}/present"), "0");
+    }
+    let gateway = Tipringd::start(CONFIG, hardware);
+    let ports = gateway.show("show voice port summary");
+    let down = ports.lines().filter(|line| line.starts_with("1/") && line.contains(" down ")).count();
+    assert_eq!(down, 4, "{ports}");
+    let log = gateway.show("show logging");
+    assert!(log.contains("%LINK-4-DEVICE: voice-port 1/0: "), "{log}");
+    assert!(log.contains("%CONTROLLER-4-DEVICE: Controller E1 3/0: "), "{log}");
+    for board in BOARDS {
+        control(&format!("{board}/present"), "1");
+    }
+    configure(&format!("{LINES}{TRUNK}"));
+    all_back(&gateway);
+    gateway
+}
+
+/// Waits until every port of the boards is taken up.
+fn all_back(gateway: &Tipringd) {
+    gateway.show_until("show voice port summary", Duration::from_secs(10), |shown| {
+        shown.lines().filter(|line| line.starts_with("1/") && line.contains(" dorm ")).count() == 4
+    });
+    gateway.show_until("show controllers e1", Duration::from_secs(10), |shown| shown.contains("E1 3/0 is up"));
+}
 
 /// Ports of the first and the third span: what is left is the telephones' and the PBX's.
 fn found() -> String {
@@ -287,8 +318,12 @@ impl House {
         let level = level(&heard[12_000..], 1004.0);
         assert!((2000.0..9000.0).contains(&level), "the telephone hears {level:.0} of 8000");
         ok("a call from a telephone to libpri, its B channel heard");
-        self.hook(0, false);
+        let telephone = &mut self.telephones[0];
+        telephone.line.set_hook(false).unwrap();
+        telephone.off = false;
+        let start = Instant::now();
         pbx.wait(&json!({"ev": "call", "state": "cleared", "chan": channel}));
+        println!("     cleared {} ms after the handset was put down", start.elapsed().as_millis());
         gateway.show_until("show call active voice brief", Duration::from_secs(5), |shown| {
             shown.contains("Total call-legs: 0")
         });
@@ -424,7 +459,7 @@ impl House {
         let pid = gateway.pid();
         let before = memory(pid);
         while cycles < RELOADS && start.elapsed() < RELOAD_TIME {
-            for board in ["analogue", "e1-0"] {
+            for board in BOARDS {
                 control(&format!("{board}/present"), "0");
             }
             command("rmmod", &["dahdi_vline"]);
@@ -433,13 +468,7 @@ impl House {
             if cycles.is_multiple_of(10) {
                 configure(&format!("{LINES}{TRUNK}"));
                 // Back each time, whenever it is asked.
-                gateway.show_until("show voice port summary", Duration::from_secs(10), |shown| {
-                    shown.lines().filter(|line| line.starts_with("1/") && line.contains(" dorm ")).count()
-                        == 4
-                });
-                gateway.show_until("show controllers e1", Duration::from_secs(10), |shown| {
-                    shown.contains("E1 3/0 is up")
-                });
+                all_back(gateway);
             }
         }
         if !cycles.is_multiple_of(10) {

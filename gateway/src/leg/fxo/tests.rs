@@ -130,7 +130,7 @@ impl Bench {
             }
             LineAction::Polarity(reversed) => self.station.set_polarity(reversed).unwrap(),
             LineAction::Battery(on) => self.station.set_battery(on).unwrap(),
-            LineAction::Impedance(_) => {}
+            LineAction::Impedance(_) | LineAction::Flash(_) => {}
         }
     }
 
