@@ -64,8 +64,7 @@ pub async fn start(setup: Setup) -> Result<Gateway, RunError> {
     let ready = ReadySet::default();
     let plant = Plant::new();
     let pairs = Pairs::open(&setup.hardware, &plant, &reporter);
-    let OpenTrunks { trunks, pbxs, spans } =
-        open_trunks(&setup.hardware, &config, &reporter, &mut helpers)?;
+    let OpenTrunks { trunks, pbxs, spans } = open_trunks(&setup.hardware, &config, &reporter, &mut helpers)?;
     let socket = setup.state_dir.join("lines.sock");
     let plant_server = telephony_hal::sim::Server::bind(plant.clone(), &socket)
         .map_err(io_error(socket.display().to_string()))?;

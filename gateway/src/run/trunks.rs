@@ -12,9 +12,9 @@ use telephony_hal::{AnyError, DChannel, Span as _, SpanKind};
 use tokio::task::AbortHandle;
 
 use super::{RunError, io_error};
+use crate::hardware::{Hardware, LineKind, Pri, PriBackend};
 use crate::service::message::Message;
 use crate::service::report::Reporter;
-use crate::hardware::{Hardware, LineKind, Pri, PriBackend};
 use crate::simpbx::{self, SimPbx};
 
 /// What is open.

@@ -118,11 +118,11 @@ messages! {
     ConsoleMissing { tty, error } "LINEPROTO" 4 "UPDOWN" "console {tty}: {error}";
     /// The serial port of the console is there again.
     ConsoleBack { tty } "LINEPROTO" 5 "UPDOWN" "console {tty} is back";
+    /// A voice port went into `busyout`, its board was pulled out, or it came back.
+    PortUpDown { kind, name, state } "LINK" 3 "UPDOWN" "Interface Foreign Exchange {kind} {name}, changed state to {state}";
     /// A voice port's channel cannot be opened: the board, its driver or its line in `system.conf` is missing, or another program
     /// has it. The port is down, and tried every second.
     PortDevice { port, error } "LINK" 4 "DEVICE" "voice-port {port}: {error}";
-    /// A voice port went into `busyout`, its board was pulled out, or it came back.
-    PortUpDown { kind, name, state } "LINK" 3 "UPDOWN" "Interface Foreign Exchange {kind} {name}, changed state to {state}";
     /// The PBX was asked what waits for a telephone and has no such service.
     MwiNoInterrogate { port } "MWI" 4 "NOINTERROGATE" "the PBX on trunk {port} cannot be asked what waits";
     /// The PBX does not know message waiting; `show mwi` has the mailboxes it concerns.

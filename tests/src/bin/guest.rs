@@ -92,7 +92,8 @@ fn all_back(gateway: &Tipringd) {
     gateway.show_until("show voice port summary", Duration::from_secs(10), |shown| {
         shown.lines().filter(|line| line.starts_with("1/") && line.contains(" dorm ")).count() == 4
     });
-    gateway.show_until("show controllers e1", Duration::from_secs(10), |shown| shown.contains("E1 3/0 is up"));
+    gateway
+        .show_until("show controllers e1", Duration::from_secs(10), |shown| shown.contains("E1 3/0 is up"));
 }
 
 /// Ports of the first and the third span: what is left is the telephones' and the PBX's.
