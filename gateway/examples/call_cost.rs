@@ -18,6 +18,10 @@ use gateway::switch::{Output, Parts, Switch};
 use qsig::{CallDetail, CallEvent, Event, Side, Span, SpanConfig};
 use sip::{Flow, Transport};
 
+/// As the daemon has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Eight E1, as in the benchmark of the daemon.
 const TRUNKS: usize = 8;
 /// Calls, unless the first argument says another number.

@@ -196,7 +196,7 @@ impl Daemon {
                     self.handle_received(&mut batch);
                 }
                 () = std::future::ready(()), if self.backlog => {
-                    self.backlog = self.switch.serve_sip(Instant::now(), SERVED);
+                    self.serve_sip();
                 }
                 Some((line, event)) = self.smdi.recv() => {
                     self.switch.handle_smdi(Instant::now(), line, event);
@@ -259,7 +259,19 @@ impl Daemon {
             }
         }
         self.prepare();
-        self.backlog = self.switch.serve_sip(Instant::now(), SERVED);
+        self.serve_sip();
+    }
+
+    /// Serves messages that were let in. What one of them brings about is done before the next one is looked at: a call waits
+    /// for nobody who came after it.
+    fn serve_sip(&mut self) {
+        for _ in 0..SERVED {
+            self.backlog = self.switch.serve_sip(Instant::now(), 1);
+            self.flush();
+            if !self.backlog {
+                break;
+            }
+        }
     }
 
     /// Opens RTP ports ahead of calls.

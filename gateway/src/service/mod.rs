@@ -1,6 +1,7 @@
 //! What the switch uses: trust, mailboxes as stored, counters, debug output.
 
 pub mod history;
+pub mod lines;
 pub mod load;
 pub mod log;
 pub mod mailbox;

@@ -23,7 +23,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::net::{TcpListener, UdpSocket};
+use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -211,7 +211,7 @@ pub struct Net {
 struct Shared {
     config: NetConfig,
     runtime: tokio::runtime::Handle,
-    udp: Vec<(SocketAddr, Arc<UdpSocket>)>,
+    udp: Vec<(SocketAddr, Arc<udp::Watched>)>,
     tcp: Vec<SocketAddr>,
     tls_addrs: Vec<SocketAddr>,
     tls: RwLock<Option<Tls>>,
@@ -230,7 +230,7 @@ impl Net {
         let mut sockets = Vec::new();
         for address in &config.udp {
             let socket = udp::open(*address, &config)?;
-            sockets.push((socket.local_addr()?, Arc::new(socket)));
+            sockets.push((socket.get_ref().local_addr()?, Arc::new(socket)));
         }
         let listen = |addresses: &[SocketAddr]| -> io::Result<Vec<TcpListener>> {
             addresses.iter().map(|address| stream::listen(*address, &config)).collect()

@@ -1,7 +1,7 @@
 //! UDP sockets, and the ICMP errors of what was sent on them.
 
 use std::io::{self, IoSliceMut};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -10,13 +10,23 @@ use std::time::Duration;
 use bytes::Bytes;
 use nix::libc;
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt, sockopt};
-use tokio::net::UdpSocket;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 use tokio::sync::mpsc::error::TrySendError;
 
 use super::{NetConfig, NetEvent, Shared, new_socket};
 use crate::flow::{Flow, Transmit, Transport};
 
-pub(super) fn open(address: SocketAddr, config: &NetConfig) -> io::Result<UdpSocket> {
+/// Datagrams taken before other tasks get their turn.
+const BURST: usize = 64;
+
+/// A socket that is watched for what comes, and not for room to send: with that, as tokio's own sockets have it, every
+/// datagram that a peer takes off our hands would wake us once more.
+pub(super) type Watched = AsyncFd<UdpSocket>;
+
+// Meant for what may not keep its descriptor for life, as a `UdpSocket` does; its successor asks for `unsafe`.
+#[expect(deprecated)]
+pub(super) fn open(address: SocketAddr, config: &NetConfig) -> io::Result<Watched> {
     let socket = new_socket(address, socket2::Type::DGRAM, config)?;
     if let Err(error) = socket.set_recv_buffer_size(config.udp_buffer) {
         tracing::debug!(%error, "receive buffer left at the system's default");
@@ -29,31 +39,46 @@ pub(super) fn open(address: SocketAddr, config: &NetConfig) -> io::Result<UdpSoc
         tracing::debug!(%error, "ICMP errors are not told");
     }
     socket.bind(&address.into())?;
-    UdpSocket::from_std(socket.into())
+    AsyncFd::with_interest(socket.into(), Interest::READABLE | Interest::ERROR)
 }
 
-pub(super) async fn receive(shared: Arc<Shared>, local: SocketAddr, socket: Arc<UdpSocket>) {
+pub(super) async fn receive(shared: Arc<Shared>, local: SocketAddr, socket: Arc<Watched>) {
     let mut buffer = vec![0; 65_536];
     loop {
-        let (len, remote) = match socket.recv_from(&mut buffer).await {
-            Ok(received) => received,
-            Err(error) => {
-                if !take_errors(&shared, local, &socket) {
-                    // A broken socket must not turn this into a busy loop.
-                    tracing::debug!(%local, %error, "receiving");
-                    tokio::time::sleep(Duration::from_millis(1)).await;
+        let Ok(mut ready) = socket.ready(Interest::READABLE | Interest::ERROR).await else { return };
+        let mut empty = false;
+        for _ in 0..BURST {
+            let (len, remote) = match socket.get_ref().recv_from(&mut buffer) {
+                Ok(received) => received,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    if ready.ready().is_error() {
+                        take_errors(&shared, local, socket.get_ref());
+                    }
+                    ready.clear_ready();
+                    empty = true;
+                    break;
                 }
-                continue;
+                Err(error) => {
+                    if !take_errors(&shared, local, socket.get_ref()) {
+                        // A broken socket must not turn this into a busy loop.
+                        tracing::debug!(%local, %error, "receiving");
+                        tokio::time::sleep(Duration::from_millis(1)).await;
+                    }
+                    continue;
+                }
+            };
+            let data = Bytes::copy_from_slice(buffer.get(..len).unwrap_or_default());
+            let flow = Flow { transport: Transport::Udp, local, remote, connection: None };
+            match shared.events.try_send(NetEvent::Received { flow, data }) {
+                Ok(()) => {}
+                Err(TrySendError::Full(_)) => {
+                    shared.counters.datagrams_dropped.fetch_add(1, Ordering::Relaxed);
+                }
+                Err(TrySendError::Closed(_)) => return,
             }
-        };
-        let data = Bytes::copy_from_slice(buffer.get(..len).unwrap_or_default());
-        let flow = Flow { transport: Transport::Udp, local, remote, connection: None };
-        match shared.events.try_send(NetEvent::Received { flow, data }) {
-            Ok(()) => {}
-            Err(TrySendError::Full(_)) => {
-                shared.counters.datagrams_dropped.fetch_add(1, Ordering::Relaxed);
-            }
-            Err(TrySendError::Closed(_)) => return,
+        }
+        if !empty {
+            tokio::task::yield_now().await;
         }
     }
 }
@@ -66,9 +91,8 @@ pub(super) fn send(shared: &Shared, transmit: Transmit) {
         .find(|(address, _)| *address == flow.local)
         .or_else(|| shared.udp.iter().find(|(address, _)| address.is_ipv4() == flow.remote.is_ipv4()));
     let Some((local, socket)) = socket else { return shared.failed(flow) };
-    // Straight to the system: tokio's `try_send_to` says WouldBlock until its driver has seen the socket
-    // once.
-    let attempt = || socket2::SockRef::from(&**socket).send_to(&payload, &flow.remote.into());
+    let socket = socket.get_ref();
+    let attempt = || socket.send_to(&payload, flow.remote);
     // The error of an earlier datagram to somebody else may be told first; then this one has not been sent.
     let outcome = attempt().or_else(|error| match take_errors(shared, *local, socket) {
         true => attempt(),

@@ -1,18 +1,23 @@
 //! Framing and connecting, TCP and Unix alike.
 
+use std::collections::VecDeque;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Buf as _, Bytes};
 use socket2::{Domain, SockAddr, SockRef, Socket, TcpKeepalive, Type};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream, unix};
+use tokio::io::{AsyncRead as _, ReadBuf};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
-use super::{Address, TrunkError};
+use super::{Address, QUEUE, TrunkError};
 use crate::MAX_FRAME;
+
+/// Octets read at a time: two of the longest frames with their lengths, so that there is always room for one.
+const BUFFER: usize = 2 * (MAX_FRAME + 2);
 
 /// The side of a trunk that makes connections.
 pub(super) enum Endpoint {
@@ -63,7 +68,7 @@ impl Endpoint {
     }
 }
 
-/// A connected peer.
+/// A connection, as the system has it.
 pub(super) enum Connection {
     Tcp(TcpStream),
     /// Really a `SOCK_SEQPACKET` socket: each read and write is one packet.
@@ -71,113 +76,143 @@ pub(super) enum Connection {
 }
 
 impl Connection {
-    pub(super) fn split(self) -> (Reader, Writer) {
+    fn try_write(&self, octets: &[u8]) -> io::Result<usize> {
         match self {
-            Self::Tcp(stream) => {
-                let (read, write) = stream.into_split();
-                (Reader::Tcp(BufReader::new(read)), Writer::Tcp(write, Vec::new()))
-            }
-            Self::Unix(stream) => {
-                let (read, write) = stream.into_split();
-                (Reader::Unix(read, vec![0; MAX_FRAME + 1]), Writer::Unix(write))
-            }
+            Self::Tcp(stream) => stream.try_write(octets),
+            Self::Unix(socket) => socket.try_write(octets),
+        }
+    }
+
+    fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Tcp(stream) => stream.poll_write_ready(cx),
+            Self::Unix(socket) => socket.poll_write_ready(cx),
         }
     }
 }
 
-pub(super) enum Reader {
-    Tcp(BufReader<OwnedReadHalf>),
-    Unix(unix::OwnedReadHalf, Vec<u8>),
+/// A connected peer: frames are read and written by whoever polls, with no task between.
+pub(super) struct Peer {
+    connection: Connection,
+    /// What has been read and not yet been taken is `start..end`.
+    buffer: Box<[u8]>,
+    start: usize,
+    end: usize,
+    /// What the system has not taken yet: on TCP any cut of the stream, else packets.
+    waiting: VecDeque<Bytes>,
+    /// A frame as it is on the wire.
+    wire: Vec<u8>,
 }
 
-impl Reader {
-    /// The next frame, `None` when the peer has closed. Not cancel safe: a half-read frame is lost with the future.
-    pub(super) async fn frame(&mut self) -> Result<Option<Bytes>, TrunkError> {
-        match self {
-            Self::Tcp(stream) => loop {
-                let mut length = [0; 2];
-                let got = stream.read(&mut length).await?;
-                match got {
-                    0 => return Ok(None),
-                    1 => {
-                        let [_, low] = &mut length;
-                        read_all(stream, std::slice::from_mut(low)).await?;
-                    }
-                    _ => {}
-                }
-                let length = usize::from(u16::from_be_bytes(length));
-                match length {
-                    // An empty frame means nothing in Q.921; some peers send one to keep the connection alive.
-                    0 => continue,
-                    1..=MAX_FRAME => {
-                        let mut frame = vec![0; length];
-                        read_all(stream, &mut frame).await?;
-                        return Ok(Some(frame.into()));
-                    }
-                    len => return Err(TrunkError::FrameTooLong { len }),
-                }
-            },
-            Self::Unix(socket, buffer) => {
-                // Not `read`: tokio takes a short read for a drained socket, which is true of streams only.
-                let len = loop {
-                    socket.readable().await?;
-                    match socket.try_read(buffer) {
-                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                        read => break read?,
-                    }
-                };
-                match len {
-                    0 => Ok(None),
-                    len => match buffer.get(..len) {
-                        Some(frame) if len <= MAX_FRAME => Ok(Some(Bytes::copy_from_slice(frame))),
-                        _ => Err(TrunkError::FrameTooLong { len }),
-                    },
-                }
-            }
-        }
+impl Peer {
+    pub(super) fn new(connection: Connection) -> Self {
+        let buffer = vec![0; BUFFER].into();
+        Self { connection, buffer, start: 0, end: 0, waiting: VecDeque::new(), wire: Vec::new() }
     }
-}
 
-pub(super) enum Writer {
-    Tcp(OwnedWriteHalf, Vec<u8>),
-    Unix(unix::OwnedWriteHalf),
-}
+    /// Sends a frame of 1 to [`MAX_FRAME`] octets, now or when [`Peer::flush`] can. An error of the connection is not told
+    /// here: reading meets it too.
+    pub(super) fn send(&mut self, cx: &mut Context<'_>, frame: &[u8]) -> Result<(), TrunkError> {
+        if self.waiting.len() >= QUEUE {
+            return Err(TrunkError::QueueFull);
+        }
+        self.wire.clear();
+        if let Connection::Tcp(_) = self.connection {
+            let length =
+                u16::try_from(frame.len()).map_err(|_| TrunkError::FrameLength { len: frame.len() })?;
+            self.wire.extend_from_slice(&length.to_be_bytes());
+        }
+        self.wire.extend_from_slice(frame);
+        let written = match self.waiting.is_empty() {
+            true => self.connection.try_write(&self.wire).unwrap_or(0),
+            false => 0,
+        };
+        if let Some(rest) = self.wire.get(written..).filter(|rest| !rest.is_empty()) {
+            self.waiting.push_back(Bytes::copy_from_slice(rest));
+            let _ = self.flush(cx);
+        }
+        Ok(())
+    }
 
-impl Writer {
-    /// Writes frames of 1 to [`MAX_FRAME`] octets; on TCP all at once.
-    pub(super) async fn frames(&mut self, frames: impl Iterator<Item = Bytes>) -> Result<(), TrunkError> {
-        match self {
-            Self::Tcp(stream, buffer) => {
-                buffer.clear();
-                for frame in frames {
-                    let length = u16::try_from(frame.len())
-                        .map_err(|_| TrunkError::FrameLength { len: frame.len() })?;
-                    buffer.extend_from_slice(&length.to_be_bytes());
-                    buffer.extend_from_slice(&frame);
-                }
-                stream.write_all(buffer).await?;
-            }
-            Self::Unix(socket) => {
-                for frame in frames {
-                    loop {
-                        socket.writable().await?;
-                        match socket.try_write(&frame) {
-                            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                            written => break written.map(|_| ())?,
-                        }
+    /// Writes what waits, as far as the system takes it; `cx` is woken when it takes more.
+    pub(super) fn flush(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        while let Some(first) = self.waiting.front_mut() {
+            match self.connection.try_write(first) {
+                Ok(written) => first.advance(written.min(first.len())),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    match self.connection.poll_write_ready(cx) {
+                        Poll::Ready(ready) => ready?,
+                        Poll::Pending => return Ok(()),
                     }
                 }
+                Err(error) => return Err(error),
+            }
+            if first.is_empty() {
+                self.waiting.pop_front();
             }
         }
         Ok(())
     }
-}
 
-async fn read_all(stream: &mut BufReader<OwnedReadHalf>, out: &mut [u8]) -> Result<(), TrunkError> {
-    match stream.read_exact(out).await {
-        Ok(_) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(TrunkError::Truncated),
-        Err(error) => Err(error.into()),
+    /// The next frame, `None` when the peer has closed.
+    pub(super) fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, TrunkError>> {
+        loop {
+            if let Some(frame) = self.take()? {
+                return Poll::Ready(Ok(Some(frame)));
+            }
+            // What has been taken makes room for the rest of a frame.
+            self.buffer.copy_within(self.start..self.end, 0);
+            (self.start, self.end) = (0, self.end - self.start);
+            let room = self.buffer.get_mut(self.end..).unwrap_or_default();
+            let read = match &mut self.connection {
+                Connection::Tcp(stream) => {
+                    let mut room = ReadBuf::new(room);
+                    ready!(Pin::new(stream).poll_read(cx, &mut room))?;
+                    room.filled().len()
+                }
+                Connection::Unix(socket) => {
+                    // Not `poll_read`: tokio takes a short read for a drained socket, which is true of streams only.
+                    ready!(socket.poll_read_ready(cx))?;
+                    match socket.try_read(room) {
+                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
+                        read => read?,
+                    }
+                }
+            };
+            if read == 0 {
+                let whole = self.start == self.end;
+                return Poll::Ready(if whole { Ok(None) } else { Err(TrunkError::Truncated) });
+            }
+            self.end += read;
+        }
+    }
+
+    /// The next frame of what has been read.
+    fn take(&mut self) -> Result<Option<Bytes>, TrunkError> {
+        loop {
+            let read = self.buffer.get(self.start..self.end).unwrap_or_default();
+            let (header, frame) = match (&self.connection, read) {
+                (Connection::Unix(_), []) => return Ok(None),
+                (Connection::Unix(_), packet) => (0, packet),
+                (Connection::Tcp(_), [high, low, rest @ ..]) => {
+                    let len = usize::from(u16::from_be_bytes([*high, *low]));
+                    if len > MAX_FRAME {
+                        return Err(TrunkError::FrameTooLong { len });
+                    }
+                    let Some(frame) = rest.get(..len) else { return Ok(None) };
+                    (2, frame)
+                }
+                (Connection::Tcp(_), _) => return Ok(None),
+            };
+            if frame.len() > MAX_FRAME {
+                return Err(TrunkError::FrameTooLong { len: frame.len() });
+            }
+            self.start += header + frame.len();
+            // An empty frame means nothing in Q.921; some peers send one to keep the connection alive.
+            if !frame.is_empty() {
+                return Ok(Some(Bytes::copy_from_slice(frame)));
+            }
+        }
     }
 }
 

@@ -10,22 +10,21 @@ mod connection;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::runtime::Handle;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 use tracing::{debug, info, warn};
 
 pub use address::{Address, AddressError};
-use connection::{Connection, Endpoint};
+use connection::{Connection, Endpoint, Peer};
 
 use crate::{DChannel, DChannelEvent, ErrorKind, HalError, MAX_FRAME};
 
-/// Frames (or events) that wait in each direction before the other side has to wait.
+/// Frames that wait to be sent before more are refused.
 pub const QUEUE: usize = 256;
 
 /// What went wrong on a socket trunk.
@@ -92,10 +91,10 @@ impl HalError for TrunkError {
 /// ```
 #[derive(Debug)]
 pub struct SocketTrunk {
-    events: mpsc::Receiver<Result<Delivery, TrunkError>>,
-    frames: mpsc::Sender<(u64, Bytes)>,
-    /// Number of the connection the owner believes in; frames for an older one are not sent to its successor.
-    connection: Option<u64>,
+    connections: mpsc::Receiver<Connected>,
+    open: Option<Open>,
+    /// Who polled last: woken too when a peer that did not read reads again.
+    waker: Option<Waker>,
     address: Address,
     task: JoinHandle<()>,
 }
@@ -112,11 +111,9 @@ impl SocketTrunk {
         let runtime = Handle::try_current().map_err(io::Error::other)?;
         let endpoint = Endpoint::bind(&address)?;
         let address = endpoint.bound_address(address)?;
-        let (events_tx, events) = mpsc::channel(QUEUE);
-        let (frames, frames_rx) = mpsc::channel(QUEUE);
-        let link = Link { events: events_tx, frames: frames_rx, connection: 0, name: address.to_string() };
-        let task = runtime.spawn(link.run(endpoint));
-        Ok(Self { events, frames, connection: None, address, task })
+        let (connected, connections) = mpsc::channel(1);
+        let task = runtime.spawn(connect(endpoint, connected, address.to_string()));
+        Ok(Self { connections, open: None, waker: None, address, task })
     }
 
     /// The trunk's address; a listener's port 0 is replaced by the port it got.
@@ -133,25 +130,51 @@ impl SocketTrunk {
     }
 }
 
+impl SocketTrunk {
+    /// The connection has ended; the task makes the next one.
+    fn close(&mut self, well: bool) -> DChannelEvent {
+        info!(trunk = %self.address, "layer 1 down");
+        if let Some(open) = self.open.take() {
+            // Without the task there is nobody to tell.
+            let _ = open.over.send(well);
+        }
+        DChannelEvent::Down
+    }
+}
+
 impl DChannel for SocketTrunk {
     type Error = TrunkError;
 
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<DChannelEvent, TrunkError>> {
-        self.events.poll_recv(cx).map(|delivery| match delivery {
-            None => {
-                self.connection = None;
-                Err(TrunkError::Closed)
+        if !self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            self.waker = Some(cx.waker().clone());
+        }
+        let Some(open) = &mut self.open else {
+            return Poll::Ready(match ready!(self.connections.poll_recv(cx)) {
+                None => Err(TrunkError::Closed),
+                Some((connection, over)) => {
+                    info!(trunk = %self.address, "layer 1 up");
+                    self.open = Some(Open { peer: Peer::new(connection), over, failed: false });
+                    Ok(DChannelEvent::Up)
+                }
+            });
+        };
+        if open.failed {
+            return Poll::Ready(Ok(self.close(false)));
+        }
+        let outcome = match open.peer.flush(cx) {
+            Ok(()) => ready!(open.peer.poll_frame(cx)),
+            Err(error) => Err(error.into()),
+        };
+        Poll::Ready(match outcome {
+            Ok(Some(frame)) => Ok(DChannelEvent::Frame(frame)),
+            Ok(None) => Ok(self.close(true)),
+            Err(TrunkError::Io(error)) if is_cut(&error) => Ok(self.close(true)),
+            Err(error) => {
+                warn!(trunk = %self.address, %error, "connection closed");
+                open.failed = true;
+                Err(error)
             }
-            Some(Err(error)) => Err(error),
-            Some(Ok(Delivery::Up(connection))) => {
-                self.connection = Some(connection);
-                Ok(DChannelEvent::Up)
-            }
-            Some(Ok(Delivery::Down)) => {
-                self.connection = None;
-                Ok(DChannelEvent::Down)
-            }
-            Some(Ok(Delivery::Frame(frame))) => Ok(DChannelEvent::Frame(frame)),
         })
     }
 
@@ -159,11 +182,9 @@ impl DChannel for SocketTrunk {
         if frame.is_empty() || frame.len() > MAX_FRAME {
             return Err(TrunkError::FrameLength { len: frame.len() });
         }
-        let connection = self.connection.ok_or(TrunkError::LinkDown)?;
-        self.frames.try_send((connection, Bytes::copy_from_slice(frame))).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => TrunkError::QueueFull,
-            mpsc::error::TrySendError::Closed(_) => TrunkError::Closed,
-        })
+        let open = self.open.as_mut().filter(|open| !open.failed).ok_or(TrunkError::LinkDown)?;
+        let mut cx = Context::from_waker(self.waker.as_ref().unwrap_or(Waker::noop()));
+        open.peer.send(&mut cx, frame)
     }
 }
 
@@ -182,11 +203,21 @@ fn remove(path: &PathBuf) {
     }
 }
 
-#[derive(Debug)]
-enum Delivery {
-    Up(u64),
-    Down,
-    Frame(Bytes),
+/// A connection that was made, and where to say that it has ended and whether it did so well.
+type Connected = (Connection, oneshot::Sender<bool>);
+
+/// The connection in use.
+struct Open {
+    peer: Peer,
+    over: oneshot::Sender<bool>,
+    /// Its error has been told: what follows is `Down`.
+    failed: bool,
+}
+
+impl std::fmt::Debug for Open {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Open").field("failed", &self.failed).finish_non_exhaustive()
+    }
 }
 
 const FIRST_RETRY: Duration = Duration::from_millis(300);
@@ -194,90 +225,35 @@ const LAST_RETRY: Duration = Duration::from_secs(5);
 /// A connection that lived this long was a good one: the next retry is quick again.
 const GOOD_CONNECTION: Duration = Duration::from_secs(2);
 
-struct Link {
-    events: mpsc::Sender<Result<Delivery, TrunkError>>,
-    frames: mpsc::Receiver<(u64, Bytes)>,
-    connection: u64,
-    name: String,
-}
-
-impl Link {
-    async fn run(mut self, mut endpoint: Endpoint) {
-        let mut retry = FIRST_RETRY;
-        loop {
-            let connection = match endpoint.next().await {
-                Ok(connection) => connection,
-                Err(error) => {
-                    debug!(trunk = %self.name, %error, "no connection");
-                    sleep(retry).await;
-                    retry = (retry * 2).min(LAST_RETRY);
-                    continue;
-                }
-            };
-            let since = Instant::now();
-            let Ok(outcome) = self.serve(connection).await else { return };
-            if since.elapsed() >= GOOD_CONNECTION {
-                retry = FIRST_RETRY;
-            }
-            if outcome.is_err() || !endpoint.listens() {
-                // A peer that breaks framing or closes at once must not make us spin.
+/// Makes one connection after the other, until nobody owns the trunk any more.
+async fn connect(mut endpoint: Endpoint, connected: mpsc::Sender<Connected>, name: String) {
+    let mut retry = FIRST_RETRY;
+    loop {
+        let connection = match endpoint.next().await {
+            Ok(connection) => connection,
+            Err(error) => {
+                debug!(trunk = %name, %error, "no connection");
                 sleep(retry).await;
                 retry = (retry * 2).min(LAST_RETRY);
+                continue;
             }
+        };
+        let since = Instant::now();
+        let (over, ended) = oneshot::channel();
+        if connected.send((connection, over)).await.is_err() {
+            return;
+        }
+        let Ok(well) = ended.await else { return };
+        if since.elapsed() >= GOOD_CONNECTION {
+            retry = FIRST_RETRY;
+        }
+        if !well || !endpoint.listens() {
+            // A peer that breaks framing or closes at once must not make us spin.
+            sleep(retry).await;
+            retry = (retry * 2).min(LAST_RETRY);
         }
     }
-
-    /// Runs one connection to its end. The outer error means that nobody owns the trunk any more.
-    async fn serve(&mut self, connection: Connection) -> Result<Result<(), ()>, Gone> {
-        self.connection += 1;
-        while self.frames.try_recv().is_ok() {}
-        info!(trunk = %self.name, "layer 1 up");
-        self.events.send(Ok(Delivery::Up(self.connection))).await.map_err(|_| Gone)?;
-        let events = self.events.clone();
-        let (mut reader, mut writer) = connection.split();
-        let reading = async {
-            loop {
-                match reader.frame().await {
-                    Ok(Some(frame)) => {
-                        if events.send(Ok(Delivery::Frame(frame))).await.is_err() {
-                            return Ok(());
-                        }
-                    }
-                    Ok(None) => return Ok(()),
-                    Err(error) => return Err(error),
-                }
-            }
-        };
-        let number = self.connection;
-        let frames = &mut self.frames;
-        let writing = async {
-            let mut waiting = Vec::new();
-            while frames.recv_many(&mut waiting, QUEUE).await > 0 {
-                let ours = waiting.drain(..).filter(|(connection, _)| *connection == number);
-                writer.frames(ours.map(|(_, frame)| frame)).await?;
-            }
-            Ok(())
-        };
-        let result = tokio::select! {
-            result = reading => result,
-            result = writing => result,
-        };
-        let outcome = match result {
-            Ok(()) => Ok(()),
-            Err(TrunkError::Io(error)) if is_cut(&error) => Ok(()),
-            Err(error) => {
-                warn!(trunk = %self.name, %error, "connection closed");
-                self.events.send(Err(error)).await.map_err(|_| Gone)?;
-                Err(())
-            }
-        };
-        info!(trunk = %self.name, "layer 1 down");
-        self.events.send(Ok(Delivery::Down)).await.map_err(|_| Gone)?;
-        Ok(outcome)
-    }
 }
-
-struct Gone;
 
 /// A peer that went away without ceremony: a cut cable, not a fault to report.
 fn is_cut(error: &io::Error) -> bool {

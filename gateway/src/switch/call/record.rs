@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::{Call, CallId, Leg};
 use crate::leg::{Cause, LegPort};
+use crate::service::lines::RECORDS;
 
 /// Calls that are kept, as `dial-control-mib max-size` has it by default.
 const MAX_CALLS: usize = 100;
@@ -153,10 +154,10 @@ impl Records {
         record.legs = self.legs.remove(&CallId(record.call)).unwrap_or_default();
         self.total += 1;
         self.answered += u64::from(record.connect.is_some());
-        if tracing::enabled!(target: "tipring::cdr", tracing::Level::INFO)
+        if tracing::enabled!(target: RECORDS, tracing::Level::INFO)
             && let Ok(text) = serde_json::to_string(&record)
         {
-            tracing::info!(target: "tipring::cdr", "{text}");
+            tracing::info!(target: RECORDS, "{text}");
         }
         self.expire(now);
         if self.calls.len() >= MAX_CALLS {
