@@ -13,6 +13,7 @@
 //! | [`hunt`] | `dial-peer hunt` 0-7, hunt schemes of trunk groups |
 //! | [`num_exp`] | `num-exp` |
 //! | [`translation`], [`regex`] | `voice translation-rule` |
+//! | [`shape`] | `clid`, `progress_ind`, `bearer-cap`, `call-block`, `numbering-type` |
 //! | [`cause`] | Q.850 causes and SIP statuses |
 //! | [`class`] | `voice class e164-pattern-map`, `voice class dpg` |
 //! | [`cor`] | class of restriction |
@@ -61,6 +62,7 @@ pub mod num_exp;
 pub mod pattern;
 pub mod peer;
 pub mod regex;
+pub mod shape;
 pub mod sip_profile;
 pub mod table;
 pub mod translation;

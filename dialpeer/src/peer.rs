@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 use crate::pattern::Pattern;
+use crate::shape::Shape;
 
 /// Largest tag of a dial peer (IOS XE 17.9).
 pub const MAX_TAG: u32 = 1_073_741_823;
@@ -91,6 +92,8 @@ pub struct DialPeer {
     pub permission: Permission,
     /// The number is registered at the registrar of `sip-ua`: off with `no sip-register`.
     pub sip_register: bool,
+    /// `clid`, `progress_ind`, `bearer-cap`, `call-block`, `numbering-type`.
+    pub shape: Shape,
 }
 
 impl DialPeer {
@@ -129,6 +132,7 @@ impl DialPeer {
             destination_dpg: None,
             permission: Permission::Both,
             sip_register: true,
+            shape: Shape::default(),
         }
     }
 

@@ -1,16 +1,22 @@
 //! `dial-peer voice`.
 
-use super::reasons::{CALLS, FEATURE, MEDIA, SIP};
+use super::reasons::{CALLS, FEATURE, MEDIA, SECOND_NUMBER, SIP};
 use super::{Apply, Command, WHOLE};
 use crate::config::{ApplyError, Cx};
 use crate::{acted, command, kept};
 use dialpeer::pattern::{PATTERN_ERROR, T_ALONE_WARNING};
+use dialpeer::shape::{Bearer, CallBlock, Clid};
+use dialpeer::translation::NumberType;
 use dialpeer::{ForwardDigits, Pattern, Permission, SessionProtocol, SessionTransport};
 
 const CLASS: &str = "Set dial-peer voice class control parameters";
+/// Help of `clid`.
+pub(super) const CLID: &str = "Caller ID option";
+const PROGRESS_IND: &str = "Configure Progress Indicator";
 
 pub(super) static COMMON: &[Command] = &[
-    kept!("tone ringback alert-no-PI", ["Generate a tone", "Ringback", "Without a progress indicator"], CALLS, keyed: WHOLE),
+    // The caller always hears ringback of ours where the far end has nothing to hear.
+    acted!("tone ringback alert-no-PI", ["Generate a tone", "Ringback", "Without a progress indicator"], keyed: WHOLE),
     command! {
         "description LINE",
         help: &["Dialpeer specific description", "Up to 64 characters describing this dialpeer"],
@@ -30,7 +36,22 @@ pub(super) static COMMON: &[Command] = &[
     },
     kept!("translate-outgoing (called|calling) <1-2147483647>",
         ["Translation rule", "Called number", "Calling number", "Translation rule tag"], CALLS, keyed: 2),
-    kept!("call-block LINE", ["Configure call blocking feature", "Its settings"], CALLS, keyed: WHOLE),
+    command! {
+        "call-block disconnect-cause incoming (call-reject|invalid-number|unassigned-number|user-busy)", keyed: 2,
+        help: &["Configure call blocking feature", "Cause a blocked call ends with", "Incoming calls", "Call rejected (21)",
+            "Invalid number (28)", "Unassigned number (1)", "User busy (17)"],
+        apply: Apply::Acted(|cx| {
+            let cause = if cx.no { None } else { cx.args.word(3).and_then(CallBlock::cause_of) };
+            cx.peer()?.shape.block.cause = cause;
+            Ok(())
+        }),
+    },
+    command! {
+        "call-block translation-profile incoming WORD", keyed: 2, with_previous: true,
+        help: &["Configure call blocking feature", "Calls that a translation profile rejects", "Incoming calls",
+            "Translation profile name"],
+        apply: Apply::Acted(|cx| { let name = cx.text(0); cx.peer()?.shape.block.profile = name; Ok(()) }),
+    },
     command! {
         "huntstop", help: &["Stop hunting on Dial-Peers"],
         apply: Apply::Acted(|cx| { let on = !cx.no; cx.peer()?.huntstop = on; Ok(()) }),
@@ -268,11 +289,52 @@ pub(super) static COMMON: &[Command] = &[
             Ok(())
         }),
     },
-    kept!("progress_ind (alert|callproc|connect|disconnect|progress|setup) (disable|strip|enable) [LINE]",
-        ["Configure Progress Indicator", "ALERT", "CALL PROCEEDING", "CONNECT", "DISCONNECT", "PROGRESS", "SETUP", "Disable",
-         "Strip", "Enable", "Value"], CALLS, keyed: 2),
-    kept!("numbering-type WORD", ["Match on a number type", "Number type"], CALLS),
-    kept!("clid LINE", ["Caller ID option", "The option"], CALLS, keyed: WHOLE),
+    command! {
+        "progress_ind (alert|progress|setup) (disable|strip)", keyed: 2,
+        help: &[PROGRESS_IND, "ALERT", "PROGRESS", "SETUP", "No progress indicator", "No progress indicator"],
+        apply: Apply::Acted(progress_ind),
+    },
+    command! {
+        "progress_ind (alert|progress|setup) enable <0-8>", keyed: 2, with_previous: true,
+        help: &[PROGRESS_IND, "ALERT", "PROGRESS", "SETUP", "This one in place of any other", "Progress description of Q.931"],
+        apply: Apply::Acted(progress_ind),
+    },
+    command! {
+        "progress_ind (alert|progress|setup) strip <1-8>...", keyed: 2, with_previous: true,
+        help: &[PROGRESS_IND, "ALERT", "PROGRESS", "SETUP", "None of these", "Progress description of Q.931"],
+        apply: Apply::Acted(progress_ind),
+    },
+    kept!("progress_ind (callproc|connect|disconnect) (disable|strip|enable) [LINE]",
+        [PROGRESS_IND, "CALL PROCEEDING", "CONNECT", "DISCONNECT", "Disable", "Strip", "Enable", "Value"], CALLS, keyed: 2,
+        with_previous: true),
+    command! {
+        "numbering-type (abbreviated|international|national|network|reserved|subscriber|unknown)",
+        help: &["Match on a number type", "Abbreviated", "International", "National", "Network specific", "Reserved", "Subscriber",
+            "Unknown"],
+        apply: Apply::Acted(|cx| {
+            let of = |word: &str| NumberType::ALL.iter().copied().find(|kind| kind.keyword() == word);
+            let kind = if cx.no { None } else { cx.args.word(1).and_then(of) };
+            cx.peer()?.shape.numbering_type = kind;
+            Ok(())
+        }),
+    },
+    command! {
+        "clid network-number WORD [pi-restrict]", keyed: 2,
+        help: &[CLID, "The number of every call", "Up to 20 digits", "It may not be shown"],
+        apply: Apply::Acted(clid),
+    },
+    command! { "clid network-provided", help: &[CLID, "The screening indicator says network provided"], keyed: WHOLE, with_previous: true,
+    apply: Apply::Acted(clid) },
+    command! { "clid override rdnis", help: &[CLID, "Override", "By who diverted the call"], keyed: WHOLE, with_previous: true,
+    apply: Apply::Acted(clid) },
+    command! { "clid restrict", help: &[CLID, "The number may not be shown"], keyed: WHOLE, with_previous: true, apply: Apply::Acted(clid) },
+    command! { "clid strip [name]", help: &[CLID, "Without number", "Without name"], keyed: WHOLE, with_previous: true,
+    apply: Apply::Acted(clid) },
+    command! { "clid strip pi-restrict [all]", keyed: 3, with_previous: true,
+    help: &[CLID, "Without", "Number where it may not be shown", "And name"], apply: Apply::Acted(clid) },
+    command! { "clid substitute name", help: &[CLID, "Where it is missing", "The number as name"], keyed: WHOLE, with_previous: true,
+    apply: Apply::Acted(clid) },
+    kept!("clid second-number strip", [CLID, "A second calling number", "Not sent"], SECOND_NUMBER, keyed: WHOLE, with_previous: true),
     kept!("media [LINE]", ["Media handling", "The setting"], MEDIA, keyed: WHOLE, no_shown: true),
     kept!("srtp [LINE]", ["Secure RTP", "The setting"], MEDIA, keyed: WHOLE, no_shown: true),
     kept!("dspfarm-profile LINE", ["Transcoding profile", "Tag"], FEATURE),
@@ -377,18 +439,27 @@ pub(super) static POTS: &[Command] = &[
         }),
     },
     command! {
-        "sip-register", later: Some(CALLS), no_shown: true, default: "sip-register",
+        "sip-register", no_shown: true, default: "sip-register",
         help: &["Register this peer's number"],
         apply: Apply::Acted(|cx| { let on = !cx.no; cx.peer()?.sip_register = on; Ok(()) }),
     },
     kept!("register e164", ["Register", "E.164 number"], SIP, no_shown: true),
     kept!("sip-notify [LINE]", ["SIP NOTIFY", "The setting"], SIP, keyed: WHOLE),
     kept!("incall LINE", ["In-call settings", "The setting"], CALLS, keyed: WHOLE),
-    kept!(
+    command! {
         "bearer-cap (speech|3100Hz|unrestricted)",
-        ["Bearer capability", "Speech", "3.1 kHz audio", "Unrestricted"],
-        CALLS
-    ),
+        help: &["Bearer capability", "Speech", "3.1 kHz audio", "Unrestricted"],
+        apply: Apply::Acted(|cx| {
+            let bearer = match (cx.no, cx.args.word(1)) {
+                (false, Some("speech")) => Some(Bearer::Speech),
+                (false, Some("3100Hz")) => Some(Bearer::Audio),
+                (false, Some("unrestricted")) => Some(Bearer::Unrestricted),
+                _ => None,
+            };
+            cx.peer()?.shape.bearer = bearer;
+            Ok(())
+        }),
+    },
     kept!("isdn contact LINE", ["ISDN", "Contact", "The setting"], CALLS, keyed: WHOLE),
 ];
 
@@ -396,7 +467,7 @@ pub(super) static VOIP: &[Command] = &[
     kept!("authentication LINE", ["Digest authentication", "User name, password and realm"], SIP, keyed: WHOLE),
     kept!("sip-profiles <1-10000>", ["SIP profiles", "Tag"], SIP),
     command! {
-        "sip-register", no_shown: true, default: "sip-register", later: Some(CALLS),
+        "sip-register", no_shown: true, default: "sip-register",
         help: &["Register this peer's number"],
         apply: Apply::Acted(|cx| { let on = !cx.no; cx.peer()?.sip_register = on; Ok(()) }),
     },
@@ -406,6 +477,38 @@ pub(super) static VOIP: &[Command] = &[
     kept!("video LINE", ["Video", "The setting"], FEATURE, keyed: WHOLE),
     kept!("monitor probe LINE", ["Monitor", "Probe", "icmp-ping or rtr"], FEATURE, keyed: WHOLE),
 ];
+
+fn clid(cx: &mut Cx<'_>) -> Result<(), ApplyError> {
+    let line = cx.args.canonical();
+    let text = line.strip_prefix("clid ").unwrap_or_default();
+    let taken_back = cx.no;
+    let set = &mut cx.peer()?.shape.clid;
+    if taken_back {
+        set.retain(|known| !known.to_string().starts_with(text));
+        return Ok(());
+    }
+    let setting: Clid = text.parse().map_err(|_| ApplyError::Argument(0))?;
+    set.retain(|known| !setting.displaces(known));
+    set.push(setting);
+    Ok(())
+}
+
+fn progress_ind(cx: &mut Cx<'_>) -> Result<(), ApplyError> {
+    let line = cx.args.canonical();
+    let text = line.splitn(3, ' ').nth(2).unwrap_or_default();
+    let indicator = match cx.no {
+        true => None,
+        false => Some(text.parse().map_err(|_| ApplyError::Argument(0))?),
+    };
+    let message = cx.args.word(1).map(str::to_owned);
+    let shape = &mut cx.peer()?.shape;
+    match message.as_deref() {
+        Some("alert") => shape.alert = indicator,
+        Some("progress") => shape.progress = indicator,
+        _ => shape.setup = indicator,
+    }
+    Ok(())
+}
 
 fn number(cx: &Cx<'_>) -> Option<u32> {
     if cx.no { None } else { cx.args.number(0) }

@@ -13,3 +13,4 @@ pub(super) const INFO: &str = "information without effect";
 pub(super) const OLD_TLS: &str = "TLS older than 1.2 is not spoken";
 pub(super) const PKI: &str = "certificates and keys are files below pki/ in the state directory";
 pub(super) const SERIAL: &str = "serial ports of the host have no such setting";
+pub(super) const SECOND_NUMBER: &str = "a second calling number never goes on";

@@ -1,5 +1,6 @@
 //! `sip-ua`, `voice service voip` and its `sip`.
 
+use super::dial_peer::CLID;
 use super::reasons::{CALLS, FEATURE, MEDIA, OLD_TLS, SIP as SIP_LATER};
 use super::{Apply, Command, ModeKind, WHOLE};
 use crate::config::{ApplyError, Cx, Network, SipServer};
@@ -249,7 +250,9 @@ pub(super) static VOIP: &[Command] = &[
     kept!("address-hiding", ["Hide signalling and media addresses"], SIP_LATER),
     kept!("mode border-element [LINE]", ["Mode", "Border element", "License"], FEATURE),
     kept!("gcid", ["Global call identifier"], CALLS),
-    kept!("clid LINE", ["Caller ID option", "The option"], CALLS, keyed: WHOLE),
+    acted!("clid network-provided", [CLID, "The screening indicator says network provided"], keyed: WHOLE),
+    acted!("clid strip pi-restrict all", [CLID, "Without", "Number where it may not be shown", "And name"], keyed: WHOLE, with_previous: true),
+    acted!("clid substitute name", [CLID, "Where it is missing", "The number as name"], keyed: WHOLE, with_previous: true),
     acted!("rtp-port range <1024-65535> <1024-65535>", ["RTP ports", "Range", "Lowest", "Highest"]),
     kept!("rtp-media-loop count LINE", ["RTP loops", "Count", "Number"], MEDIA),
     kept!("media LINE", ["Media handling", "The setting"], MEDIA, keyed: WHOLE, no_shown: true),

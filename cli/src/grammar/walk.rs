@@ -92,6 +92,7 @@ const WORDS: &[(&str, &str)] = &[
     ("trunkgroup", "PBX"),
     ("station-id number", "8000"),
     ("connection plar", "8001"),
+    ("clid network-number", "4930123"),
     ("show voice port", "2/0"),
     ("show controllers", "1/0"),
     ("show dialplan number", "8000"),

@@ -20,6 +20,7 @@ pub mod vmwi;
 
 use ::sip::sdp::T38;
 use bytes::Bytes;
+use dialpeer::shape::{Bearer, Indicator};
 
 use crate::media::MediaEnd;
 use raw::RawMessage;
@@ -243,6 +244,10 @@ pub struct Setup {
     pub peer: u32,
     /// B channel an outgoing leg on a trunk is to take, as timeslot; `None`: the next free one.
     pub channel: Option<u8>,
+    /// What a trunk is to carry (`bearer-cap`); speech where nothing is said.
+    pub bearer: Option<Bearer>,
+    /// Progress indicator of an outgoing SETUP where the peer says one (`progress_ind setup`).
+    pub progress: Option<Indicator>,
     /// Which of the servers of its dial peer's group a SIP leg is to call.
     pub server: Option<usize>,
     /// The URIs of the INVITE a SIP leg came with, where dial peers are chosen by them.

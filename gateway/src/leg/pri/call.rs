@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Instant;
 
 use bytes::Bytes;
+use dialpeer::shape::Bearer;
 use qsig::q931::{
     BearerCapability, Element, MessageType, NetworkFacilities, Notification, NumberPlan, Repr as _, ie,
 };
@@ -222,9 +223,11 @@ impl PriTrunk {
     fn offer(&mut self, now: Instant, leg: LegId, setup: &Setup) {
         let raw = setup.raw.as_ref().filter(|raw| raw.protocol == self.raw_protocol());
         let mut elements: Vec<Element> = match raw {
-            // Where the call began is for its own network to say.
-            Some(raw) => pass::progress(&raw.message).map(|progress| progress.element()).collect(),
-            None => vec![convert::origin().element()],
+            // Where the call began is for its own network to say, unless the dial peer knows better.
+            Some(raw) if setup.progress.is_none() => {
+                pass::progress(&raw.message).map(|progress| progress.element()).collect()
+            }
+            _ => convert::origin(setup.progress).iter().map(|progress| progress.element()).collect(),
         };
         elements.extend(self.interface.network_facility.map(|facility| {
             NetworkFacilities { network: None, facility: Bytes::copy_from_slice(&[facility]) }.element()
@@ -257,7 +260,12 @@ impl PriTrunk {
             further.retain(|element| element.id != ie::USER_USER || setup.user_user.is_none());
             elements.extend(further);
         }
-        let bearer = bearer(self.span.config().line);
+        let bearer = match (setup.bearer, self.span.config().line) {
+            (Some(Bearer::Unrestricted), _) => BearerCapability::DIGITAL,
+            (Some(Bearer::Audio), qsig::LineKind::E1) => BearerCapability::AUDIO_ALAW,
+            (Some(Bearer::Audio), qsig::LineKind::T1) => BearerCapability::AUDIO_ULAW,
+            (Some(Bearer::Speech) | None, line) => bearer(line),
+        };
         let mut called = convert::called(&setup.called);
         let mut calling = convert::number(&setup.calling);
         if let (None, Some(own)) = (&calling, &self.interface.calling) {

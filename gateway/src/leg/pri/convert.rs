@@ -1,5 +1,6 @@
 //! Parties, progress and diversions of the call vocabulary ⇄ Q.931 elements and QSIG services.
 
+use dialpeer::shape::Indicator;
 use qsig::diversion::{Diversion, DiversionReason};
 use qsig::name::Name;
 use qsig::q931::{Message, Number, NumberPlan, ProgressIndicator, RedirectingNumber, ie};
@@ -19,9 +20,9 @@ fn indicator(description: u8) -> ProgressIndicator {
     ProgressIndicator { coding: 0, location: 1, description }
 }
 
-/// What goes with the SETUP of a caller on an analogue line or behind SIP.
-pub(super) fn origin() -> ProgressIndicator {
-    indicator(ORIGIN_NOT_ISDN)
+/// What goes with the SETUP of a caller on an analogue line or behind SIP, unless the dial peer says another.
+pub(super) fn origin(wanted: Option<Indicator>) -> Option<ProgressIndicator> {
+    wanted.map_or(Some(ORIGIN_NOT_ISDN), |wanted| wanted.description(ORIGIN_NOT_ISDN)).map(indicator)
 }
 
 /// Digits as Q.931 takes them: no `+`, no pauses.

@@ -9,7 +9,7 @@ use rand::Rng as _;
 use super::plan::{Blocked, Target, Way};
 use super::{CallId, Leg, Stage, Switch};
 use crate::leg::sip::CODEC_MISMATCH;
-use crate::leg::{Answer, Cause, LegCommand, LegEvent, LegId, LegPort, Redirection};
+use crate::leg::{Answer, Cause, LegCommand, LegEvent, LegId, LegPort, Party, Redirection};
 use crate::media::MediaEnd;
 
 /// Diversions after which a call is given up.
@@ -33,12 +33,12 @@ impl Switch {
         call.stage = Stage::Trying;
         call.deadline = None;
         call.cause = Cause::UNALLOCATED;
-        let number = call.routed.called.number.clone();
+        let called = call.routed.called.clone();
         let (inbound, caller) = (call.inbound, call.caller);
         if let Some(caller) = caller {
             self.command(now, caller, LegCommand::Proceed);
         }
-        let ways = self.ways(inbound, &number);
+        let ways = self.ways(inbound, &called);
         if let Some((caller, contacts)) = self.redirection(id, &ways) {
             self.sip.redirect(now, caller, &contacts);
             self.calls.spoken_to.push(LegPort::Sip);
@@ -86,7 +86,7 @@ impl Switch {
         (!contacts.is_empty()).then_some((caller.id, contacts))
     }
 
-    fn ways(&mut self, inbound: Option<u32>, number: &str) -> Vec<Way> {
+    fn ways(&mut self, inbound: Option<u32>, called: &Party) -> Vec<Way> {
         let super::Calls { used, rng, turns, .. } = &mut self.calls;
         let last_used = |tag: u32| used.get(&tag).copied().unwrap_or(0);
         let turn = |tag: u32| {
@@ -94,7 +94,7 @@ impl Switch {
             *turn = turn.wrapping_add(1);
             turn.wrapping_sub(1)
         };
-        self.dial_plan.ways(inbound, number, last_used, || rng.next_u64(), turn)
+        self.dial_plan.ways(inbound, called, last_used, || rng.next_u64(), turn)
     }
 
     /// Tries ways until one can be tried, or none is left.
@@ -169,6 +169,7 @@ impl Switch {
                 self.sip.settings().calling_info.sip_to_pstn(&mut setup.calling);
             }
         }
+        self.dial_plan.shape_out(way.peer, kind == PeerKind::Voip, &mut setup);
         let leg = self.calls.ids.take();
         let media = match place.port {
             LegPort::Line(line) => Some(MediaEnd::Line(line)),

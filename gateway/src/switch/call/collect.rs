@@ -120,6 +120,9 @@ impl Switch {
         call.setup.called.number = digits;
         call.setup.complete = complete;
         let mut setup = call.setup.clone();
+        if let Some(cause) = self.dial_plan.blocked_by(call.inbound, &setup) {
+            return self.end_call(now, id, cause);
+        }
         if self.dial_plan.translate_in(call.inbound, &mut setup) == Err(Blocked) {
             return self.end_call(now, id, Cause::REJECTED);
         }

@@ -16,6 +16,7 @@ mod forward;
 pub(super) mod plan;
 mod raw;
 pub mod record;
+mod shape;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -327,9 +328,13 @@ impl Switch {
         match event {
             LegEvent::Digits { digits, complete } => self.digits(now, call, digits, complete),
             LegEvent::Proceeding(progress) | LegEvent::Progress(progress) => {
+                let progress = self.shaped(leg, false, progress);
                 self.progress(now, call, leg, progress);
             }
-            LegEvent::Alerting(progress) => self.alerting(now, call, leg, progress),
+            LegEvent::Alerting(progress) => {
+                let progress = self.shaped(leg, true, progress);
+                self.alerting(now, call, leg, progress);
+            }
             LegEvent::Answered(answer) => self.answered(now, call, leg, answer),
             LegEvent::Updated(party) => self.updated(now, leg, party),
             LegEvent::Held(held) => self.held(now, leg, held),

@@ -8,6 +8,7 @@ use dialpeer::class::{DialPeerGroup, PatternMap};
 use dialpeer::cor::Cor;
 use dialpeer::hunt::{DialPeerHunt, TrunkHunt, VoiceHunt};
 use dialpeer::num_exp::NumExp;
+use dialpeer::shape::Clid;
 use dialpeer::translation::{
     Number, NumberPlan, NumberType, Translated, TranslationProfile, TranslationRule,
 };
@@ -40,6 +41,8 @@ pub(in crate::switch) struct DialPlan {
     incoming_uris: Vec<IncomingUri>,
     /// Servers of the group of a dial peer that has one.
     servers: HashMap<u32, Servers>,
+    /// `clid` of `voice service voip`: of every call that leaves by SIP.
+    pub(super) sip_clid: Vec<Clid>,
     /// Each port's trunk groups, in the order of the configuration.
     port_groups: HashMap<String, Vec<String>>,
 }
@@ -191,6 +194,7 @@ impl DialPlan {
             forwards: forward::forwards(config),
             codes: Codes::new(config),
             port_groups,
+            sip_clid: sip_clid(tree),
         }
     }
 
@@ -250,6 +254,11 @@ impl DialPlan {
         group.into_iter().chain(port).try_for_each(|name| self.translate(&name, setup))
     }
 
+    /// Whether a rule of the profile rejects the call.
+    pub(super) fn rejects(&self, profile: &str, setup: &Setup) -> bool {
+        self.translate(profile, &mut setup.clone()) == Err(Blocked)
+    }
+
     fn translate(&self, profile: &str, setup: &mut Setup) -> Result<(), Blocked> {
         let Some(profile) = self.profiles.get(profile) else { return Ok(()) };
         self.apply(profile.called, &mut setup.called)?;
@@ -302,7 +311,7 @@ impl DialPlan {
     pub(super) fn ways(
         &self,
         inbound: Option<u32>,
-        number: &str,
+        called: &Party,
         last_used: impl Fn(u32) -> u64,
         random: impl FnMut() -> u64,
         mut turn: impl FnMut(u32) -> usize,
@@ -310,8 +319,10 @@ impl DialPlan {
         let from = inbound.and_then(|tag| self.peer(tag));
         let mut found = match self.group_of(inbound) {
             Some(group) => group.outbound(&self.table),
-            None => self.table.outbound(number),
+            None => self.table.outbound(&called.number),
         };
+        let of_type = number_type(called.number_type);
+        found.retain(|way| way.peer.shape.numbering_type.is_none_or(|wanted| wanted == of_type));
         if self.group_of(inbound).is_none() {
             self.hunt.order(&mut found, last_used, random);
         }
@@ -364,6 +375,12 @@ impl DialPlan {
     pub(in crate::switch) fn expand(&self, number: &str) -> String {
         self.num_exp.expand(number)
     }
+}
+
+/// `clid` of `voice service voip`.
+fn sip_clid(tree: &Body) -> Vec<Clid> {
+    let lines = tree.section("voice service voip").into_iter().flat_map(Node::lines);
+    lines.filter_map(|line| line.strip_prefix("clid ")?.parse().ok()).collect()
 }
 
 /// Via before the Request-URI, that before To, and that before From (Cisco's CUBE guide).

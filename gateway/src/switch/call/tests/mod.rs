@@ -11,6 +11,7 @@ mod matrix;
 mod phones;
 mod raw;
 mod replace;
+mod shape;
 mod sound;
 mod storm;
 mod trunk;
