@@ -48,6 +48,22 @@ fn clid_says_who_calls() {
 }
 
 #[test]
+fn who_diverted_a_call_stands_in_for_who_made_it() {
+    for (lines, calling) in [("", "8000"), (" clid override rdnis\n", "8001")] {
+        let mut sim = Sim::and(&format!(
+            "voice-port 2/1\n tipring call-forward all 4711\ndial-peer voice 47 pots\n{lines}"
+        ));
+        sim.call(0, "8001");
+        let events = &sim.pbx[0].events;
+        let Some(CallEvent::Incoming { message, .. }) = events.iter().map(|(_, event)| event).next() else {
+            panic!("{events:?}")
+        };
+        let number = Number::parse(message.get(ie::CALLING_NUMBER).unwrap()).unwrap();
+        assert_eq!(number.digits, calling, "{lines}");
+    }
+}
+
+#[test]
 fn the_setup_carries_the_wanted_progress_indicator_and_bearer() {
     let described = |lines: &str| -> Vec<u8> {
         let message = setup(lines);
