@@ -1,19 +1,7 @@
 //! What an operator's monitoring sees over HTTP.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
-
-use system_tests::{Profile, Run, Tipringd, VoiceMail, free_port};
-
-fn get(port: u16, path: &str) -> (String, String) {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
-    let mut text = String::new();
-    stream.read_to_string(&mut text).unwrap();
-    let (head, body) = text.split_once("\r\n\r\n").unwrap();
-    (head.lines().next().unwrap().to_owned(), body.to_owned())
-}
+use system_tests::{Profile, Run, Tipringd, VoiceMail, free_port, http_get as get};
 
 #[test]
 fn notifies_and_lamps_are_counted() {

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use system_tests::{Answer, SerialEnd, Tipringd, VoiceMail};
+use system_tests::{Answer, Profile, Run, SerialEnd, Tipringd, VoiceMail, free_port, http_get};
 
 const LONG: Duration = Duration::from_secs(20);
 
@@ -18,15 +18,22 @@ fn tell(gateway: SocketAddr, number: &str, waiting: bool) -> JoinHandle<Answer> 
 }
 
 fn start(tty: &Path) -> Tipringd {
-    Tipringd::start(
-        "voice-port 2/0\n mwi\n!\ndial-peer voice 1 pots\n destination-pattern 4700\n port 2/0\n!\n\
-         sip-ua\n mwi-server ipv4:127.0.0.1 unsolicited\n",
-        &format!(
+    start_with(tty, Vec::new())
+}
+
+fn start_with(tty: &Path, args: Vec<String>) -> Tipringd {
+    Tipringd::start_run(Run {
+        config: "voice-port 2/0\n mwi\n!\ndial-peer voice 1 pots\n destination-pattern 4700\n port 2/0\n!\n\
+         sip-ua\n mwi-server ipv4:127.0.0.1 unsolicited\n"
+            .into(),
+        hardware: format!(
             "[[fxs]]\nport = \"2/0\"\nbackend = \"sim\"\n\n[[smdi]]\nname = \"pbx1\"\ntty = {:?}\nspeed = 9600\n\
              desk = 1\nnumbers = [\"47..\"]\ndigits = 7\nprefix = \"555\"\n",
             tty.to_str().unwrap()
         ),
-    )
+        profile: Profile::Debug,
+        args,
+    })
 }
 
 fn comes_up(gateway: &Tipringd) {
@@ -119,6 +126,45 @@ fn calls_to_voice_mail_are_logged_rubbish_survived_and_a_line_that_was_gone_gets
     let heard = switch.heard();
     let both = heard.matches("5554715").count() + heard.matches("OP:MWI 5554716!").count();
     assert!(both <= 1, "{heard:?}");
+}
+
+#[test]
+fn what_a_serial_line_brings_and_comes_to_is_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let tty = folder.path().join("ttyS1");
+    let mut switch = SerialEnd::plug(&tty);
+    let port = free_port();
+    let gateway = start_with(&tty, vec!["--metrics".into(), format!("127.0.0.1:{port}")]);
+    comes_up(&gateway);
+    let answer = tell(gateway.sip(), "4711", true);
+    switch.hears("OP:MWI 5554711!\u{4}");
+    assert_eq!(answer.join().unwrap().status, 200);
+    let answer = tell(gateway.sip(), "4712", true);
+    switch.hears("OP:MWI 5554712!\u{4}");
+    switch.says(b"\r\nMWI 5554712 INV\r\n\x19");
+    assert_eq!(answer.join().unwrap().status, 404);
+    switch.says(b"\r\nMD0010023N5554711 2125550100 \r\n\x19\r\nrubbish\r\n\x19");
+    gateway.show_until("show mwi trunk pbx1 statistics", LONG, |shown| {
+        shown.contains("heard 1 calls, 1 refusals, 1 unreadable")
+    });
+    let counted = |wanted: &[&str]| {
+        let (_, text) = http_get(port, "/metrics");
+        for line in wanted {
+            assert!(text.lines().any(|known| known == *line), "no {line} in\n{text}");
+        }
+    };
+    counted(&[
+        "tipring_smdi_up{line=\"pbx1\"} 1",
+        "tipring_smdi_heard_total{line=\"pbx1\",what=\"calls\"} 1",
+        "tipring_smdi_heard_total{line=\"pbx1\",what=\"refusals\"} 1",
+        "tipring_smdi_heard_total{line=\"pbx1\",what=\"unreadable\"} 1",
+        "tipring_mwi_trunk_operations_total{cause=\"\",outcome=\"done\"} 1",
+        "tipring_mwi_queue_depth{trunk=\"pbx1\"} 0",
+    ]);
+    drop(switch);
+    gateway.show_until("show mwi trunk pbx1", LONG, |shown| shown.contains(": down, "));
+    assert_eq!(tell(gateway.sip(), "4713", true).join().unwrap().status, 200);
+    counted(&["tipring_smdi_up{line=\"pbx1\"} 0", "tipring_mwi_queue_depth{trunk=\"pbx1\"} 1"]);
 }
 
 #[test]

@@ -1,97 +1,18 @@
 //! `mwi-server` without `unsolicited`: the gateway subscribes, and only NOTIFYs of its subscriptions count.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
-use system_tests::{Tipringd, VoiceMail};
-
-/// A voice mail that is subscribed to, played by hand on one socket.
-struct Server(UdpSocket);
-
-impl Server {
-    fn open() -> Self {
-        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-        socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-        Self(socket)
-    }
-
-    fn port(&self) -> u16 {
-        self.0.local_addr().unwrap().port()
-    }
-
-    /// The next message whose start line begins so.
-    fn receive(&self, start: &str) -> (String, SocketAddr) {
-        let mut octets = [0; 65_536];
-        loop {
-            let (n, from) =
-                self.0.recv_from(&mut octets).unwrap_or_else(|e| panic!("waiting for {start}: {e}"));
-            let text = String::from_utf8(octets[..n].to_vec()).unwrap();
-            if text.starts_with(start) {
-                return (text, from);
-            }
-        }
-    }
-
-    /// The next SUBSCRIBE with this Expires; repetitions of earlier ones are passed over.
-    fn subscribe(&self, expires: &str) -> (String, SocketAddr) {
-        loop {
-            let (request, from) = self.receive("SUBSCRIBE ");
-            if header(&request, "Expires") == expires {
-                return (request, from);
-            }
-        }
-    }
-
-    fn answer(&self, request: &str, to: SocketAddr, status: &str, more: &str) {
-        let tagged = header(request, "To");
-        let tagged = if tagged.contains(";tag=") { tagged } else { format!("{tagged};tag=vm") };
-        let copy = |name| format!("{name}: {}\r\n", header(request, name));
-        let text = format!(
-            "SIP/2.0 {status}\r\n{}{}To: {tagged}\r\n{}{}{more}Content-Length: 0\r\n\r\n",
-            copy("Via"),
-            copy("From"),
-            copy("Call-ID"),
-            copy("CSeq"),
-        );
-        self.0.send_to(text.as_bytes(), to).unwrap();
-    }
-
-    /// A NOTIFY in the dialog of a SUBSCRIBE; returns the answer's start line.
-    fn notify(&self, subscribe: &str, to: SocketAddr, cseq: u32, waiting: &str) -> String {
-        let body = format!("Messages-Waiting: {waiting}\r\n");
-        let contact = header(subscribe, "Contact");
-        let target = contact.trim_matches(|c| c == '<' || c == '>');
-        let us = self.0.local_addr().unwrap();
-        let text = format!(
-            "NOTIFY {target} SIP/2.0\r\nVia: SIP/2.0/UDP {us};branch=z9hG4bKn{cseq}\r\nMax-Forwards: 70\r\n\
-             From: {};tag=vm\r\nTo: {}\r\nCall-ID: {}\r\nCSeq: {cseq} NOTIFY\r\nContact: <sip:{us}>\r\n\
-             Event: message-summary\r\nSubscription-State: active;expires=60\r\n\
-             Content-Type: application/simple-message-summary\r\nContent-Length: {}\r\n\r\n{body}",
-            header(subscribe, "To"),
-            header(subscribe, "From"),
-            header(subscribe, "Call-ID"),
-            body.len()
-        );
-        self.0.send_to(text.as_bytes(), to).unwrap();
-        self.receive("SIP/2.0 ").0.lines().next().unwrap().to_owned()
-    }
-}
-
-fn header(message: &str, name: &str) -> String {
-    let prefix = format!("{name}: ");
-    let line = message.lines().find_map(|line| line.strip_prefix(&prefix));
-    line.unwrap_or_else(|| panic!("no {name} in\n{message}")).to_owned()
-}
+use system_tests::{SipWire, Tipringd, VoiceMail, sip_header as header, tshark_complaints, tshark_fields};
 
 #[test]
 fn a_subscription_is_made_refreshed_and_ended_and_its_news_reaches_the_telephone() {
-    let server = Server::open();
+    let server = SipWire::open();
     let gateway = Tipringd::start(
         &format!(
             "voice-port 2/0\n mwi\n!\ndial-peer voice 1 pots\n destination-pattern 8000\n port 2/0\n!\n\
              sip-ua\n mwi-server ipv4:127.0.0.1 expires 4 port {}\n",
-            server.port()
+            server.address().port()
         ),
         "[[fxs]]\nport = \"2/0\"\nbackend = \"sim\"\n",
     );
@@ -126,4 +47,95 @@ fn a_subscription_is_made_refreshed_and_ended_and_its_news_reaches_the_telephone
     assert_eq!(gateway.tipring(&[push.to_str().unwrap()]).code, Some(0));
     let (ended, from) = server.subscribe("0");
     server.answer(&ended, from, "200 OK", "Expires: 0\r\n");
+}
+
+/// One row of what tshark is asked about each message.
+const FIELDS: [&str; 5] =
+    ["sip.Method", "sip.Status-Code", "sip.CSeq.method", "sip.Event", "sip.Subscription-State"];
+
+/// A SUBSCRIBE by hand for mailbox 8000.
+fn subscribe(us: &SipWire, gateway: &Tipringd, cseq: u32, to: &str, event: &str, expires: u32) -> String {
+    let address = us.address();
+    format!(
+        "SUBSCRIBE sip:8000@{gateway} SIP/2.0\r\nVia: SIP/2.0/UDP {address};branch=z9hG4bKs{cseq}\r\nMax-Forwards: 70\r\n\
+         From: <sip:8000@{address}>;tag=w\r\nTo: <sip:8000@{gateway}>{to}\r\nCall-ID: watch@{address}\r\n\
+         CSeq: {cseq} SUBSCRIBE\r\nContact: <sip:8000@{address}>\r\nEvent: {event}\r\n\
+         Accept: application/simple-message-summary\r\nExpires: {expires}\r\nContent-Length: 0\r\n\r\n",
+        gateway = gateway.sip()
+    )
+}
+
+/// The gateway subscribes, is challenged, told "too brief" and then granted; somebody subscribes at the gateway; everything it
+/// sent is read by tshark.
+#[test]
+fn tshark_reads_every_message_of_the_subscriptions_made_and_granted_without_complaint() {
+    let wire = SipWire::open();
+    let gateway = Tipringd::start(
+        &format!(
+            "voice-port 2/0\n mwi\n!\ndial-peer voice 1 pots\n destination-pattern 8000\n port 2/0\n!\nsip-ua\n \
+             authentication username anna password 0 secret realm vm\n mwi-server ipv4:127.0.0.1 expires 600 port {}\n",
+            wire.address().port()
+        ),
+        "[[fxs]]\nport = \"2/0\"\nbackend = \"sim\"\n",
+    );
+    let (first, from) = wire.subscribe("600");
+    let challenge = "WWW-Authenticate: Digest realm=\"vm\", nonce=\"n1\", qop=\"auth\", algorithm=MD5\r\n";
+    wire.answer(&first, from, "401 Unauthorized", challenge);
+    let (second, from) = wire.subscribe("600");
+    assert!(header(&second, "Authorization").starts_with("Digest "), "{second}");
+    wire.answer(&second, from, "423 Interval Too Brief", "Min-Expires: 1200\r\n");
+    let (third, from) = wire.subscribe("1200");
+    wire.answer(&third, from, "200 OK", &format!("Expires: 1200\r\nContact: <sip:{}>\r\n", wire.address()));
+    assert_eq!(wire.notify(&third, from, 1, "yes"), "SIP/2.0 200 OK");
+    gateway.lamp_becomes("8000", true);
+    // A dialog that is none.
+    let stray = third.replace(&header(&third, "Call-ID"), "nobody@127.0.0.1");
+    assert!(wire.notify(&stray, from, 2, "no").starts_with("SIP/2.0 481 "));
+
+    // The other way round.
+    for (cseq, event, expires, status) in
+        [(1, "presence", 600, "SIP/2.0 489 "), (2, "message-summary", 5, "SIP/2.0 423 ")]
+    {
+        wire.send(&subscribe(&wire, &gateway, cseq, "", event, expires), gateway.sip());
+        wire.receive(status);
+    }
+    wire.send(&subscribe(&wire, &gateway, 3, "", "message-summary", 600), gateway.sip());
+    let (granted, _) = wire.receive("SIP/2.0 200");
+    let take = |state: &str, body: &str| {
+        let (told, from) = wire.receive("NOTIFY ");
+        wire.answer(&told, from, "200 OK", "");
+        assert!(header(&told, "Subscription-State").starts_with(state), "{told}");
+        assert!(told.contains(body), "{told}");
+    };
+    take("active", "Messages-Waiting: yes");
+    assert_eq!(gateway.show("mwi set 8000 on count 3").trim(), "8000 ON: port 2/0");
+    take("active", "Voice-Message: 3/0");
+    let to = header(&granted, "To");
+    let tag = to.split_once(";tag=").unwrap().1;
+    wire.send(&subscribe(&wire, &gateway, 4, &format!(";tag={tag}"), "message-summary", 0), gateway.sip());
+    take("terminated", "Messages-Waiting: yes");
+    drop(gateway);
+
+    let directory = tempfile::tempdir().unwrap();
+    let pcap = directory.path().join("sip.pcap");
+    wire.write_pcap(&pcap);
+    let read = tshark_fields(&pcap, "sip", &FIELDS);
+    let count = |row: [&str; 5]| read.iter().filter(|known| **known == row).count();
+    let event = "message-summary";
+    for (at_least, row) in [
+        (3, ["SUBSCRIBE", "", "SUBSCRIBE", event, ""]),
+        (1, ["", "401", "SUBSCRIBE", "", ""]),
+        (2, ["", "423", "SUBSCRIBE", "", ""]),
+        (1, ["", "489", "SUBSCRIBE", "", ""]),
+        (1, ["", "200", "NOTIFY", "", ""]),
+        (1, ["", "481", "NOTIFY", "", ""]),
+    ] {
+        assert!(count(row) >= at_least, "{row:?} in {read:#?}");
+    }
+    let told: Vec<_> = read.iter().filter(|row| row[0] == "NOTIFY").map(|row| row[4].as_str()).collect();
+    assert_eq!(told.iter().filter(|state| state.starts_with("active;expires=")).count(), 4, "{told:?}");
+    assert_eq!(told.iter().filter(|state| state.starts_with("terminated")).count(), 1, "{told:?}");
+    let bodies = tshark_fields(&pcap, "sip.Method == NOTIFY", &["sip.Content-Type", "sip.msg_body"]);
+    assert!(bodies.iter().all(|row| row[0] == "application/simple-message-summary"), "{bodies:?}");
+    assert_eq!(tshark_complaints(&pcap), Vec::<String>::new());
 }

@@ -21,7 +21,7 @@ use telephony_hal::{Impedance, LineEvent};
 
 use super::audio::{AudioSettings, PortAudio};
 use super::permanent::Permanent;
-use super::vmwi::Script;
+use super::vmwi::{BETWEEN_MS, SETTLE_MS, Script};
 use super::{Cause, LegEvent, LegId, LegIds, Party, Presentation};
 use call::Slots;
 use settings::{CallerIdForm, call_setup, line_config};
@@ -57,6 +57,10 @@ pub struct FxsPort {
     /// Reminds the user in conversation of the call on hold.
     hold_beep: Option<ToneGenerator>,
     script: Option<Script>,
+    /// What the lamp message under way says, and the newest state, which follows it where it is another.
+    telling: Option<(bool, bool)>,
+    /// A lamp message was broken off.
+    untold: bool,
     /// Tells the telephone in conversation who else calls, after so many ticks of call-waiting tone.
     second_caller: Option<(u32, OffHookPlayer)>,
     actions: VecDeque<LineAction>,
@@ -116,6 +120,8 @@ impl FxsPort {
             generator: None,
             hold_beep: None,
             script: None,
+            telling: None,
+            untold: false,
             second_caller: None,
             actions: VecDeque::new(),
             mwi: PortMwi::default(),
@@ -345,6 +351,7 @@ impl FxsPort {
         if event == LineEvent::Removed {
             self.absent = true;
             self.script = None;
+            self.telling = None;
             return self.serve(now);
         }
         self.line.handle_event(now, event);
@@ -378,6 +385,9 @@ impl FxsPort {
     /// The next thing to do or to know; tones are dealt with inside.
     pub fn poll(&mut self, now: Instant, ids: &mut LegIds) -> Option<FxsOutput> {
         self.make_permanent_call(now, ids);
+        if std::mem::take(&mut self.untold) {
+            self.line.refresh_message_waiting(now);
+        }
         loop {
             if let Some((leg, event)) = self.events.pop_front() {
                 return Some(FxsOutput::Leg(leg, event));
@@ -399,6 +409,7 @@ impl FxsPort {
                     return Some(FxsOutput::MessageWaiting(on));
                 }
                 Output::Event(LineEventOut::CallerId { caller, off_hook: false }) => {
+                    self.stop_script();
                     self.script = Some(Script::plan(self.caller_id.actions(&caller)));
                     continue;
                 }
@@ -432,9 +443,24 @@ impl FxsPort {
         self.line.is_talking()
     }
 
-    /// Sends the telephone on its hook a message that lights or darkens its lamp (`vmwi fsk`).
+    /// Sends the telephone on its hook a message that lights or darkens its lamp (`vmwi fsk`). One message at a time: while
+    /// one is under way, the newest state follows it, if it is another.
     pub fn send_vmwi(&mut self, on: bool) {
-        self.script = Some(Script::vmwi(self.locale, on));
+        if let Some((_, newest)) = &mut self.telling {
+            *newest = on;
+            return;
+        }
+        self.stop_script();
+        self.telling = Some((on, on));
+        self.script = Some(Script::vmwi(self.locale, on, SETTLE_MS));
+    }
+
+    /// Breaks off what the telephone on its hook is being sent.
+    fn stop_script(&mut self) {
+        self.untold |= self.telling.take().is_some();
+        if let Some(mut script) = self.script.take() {
+            script.stop(|action| self.actions.push_back(action));
+        }
     }
 
     /// Whether the port needs audio every 20 ms.
@@ -464,9 +490,7 @@ impl FxsPort {
 
     fn compose(&mut self, out: &mut [i16; TICK]) {
         if self.line.is_off_hook() || self.line.is_ring_burst() {
-            if let Some(mut script) = self.script.take() {
-                script.stop(|action| self.actions.push_back(action));
-            }
+            self.stop_script();
             let talking = self.line.state() == State::Connected || self.line.is_talking();
             match &mut self.second_caller {
                 Some(_) if !talking => self.second_caller = None,
@@ -500,6 +524,12 @@ impl FxsPort {
             script.fill(out, |action| self.actions.push_back(action));
             if script.is_over() {
                 self.script = None;
+                if let Some((told, newest)) = self.telling.take()
+                    && told != newest
+                {
+                    self.telling = Some((newest, newest));
+                    self.script = Some(Script::vmwi(self.locale, newest, BETWEEN_MS));
+                }
             }
         }
     }

@@ -7,18 +7,20 @@ use media::locale::Locale;
 use super::fxs::{LineAction, TICK};
 
 /// Silence before a message, so that a set that was just put down is listening.
-const SETTLE_MS: u32 = 40;
+pub(super) const SETTLE_MS: u32 = 40;
+/// Silence between two messages, so that a set has done what the first one said. No standard gives a figure; this is ours.
+pub(super) const BETWEEN_MS: u32 = 500;
 
 /// A message on its way to the telephone.
 #[derive(Debug)]
 pub struct Script(Player);
 
 impl Script {
-    /// The message that lights or darkens the lamp, in the form of the country.
+    /// The message that lights or darkens the lamp, in the form of the country, after so much silence.
     #[must_use]
-    pub fn vmwi(locale: &Locale, on: bool) -> Self {
+    pub fn vmwi(locale: &Locale, on: bool, settle_ms: u32) -> Self {
         let (form, alert) = vmwi_defaults(locale);
-        let settle = Action::Wait { ms: SETTLE_MS };
+        let settle = Action::Wait { ms: settle_ms };
         Self::plan(std::iter::once(settle).chain(vmwi(form, alert, on, None)).collect())
     }
 

@@ -10,6 +10,7 @@ use mwi::verdict::{Outcome, sip_status};
 use qsig::{BasicService, IndicationId, MwiAction, MwiAnswer, MwiRequest, MwiStatus};
 
 use super::notify::words;
+use super::pbx_way::PbxWay;
 use super::{PortIndex, Switch};
 use crate::leg::pri::{Finding, Question};
 use crate::service::mailbox::Delivery;
@@ -94,7 +95,7 @@ impl Switch {
     /// A message waiting operation of ours ended.
     pub(super) fn handle_finding(&mut self, now: Instant, trunk: usize, finding: Finding) {
         match finding {
-            Finding::Ended(ended) => self.operation_ended(now, trunk, ended),
+            Finding::Ended(ended) => self.operation_ended(now, PbxWay::Trunk(trunk), ended),
             Finding::Answered(question, Ok(list)) => self.pbx_listed(now, trunk, &question, &list),
             Finding::Answered(question, Err(outcome)) => {
                 self.pbx_did_not_say(now, trunk, &question, &outcome)

@@ -20,6 +20,7 @@ mod on_line;
 mod on_office;
 mod on_sip;
 mod on_trunk;
+mod pbx_way;
 pub mod plan;
 mod register;
 pub mod ringing;
@@ -157,8 +158,7 @@ pub struct Switch {
     deliveries: HashMap<String, Delivery>,
     /// Numbers with new messages, per line.
     line_mailboxes: Vec<BTreeSet<String>>,
-    /// Mailbox behind a served user's number on a trunk, and the NOTIFY that last brought it.
-    users: HashMap<(usize, String), (String, Option<u64>)>,
+    users: pbx_way::Users,
     lamps_on: i64,
     store: Store,
     waiting: HashMap<u64, Waiting>,

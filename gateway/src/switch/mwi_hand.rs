@@ -6,11 +6,12 @@ use std::time::Instant;
 
 use cli::session::{MwiCommand, Reply};
 use mwi::mailbox::{Change, State};
-use mwi::queue::TrunkQueue;
+use mwi::queue::{Job, TrunkQueue};
 use mwi::summary::{ClassCount, MessageClass, Summary};
 
 use super::Switch;
 use super::notify::{Answer, Place};
+use super::pbx_way::PbxWay;
 use crate::service::history::Totals;
 use crate::service::mailbox::Delivery;
 use crate::service::message::Message;
@@ -57,9 +58,10 @@ impl Switch {
             }
             MwiCommand::ClearStatistics => {
                 self.totals = Totals::default();
-                let lines = self.smdi.iter_mut().map(|line| &mut line.queue);
-                for queue in self.trunks.iter_mut().map(|trunk| &mut trunk.queue).chain(lines) {
-                    queue.reset_counters();
+                for way in self.pbx_ways() {
+                    if let Some(queue) = self.way_queue_mut(way) {
+                        queue.reset_counters();
+                    }
                 }
                 Reply::none()
             }
@@ -122,7 +124,7 @@ impl Switch {
                     self.bring(now, number, &place);
                     match place {
                         Place::Line(_) => lines += 1,
-                        Place::Trunk { .. } | Place::Smdi(_) => trunks += 1,
+                        Place::Pbx { .. } => trunks += 1,
                     }
                 }
                 Err(_) => nowhere += 1,
@@ -155,19 +157,24 @@ impl Switch {
                 let port = self.lines.get(line).map(|l| l.name().to_owned()).unwrap_or_default();
                 format!("port {port}")
             }
-            Place::Trunk { trunk, .. } => {
-                let Some(pri) = self.trunks.get(trunk) else { return String::new() };
+            Place::Pbx { way, .. } => {
                 self.by_hand.open.insert(number.to_owned());
-                way(&pri.port, pri.span.is_up(), &pri.queue)
-            }
-            Place::Smdi(at) => {
-                let Some(line) = self.smdi.get(at) else { return String::new() };
-                self.by_hand.open.insert(number.to_owned());
-                way(&line.settings.name, line.up, &line.queue)
+                self.way_words(way)
             }
         };
         self.deliver(now, None, number, place);
         to
+    }
+
+    /// Which way a state goes to a PBX, in words.
+    fn way_words(&self, way: PbxWay) -> String {
+        let name = self.way_name(way);
+        let ahead = self.way_queue(way).map_or(0, |queue| queue.waiting() + queue.in_flight());
+        match (self.way_is_up(way), ahead) {
+            (false, _) => format!("waits for trunk {name}, which is down"),
+            (true, 0) => format!("on its way to trunk {name}"),
+            (true, ahead) => format!("queued for trunk {name}, {ahead} before it"),
+        }
     }
 
     /// The end of a state's way to a PBX, if it was given by hand; the last one says how many went well.
@@ -191,27 +198,20 @@ impl Switch {
 
     /// Drops what waits for a PBX; what is under way stays. The mailboxes keep their state and are marked as failed.
     fn clear_mwi_queue(&mut self, now: Instant, trunk: Option<&str>) -> Reply {
-        let wanted = |name: &str| trunk.is_none_or(|wanted| wanted == name);
+        let mut ways = self.pbx_ways();
+        ways.retain(|way| trunk.is_none_or(|wanted| wanted == self.way_name(*way)));
         if let Some(name) = trunk
-            && !self.trunks.iter().any(|pri| pri.port == name)
-            && !self.smdi.iter().any(|line| line.settings.name == name)
+            && ways.is_empty()
         {
             return Reply::error(format!("% {name} is not a trunk of this gateway"));
         }
         let mut dropped = Vec::new();
-        for (at, pri) in self.trunks.iter_mut().enumerate().filter(|(_, pri)| wanted(&pri.port)) {
-            for job in pri.queue.clear() {
-                let known = self.users.get(&(at, job.activation.number.clone()));
-                dropped.push((known.map(|(number, _)| number.clone()), pri.port.clone(), job.token));
-            }
-        }
-        for at in 0..self.smdi.len() {
-            let Some(line) = self.smdi.get_mut(at).filter(|line| wanted(&line.settings.name)) else {
-                continue;
-            };
-            let name = line.settings.name.clone();
-            for job in line.queue.clear() {
-                dropped.push((self.smdi_mailbox(at, &job.activation.number), name.clone(), job.token));
+        for way in ways {
+            let name = self.way_name(way).to_owned();
+            let jobs = self.way_queue_mut(way).map(TrunkQueue::clear).unwrap_or_default();
+            for Job { activation, token, .. } in jobs {
+                let known = self.users.get(&(way, activation.number));
+                dropped.push((known.map(|(number, _)| number.clone()), name.clone(), token));
             }
         }
         let count = dropped.len();
@@ -237,14 +237,5 @@ impl Switch {
         let failed = Delivery::Failed { trunk, status: TERMINATED, outcome, at };
         self.deliveries.insert(number.to_owned(), failed);
         self.keep(number);
-    }
-}
-
-/// Which way a state goes to a PBX, in words.
-fn way(name: &str, is_up: bool, queue: &TrunkQueue) -> String {
-    match (is_up, queue.waiting() + queue.in_flight()) {
-        (false, _) => format!("waits for trunk {name}, which is down"),
-        (true, 0) => format!("on its way to trunk {name}"),
-        (true, ahead) => format!("queued for trunk {name}, {ahead} before it"),
     }
 }

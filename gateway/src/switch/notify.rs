@@ -1,37 +1,32 @@
 //! From NOTIFY to lamp: who sent it, whose mailbox, which port, and what to answer when.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use cli::session::DebugTopic;
-use dialpeer::digits_for_pots;
 use mwi::mailbox::{Change, State};
-use mwi::queue::{Finished, Job, Push};
 use mwi::summary::Summary;
-use mwi::translate::{Activation, Services, activations};
-use mwi::verdict::{Outcome, RETRY_AFTER, RetryClass, Verdict, sip_status};
+use mwi::verdict::{Outcome, RETRY_AFTER, RetryClass, Verdict};
 use sip::message::Header;
 use sip::{Flow, Message, Reply, ServerTransactionId};
 
-use super::{PortIndex, Route, Switch, usable};
-use crate::leg::pri::{Ended, PriTrunk};
+use super::pbx_way::PbxWay;
+use super::{PortIndex, Route, Switch};
 use crate::service::history::Happening;
 use crate::service::mailbox::{Delivery, RecordRef};
 use crate::service::trust::Sender;
 use crate::store::Ticket;
 
-/// A NOTIFY hunts to another trunk only while an answer before timer F (32 s) is still certain.
-const HUNT_WITHIN: Duration = Duration::from_secs(9);
-
 /// A NOTIFY whose answer waits for the store, the PBX, or both.
 #[derive(Debug)]
 pub(super) struct Waiting {
     transaction: ServerTransactionId,
-    arrived: Instant,
+    pub(super) arrived: Instant,
     stored: bool,
     verdict: Option<Answer>,
-    tried: BTreeSet<usize>,
+    /// Ways to PBXs its state was sent by.
+    pub(super) tried: BTreeSet<PbxWay>,
 }
 
 impl Waiting {
@@ -49,7 +44,7 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    fn ok() -> Self {
+    pub(super) fn ok() -> Self {
         Self { status: 200, reason: None, retry_after: None }
     }
 
@@ -71,8 +66,7 @@ impl Answer {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
     Line(usize),
-    Trunk { trunk: usize, peer: u32 },
-    Smdi(usize),
+    Pbx { way: PbxWay, peer: u32 },
 }
 
 impl Switch {
@@ -182,17 +176,14 @@ impl Switch {
                     self.decide(now, key, Answer::ok());
                 }
             }
-            Place::Trunk { trunk, peer } => self.send_to_trunk(now, key, trunk, peer, number),
-            Place::Smdi(at) => self.send_to_smdi(now, key, at, number),
+            Place::Pbx { way, peer } => self.send_by(now, key, way, peer, number),
         }
         let ticket = self.keep(number);
         if let (Some(ticket), Some(key)) = (ticket, key) {
             self.tickets.insert(ticket, key);
         }
-        match *place {
-            Place::Line(_) => {}
-            Place::Trunk { trunk, .. } => self.drain_trunk(now, trunk),
-            Place::Smdi(at) => self.drain_smdi(now, at),
+        if let Place::Pbx { way, .. } = *place {
+            self.drain_way(now, way);
         }
     }
 
@@ -257,35 +248,25 @@ impl Switch {
         let mut queue_on = None;
         let mut refusal = None;
         for &Route { peer, port } in routes {
-            match port {
-                PortIndex::Line(line) => {
-                    if self.lines.get(line).is_some_and(|l| l.mwi().enabled) {
-                        return Ok(Place::Line(line));
-                    }
-                }
-                // An exchange lights no lamp for us.
-                PortIndex::Office(_) => {}
-                PortIndex::Trunk(trunk) => {
-                    let Some(pri) = self.trunks.get(trunk) else { continue };
-                    if pri.mwi && !pri.can_tell() {
-                        let kind = pri.span.config().switch_type;
-                        refusal.get_or_insert_with(|| format!("No message waiting with switch type {kind}"));
-                        continue;
-                    }
-                    if usable(pri) {
-                        return Ok(Place::Trunk { trunk, peer });
-                    }
-                    if pri.mwi && queue_on.is_none() {
-                        queue_on = Some(Place::Trunk { trunk, peer });
-                    }
-                }
-                PortIndex::Smdi(at) => {
-                    if self.smdi.get(at).is_some_and(|line| line.up) {
-                        return Ok(Place::Smdi(at));
-                    }
-                    queue_on.get_or_insert(Place::Smdi(at));
+            if let PortIndex::Line(line) = port
+                && self.lines.get(line).is_some_and(|l| l.mwi().enabled)
+            {
+                return Ok(Place::Line(line));
+            }
+            // An exchange lights no lamp for us.
+            let Some(way) = port.way() else { continue };
+            if let PbxWay::Trunk(trunk) = way {
+                let Some(pri) = self.trunks.get(trunk).filter(|pri| pri.mwi) else { continue };
+                if !pri.can_tell() {
+                    let kind = pri.span.config().switch_type;
+                    refusal.get_or_insert_with(|| format!("No message waiting with switch type {kind}"));
+                    continue;
                 }
             }
+            if self.way_is_usable(way) {
+                return Ok(Place::Pbx { way, peer });
+            }
+            queue_on.get_or_insert(Place::Pbx { way, peer });
         }
         queue_on.ok_or_else(|| match refusal {
             Some(reason) => Answer::refuse(501, reason),
@@ -308,98 +289,6 @@ impl Switch {
         }
     }
 
-    /// Gives a mailbox's newest state to a trunk's queue. A NOTIFY that need not wait for the PBX gets its verdict here.
-    fn send_to_trunk(&mut self, now: Instant, key: Option<u64>, trunk: usize, peer: u32, number: &str) {
-        let Some(summary) = self.mailboxes.record(number).map(|r| r.state.summary.clone()) else { return };
-        let user = self.served_user(trunk, peer, number);
-        let Some(pri) = self.trunks.get_mut(trunk) else { return };
-        self.deliveries.insert(number.to_owned(), Delivery::Pending { trunk: pri.port.clone() });
-        let mut answer = None;
-        for activation in activations(&summary, &user, Services::SpeechOnly) {
-            let job = Job { token: key, ..Job::new(activation) };
-            answer = pushed(&pri.queue.push(now, job), self.settings.refuse_queued);
-        }
-        self.users.insert((trunk, user), (number.to_owned(), key));
-        let Some(key) = key else { return };
-        if let Some(waiting) = self.waiting.get_mut(&key) {
-            waiting.tried.insert(trunk);
-        }
-        if let Some(answer) = answer {
-            self.decide(now, key, answer);
-        }
-    }
-
-    /// The number the PBX knows the telephone by: as called, unless the peer says what to send.
-    ///
-    /// IOS's default `digit-strip` serves calls that leave the numbering plan; a telephone's own number is kept
-    /// whole. With `prefix` or `forward-digits` the peer is obeyed as for a call. The trunk's `isdn mwi prefix` comes
-    /// before it all.
-    pub(super) fn served_user(&self, trunk: usize, peer: u32, number: &str) -> String {
-        let prefix = self.trunks.get(trunk).map(PriTrunk::mwi_prefix).unwrap_or_default();
-        let peer = self.plan.peer(peer);
-        let digits = match peer {
-            Some(peer) if peer.prefix.is_some() || peer.forward_digits.is_some() => {
-                digits_for_pots(peer, number)
-            }
-            _ => number.to_owned(),
-        };
-        prefix.chars().chain(digits.trim_start_matches('+').chars().filter(|c| *c != ',')).collect()
-    }
-
-    /// An operation of ours ended: hunt on, retry, or tell the voice mail and the store.
-    pub(super) fn operation_ended(&mut self, now: Instant, trunk: usize, ended: Ended) {
-        let Ended { user, service, outcome } = ended;
-        let verdict = sip_status(&outcome);
-        self.metrics.trunk_operations.with_label_values(&[label(&outcome), &cause(&outcome)]).inc();
-        *self.totals.outcomes.entry(label(&outcome)).or_default() += 1;
-        let port = self.trunks.get(trunk).map(|t| t.port.clone()).unwrap_or_default();
-        if self.monitor.on(DebugTopic::Mwi) {
-            let text = format!("MWI: {user} on trunk {port}: {}", words(&outcome));
-            self.monitor.print(now, DebugTopic::Mwi, &text);
-        }
-        let (number, token) = self.users.get(&(trunk, user.clone())).cloned().unzip();
-        let token = token.flatten();
-        let hunt = match (&number, token) {
-            (Some(number), Some(token)) if verdict.next_trunk => self.next_trunk(now, token, number),
-            _ => None,
-        };
-        let Some(pri) = self.trunks.get_mut(trunk) else { return };
-        if verdict.unsupported && !pri.unsupported {
-            self.monitor.syslog(now, crate::service::message::Message::MwiUnsupported { port: &port });
-        }
-        pri.unsupported = verdict.unsupported || (pri.unsupported && !verdict.is_done());
-        if let (Some((other, peer)), Some(number)) = (hunt, &number) {
-            let moved = pri.queue.done(now, &user, service, Verdict { retry: RetryClass::No, ..verdict });
-            self.users.remove(&(trunk, user));
-            if let Finished::Final(job) = moved {
-                self.send_to_trunk(now, job.token, other, peer, number);
-                self.drain_trunk(now, other);
-            }
-            return;
-        }
-        match pri.queue.done(now, &user, service, verdict) {
-            Finished::Final(job) => {
-                if let Some(number) = number {
-                    self.delivered(now, &port, &number, &job.activation, &outcome, &verdict);
-                }
-                if let Some(key) = job.token {
-                    self.decide(now, key, Answer::of(&verdict, &outcome));
-                }
-            }
-            Finished::Again(_) => {
-                if let Some(key) = token {
-                    self.decide_queued(now, key, &verdict, &outcome);
-                }
-            }
-            Finished::Overtaken(job) => {
-                if let Some(key) = job.token {
-                    self.decide_queued(now, key, &verdict, &outcome);
-                }
-            }
-            Finished::Unknown => {}
-        }
-    }
-
     /// The state stays queued: a lost link is our affair, a PBX that said "later" is the voice mail's too.
     pub(super) fn decide_queued(&mut self, now: Instant, key: u64, verdict: &Verdict, outcome: &Outcome) {
         let ours = verdict.retry == RetryClass::TrunkDown && !self.settings.refuse_queued;
@@ -407,91 +296,11 @@ impl Switch {
         self.decide(now, key, answer);
     }
 
-    /// Another trunk that is up and has not been tried for this NOTIFY, while there is time.
-    fn next_trunk(&self, now: Instant, key: u64, number: &str) -> Option<(usize, u32)> {
-        let waiting = self.waiting.get(&key)?;
-        if now.saturating_duration_since(waiting.arrived) > HUNT_WITHIN {
-            return None;
-        }
-        self.routes(number).iter().find_map(|route| match route.port {
-            PortIndex::Trunk(trunk)
-                if !waiting.tried.contains(&trunk) && self.trunks.get(trunk).is_some_and(usable) =>
-            {
-                Some((trunk, route.peer))
-            }
-            _ => None,
-        })
-    }
-
-    pub(super) fn delivered(
-        &mut self,
-        now: Instant,
-        trunk: &str,
-        number: &str,
-        sent: &Activation,
-        outcome: &Outcome,
-        verdict: &Verdict,
-    ) {
-        let happening = Happening::Told { trunk: trunk.to_owned(), on: sent.on, outcome: words(outcome) };
-        self.history.note(now, number, happening);
-        self.by_hand_ended(now, number, verdict.is_done(), &words(outcome));
-        if self.mailboxes.is_waiting(number) != sent.on {
-            return; // A newer state is queued behind this one.
-        }
-        let (trunk, at) = (trunk.to_owned(), self.clock.unix_ms(now));
-        let delivery = if verdict.is_done() {
-            Delivery::Delivered { trunk, at }
-        } else {
-            Delivery::Failed { trunk, status: verdict.status, outcome: words(outcome), at }
-        };
-        self.deliveries.insert(number.to_owned(), delivery);
-        self.keep(number);
-    }
-
     /// Gives a mailbox to the store.
     pub(super) fn keep(&mut self, number: &str) -> Option<Ticket> {
         let mailbox = self.mailboxes.record(number)?;
         let delivery = self.deliveries.get(number).unwrap_or(&Delivery::Local);
         Some(self.store.put(number, RecordRef { mailbox, delivery }))
-    }
-
-    /// Queues again what was on its way to a PBX when the daemon ended, or when the dial plan changed. What is under way
-    /// with the newest state is left alone.
-    pub(super) fn restore_deliveries(&mut self, now: Instant) {
-        let mut under_way = HashMap::new();
-        for (at, trunk) in self.trunks.iter_mut().enumerate() {
-            trunk.queue.clear();
-            let jobs = trunk.queue.iter().map(|(job, _)| &job.activation);
-            under_way.extend(jobs.map(|sent| ((at, sent.number.clone()), sent.on)));
-        }
-        self.users.retain(|user, _| under_way.contains_key(user));
-        let on_serial = self.restart_smdi_queues();
-        let pending: Vec<String> = self
-            .deliveries
-            .iter()
-            .filter(|(_, delivery)| matches!(delivery, Delivery::Pending { .. }))
-            .map(|(number, _)| number.clone())
-            .collect();
-        for number in pending {
-            match self.choose(&number, &self.routes(&number)) {
-                Ok(Place::Trunk { trunk, peer }) => {
-                    let user = (trunk, self.served_user(trunk, peer, &number));
-                    if under_way.get(&user) != Some(&self.mailboxes.is_waiting(&number)) {
-                        self.send_to_trunk(now, None, trunk, peer, &number);
-                    }
-                }
-                Ok(Place::Smdi(at)) => {
-                    let user = self.smdi_user(at, &number).map(|user| (at, user));
-                    let sent = user.and_then(|user| on_serial.get(&user));
-                    if sent != Some(&self.mailboxes.is_waiting(&number)) {
-                        self.send_to_smdi(now, None, at, &number);
-                    }
-                }
-                Ok(Place::Line(_)) | Err(_) => {
-                    self.deliveries.insert(number, Delivery::Local);
-                }
-            }
-        }
     }
 
     /// A record is on disk, or could not be written.
@@ -540,16 +349,6 @@ impl Switch {
         }
         // A transaction that is gone has nobody left to answer.
         let _ = self.sip.ua_mut().endpoint_mut().respond(now, id, reply);
-    }
-}
-
-/// The answer to a NOTIFY whose state went into a queue; none while it can be told at once and the PBX's is awaited.
-pub(super) fn pushed(push: &Push, refuse_queued: bool) -> Option<Answer> {
-    match push {
-        Push::Startable => None,
-        Push::Queued | Push::Replaced(_) if refuse_queued => Some(Answer::later("Queued for the trunk")),
-        Push::Queued | Push::Replaced(_) => Some(Answer::ok()),
-        Push::Full(_) => Some(Answer::later("Trunk queue full")),
     }
 }
 

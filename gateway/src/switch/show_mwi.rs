@@ -9,8 +9,8 @@ use mwi::queue::{Place, TrunkQueue};
 use mwi::subscription::Status;
 
 use super::Switch;
-use super::smdi::{Heard, SmdiLine, call_words};
-use crate::leg::pri::PriTrunk;
+use super::pbx_way::PbxWay;
+use super::smdi::{Heard, call_words};
 use crate::service::mailbox::Delivery;
 
 /// Jobs of a queue that are printed.
@@ -142,32 +142,39 @@ impl Switch {
         }
     }
 
-    /// Trunks the scope is about, with their queues.
+    /// Ways to PBXs the scope is about, with their queues.
     fn queue_lines(&self, out: &mut String, now: Instant, scope: &MwiScope) {
-        for trunk in &self.trunks {
-            let number = match scope {
-                MwiScope::All => None,
-                MwiScope::Trunk(port) if *port == trunk.port => None,
-                MwiScope::Number(number) if self.via(number) == trunk.port => Some(number.as_str()),
-                _ => continue,
-            };
-            let head = trunk_head(trunk);
-            queue_line(out, &head, &trunk.queue);
-            if trunk.unsupported {
-                let _ = writeln!(out, "  the PBX has refused message waiting as unknown");
-            }
-            job_lines(out, now, &trunk.queue, number);
-        }
-        for line in &self.smdi {
-            let name = &line.settings.name;
+        for way in self.pbx_ways() {
+            let name = self.way_name(way);
             let number = match scope {
                 MwiScope::All => None,
                 MwiScope::Trunk(port) if port == name => None,
-                MwiScope::Number(number) if self.via(number) == *name => Some(number.as_str()),
+                MwiScope::Number(number) if self.via(number) == name => Some(number.as_str()),
                 _ => continue,
             };
-            queue_line(out, &smdi_head(line), &line.queue);
-            job_lines(out, now, &line.queue, number);
+            let Some(queue) = self.way_queue(way) else { continue };
+            queue_line(out, &self.way_head(way), queue);
+            if let PbxWay::Trunk(trunk) = way
+                && self.trunks.get(trunk).is_some_and(|pri| pri.unsupported)
+            {
+                let _ = writeln!(out, "  the PBX has refused message waiting as unknown");
+            }
+            job_lines(out, now, queue, number);
+        }
+    }
+
+    /// What a way to a PBX is, in words.
+    fn way_head(&self, way: PbxWay) -> String {
+        let up = if self.way_is_up(way) { "up" } else { "down" };
+        match way {
+            PbxWay::Trunk(trunk) => {
+                let mwi = self.trunks.get(trunk).is_some_and(|pri| pri.mwi);
+                format!("Trunk {}: mwi {}, {up}", self.way_name(way), if mwi { "on" } else { "off" })
+            }
+            PbxWay::Smdi(line) => {
+                let tty = self.smdi.get(line).map(|line| line.settings.tty.display().to_string());
+                format!("SMDI line {} on {}: {up}", self.way_name(way), tty.unwrap_or_default())
+            }
         }
     }
 
@@ -197,47 +204,26 @@ impl Switch {
                 let _ = writeln!(out, "PBX outcome {outcome}: {count}");
             }
         }
-        for trunk in &self.trunks {
-            let wanted = match scope {
-                MwiScope::All => true,
-                MwiScope::Trunk(port) | MwiScope::Port(port) => *port == trunk.port,
-                MwiScope::Number(number) => self.via(number) == trunk.port,
-            };
-            if wanted {
-                queue_line(out, &trunk_head(trunk), &trunk.queue);
-            }
-        }
-        for line in &self.smdi {
-            let name = &line.settings.name;
+        for way in self.pbx_ways() {
+            let name = self.way_name(way);
             let wanted = match scope {
                 MwiScope::All => true,
                 MwiScope::Trunk(port) | MwiScope::Port(port) => port == name,
-                MwiScope::Number(number) => self.via(number) == *name,
+                MwiScope::Number(number) => self.via(number) == name,
             };
-            if wanted {
-                queue_line(out, &smdi_head(line), &line.queue);
-                let Heard { calls, refusals, rubbish } = line.heard;
+            let Some(queue) = self.way_queue(way).filter(|_| wanted) else { continue };
+            queue_line(out, &self.way_head(way), queue);
+            if let PbxWay::Smdi(line) = way
+                && let Some(Heard { calls, refusals, rubbish }) = self.smdi.get(line).map(|line| line.heard)
+            {
                 let _ = writeln!(out, "  heard {calls} calls, {refusals} refusals, {rubbish} unreadable");
             }
         }
     }
 }
 
-fn smdi_head(line: &SmdiLine) -> String {
-    let tty = line.settings.tty.display();
-    format!("SMDI line {} on {tty}: {}", line.settings.name, up(line.up))
-}
-
 fn status(waiting: bool) -> &'static str {
     if waiting { "ON" } else { "OFF" }
-}
-
-fn trunk_head(trunk: &PriTrunk) -> String {
-    format!("Trunk {}: mwi {}, {}", trunk.port, if trunk.mwi { "on" } else { "off" }, up(trunk.span.is_up()))
-}
-
-fn up(is_up: bool) -> &'static str {
-    if is_up { "up" } else { "down" }
 }
 
 fn queue_line(out: &mut String, head: &str, queue: &TrunkQueue) {

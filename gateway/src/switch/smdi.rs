@@ -1,20 +1,20 @@
 //! SMDI lines: message waiting over a serial line, for PBXs that have nothing better. The gateway is the message desk.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use cli::session::DebugTopic;
 use dialpeer::Pattern;
-use mwi::queue::{Finished, Job, Place as JobPlace, Settings, TrunkQueue};
+use mwi::queue::{Job, Place as JobPlace, Settings, TrunkQueue};
 use mwi::smdi::{Call, CallKind, Desk, Event};
-use mwi::translate::{Activation, SPEECH, Services, activations};
-use mwi::verdict::{Outcome, RetryClass, sip_status};
+use mwi::translate::{Activation, SPEECH};
+use mwi::verdict::Outcome;
 
-use super::notify::{cause, label, words};
+use super::pbx_way::PbxWay;
 use super::{Output, Switch};
 use crate::hardware::Smdi;
-use crate::service::mailbox::Delivery;
+use crate::leg::pri::Ended;
 use crate::service::message::{LogLine, Message};
 use crate::service::smdi::SmdiEvent;
 
@@ -33,8 +33,6 @@ pub(super) struct SmdiLine {
     desk: Desk,
     pub(super) queue: TrunkQueue,
     pub(super) up: bool,
-    /// Mailbox behind a number of the PBX, and the NOTIFY that last brought it.
-    users: HashMap<String, (String, Option<u64>)>,
     /// The latest calls to voice mail.
     pub(super) calls: VecDeque<(Instant, Call)>,
     pub(super) heard: Heard,
@@ -62,7 +60,6 @@ impl SmdiLine {
             settings,
             queue,
             up: false,
-            users: HashMap::new(),
             calls: VecDeque::new(),
             heard: Heard::default(),
         }
@@ -132,48 +129,6 @@ impl Switch {
 
     pub(super) fn smdi_poll_timeout(&self) -> Option<Instant> {
         self.smdi.iter().filter_map(SmdiLine::poll_timeout).min()
-    }
-
-    /// Gives a mailbox's newest state to a line's queue.
-    pub(super) fn send_to_smdi(&mut self, now: Instant, key: Option<u64>, at: usize, number: &str) {
-        let Some(summary) = self.mailboxes.record(number).map(|r| r.state.summary.clone()) else { return };
-        let Some(line) = self.smdi.get_mut(at) else { return };
-        let Some(user) = line.settings.user(number) else { return };
-        let mut answer = None;
-        for activation in activations(&summary, &user, Services::SpeechOnly) {
-            answer = super::notify::pushed(
-                &line.queue.push(now, Job { token: key, ..Job::new(activation) }),
-                self.settings.refuse_queued,
-            );
-        }
-        line.users.insert(user, (number.to_owned(), key));
-        let trunk = line.settings.name.clone();
-        self.deliveries.insert(number.to_owned(), Delivery::Pending { trunk });
-        if let (Some(key), Some(answer)) = (key, answer) {
-            self.decide(now, key, answer);
-        }
-    }
-
-    /// States under way on SMDI lines, by line and the PBX's number; what waits is dropped, to be queued anew.
-    pub(super) fn restart_smdi_queues(&mut self) -> HashMap<(usize, String), bool> {
-        let mut under_way = HashMap::new();
-        for (at, line) in self.smdi.iter_mut().enumerate() {
-            line.queue.clear();
-            under_way.extend(
-                line.queue.iter().map(|(job, _)| ((at, job.activation.number.clone()), job.activation.on)),
-            );
-        }
-        under_way
-    }
-
-    /// The PBX's number for a mailbox.
-    pub(super) fn smdi_user(&self, at: usize, number: &str) -> Option<String> {
-        self.smdi.get(at)?.settings.user(number)
-    }
-
-    /// The mailbox behind a PBX's number.
-    pub(super) fn smdi_mailbox(&self, at: usize, user: &str) -> Option<String> {
-        Some(self.smdi.get(at)?.users.get(user)?.0.clone())
     }
 
     /// Takes what the line brought and asks what is next.
@@ -251,52 +206,8 @@ impl Switch {
 
     /// A request ended: answered, refused, or not refused in time.
     fn smdi_ended(&mut self, now: Instant, at: usize, user: &str, outcome: Outcome) {
-        let verdict = sip_status(&outcome);
-        self.metrics.trunk_operations.with_label_values(&[label(&outcome), &cause(&outcome)]).inc();
-        *self.totals.outcomes.entry(label(&outcome)).or_default() += 1;
-        let Some(line) = self.smdi.get_mut(at) else { return };
-        let name = line.settings.name.clone();
-        let (number, token) = line.users.get(user).cloned().unzip();
-        let finished = line.queue.done(now, user, SPEECH, verdict);
-        if self.monitor.on(DebugTopic::Mwi) {
-            let text = format!("MWI: {user} on {name}: {}", words(&outcome));
-            self.monitor.print(now, DebugTopic::Mwi, &text);
-        }
-        match finished {
-            Finished::Final(job) => {
-                if let Some(number) = number {
-                    self.delivered(now, &name, &number, &job.activation, &outcome, &verdict);
-                }
-                if let Some(key) = job.token {
-                    self.decide(now, key, super::notify::Answer::of(&verdict, &outcome));
-                }
-            }
-            Finished::Again(_) => {
-                if let Some(key) = token.flatten() {
-                    self.decide_queued(now, key, &verdict, &outcome);
-                }
-            }
-            Finished::Overtaken(job) => {
-                if let Some(key) = job.token {
-                    self.decide_queued(now, key, &verdict, &outcome);
-                }
-            }
-            // A refusal after the silence that was taken for success: the lamp is not as the mailbox wants it.
-            Finished::Unknown => {
-                let known = number.filter(|_| verdict.retry == RetryClass::No && !verdict.is_done());
-                if let Some(number) = known {
-                    let on = self.mailboxes.is_waiting(&number);
-                    let sent = Activation {
-                        on,
-                        number: user.to_owned(),
-                        service: SPEECH,
-                        messages: None,
-                        urgent: false,
-                    };
-                    self.delivered(now, &name, &number, &sent, &outcome, &verdict);
-                }
-            }
-        }
+        let ended = Ended { user: user.to_owned(), service: SPEECH, outcome };
+        self.operation_ended(now, PbxWay::Smdi(at), ended);
     }
 }
 

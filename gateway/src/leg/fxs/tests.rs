@@ -8,6 +8,8 @@ use telephony_hal::line::{Caller, CallerIdAlerting, LineConfig, RingOutcome, Sig
 use super::*;
 use crate::leg::{LegCommand, LineSignal, Setup};
 
+mod lamp;
+
 fn port(now: Instant, lines: &str) -> FxsPort {
     let parsed = Config::parse(&format!("voice-port 2/0\n{lines}!\n"));
     let acted = parsed.messages.iter().all(|message| message.kind == MessageKind::Acted);
