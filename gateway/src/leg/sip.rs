@@ -20,6 +20,7 @@ mod tunnel;
 
 pub(crate) use fax::own as own_fax;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -311,12 +312,11 @@ impl SipLegs {
         let Some(leg) = self.legs.get_mut(&id).filter(|leg| leg.stage == Stage::Early) else { return true };
         let fits = leg.offer_of_peer().is_none_or(|offer| {
             let settings = Arc::clone(&leg.can.settings);
-            let can = if audible {
-                Offerable::audible(settings)
-            } else {
-                Offerable::toward(settings, offer.to_string().as_bytes())
+            let can = match audible {
+                true => Offerable::audible(settings),
+                false => Offerable::toward(settings, leg.described.as_deref().unwrap_or_default()),
             };
-            sip::sdp::answer(&offer, &can.answer(&offer, leg.local, leg.port, Direction::SendRecv)).is_ok()
+            can.fits(&offer)
         });
         leg.mismatch = !fits;
         fits
@@ -567,9 +567,9 @@ impl SipLegs {
             Some(other) => Offerable::toward(settings, other),
             None => Offerable::audible(settings),
         };
-        let made = match leg.offer_of_peer() {
-            Some(offer) => {
-                let local = leg.can.answer(&offer, leg.local, leg.port, Direction::SendRecv);
+        let answer = |offer: Cow<'_, Sdp>| leg.can.answer(&offer, leg.local, leg.port, Direction::SendRecv);
+        let made = match leg.offer_of_peer().map(answer) {
+            Some(local) => {
                 let (sdp, agreed) = leg.exchange.make_answer(&local).map_err(|_| CODEC_MISMATCH)?;
                 let rtp = leg.can.settle(&agreed, symmetric, inactivity).ok_or(CODEC_MISMATCH)?;
                 let (stream, settings) = (leg.stream, rtp.clone());
@@ -736,8 +736,15 @@ impl SipLeg {
     }
 
     /// The offer of the peer that waits for an answer.
-    fn offer_of_peer(&self) -> Option<Sdp> {
-        if self.outgoing { None } else { self.described.as_ref().and_then(|sdp| Sdp::parse(sdp).ok()) }
+    fn offer_of_peer(&self) -> Option<Cow<'_, Sdp>> {
+        if self.outgoing {
+            return None;
+        }
+        match self.exchange.received() {
+            Some(offer) => Some(Cow::Borrowed(offer)),
+            // It has been answered with early media.
+            None => Some(Cow::Owned(Sdp::parse(self.described.as_ref()?).ok()?)),
+        }
     }
 }
 

@@ -291,6 +291,14 @@ impl OfferAnswer {
         Ok(agreed)
     }
 
+    /// The peer's offer that waits for its answer.
+    pub fn received(&self) -> Option<&Sdp> {
+        match &self.state {
+            State::Received(offer) => Some(offer),
+            State::Idle | State::Offered(_) => None,
+        }
+    }
+
     /// Our offer was refused (a 4xx, a 491, a timeout): what was agreed on before still holds.
     pub fn cancel(&mut self) {
         self.state = State::Idle;
@@ -311,9 +319,7 @@ impl OfferAnswer {
         origin.session_id = self.session_id.to_string();
         origin.version = self.version.to_string();
         sdp.set_origin(&origin);
-        if let Some(last) = &self.last
-            && *last != sdp
-        {
+        if self.last.as_ref().is_some_and(|last| *last != sdp) {
             //= RFC 3264 8: "When issuing an offer that modifies the session, the "o=" line of the new SDP
             //= MUST be identical to that in the previous SDP, except that the version in the origin field
             //= MUST increment by one from the previous SDP."
@@ -349,7 +355,7 @@ fn common(offered: &[Format], own: &[Format], own_order: bool) -> Vec<Format> {
 fn describe(medium: &LocalMedia, formats: &[Format], direction: Direction) -> Media {
     let mut media = Media::new(&medium.kind, medium.port, &medium.protocol, formats);
     if let Some(ptime) = medium.ptime {
-        media.add_attribute(&format!("ptime:{ptime}"));
+        media.add_attribute(format!("ptime:{ptime}"));
     }
     for attribute in &medium.attributes {
         media.add_attribute(attribute);

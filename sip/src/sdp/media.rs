@@ -191,12 +191,12 @@ impl Media {
         for format in formats {
             let Some(payload) = format.payload else { continue };
             let channels = if format.channels > 1 { format!("/{}", format.channels) } else { String::new() };
-            media.add_attribute(&format!(
+            media.add_attribute(format!(
                 "rtpmap:{payload} {}/{}{channels}",
                 format.encoding, format.clock_rate
             ));
             if let Some(parameters) = &format.parameters {
-                media.add_attribute(&format!("fmtp:{payload} {parameters}"));
+                media.add_attribute(format!("fmtp:{payload} {parameters}"));
             }
         }
         media
@@ -244,7 +244,7 @@ impl Media {
     }
 
     /// Adds `a=text`.
-    pub fn add_attribute(&mut self, text: &str) {
+    pub fn add_attribute(&mut self, text: impl Into<String>) {
         self.lines.push(Line::new('a', text));
     }
 
@@ -257,7 +257,7 @@ impl Media {
     }
 
     fn format(&self, token: &str) -> Option<Format> {
-        if !self.protocol.to_ascii_uppercase().contains("RTP/") {
+        if !self.protocol.as_bytes().windows(4).any(|part| part.eq_ignore_ascii_case(b"RTP/")) {
             return Some(Format::named(token));
         }
         let payload: u8 = token.parse().ok().filter(|payload| *payload < 128)?;
@@ -290,6 +290,6 @@ impl fmt::Display for Media {
         write!(f, "m={} {}{} {}", self.kind, self.port, self.port_count, self.protocol)?;
         self.format_tokens.iter().try_for_each(|token| write!(f, " {token}"))?;
         f.write_str("\r\n")?;
-        self.lines.iter().try_for_each(|line| write!(f, "{}={}\r\n", line.kind, line.value))
+        self.lines.iter().try_for_each(|line| line.fmt(f))
     }
 }

@@ -24,7 +24,7 @@ mod t38;
 #[cfg(test)]
 mod tests;
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::net::IpAddr;
 
 pub use answer::{Agreed, Local, LocalMedia, OfferAnswer, OfferAnswerError, answer, offer};
@@ -74,8 +74,20 @@ pub struct Line {
 
 impl Line {
     /// A line. Line ends in the value become blanks.
-    pub fn new(kind: char, value: &str) -> Line {
-        Line { kind, value: value.replace(['\r', '\n'], " ") }
+    pub fn new(kind: char, value: impl Into<String>) -> Line {
+        let value = value.into();
+        let broken = memchr::memchr2(b'\r', b'\n', value.as_bytes()).is_some();
+        Line { kind, value: if broken { value.replace(['\r', '\n'], " ") } else { value } }
+    }
+}
+
+impl fmt::Display for Line {
+    /// With its line end.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_char(self.kind)?;
+        f.write_char('=')?;
+        f.write_str(&self.value)?;
+        f.write_str("\r\n")
     }
 }
 
@@ -176,17 +188,14 @@ impl Sdp {
 
     /// A description without media: `v=`, `o=`, `s=-`, `c=`, `t=0 0`.
     pub fn new(origin: &Origin, address: IpAddr) -> Sdp {
-        let lines = [
-            ('v', "0".to_owned()),
-            ('o', origin.to_string()),
-            ('s', "-".to_owned()),
-            ('c', connection_value(address)),
-            ('t', "0 0".to_owned()),
+        let session = vec![
+            Line::new('v', "0"),
+            Line::new('o', origin.to_string()),
+            Line::new('s', "-"),
+            Line::new('c', connection_value(address)),
+            Line::new('t', "0 0"),
         ];
-        Sdp {
-            session: lines.iter().map(|(kind, value)| Line::new(*kind, value)).collect(),
-            media: Vec::new(),
-        }
+        Sdp { session, media: Vec::new() }
     }
 
     /// The value of the first session line of this kind.
@@ -201,7 +210,7 @@ impl Sdp {
 
     /// Replaces `o=`, or puts it behind `v=`.
     pub fn set_origin(&mut self, origin: &Origin) {
-        let line = Line::new('o', &origin.to_string());
+        let line = Line::new('o', origin.to_string());
         match self.session.iter_mut().find(|line| line.kind == 'o') {
             Some(old) => *old = line,
             None => self.session.insert(self.session.len().min(1), line),
@@ -255,9 +264,7 @@ impl Sdp {
 
 impl fmt::Display for Sdp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for line in &self.session {
-            write!(f, "{}={}\r\n", line.kind, line.value)?;
-        }
+        self.session.iter().try_for_each(|line| line.fmt(f))?;
         self.media.iter().try_for_each(|media| media.fmt(f))
     }
 }

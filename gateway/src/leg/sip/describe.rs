@@ -4,12 +4,13 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use sip::sdp::{Agreed, Direction, Format, Local, LocalMedia, Origin, Sdp};
+use sip::sdp::{Agreed, Direction, Format, Local, LocalMedia, Media, Origin, Sdp};
 
 use super::settings::{DtmfRelay, PeerSettings};
 use crate::media::Inactivity;
 use crate::media::rtp::{Codec, DigitRelay, RtpSettings};
 
+const PROTOCOL: &str = "RTP/AVP";
 /// Shortest and longest packet time taken, ms.
 const PACKET_MS: std::ops::RangeInclusive<u32> = 10..=60;
 
@@ -110,7 +111,7 @@ impl Offerable {
         };
         let audio = LocalMedia {
             kind: "audio".to_owned(),
-            protocol: "RTP/AVP".to_owned(),
+            protocol: PROTOCOL.to_owned(),
             port,
             formats,
             direction,
@@ -118,6 +119,18 @@ impl Offerable {
             attributes: Vec::new(),
         };
         Local { origin, address, media: vec![audio], prefer_own_order: false }
+    }
+
+    /// Whether there is an answer to `offer`: one that offers no stream is answered with none.
+    pub(super) fn fits(&self, offer: &Sdp) -> bool {
+        let speaks = |media: &Media| {
+            media.kind.eq_ignore_ascii_case("audio")
+                && media.protocol.eq_ignore_ascii_case(PROTOCOL)
+                && offer.connection(media).is_some()
+                && media.formats().iter().any(|o| self.codecs().any(|(own, _)| own.is_same_coding(o)))
+        };
+        let mut open = offer.media.iter().filter(|media| media.port != 0).peekable();
+        open.peek().is_none() || open.any(speaks)
     }
 
     /// What was agreed on, for the media plane; `None` without an audio stream.
