@@ -114,6 +114,52 @@ fn kamailio_registers_a_telephone_calls_it_and_forgets_it_when_told() {
     }
 }
 
+/// Each tenant has a registrar, a number and a password of its own; the other one's would be refused.
+#[test]
+fn tenants_register_at_their_own_registrars_and_are_called_through_them() {
+    let (one, two) = (kamailio(), kamailio());
+    let tenant = |tag: u32, number: u32, port: u16| {
+        format!(
+            "voice class tenant {tag}\n registrar ipv4:127.0.0.1:{port} expires 120\n \
+             credentials number {number} username gw password 0 secret realm tipring\n!\n\
+             dial-peer voice {tag}0 voip\n destination-pattern {tag}...\n session protocol sipv2\n \
+             session target registrar\n voice-class sip tenant {tag}\n codec g711ulaw\n!\n"
+        )
+    };
+    let gateway = Tipringd::start(
+        &format!(
+            "{TELEPHONE}dial-peer voice 8001 pots\n destination-pattern 800[12]\n port 2/0\n!\n{}{}\
+             sip-ua\n authentication username gw password 0 wrong realm tipring\n!\n",
+            tenant(1, 8001, one.port),
+            tenant(2, 8002, two.port)
+        ),
+        HARDWARE,
+    );
+    let has = |shown: &str, tag: &str, number: &str| {
+        let own = shown.split("Tenant: ").find(|part| part.starts_with(tag)).unwrap_or_default();
+        own.lines().any(|line| line.starts_with(number) && line.ends_with("yes"))
+    };
+    gateway.show_until("show sip-ua register status", LONG, |shown| {
+        has(shown, "1", "8001") && has(shown, "2", "8002")
+    });
+    let mut lines = gateway.lines();
+    for (registrar, number, other) in [(&one, "8001", "8002"), (&two, "8002", "8001")] {
+        let mut caller = phone();
+        caller.set_gateway(([127, 0, 0, 1], registrar.port).into());
+        let offer = caller.sdp("0", "");
+        caller.invite(other, "", &offer);
+        caller.response("INVITE", 404);
+        caller.acknowledge_refusal();
+        caller.invite(number, "", &offer);
+        caller.response("INVITE", 180);
+        assert!(lines.rings("2/0", LONG));
+        caller.request("CANCEL", "", "");
+        caller.response("INVITE", 487);
+        caller.acknowledge_refusal();
+        lines.wait(&json!({ "port": "2/0", "event": "ring_stop" }), LONG);
+    }
+}
+
 #[test]
 fn a_wrong_password_registers_nothing() {
     let registrar = kamailio();

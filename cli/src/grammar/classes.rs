@@ -131,10 +131,66 @@ pub(super) static TENANT: &[Command] = &[
     acted!("options-ping [<60-1200>]", ["OPTIONS within calls", "Seconds, 60 without a number"]),
     acted!("sip-profiles <1-10000>", ["What is changed in messages", "Class of sip-profiles"]),
     kept!("sip-profiles <1-10000> inbound", ["What is changed in messages", "Class of sip-profiles", "As they come"], SIP_LATER, keyed: WHOLE, with_previous: true),
-    kept!("authentication username WORD password [0|6|7] WORD [realm WORD] [challenge (all|any)]",
+    acted!(
+        "authentication username WORD password [0|6|7] WORD [realm WORD] [challenge (all|any)]",
         ["Digest authentication", "User name", "4 to 70 characters", "Password", "Unencrypted", "AES", "Hidden", "The password", "Realm",
-         "Name of the realm", "Challenges", "All", "Any"], SIP_LATER, keyed: WHOLE),
-    kept!("(anat|associate|block|call-route|connection-reuse|conn-reuse|contact-passing|content|credentials|disable-early-media|e911|g729|handle-replaces|history-info|host-registrar|localhost|map|max-forwards|midcall-signaling|min-se|nat|notify|outbound-proxy|pass-thru|privacy-policy|random-contact|random-request-uri|reason-header|redirection|refer|refer-ood|referto-passing|registrar|registration|rel1xx|remote-party-id|requri-passing|reset|retry|send|session|signaling|srtp|srtp-auth|srtp-crypto|tcp-retry|tel-config|timers|tls-profile|transport|update-callerid|url|xfer|asymmetric|early-offer|error-code-override|listen-port|sip-profiles-inbound|supplementary-service) [LINE]",
+         "Name of the realm", "Challenges", "All", "Any"], keyed: WHOLE
+    ),
+    acted!(
+        "credentials [number WORD] username WORD password [0|6|7] WORD realm WORD",
+        ["Number to register and its password", "Number to register", "Number", "User name", "4 to 70 characters", "Password",
+         "Unencrypted", "AES", "Hidden", "The password", "Realm", "Name of the realm"], keyed: WHOLE
+    ),
+    acted!(
+        "registrar [<1-6>] (ipv4:WORD|dns:WORD) [expires <60-65535>] [refresh-ratio <1-100>] [scheme (sip|sips)] [tcp [tls]] [auth-realm WORD] [random-contact] [secondary]",
+        ["Where the numbers of credentials are registered", "Index of several registrars", "IP address", "Host name", "Registration expires time",
+         "Seconds, default 3600", "Refresh before the end", "Percent", "URL scheme", "sip:", "sips:", "TCP instead of UDP", "TLS over TCP",
+         "Realm for preloaded authorization", "Name of the realm", "Random contact header", "Secondary registrar"],
+        keyed: WHOLE, replaces: Some(super::voice_service::same_registrar)
+    ),
+    acted!(
+        "outbound-proxy (ipv4:WORD|dns:WORD)",
+        ["Where all requests go first", "Address, optionally with a port", "Name, optionally with a port"]
+    ),
+    acted!(
+        "localhost dns:WORD [preferred]",
+        ["Name of this host in identities, instead of its address", "Name", "Where several would do"]
+    ),
+    acted!("remote-party-id", ["Remote-Party-ID header"], no_shown: true),
+    acted!("redirection", ["3xx responses are followed"], no_shown: true),
+    acted!(
+        "rel1xx (supported|require|disable) [WORD]",
+        ["Reliable provisional responses", "Where the other side can", "Always", "Never", "Tag, 100rel"]
+    ),
+    acted!("url (sip|sips)", ["URIs of calls", "sip:", "sips:, by TLS alone"], keyed: 1),
+    acted!("disable-early-media 180", ["What is sent before the answer is not played", "With 180 Ringing"], no_shown: true),
+    acted!("reason-header override", ["The cause in a Reason header", "Counts, not the status"], no_shown: true),
+    acted!(
+        "transport switch udp tcp",
+        ["Transport", "Switch", "From UDP", "To TCP, for requests that are too long"]
+    ),
+    acted!("session refresh", ["SIP session", "Session timers"], no_shown: true),
+    acted!(
+        "min-se <90-86400> [session-expires <90-86400>]",
+        ["Minimum session timer", "Seconds", "Session timer", "Seconds"]
+    ),
+    acted!("max-forwards <1-70>", ["Hops that requests may make", "Number"]),
+    acted!("retry (bye|cancel|notify|prack|refer|invite|info|keepalive|options|register|rel1xx|response|subscribe|update|comet|publish) <1-10>",
+        ["How often messages are sent again", "BYE", "CANCEL", "NOTIFY", "PRACK", "REFER", "INVITE", "INFO", "KEEPALIVE",
+         "OPTIONS", "REGISTER", "Reliable 1xx", "Response", "SUBSCRIBE", "UPDATE", "COMET", "PUBLISH", "Retries"], keyed: 2),
+    acted!(
+        "timers (trying|connect|disconnect|info|notify|options|prack|refer|register|rel1xx|update|comet|publish) <100-1000>",
+        ["How long is waited before a message is sent again", "Wait for a provisional response to INVITE", "Wait for confirmation of a connected session",
+         "Wait for confirmation of a disconnected session", "Wait before INFO retransmission", "Wait before NOTIFY retransmission",
+         "Wait before OPTIONS retransmission", "Wait before PRACK retransmission", "Wait before REFER retransmission",
+         "Wait before REGISTER retransmission", "Wait before reliable 1xx retransmission", "Wait before UPDATE retransmission",
+         "Wait before COMET retransmission", "Wait before PUBLISH retransmission", "Milliseconds"],
+        keyed: 2
+    ),
+    acted!("timers expires <60000-1800000>", ["How long is waited", "For the answer to an INVITE", "Milliseconds"], with_previous: true),
+    acted!("timers (registrar|dns) registrar-cache (<60-65535>|ttl)", ["How long is believed", "Where the registrar is", "What a name server says",
+        "Cache", "Seconds", "As the answer says"], keyed: 3, with_previous: true),
+    kept!("(anat|associate|block|call-route|connection-reuse|conn-reuse|contact-passing|content|disable-early-media|e911|g729|handle-replaces|history-info|host-registrar|localhost|map|midcall-signaling|min-se|nat|notify|outbound-proxy|pass-thru|privacy-policy|random-contact|random-request-uri|reason-header|refer|refer-ood|referto-passing|registrar|registration|rel1xx|requri-passing|reset|retry|send|session|signaling|srtp|srtp-auth|srtp-crypto|tcp-retry|tel-config|timers|tls-profile|transport|update-callerid|url|xfer|asymmetric|early-offer|error-code-override|listen-port|sip-profiles-inbound|supplementary-service) [LINE]",
         ["A setting of sip-ua or voice service voip"], SIP_LATER, keyed: WHOLE, no_shown: true),
 ];
 

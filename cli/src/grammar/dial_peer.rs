@@ -14,6 +14,23 @@ const CLASS: &str = "Set dial-peer voice class control parameters";
 pub(super) const CLID: &str = "Caller ID option";
 const PROGRESS_IND: &str = "Configure Progress Indicator";
 
+/// Help of `authentication`.
+const AUTHENTICATION: [&str; 13] = [
+    "Digest authentication of this peer's calls, or of its number's registration",
+    "User name",
+    "4 to 70 characters",
+    "Password",
+    "Unencrypted",
+    "AES",
+    "Hidden",
+    "The password",
+    "Realm",
+    "Name of the realm",
+    "Challenges",
+    "All",
+    "Any",
+];
+
 pub(super) static COMMON: &[Command] = &[
     // The caller always hears ringback of ours where the far end has nothing to hear.
     acted!("tone ringback alert-no-PI", ["Generate a tone", "Ringback", "Without a progress indicator"], keyed: WHOLE),
@@ -214,6 +231,11 @@ pub(super) static COMMON: &[Command] = &[
         keyed: 3, with_previous: true),
     acted!("voice-class sip tenant <1-10000>", [CLASS, "Set SIP parameters", "Settings that dial peers share", "Class of a tenant"],
         keyed: 3, with_previous: true),
+    acted!("voice-class sip outbound-proxy (ipv4:WORD|dns:WORD|system)", [CLASS, "Set SIP parameters", "Where all requests go first",
+        "Address, optionally with a port", "Name, optionally with a port", "As voice service voip says"], keyed: 3, with_previous: true),
+    acted!("voice-class sip localhost (dns:WORD [preferred]|system)", [CLASS, "Set SIP parameters",
+        "Name of this host in identities, instead of its address", "Name", "Where several would do", "As voice service voip says"], keyed: 3,
+        with_previous: true),
     acted!("voice-class sip rel1xx (supported|require|disable|system) [WORD]", [CLASS, "Set SIP parameters",
         "Reliable provisional responses", "Where the other side can", "Always", "Never", "As voice service voip says", "Tag, 100rel"],
         keyed: 3, with_previous: true),
@@ -408,7 +430,7 @@ pub(super) static POTS: &[Command] = &[
             Ok(())
         }),
     },
-    kept!("authentication LINE", ["Digest authentication", "User name, password and realm"], SIP, keyed: WHOLE),
+    acted!("authentication username WORD password [0|6|7] WORD [realm WORD] [challenge (all|any)]", AUTHENTICATION, keyed: WHOLE),
     command! {
         "prefix WORD",
         help: &["Pattern to be dialed before the dialed number", "Digits and commas"],
@@ -464,7 +486,7 @@ pub(super) static POTS: &[Command] = &[
 ];
 
 pub(super) static VOIP: &[Command] = &[
-    kept!("authentication LINE", ["Digest authentication", "User name, password and realm"], SIP, keyed: WHOLE),
+    acted!("authentication username WORD password [0|6|7] WORD [realm WORD] [challenge (all|any)]", AUTHENTICATION, keyed: WHOLE),
     kept!("sip-profiles <1-10000>", ["SIP profiles", "Tag"], SIP),
     command! {
         "sip-register", no_shown: true, default: "sip-register",

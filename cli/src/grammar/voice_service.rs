@@ -382,7 +382,11 @@ pub(super) static SIP: &[Command] = &[
         ["Asymmetric payload", "Payload", "dtmf, dynamic-codecs, full or system"],
         MEDIA
     ),
-    kept!("outbound-proxy LINE", ["Outbound proxy", "Address"], SIP_LATER),
+    acted!(
+        "outbound-proxy (ipv4:WORD|dns:WORD)",
+        ["Where all requests go first", "Address, optionally with a port", "Name, optionally with a port"]
+    ),
+    kept!("outbound-proxy LINE", ["Where all requests go first", "Address"], SIP_LATER, with_previous: true),
     acted!(
         "early-offer forced [renegotiate [always]]",
         [
@@ -403,7 +407,10 @@ pub(super) static SIP: &[Command] = &[
     ),
     kept!("privacy-policy LINE", ["Privacy policy", "The policy"], SIP_LATER, keyed: WHOLE, with_previous: true),
     acted!("privacy (pstn|header|session|user|id|history|critical)...", PRIVACY),
-    kept!("localhost LINE", ["Name of this host", "dns:NAME"], SIP_LATER),
+    acted!(
+        "localhost dns:WORD [preferred]",
+        ["Name of this host in identities, instead of its address", "Name", "Where several would do"]
+    ),
     kept!("g729 annexb-all", ["G.729", "Treat annex A and B as equal"], MEDIA),
     acted!("rel1xx LINE", ["Reliable provisional responses", "supported, require or disable"]),
     acted!("sip-profiles <1-10000>", ["What is changed in messages", "Class of sip-profiles"]),
@@ -509,7 +516,7 @@ fn sip_server(cx: &Cx<'_>) -> Result<SipServer, ApplyError> {
 }
 
 /// There is one primary registrar, and one secondary, for each index.
-fn same_registrar(new: &str, old: &str) -> bool {
+pub(super) fn same_registrar(new: &str, old: &str) -> bool {
     let place = |line: &str| -> (Option<u8>, bool) {
         let mut words = line.split_whitespace();
         (words.nth(1).and_then(|index| index.parse().ok()), words.any(|word| word == "secondary"))

@@ -340,7 +340,8 @@ impl SipLegs {
         };
         let port = self.ports.take().ok_or(Cause::UNAVAILABLE)?;
         // `bind` says by which of our addresses we are known.
-        let host = bracketed(can.settings.control_address.unwrap_or(local));
+        let host = can.settings.localhost.clone();
+        let host = host.unwrap_or_else(|| bracketed(can.settings.control_address.unwrap_or(local)));
         let local = can.settings.media_address.unwrap_or(local);
         let Some(description) = can.offer(local, port, Direction::SendRecv) else {
             self.ports.give_back();
@@ -359,12 +360,13 @@ impl SipLegs {
         let mut invite = Invite::new(&uri, &from, first.clone());
         invite.destinations.clone_from(&to.flows);
         invite.rel1xx = can.settings.rel1xx;
+        invite.own.clone_from(&can.settings.own);
         invite.tcp_above = can.settings.switch_to_tcp.then_some(EndpointConfig::SWITCH_ABOVE);
         let mut exchange = OfferAnswer::new(self.session_id());
         // The exchange is new: nothing is open.
         let sdp = exchange.make_offer(&description).map_err(|_| Cause::TEMPORARY)?;
         let mut content = Content::sdp(octets(&sdp));
-        let rpid = self.settings.remote_party_id;
+        let rpid = can.settings.remote_party_id;
         content.headers.extend(identity::identity(&calling, &host, "calling", &policy, rpid));
         content.headers.extend(digits::headers(&can.settings.dtmf, &host, self.settings.notify_ms));
         if let Some(redirecting) = setup.redirecting.as_ref().filter(|_| !policy.strip_diversion) {
@@ -418,6 +420,10 @@ impl SipLegs {
             leg.peer = peer;
             leg.can.settings = Arc::clone(self.settings.peer(peer));
             leg.local = leg.can.settings.media_address.unwrap_or(leg.local);
+            if let Some(name) = &leg.can.settings.localhost {
+                leg.host.clone_from(name);
+            }
+            self.ua.set_own(leg.call, leg.can.settings.own.clone());
             self.follow_rules(id);
         }
         let Some(leg) = self.legs.get_mut(&id) else { return };
@@ -622,8 +628,8 @@ impl SipLegs {
 
     /// Header lines of our responses to a caller: who is reached, and which digits we take.
     fn own_headers(&self, leg: &SipLeg, party: Option<&Party>) -> Vec<(String, String)> {
-        let rpid = self.settings.remote_party_id;
         let settings = &leg.can.settings;
+        let rpid = settings.remote_party_id;
         let mut headers =
             party.map_or(Vec::new(), |p| identity::identity(p, &leg.host, "called", &settings.policy, rpid));
         headers.extend(digits::headers(&settings.dtmf, &leg.host, self.settings.notify_ms));

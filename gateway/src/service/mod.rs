@@ -4,6 +4,7 @@ pub mod history;
 pub mod lines;
 pub mod load;
 pub mod log;
+pub mod logins;
 pub mod mailbox;
 pub mod message;
 pub mod metrics;

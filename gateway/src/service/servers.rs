@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cli::config::Config;
+use cli::config::{Config, Node};
 use dialpeer::{DialPeer, PeerKind, SessionTarget};
 use mwi::config::{MwiServer, ServerHost};
 use sip::Transport;
@@ -14,6 +14,8 @@ use crate::leg::sip::transport;
 
 /// Servers of one group at most (IOS: 5; a few more do no harm).
 const MAX_GROUP: usize = 16;
+/// What the section of a tenant begins with.
+const TENANT: &str = "voice class tenant ";
 
 /// Where a `session target` leads; `None` for one that names no server, or a `registrar`.
 #[must_use]
@@ -73,7 +75,48 @@ pub fn is_round_robin(config: &Config, group: u32) -> bool {
 /// Every server a dial peer may lead to.
 #[must_use]
 pub fn destinations(config: &Config, peer: &DialPeer) -> Vec<Place> {
+    let leads = peer.session_target.is_some() || peer.server_group.is_some();
+    if let Some(proxy) = outbound_proxy(config, peer, transport::of_peer(config, peer)).filter(|_| leads) {
+        return vec![proxy];
+    }
     group_of(config, peer).unwrap_or_else(|| destination(config, peer).into_iter().collect())
+}
+
+/// Where everything a dial peer sends goes first (`outbound-proxy`): as it says itself, its tenant, or `sip` of `voice service
+/// voip`. `None` without one.
+#[must_use]
+pub fn outbound_proxy(config: &Config, peer: &DialPeer, by: Transport) -> Option<Place> {
+    let tree = config.tree();
+    let section = tree.section(&format!("dial-peer voice {} voip", peer.tag));
+    let own = section.and_then(|node| node.value("voice-class sip outbound-proxy "));
+    let own = own.filter(|proxy| *proxy != "system");
+    let own = own.or_else(|| tenant(tree, section?)?.value("outbound-proxy "));
+    proxy_at(config, own, by)
+}
+
+/// That of a text, or else of the service.
+fn proxy_at(config: &Config, own: Option<&str>, by: Transport) -> Option<Place> {
+    let voip = config.tree().section("voice service voip");
+    let system = || voip?.subsection("sip")?.value("outbound-proxy ");
+    place(config, own.or_else(system)?, by)
+}
+
+/// The tenant whose registrars a dial peer's `session target registrar` means; `None` for those of `sip-ua`.
+#[must_use]
+pub fn registrar_tenant(config: &Config, peer: &DialPeer) -> Option<u32> {
+    let tree = config.tree();
+    let tenant = tenant(tree, tree.section(&format!("dial-peer voice {} voip", peer.tag))?)?;
+    tenant.value("registrar ")?;
+    tenant_tag(tenant)
+}
+
+fn tenant_tag(section: &Node) -> Option<u32> {
+    section.line.strip_prefix(TENANT)?.trim().parse().ok()
+}
+
+/// The tenants with their tags, in the order of the configuration.
+pub fn tenants(config: &Config) -> impl Iterator<Item = (u32, &Node)> {
+    config.tree().beginning(TENANT).filter_map(|section| Some((tenant_tag(section)?, section)))
 }
 
 /// The voice mail servers of a configuration, each once: that of `sip-ua` first, then those of dial peers and their
@@ -102,9 +145,11 @@ fn own_mwi_server(config: &Config, peer: &DialPeer) -> Option<MwiServer> {
     own.or_else(|| tenant(tree, section)?.value("mwi-server "))?.parse().ok()
 }
 
-/// A `registrar` of `sip-ua`.
+/// A `registrar` of `sip-ua`, or of a tenant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RegistrarServer {
+    /// The tenant it is of.
+    pub tenant: Option<u32>,
     /// Where it is.
     pub place: Place,
     /// Its name or address as in URIs.
@@ -123,14 +168,27 @@ pub struct RegistrarServer {
     pub secondary: bool,
 }
 
-/// The registrars, the primary first.
+/// The registrars of `sip-ua`, and then those of each tenant; of each the primary first.
 #[must_use]
 pub fn registrars(config: &Config) -> Vec<RegistrarServer> {
-    let Some(ua) = config.tree().section("sip-ua") else { return Vec::new() };
-    let cache = AgentSettings::new(config).registrar_cache;
-    let lines = ua.lines().filter_map(|line| line.strip_prefix("registrar "));
-    let mut found: Vec<RegistrarServer> = lines.filter_map(|line| registrar(config, line, cache)).collect();
-    found.sort_by_key(|server| server.secondary);
+    let ua = config.tree().section("sip-ua").map(|section| (None, section));
+    let sections = ua.into_iter().chain(tenants(config).map(|(tag, section)| (Some(tag), section)));
+    let mut found = Vec::new();
+    for (tag, section) in sections {
+        let shared = tag.and(Some(section));
+        let cache = AgentSettings::read(config, shared).registrar_cache;
+        let proxy = shared.and_then(|tenant| tenant.value("outbound-proxy "));
+        let lines = section.lines().filter_map(|line| line.strip_prefix("registrar "));
+        let mut own: Vec<RegistrarServer> = lines
+            .filter_map(|line| {
+                let server = registrar(config, line, cache)?;
+                let place = proxy_at(config, proxy, server.transport).unwrap_or(server.place);
+                Some(RegistrarServer { tenant: tag, place, ..server })
+            })
+            .collect();
+        own.sort_by_key(|server| server.secondary);
+        found.extend(own);
+    }
     found
 }
 
@@ -169,9 +227,9 @@ struct Server {
     transport: Transport,
 }
 
-/// `ipv4:A.B.C.D[:PORT]` or `dns:NAME[:PORT]`.
+/// `ipv4:A.B.C.D[:PORT]` or `dns:NAME[:PORT]`, perhaps with words behind it.
 fn place(config: &Config, text: &str, by: Transport) -> Option<Place> {
-    let (kind, rest) = text.trim().split_once(':')?;
+    let (kind, rest) = text.split_whitespace().next()?.split_once(':')?;
     let (name, port) = match rest.rsplit_once(':') {
         Some((name, port)) => (name, Some(port.parse().ok()?)),
         None => (rest, None),
@@ -214,6 +272,7 @@ fn registrar(config: &Config, line: &str, cache: Option<Duration>) -> Option<Reg
         address => address,
     };
     Some(RegistrarServer {
+        tenant: None,
         place,
         host,
         port,

@@ -8,7 +8,7 @@ use mwi::config::MwiServer;
 use sip::Transport;
 
 use super::names::{Lookup, Place};
-use super::servers::{destinations, keepalive_targets, mwi_servers, registrars};
+use super::servers::{destinations, keepalive_targets, mwi_servers, registrar_tenant, registrars};
 
 /// What a sender is to us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,8 +92,14 @@ impl Trust {
             }
         }
         // Who keeps our registrations sends us calls only where a peer leads there.
-        let calls = config.dial_peers.iter().any(|p| p.session_target == Some(SessionTarget::Registrar));
+        let callers: Vec<Option<u32>> = config
+            .dial_peers
+            .iter()
+            .filter(|peer| peer.session_target == Some(SessionTarget::Registrar))
+            .map(|peer| registrar_tenant(config, peer))
+            .collect();
         for registrar in registrars(config) {
+            let calls = callers.contains(&registrar.tenant);
             let sender = if calls { Sender::Trusted } else { Sender::Unknown };
             match registrar.place {
                 Place::Address(address) if calls => trust.addresses.push(address.ip()),

@@ -1,4 +1,5 @@
-//! Registrations: every telephone's number, and those of `credentials`, at the registrars of `sip-ua`.
+//! Registrations: every telephone's number, and those of `credentials`, at the registrars of `sip-ua`; the `credentials` of a
+//! tenant at its own registrars, or at those of `sip-ua` where it has none.
 //!
 //! Each number is registered with each registrar by a machine of its own ([`sip::registration`]), so that losing one
 //! registrar leaves the bindings at the other alone. What the configuration no longer wants is taken back.
@@ -8,18 +9,16 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use cli::config::{Config, Node};
-use cli::secret::Secret;
+use cli::config::Node;
 use dialpeer::PeerKind;
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
-use sip::call::CredentialsProvider;
-use sip::digest::Credentials;
 use sip::registration::{Output, Registration, RegistrationConfig, RegistrationState};
 use sip::{ClientTransactionId, Message, RequestBuilder, Transport};
 
 use super::{PortIndex, Switch};
-use crate::service::servers::{RegistrarServer, registrars};
+use crate::service::logins;
+use crate::service::servers::{RegistrarServer, registrars, tenants};
 
 /// Numbers registered at most.
 const MAX_NUMBERS: usize = 10_000;
@@ -40,6 +39,7 @@ pub(super) struct Registrations {
 struct Entry {
     id: u64,
     number: String,
+    tenant: Option<u32>,
     server: RegistrarServer,
     /// Where it is; stays known while the registration is taken back.
     targets: Vec<SocketAddr>,
@@ -64,6 +64,7 @@ struct Pending {
 struct Wanted {
     number: String,
     peer: Option<u32>,
+    tenant: Option<u32>,
 }
 
 impl Registrations {
@@ -77,9 +78,11 @@ impl Registrations {
         self.entries.iter().filter_map(|entry| entry.registration.poll_timeout()).min()
     }
 
-    /// The registrar in use: the first that has any of our numbers.
-    pub(super) fn active(&self) -> Option<&RegistrarServer> {
-        let has_us = |entry: &&Entry| entry.registration.state() == RegistrationState::Registered;
+    /// The registrar of a tenant, or of `sip-ua`, in use: the first that has any of our numbers.
+    pub(super) fn active(&self, tenant: Option<u32>) -> Option<&RegistrarServer> {
+        let has_us = |entry: &&Entry| {
+            entry.server.tenant == tenant && entry.registration.state() == RegistrationState::Registered
+        };
         let found = self.entries.iter().filter(has_us).min_by_key(|entry| entry.server.secondary);
         found.map(|entry| &entry.server)
     }
@@ -92,21 +95,30 @@ impl Switch {
             return;
         }
         let mut wanted = Vec::new();
-        let logins = logins(&self.config);
-        let secrets = login_lines(&self.config).collect::<Vec<_>>().join("\n");
-        for server in registrars(&self.config) {
+        let numbers = self.numbers();
+        let known = registrars(&self.config);
+        for server in known.clone() {
             // The contact says by which of our addresses the registrar reaches us: that needs its own.
             let targets = self.trust.targets(&server.place);
             let Some(flow) = targets.first().and_then(|first| self.flow_to(server.transport, *first)) else {
                 continue;
             };
-            for Wanted { number, peer } in self.numbers() {
-                let config = registration(&server, &number, flow.local, &logins);
+            let is_here = |wanted: &&Wanted| {
+                let own = known.iter().any(|server| server.tenant == wanted.tenant);
+                server.tenant == if own { wanted.tenant } else { None }
+            };
+            for Wanted { number, peer, tenant } in numbers.iter().filter(is_here) {
+                let sections = self.login_sections(*peer, *tenant);
+                let config = registration(&server, number, flow.local, &sections);
+                let secrets: Vec<&str> = sections.iter().flat_map(|s| logins::login_lines(s)).collect();
                 let key = format!(
-                    "{number} {:?} {} {} {secrets} {}",
-                    peer, config.registrar, config.contact, server.expires
+                    "{tenant:?} {number} {peer:?} {} {} {} {}",
+                    config.registrar,
+                    config.contact,
+                    secrets.join("\n"),
+                    server.expires
                 );
-                wanted.push((key, number, server.clone(), targets.clone(), config));
+                wanted.push((key, number.clone(), *tenant, server.clone(), targets.clone(), config));
             }
         }
         let registrations = &mut self.registrations;
@@ -116,7 +128,7 @@ impl Switch {
                 entry.registration.stop(now);
             }
         }
-        for (key, number, server, targets, config) in wanted {
+        for (key, number, tenant, server, targets, config) in wanted {
             let known = registrations.entries.iter_mut().find(|entry| !entry.ending && entry.key == key);
             if let Some(entry) = known {
                 entry.targets = targets;
@@ -128,7 +140,7 @@ impl Switch {
             let mut registration = Registration::new(config, seed);
             registration.start(now);
             let id = registrations.last;
-            let entry = Entry { id, number, server, targets, key, registration, ending: false };
+            let entry = Entry { id, number, tenant, server, targets, key, registration, ending: false };
             registrations.entries.push(entry);
         }
         self.drain_registrations(now);
@@ -156,7 +168,8 @@ impl Switch {
     fn numbers(&self) -> Vec<Wanted> {
         let mut numbers: Vec<Wanted> = Vec::new();
         let mut add = |wanted: Wanted| {
-            if !numbers.iter().any(|known| known.number == wanted.number) && numbers.len() < MAX_NUMBERS {
+            let is_same = |known: &Wanted| known.number == wanted.number && known.tenant == wanted.tenant;
+            if !numbers.iter().any(is_same) && numbers.len() < MAX_NUMBERS {
                 numbers.push(wanted);
             }
         };
@@ -175,19 +188,29 @@ impl Switch {
                 && peer.sip_register
                 && !peer.shutdown
             {
-                add(Wanted { number: number.to_owned(), peer: Some(peer.tag) });
+                add(Wanted { number: number.to_owned(), peer: Some(peer.tag), tenant: None });
             }
         }
-        let ua = self.config.tree().section("sip-ua");
-        for line in ua.into_iter().flat_map(Node::lines) {
-            let Some(rest) = line.strip_prefix("credentials ") else { continue };
-            let words: Vec<&str> = rest.split_whitespace().collect();
-            let after = |word: &str| words.iter().skip_while(|known| **known != word).nth(1);
-            if let Some(number) = after("number").or_else(|| after("username")) {
-                add(Wanted { number: (*number).to_owned(), peer: None });
+        let ua = self.config.tree().section("sip-ua").map(|section| (None, section));
+        let shared = tenants(&self.config).map(|(tag, section)| (Some(tag), section));
+        for (tenant, section) in ua.into_iter().chain(shared) {
+            for line in section.lines().filter_map(|line| line.strip_prefix("credentials ")) {
+                let words: Vec<&str> = line.split_whitespace().collect();
+                let after = |word: &str| words.iter().skip_while(|known| **known != word).nth(1);
+                if let Some(number) = after("number").or_else(|| after("username")) {
+                    add(Wanted { number: (*number).to_owned(), peer: None, tenant });
+                }
             }
         }
         numbers
+    }
+
+    /// Where logins of a number are looked for: the telephone's dial peer, the tenant, `sip-ua`.
+    fn login_sections(&self, peer: Option<u32>, tenant: Option<u32>) -> Vec<&Node> {
+        let tree = self.config.tree();
+        let peer = peer.and_then(|tag| tree.section(&format!("dial-peer voice {tag} pots")));
+        let tenant = tenant.and_then(|tag| tree.section(&format!("voice class tenant {tag}")));
+        [peer, tenant, tree.section("sip-ua")].into_iter().flatten().collect()
     }
 
     /// Does what is due.
@@ -292,10 +315,20 @@ impl Switch {
 
     /// `show sip-ua register status`.
     pub(super) fn show_registrations(&self, now: Instant) -> String {
-        let mut out = String::from("Line peer expires(sec) registered\n");
+        const TITLE: &str = "Line peer expires(sec) registered\n";
+        let mut out = String::new();
+        let mut shown = None;
         let entries = &self.registrations.entries;
-        for Wanted { number, peer } in self.numbers() {
-            let mut own: Vec<&Entry> = entries.iter().filter(|e| !e.ending && e.number == number).collect();
+        for Wanted { number, peer, tenant } in self.numbers() {
+            if shown != Some(tenant) {
+                if let Some(tag) = tenant {
+                    let _ = writeln!(out, "Tenant: {tag}");
+                }
+                out.push_str(TITLE);
+                shown = Some(tenant);
+            }
+            let is_own = |e: &&Entry| !e.ending && e.number == number && e.tenant == tenant;
+            let mut own: Vec<&Entry> = entries.iter().filter(is_own).collect();
             own.sort_by_key(|entry| entry.server.secondary);
             let registered = own.iter().find(|e| e.registration.state() == RegistrationState::Registered);
             let left = registered.and_then(|e| e.registration.expires_at());
@@ -308,7 +341,7 @@ impl Switch {
             let yes = if registered.is_some() { "yes" } else { "no" };
             let _ = writeln!(out, "{number:<4} {peer:<5} {expires:<11} {yes}");
         }
-        out
+        if out.is_empty() { TITLE.to_owned() } else { out }
     }
 }
 
@@ -316,7 +349,7 @@ fn registration(
     server: &RegistrarServer,
     number: &str,
     local: SocketAddr,
-    logins: &[Login],
+    sections: &[&Node],
 ) -> RegistrationConfig {
     let scheme = if server.sips { "sips" } else { "sip" };
     let port = server.port.map_or(String::new(), |port| format!(":{port}"));
@@ -326,65 +359,17 @@ fn registration(
         Transport::Tls => ";transport=tls",
     };
     let user = number.replace('#', "%23");
+    let levels: Vec<_> = sections.iter().map(|section| logins::of_section(section)).collect();
     RegistrationConfig {
         expires: server.expires,
         refresh_ratio: server.refresh_ratio,
-        credentials: provider(logins, Some(number)),
+        credentials: logins::provider(&levels, Some(number)),
         ..RegistrationConfig::new(
             &format!("{scheme}:{}{port}", server.host),
             &format!("<{scheme}:{user}@{}>", server.host),
             &format!("<{scheme}:{user}@{local}{transport}>"),
         )
     }
-}
-
-/// `authentication` or `credentials` of `sip-ua`.
-#[derive(Debug, Clone)]
-pub(super) struct Login {
-    /// `realm`.
-    realm: Option<String>,
-    /// Number that it is for, of `credentials`.
-    number: Option<String>,
-    credentials: Credentials,
-}
-
-/// Every login of a configuration.
-pub(super) fn logins(config: &Config) -> Vec<Login> {
-    login_lines(config).filter_map(login).collect()
-}
-
-fn login_lines(config: &Config) -> impl Iterator<Item = &str> {
-    let lines = config.tree().section("sip-ua").into_iter().flat_map(Node::lines);
-    lines.filter(|line| line.starts_with("authentication ") || line.starts_with("credentials "))
-}
-
-/// Finds the login for a realm: that of the number if there is one, else any of the realm, else one without realm.
-pub(super) fn provider(logins: &[Login], number: Option<&str>) -> Option<CredentialsProvider> {
-    let mut known = logins.to_vec();
-    if known.is_empty() {
-        return None;
-    }
-    // Stable: the number's own first, the others as they were.
-    let is_own = |login: &Login| number.is_some() && login.number.as_deref() == number;
-    known.sort_by_key(|login| !is_own(login));
-    Some(CredentialsProvider::new(move |realm| {
-        let of = |wanted: Option<&str>| known.iter().find(|login| login.realm.as_deref() == wanted);
-        of(Some(realm)).or_else(|| of(None)).map(|login| login.credentials.clone())
-    }))
-}
-
-/// `authentication username U password [0|7] P [realm R]`, or `credentials …`.
-fn login(line: &str) -> Option<Login> {
-    let words: Vec<&str> = line.split_whitespace().collect();
-    let after = |word: &str| words.iter().position(|w| *w == word).map(|at| at + 1);
-    let text = |word: &str| after(word).and_then(|at| words.get(at)).map(|text| (*text).to_owned());
-    let user = text("username")?;
-    let secret = after("password")?;
-    let typed = matches!(words.get(secret), Some(&("0" | "6" | "7")));
-    let password = words.get(secret..secret + 1 + usize::from(typed))?.join(" ");
-    let password = Secret::reversible(&password).ok()?;
-    let credentials = Credentials::new(&user, password.reveal()?.expose());
-    Some(Login { realm: text("realm"), number: text("number").or(Some(user)), credentials })
 }
 
 #[cfg(test)]

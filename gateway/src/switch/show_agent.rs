@@ -29,6 +29,7 @@ impl Switch {
     /// `show sip-ua status`.
     pub(super) fn show_sip_ua_status(&self) -> String {
         let settings = self.sip.settings();
+        let all = settings.peer(0);
         let ua = self.config.tree().section("sip-ua");
         let has = |line: &str| ua.is_some_and(|ua| ua.has(line));
         let word = |on: bool| if on { "ENABLED" } else { "DISABLED" };
@@ -61,11 +62,11 @@ impl Switch {
             word(self.listen.tls.is_some()),
             bind(self.listen.address),
             bind(media),
-            word(!settings.no_early_media_180),
+            word(!all.no_early_media_180),
             self.sip.ua().endpoint().config().max_forwards,
             word(settings.symmetric && has("nat symmetric check-media-src")),
-            word(settings.redirection),
-            word(settings.reason_override),
+            word(all.redirection),
+            word(all.reason_override),
         )
     }
 

@@ -6,12 +6,10 @@ use std::time::Instant;
 use cli::config::Config;
 use dialpeer::{DialPeer, SessionTarget};
 use sip::call::{CallConfig, Rel1xx};
-use sip::session_timer::SessionTimerConfig;
 use sip::{Flow, Transport};
 
 use super::Switch;
-use super::register::{logins, provider};
-use crate::leg::sip::agent::AgentSettings;
+use crate::leg::sip::agent::{self, AgentSettings};
 use crate::leg::sip::settings::playout_delay;
 use crate::leg::sip::{Destination, bracketed, transport};
 use crate::leg::{LegCommand, LegEvent, LegId, LegPort, LineSignal};
@@ -19,12 +17,10 @@ use crate::media::MediaCommand;
 use crate::media::plane::PlaneEvent;
 use crate::media::ports::Ports;
 use crate::media::rtp::RtpCommand;
+use crate::service::logins;
 use crate::service::message::Message;
 use crate::service::names::Place;
-use crate::service::servers::{destination, group_of};
-
-/// `min-se` where none is configured, as IOS has it, in seconds.
-const MIN_SE: u32 = 1800;
+use crate::service::servers::{destination, group_of, outbound_proxy, registrar_tenant};
 
 impl Switch {
     /// Pairs of RTP ports, which the driver keeps filled.
@@ -115,7 +111,7 @@ impl Switch {
         server: Option<usize>,
     ) -> Option<(Place, String, Transport)> {
         if peer.session_target == Some(SessionTarget::Registrar) {
-            let active = self.registrations.active()?;
+            let active = self.registrations.active(registrar_tenant(&self.config, peer))?;
             let host = active.port.map_or(active.host.clone(), |port| format!("{}:{port}", active.host));
             return Some((active.place.clone(), host, active.transport));
         }
@@ -125,13 +121,14 @@ impl Switch {
             None => destination(&self.config, peer)?,
         };
         let host = match &place {
+            // By way of an outbound proxy the host is what the dial peer says all the same.
             Place::Address(at) if at.port() == transport.default_port() => bracketed(at.ip()),
             Place::Address(at) => at.to_string(),
             Place::Name(lookup) => {
                 lookup.port.map_or(lookup.name.clone(), |port| format!("{}:{port}", lookup.name))
             }
         };
-        Some((place, host, transport))
+        Some((outbound_proxy(&self.config, peer, transport).unwrap_or(place), host, transport))
     }
 
     /// The way to an address: with our own address toward it, and the port that we listen on.
@@ -151,27 +148,16 @@ pub(super) fn call_config(config: &Config) -> CallConfig {
     let voip = tree.section("voice service voip");
     let sip = voip.and_then(|node| node.subsection("sip"));
     let child = |words: &str| sip.and_then(|node| node.value(words));
-    let number =
-        |words: &str| child(words).and_then(|rest| rest.split_whitespace().next()?.parse::<u32>().ok());
     let rel1xx = match child("rel1xx ").and_then(|rest| rest.split_whitespace().next()) {
         Some("require") => Rel1xx::Require,
         Some("disable") => Rel1xx::Disabled,
         _ => Rel1xx::Supported,
     };
-    let min_se = number("min-se ").unwrap_or(MIN_SE).max(90);
-    let expires =
-        child("min-se ").and_then(|rest| rest.split_once("session-expires ")?.1.trim().parse().ok());
-    let expires = expires.unwrap_or(min_se);
-    let refreshes = sip.is_some_and(|node| node.has("session refresh"));
     let agent = AgentSettings::new(config);
     CallConfig {
-        credentials: provider(&logins(config), None),
+        credentials: logins::provider(&[logins::of_system(config)], None),
         rel1xx,
-        session_timer: SessionTimerConfig {
-            interval: refreshes.then_some(expires.max(min_se)),
-            min_se,
-            ..SessionTimerConfig::default()
-        },
+        session_timer: agent::session_timer(config, None),
         expires: agent.expires,
         follow_redirects: agent.redirection,
         ..CallConfig::default()
@@ -180,23 +166,8 @@ pub(super) fn call_config(config: &Config) -> CallConfig {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
     use std::time::Duration;
-
-    #[test]
-    fn credentials_are_those_of_the_realm() {
-        let text = "sip-ua\n authentication username gw1 password 0 one realm a.example\n \
-                    credentials username gw2 password 7 094F471A1A0A realm b.example\n";
-        let config = Config::parse(text).config;
-        let provider = call_config(&config).credentials.unwrap();
-        assert_eq!(provider.find("a.example").map(|c| c.username().to_owned()), Some("gw1".into()));
-        assert_eq!(provider.find("b.example").map(|c| c.username().to_owned()), Some("gw2".into()));
-        assert!(provider.find("c.example").is_none());
-        let any = Config::parse("sip-ua\n authentication username gw password secret\n").config;
-        let provider = call_config(&any).credentials.unwrap();
-        assert_eq!(provider.find("anybody").map(|c| c.username().to_owned()), Some("gw".into()));
-    }
 
     #[test]
     fn calls_have_the_timers_and_reliability_of_the_configuration() {
@@ -210,6 +181,6 @@ mod tests {
         let config = call_config(&Config::parse(text).config);
         assert_eq!((config.session_timer.interval, config.session_timer.min_se), (Some(1200), 90));
         let default = call_config(&Config::default());
-        assert_eq!((default.session_timer.interval, default.session_timer.min_se), (None, MIN_SE));
+        assert_eq!((default.session_timer.interval, default.session_timer.min_se), (None, 1800));
     }
 }

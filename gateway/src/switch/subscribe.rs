@@ -17,8 +17,8 @@ use sip::message::Header;
 use sip::{ClientTransactionId, Message, Method, RequestBuilder, Transport};
 
 use super::Switch;
-use super::register::{logins, provider};
 use crate::leg::fxs::FxsPort;
+use crate::service::logins;
 use crate::service::servers::mwi_server_of;
 
 /// Subscriptions at a time without `subscription maximum originate`.
@@ -162,7 +162,7 @@ impl Switch {
                 subscriber.handle_failure(now, subscribe.id, subscribe.cseq, Failure::Transport);
             }
         };
-        let logins = provider(&logins(&self.config), Some(&subscribe.number));
+        let logins = logins::provider(&[logins::of_system(&self.config)], Some(&subscribe.number));
         let mut authorization = None;
         if let Some(challenge) = &subscribe.challenge {
             let nonce = self.sip.ua_mut().endpoint_mut().new_tag();

@@ -2,7 +2,7 @@
 //! redirections, challenges, failover (RFC 3261 13.2, RFC 3262 4).
 
 use std::collections::VecDeque;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::content::sdp_of;
 use super::leg::{Exchange, Leg, Vehicle, flow_towards};
@@ -39,6 +39,7 @@ pub(super) struct Outbound {
     /// URIs tried, against loops.
     visited: Vec<String>,
     expires_at: Instant,
+    expires: Duration,
     /// Until when the user may say where to go.
     follow_until: Option<Instant>,
     /// The 3xx that waits for the user.
@@ -65,6 +66,10 @@ impl Call {
     ) -> Result<(), CallError> {
         let mut destinations: VecDeque<Flow> = invite.destinations.iter().cloned().collect();
         let flow = destinations.pop_front().ok_or(CallError::NoDestination)?;
+        self.own.clone_from(&invite.own);
+        let own = self.own.as_ref();
+        self.timer_config = own.and_then(|own| own.session_timer).unwrap_or(self.timer_config);
+        let expires = own.and_then(|own| own.expires).unwrap_or(core.config.expires);
         let call_id = match &invite.call_id {
             Some(call_id) => call_id.clone(),
             None => core.endpoint.new_call_id(),
@@ -83,7 +88,8 @@ impl Call {
             timer_config: self.timer_config,
             targets: Vec::new(),
             visited: vec![invite.uri.clone()],
-            expires_at: now + core.config.expires,
+            expires_at: now + expires,
+            expires,
             follow_until: None,
             redirection: None,
             invite,
@@ -405,7 +411,8 @@ impl Call {
     }
 
     fn redirected(&mut self, core: &mut Core, now: Instant, response: Message) {
-        let allowed = core.config.follow_redirects;
+        let own = self.own.as_ref().and_then(|own| own.follow_redirects);
+        let allowed = own.unwrap_or(core.config.follow_redirects);
         let (most, wait) = (core.config.max_redirects, core.transaction_time());
         let Some(out) = &mut self.out else { return };
         for (q, uri) in contacts(&response) {
@@ -595,7 +602,7 @@ fn build(out: &Outbound, core: &Core) -> RequestBuilder {
         .header(Header::Contact, &out.contact)
         .cseq(out.cseq)
         .header(Header::Allow, core.allow())
-        .header(Header::Expires, core.config.expires.as_secs().to_string());
+        .header(Header::Expires, out.expires.as_secs().to_string());
     if let Some(octets) = out.invite.tcp_above {
         request = request.tcp_above(octets);
     }

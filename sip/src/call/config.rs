@@ -1,7 +1,9 @@
 //! What a user agent does by itself, and how.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use crate::config::Retransmissions;
 use crate::digest::CredentialsProvider;
 use crate::session_timer::SessionTimerConfig;
 
@@ -51,6 +53,37 @@ pub struct CallConfig {
     pub glare_retries: u32,
     /// Calls at a time; further ones are refused with 503. Default 10,000.
     pub max_calls: usize,
+}
+
+/// What counts for one call instead of what [`CallConfig`] and [`crate::EndpointConfig`] say. What is `None` is as they have
+/// it.
+///
+/// ```
+/// use std::sync::Arc;
+/// use sip::call::{CallOverrides, Invite};
+/// let flow = sip::Flow {
+///     transport: sip::Transport::Udp,
+///     local: "192.0.2.1:5060".parse().unwrap(),
+///     remote: "192.0.2.9:5060".parse().unwrap(),
+///     connection: None,
+/// };
+/// let mut invite = Invite::new("sip:9@192.0.2.9", "<sip:8000@192.0.2.1>", flow);
+/// invite.own = Some(Arc::new(CallOverrides { max_forwards: Some(12), ..CallOverrides::default() }));
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CallOverrides {
+    /// Credentials for 401 and 407.
+    pub credentials: Option<CredentialsProvider>,
+    /// How long an INVITE is valid.
+    pub expires: Option<Duration>,
+    /// Whether a 3xx is followed without asking.
+    pub follow_redirects: Option<bool>,
+    /// `Max-Forwards` of the requests, 1 to 255.
+    pub max_forwards: Option<u8>,
+    /// How fast and how often messages are sent again: requests, CANCEL, and responses to the first INVITE.
+    pub retransmissions: Option<Arc<Retransmissions>>,
+    /// Session timers of a call we make.
+    pub session_timer: Option<SessionTimerConfig>,
 }
 
 impl Default for CallConfig {

@@ -101,7 +101,7 @@ use crate::flow::{Flow, Transmit};
 use crate::message::{Header, Message, Method, Reply};
 
 pub use crate::digest::CredentialsProvider;
-pub use config::{CallConfig, Rel1xx};
+pub use config::{CallConfig, CallOverrides, Rel1xx};
 pub use content::{Content, sdp_of};
 pub use event::{CallEvent, EndedBy, UaEvent};
 pub use types::{CallError, Invite, Refer};
@@ -305,6 +305,18 @@ impl UserAgent {
         self.settle(id.index);
         self.pump(now);
         Ok(id)
+    }
+
+    /// What is different in a call that has come in, from now on: its own requests, and the responses to its INVITE. A call
+    /// that is over is left alone.
+    pub fn set_own(&mut self, id: CallId, own: Option<Arc<CallOverrides>>) {
+        let Some(call) = self.calls.get_mut(id.index).filter(|call| call.id == id) else { return };
+        if let Some(policies) = own.as_ref().and_then(|own| own.retransmissions.as_ref())
+            && let Some(inbound) = &call.inbound
+        {
+            self.core.endpoint.set_retransmissions(inbound.transaction, policies);
+        }
+        call.own = own;
     }
 
     /// Sends 100 to the INVITE before the endpoint does it by itself.

@@ -1,5 +1,6 @@
 //! One INVITE session: its dialogs, the requests in them, and its timers.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::client::Outbound;
@@ -9,7 +10,7 @@ use super::modify::Modify;
 use super::refer::ReferUsage;
 use super::server::{AwaitingAck, Inbound};
 use super::shared::{Core, Outgoing, Purpose, forget, key};
-use super::{CallEvent, CallId, Content, EndedBy};
+use super::{CallEvent, CallId, CallOverrides, Content, EndedBy};
 use crate::dialog::DialogState;
 use crate::digest::Authenticator;
 use crate::endpoint::ClientTransactionId;
@@ -41,6 +42,8 @@ pub(super) struct Call {
     pub(super) agreed: Option<(Agreed, Refresher)>,
     pub(super) refresh_at: Option<Instant>,
     pub(super) auth: Option<Authenticator>,
+    /// What is different in this call.
+    pub(super) own: Option<Arc<CallOverrides>>,
     /// Requests of ours without final response.
     pub(super) outstanding: usize,
     /// INVITEs with a 2xx, and until when more may come.
@@ -81,6 +84,7 @@ impl Call {
             agreed: None,
             refresh_at: None,
             auth: None,
+            own: None,
             outstanding: 0,
             accepted: Vec::new(),
             linger: None,
@@ -241,10 +245,18 @@ impl Call {
         request: RequestBuilder,
         tries: u8,
     ) -> ClientTransactionId {
-        let request = match &mut self.auth {
+        let mut request = match &mut self.auth {
             Some(auth) => auth.authorize(request),
             None => request,
         };
+        if let Some(own) = &self.own {
+            if let Some(hops) = own.max_forwards.filter(|_| !request.has(Header::MaxForwards)) {
+                request = request.header(Header::MaxForwards, hops.to_string());
+            }
+            if let Some(policies) = &own.retransmissions {
+                request = request.retransmissions(policies);
+            }
+        }
         let flow = match (purpose, &self.out) {
             (Purpose::Invite, Some(out)) => Some(out.flow.clone()),
             _ => self.leg(number).map(|leg| leg.flow.clone()),
@@ -288,7 +300,8 @@ impl Call {
         let auth = match &mut self.auth {
             Some(auth) => auth,
             none => {
-                let Some(provider) = &core.config.credentials else { return false };
+                let own = self.own.as_ref().and_then(|own| own.credentials.as_ref());
+                let Some(provider) = own.or(core.config.credentials.as_ref()) else { return false };
                 let Some(credentials) = provider.for_response(response) else { return false };
                 none.insert(Authenticator::new(Some(credentials)))
             }

@@ -1,6 +1,8 @@
 //! What calls are made of, and why something cannot be done.
 
-use super::{Content, Rel1xx};
+use std::sync::Arc;
+
+use super::{CallOverrides, Content, Rel1xx};
 use crate::flow::Flow;
 
 /// Why something cannot be done.
@@ -61,6 +63,8 @@ pub struct Invite {
     pub tcp_above: Option<usize>,
     /// Reliability of provisional responses of this call, where it is another than [`super::CallConfig::rel1xx`].
     pub rel1xx: Option<Rel1xx>,
+    /// What is different in this call from what all have.
+    pub own: Option<Arc<CallOverrides>>,
     /// SDP (the offer; without it the called party offers), other bodies, headers: identities, Diversion,
     /// Replaces, …
     pub content: Content,
@@ -79,6 +83,7 @@ impl Invite {
             call_id: None,
             tcp_above: None,
             rel1xx: None,
+            own: None,
             content: Content::new(),
         }
     }

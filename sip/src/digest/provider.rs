@@ -45,6 +45,15 @@ impl From<Credentials> for CredentialsProvider {
     }
 }
 
+impl PartialEq for CredentialsProvider {
+    /// Whether it is a copy of the other: what two of them would find is not compared.
+    fn eq(&self, other: &CredentialsProvider) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for CredentialsProvider {}
+
 impl fmt::Debug for CredentialsProvider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("CredentialsProvider")

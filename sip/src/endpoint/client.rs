@@ -1,5 +1,6 @@
 //! Client transactions (RFC 3261 17.1, RFC 6026).
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -8,6 +9,7 @@ use rand::Rng;
 use super::key::{Key, Tag};
 use super::timer::{Entry, TimerKind};
 use super::{ClientTransactionId, Endpoint, Event, TransactionTimers};
+use crate::config::Retransmissions;
 use crate::flow::{Flow, Transport};
 use crate::message::scan::is_token_octet;
 use crate::message::{
@@ -39,6 +41,8 @@ pub(super) struct Client {
     /// The ACK to a non-2xx, to be sent again for each repetition.
     ack: Option<Bytes>,
     interval: Duration,
+    /// The request's own way to be sent again.
+    own: Option<Arc<Retransmissions>>,
     /// How often it may be sent again yet; without bound `None`.
     left: Option<u32>,
     /// A CANCEL waits for the first provisional response.
@@ -70,7 +74,8 @@ impl Endpoint {
             }
             None => (flow, payload, None),
         };
-        let id = self.start_client(now, flow, request.method().clone(), &branch, payload, false);
+        let own = request.retransmissions.clone();
+        let id = self.start_client(now, flow, request.method().clone(), &branch, payload, own, false);
         if let Some(client) = self.clients.get_mut(id.index).filter(|client| client.serial == id.serial) {
             client.fallback = fallback;
         }
@@ -247,7 +252,8 @@ impl Endpoint {
         let Some(client) = self.clients.get_mut(index).filter(|client| client.state == State::Calling) else {
             return false;
         };
-        let t1 = self.config.retransmissions.of(&client.method).interval(&self.config.timers);
+        let policies = client.own.as_deref().unwrap_or(&self.config.retransmissions);
+        let t1 = policies.of(&client.method).interval(&self.config.timers);
         let Some((flow, payload)) = client.fallback.take() else { return false };
         client.flow = flow.clone();
         client.request = payload.clone();
@@ -278,6 +284,7 @@ impl Endpoint {
         }
     }
 
+    #[allow(clippy::too_many_arguments)] // two call sites; the pieces have no common life
     fn start_client(
         &mut self,
         now: Instant,
@@ -285,12 +292,13 @@ impl Endpoint {
         method: Method,
         branch: &str,
         payload: Bytes,
+        own: Option<Arc<Retransmissions>>,
         quiet: bool,
     ) -> ClientTransactionId {
         let serial = self.next_serial();
         let key = self.keys.client(branch, method.as_str());
         let timers = self.config.timers.clone();
-        let policy = self.config.retransmissions.of(&method);
+        let policy = own.as_deref().unwrap_or(&self.config.retransmissions).of(&method);
         let (first, wait) = (policy.interval(&timers), policy.wait(&timers, method != Method::Invite));
         let reliable = flow.transport.is_reliable();
         let full = self.clients.len() >= self.config.max_transactions;
@@ -306,6 +314,7 @@ impl Endpoint {
             fallback: None,
             ack: None,
             interval: first,
+            own,
             left: policy.count,
             cancel_wanted: false,
             cancelled: false,
@@ -388,7 +397,7 @@ impl Endpoint {
     fn send_cancel(&mut self, now: Instant, index: usize) {
         let Some(client) = self.clients.get_mut(index) else { return };
         client.cancelled = true;
-        let (flow, branch) = (client.flow.clone(), client.branch.clone());
+        let (flow, branch, own) = (client.flow.clone(), client.branch.clone(), client.own.clone());
         let Some(payload) = follow_up(&client.request, "CANCEL", None, &client.cancel_headers) else {
             return;
         };
@@ -396,7 +405,7 @@ impl Endpoint {
         //= defined in Section 17.1.1.1), the client SHOULD then consider the original transaction cancelled
         //= and SHOULD destroy the client transaction handling the original request."
         self.set_client_end(index, now + self.config.timers.transaction());
-        self.start_client(now, flow, Method::Cancel, &branch, payload, true);
+        self.start_client(now, flow, Method::Cancel, &branch, payload, own, true);
     }
 
     fn acknowledge(&mut self, index: usize, response: &Message) {

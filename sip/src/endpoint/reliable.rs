@@ -55,7 +55,9 @@ impl Endpoint {
         }
         // RFC 3262 3: the first is drawn from 1 to 2^31 - 1.
         let first = (self.rng.next_u32() >> 1).max(1);
-        let policy = self.config.retransmissions.rel1xx;
+        let own = self.servers.get(id.index).filter(|server| server.serial == id.serial);
+        let own = own.and_then(|server| server.own.as_deref());
+        let policy = own.unwrap_or(&self.config.retransmissions).rel1xx;
         let t1 = policy.interval(&self.config.timers);
         let deadline = now + policy.wait(&self.config.timers, false);
         let server = self

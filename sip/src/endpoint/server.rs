@@ -1,5 +1,6 @@
 //! Server transactions (RFC 3261 17.2, RFC 6026, RFC 4320).
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -11,7 +12,7 @@ use super::{
     Endpoint, Event, ServerTransactionId, TransactionGone, TransactionTimers, is_in_dialog_only,
     response_flow,
 };
-use crate::config::Timers;
+use crate::config::{Retransmissions, Timers};
 use crate::flow::Flow;
 use crate::message::{Facts, Message, Method, Reply, ResponseContext, encode_response};
 use crate::validate::{check, options_reply};
@@ -81,6 +82,8 @@ pub(super) struct Server {
     to_tag: Tag,
     received: Instant,
     pub(super) budget: Budget,
+    /// Its own way in which responses are sent again.
+    pub(super) own: Option<Arc<Retransmissions>>,
     interval: Duration,
     /// How often the final response may be sent again yet; without bound `None`.
     left: Option<u32>,
@@ -94,6 +97,14 @@ pub(super) struct Server {
 }
 
 impl Endpoint {
+    /// The responses to this request that are still to come are sent again by `policies`, whatever
+    /// [`crate::EndpointConfig::retransmissions`] says. One that is over is left alone.
+    pub fn set_retransmissions(&mut self, id: ServerTransactionId, policies: &Arc<Retransmissions>) {
+        if let Some(server) = self.servers.get_mut(id.index).filter(|server| server.serial == id.serial) {
+            server.own = Some(Arc::clone(policies));
+        }
+    }
+
     /// Sends a response.
     ///
     /// To a non-INVITE no provisional response but a late 100 is sent, and no 408 (RFC 4320): such replies
@@ -220,6 +231,7 @@ impl Endpoint {
             to_tag: self.keys.tag(key),
             received: now,
             budget,
+            own: None,
             interval: Duration::ZERO,
             left: None,
             cancelled: false,
@@ -380,7 +392,8 @@ impl Endpoint {
             return Ok(());
         }
         let timers = &self.config.timers;
-        let policy = self.config.retransmissions.response;
+        let own = self.servers.get(id.index).and_then(|server| server.own.as_deref());
+        let policy = own.unwrap_or(&self.config.retransmissions).response;
         let t1 = policy.interval(timers);
         let transaction = timers.transaction().max(policy.wait(timers, true));
         let Some(server) = self.servers.get_mut(id.index) else { return Err(TransactionGone) };

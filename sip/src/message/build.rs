@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,6 +12,7 @@ use super::name::{Header, HeaderName};
 use super::scan::{is_token_octet, split_outside, trim};
 use super::uri::parse_ip;
 use super::{Message, Via};
+use crate::config::Retransmissions;
 
 /// A response in the making. What belongs to the transaction (Via, From, To with its tag, Call-ID, CSeq,
 /// Timestamp, Record-Route, Server, Content-Length) is added by the [`crate::Endpoint`].
@@ -111,13 +113,21 @@ pub struct RequestBuilder {
     fields: Fields,
     body: Bytes,
     pub(crate) tcp_above: Option<usize>,
+    pub(crate) retransmissions: Option<Arc<Retransmissions>>,
 }
 
 impl RequestBuilder {
     /// A request for `uri`. Blanks and line ends in the URI are left out.
     pub fn new(method: Method, uri: &str) -> RequestBuilder {
         let uri = uri.chars().filter(|c| !c.is_whitespace() && !c.is_control()).collect();
-        RequestBuilder { method, uri, fields: Fields::default(), body: Bytes::new(), tcp_above: None }
+        RequestBuilder {
+            method,
+            uri,
+            fields: Fields::default(),
+            body: Bytes::new(),
+            tcp_above: None,
+            retransmissions: None,
+        }
     }
 
     /// Over UDP only up to so many octets, else over TCP (RFC 3261 18.1.1), whatever
@@ -125,6 +135,13 @@ impl RequestBuilder {
     #[must_use]
     pub fn tcp_above(mut self, octets: usize) -> RequestBuilder {
         self.tcp_above = Some(octets);
+        self
+    }
+
+    /// Sent again, and cancelled, by this policy, whatever [`crate::EndpointConfig::retransmissions`] says.
+    #[must_use]
+    pub fn retransmissions(mut self, policies: &Arc<Retransmissions>) -> RequestBuilder {
+        self.retransmissions = Some(Arc::clone(policies));
         self
     }
 

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use cli::config::{Config, Node};
+use sip::session_timer::SessionTimerConfig;
 use sip::{EndpointConfig, Method, Retransmission, Retransmissions};
 
 /// `retry` by its keyword, with IOS's default.
@@ -77,15 +78,22 @@ impl AgentSettings {
     /// Those of a configuration.
     #[must_use]
     pub fn new(config: &Config) -> Self {
+        Self::read(config, None)
+    }
+
+    /// Those of a tenant: what its section says, and what `sip-ua` says where that is silent.
+    #[must_use]
+    pub fn read(config: &Config, tenant: Option<&Node>) -> Self {
         let ua = config.tree().section("sip-ua");
+        let sections = || tenant.into_iter().chain(ua);
         let sip = config.tree().section("voice service voip").and_then(|voip| voip.subsection("sip"));
-        let number = |words: &str| ua.and_then(|ua| number(ua, words));
+        let number = |words: &str| sections().find_map(|section| number(section, words));
         let minutes =
             |words: &str, default| Duration::from_secs(60 * u64::from(number(words).unwrap_or(default)));
         let seconds = |words: &str, default| Duration::from_secs(u64::from(number(words).unwrap_or(default)));
         let cache = ["timers registrar registrar-cache ", "timers dns registrar-cache "]
             .into_iter()
-            .find_map(|words| ua.and_then(|ua| ua.value(words)));
+            .find_map(|words| sections().find_map(|section| section.value(words)));
         let switches = |node: Option<&Node>| node.is_some_and(|node| node.has("transport switch udp tcp"));
         Self {
             retries: RETRIES.map(|(name, default)| number(&format!("retry {name} ")).unwrap_or(default)),
@@ -102,7 +110,7 @@ impl AgentSettings {
             },
             max_forwards: number("max-forwards ").and_then(|n| n.try_into().ok()).unwrap_or(70),
             switch_to_tcp: switches(ua) || switches(sip),
-            redirection: !ua.is_some_and(|ua| ua.has("no redirection")),
+            redirection: switch(sections(), "redirection").unwrap_or(true),
         }
     }
 
@@ -133,7 +141,9 @@ impl AgentSettings {
         }
     }
 
-    fn retransmissions(&self) -> Retransmissions {
+    /// `retry` and `timers` as the stack has them.
+    #[must_use]
+    pub fn retransmissions(&self) -> Retransmissions {
         let of = |timer: &str, retry: &str| Retransmission {
             first: Some(self.timer(timer)),
             count: Some(self.retry(retry)),
@@ -214,6 +224,37 @@ impl AgentSettings {
             self.establish_tls.as_secs(),
         )
     }
+}
+
+/// `min-se` where none is configured, as IOS has it, in seconds.
+const MIN_SE: u32 = 1800;
+
+/// `min-se` and `session refresh`: of a tenant, or of `sip` of `voice service voip` where it says nothing.
+#[must_use]
+pub fn session_timer(config: &Config, tenant: Option<&Node>) -> SessionTimerConfig {
+    let voip = config.tree().section("voice service voip");
+    let sip = voip.and_then(|voip| voip.subsection("sip"));
+    let sections = || tenant.into_iter().chain(sip);
+    let line = sections().find_map(|section| section.value("min-se ")).unwrap_or_default();
+    let min_se = line.split_whitespace().next().and_then(|n| n.parse().ok()).unwrap_or(MIN_SE).max(90);
+    let expires = line.split_once("session-expires ").and_then(|(_, rest)| rest.trim().parse().ok());
+    let expires: u32 = expires.unwrap_or(min_se);
+    let refreshes = switch(sections(), "session refresh").unwrap_or(false);
+    SessionTimerConfig {
+        interval: refreshes.then_some(expires.max(min_se)),
+        min_se,
+        ..SessionTimerConfig::default()
+    }
+}
+
+/// Whether the first section that says anything of it has it on.
+pub(super) fn switch<'a>(mut sections: impl Iterator<Item = &'a Node>, words: &str) -> Option<bool> {
+    sections.find_map(|section| {
+        section.lines().find_map(|line| match line.strip_prefix("no ") {
+            Some(off) => (off == words).then_some(false),
+            None => (line == words).then_some(true),
+        })
+    })
 }
 
 /// The number behind `words`; a line that goes on with another word is another setting.

@@ -26,7 +26,7 @@ impl SipLegs {
         let mut content = Content::new();
         if let Some(party) = &leg.untold {
             let role = if leg.outgoing { "calling" } else { "called" };
-            let rpid = self.settings.remote_party_id;
+            let rpid = leg.can.settings.remote_party_id;
             content.headers = identity::identity(party, &leg.host, role, &leg.can.settings.policy, rpid);
         }
         let done = if leg.holding != leg.holding_told {

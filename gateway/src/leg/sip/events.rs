@@ -103,7 +103,7 @@ impl SipLegs {
                 self.request_answered(now, id, status, response.as_ref());
             }
             CallEvent::Failed { status, response, .. } => {
-                let cause = self.cause_of(status, response.as_ref());
+                let cause = self.cause_of(id, status, response.as_ref());
                 let told = response.as_ref().and_then(|response| self.cleared_with(id, response));
                 let caller = self.legs.get(&id).and_then(|leg| leg.caller);
                 if let Some(caller) = caller.and_then(|caller| self.legs.get_mut(&caller)) {
@@ -242,9 +242,9 @@ impl SipLegs {
     }
 
     fn progressed(&mut self, id: LegId, status: u16, response: &Message) {
-        let ignores = self.settings.no_early_media_180 && status == 180;
         let raw = self.carried(id, response);
         let Some(leg) = self.legs.get(&id) else { return };
+        let ignores = leg.can.settings.no_early_media_180 && status == 180;
         let inband = leg.rtp.is_some() && !ignores;
         let progress = Progress {
             inband,
@@ -427,11 +427,12 @@ impl SipLegs {
     }
 
     fn redirected(&mut self, now: Instant, id: LegId, contacts: &[String]) {
+        let redirection = self.legs.get(&id).is_some_and(|leg| leg.can.settings.redirection);
         let number = contacts.iter().find_map(|contact| {
             let uri = sip::Uri::parse(contact).ok()?;
             Some(identity::number_of(&uri.user()?)).filter(|number| !number.is_empty())
         });
-        if let Some(number) = number.filter(|_| self.settings.redirection) {
+        if let Some(number) = number.filter(|_| redirection) {
             let to = Box::new(Party::new(number));
             self.tell(id, LegEvent::Redirect { to, reason: RedirectReason::Unconditional });
         }
@@ -473,8 +474,9 @@ impl SipLegs {
     }
 
     /// The cause of a refusal: its Reason header where that counts, else by the table.
-    fn cause_of(&self, status: u16, response: Option<&Message>) -> Cause {
-        let reason = response.and_then(identity::q850).filter(|_| self.settings.reason_override);
+    fn cause_of(&self, id: LegId, status: u16, response: Option<&Message>) -> Cause {
+        let counts = self.legs.get(&id).is_some_and(|leg| leg.can.settings.reason_override);
+        let reason = response.and_then(identity::q850).filter(|_| counts);
         Cause(reason.unwrap_or_else(|| self.causes.pstn_cause(status)))
     }
 }

@@ -10,13 +10,15 @@ use dialpeer::sip_profile::Profile;
 use media::g711::Law;
 use media::rtp::jitter::{PlayoutConfig, PlayoutMode};
 use media::t38::GatewayConfig;
-use sip::call::Rel1xx;
+use sip::call::{CallOverrides, Rel1xx};
 use sip::sdp::Format;
 
+use super::agent::{self, AgentSettings};
 use super::policy::tenant;
 pub use super::policy::{AssertedId, CallingInfo, HeaderPolicy};
 use super::transport::address_of;
 use crate::media::Inactivity;
+use crate::service::logins;
 
 /// `rtp-port range` where none is configured, as IOS has it.
 const RTP_PORTS: (u16, u16) = (16_384, 32_767);
@@ -127,6 +129,18 @@ pub struct PeerSettings {
     pub profile: Option<Arc<Profile>>,
     /// `signaling forward rawmsg` or `unconditional`: messages of trunks are carried whole.
     pub forwards: bool,
+    /// `remote-party-id`.
+    pub remote_party_id: bool,
+    /// `disable-early-media 180`: SDP in 180 is not played.
+    pub no_early_media_180: bool,
+    /// `reason-header override`: the cause in a Reason header counts, not the status.
+    pub reason_override: bool,
+    /// `no redirection` makes it false: a 3xx is a refusal.
+    pub redirection: bool,
+    /// `localhost dns:NAME`: what stands for our address in identities.
+    pub localhost: Option<String>,
+    /// What the user agent does in another way in calls on this dial peer, where its tenant or itself says so.
+    pub own: Option<Arc<CallOverrides>>,
 }
 
 impl Default for PeerSettings {
@@ -150,6 +164,12 @@ impl Default for PeerSettings {
             rel1xx: None,
             profile: None,
             forwards: false,
+            remote_party_id: true,
+            no_early_media_180: false,
+            reason_override: false,
+            redirection: true,
+            localhost: None,
+            own: None,
         }
     }
 }
@@ -161,14 +181,6 @@ pub struct SipSettings {
     pub rtp_ports: (u16, u16),
     /// `nat symmetric role passive`, `check-media-src`: media is sent to where it comes from.
     pub symmetric: bool,
-    /// `disable-early-media 180`: SDP in 180 is not played.
-    pub no_early_media_180: bool,
-    /// `remote-party-id`.
-    pub remote_party_id: bool,
-    /// `reason-header override`: the cause in a Reason header counts, not the status.
-    pub reason_override: bool,
-    /// `no redirection` makes it false: a 3xx is a refusal.
-    pub redirection: bool,
     /// `options-ping` of `voice service voip`.
     ping: Option<Duration>,
     /// `voice-class sip options-ping` of dial peers.
@@ -245,10 +257,6 @@ impl SipSettings {
         Self {
             rtp_ports: range.filter(|(low, high)| low < high).unwrap_or(RTP_PORTS),
             symmetric: sip_ua.is_some_and(|node| node.value("nat symmetric ").is_some()),
-            no_early_media_180: sip_ua.is_some_and(|node| node.has("disable-early-media 180")),
-            remote_party_id: !sip_ua.is_some_and(|node| node.has("no remote-party-id")),
-            reason_override: sip_ua.is_some_and(|node| node.has("reason-header override")),
-            redirection: !sip_ua.is_some_and(|node| node.has("no redirection")),
             ping: sip.and_then(|node| node.value("options-ping ")).and_then(seconds),
             pings,
             inactivity: Inactivity::new(config),
@@ -313,6 +321,8 @@ fn system(config: &Config, voip: Option<&Node>) -> PeerSettings {
     let media = sip.bind_media.as_deref().or(sip.bind_all.as_deref());
     settings.media_address = media.and_then(|name| address_of(config, name));
     let sip = voip.and_then(|node| node.subsection("sip"));
+    settings.localhost = localhost(sip.and_then(|sip| sip.value("localhost ")));
+    tell_switches(&mut settings, config.tree().section("sip-ua"));
     settings.profile = sip.and_then(|sip| profile(config.tree(), sip.value("sip-profiles ")?));
     if let Some(voip) = voip {
         settings.redirects = voip.has("redirect ip2ip");
@@ -339,7 +349,22 @@ fn peer(
         Some("sip") => settings.sips = false,
         _ => {}
     }
-    settings.switch_to_tcp = node.has("voice-class sip transport switch udp tcp");
+    let tenant = tenant(config.tree(), node);
+    let shared = |words: &str| tenant.and_then(|tenant| tenant.value(words));
+    if node.value("voice-class sip url ").is_none_or(|url| url == "system") {
+        match shared("url ") {
+            Some("sips") => settings.sips = true,
+            Some("sip") => settings.sips = false,
+            _ => {}
+        }
+    }
+    let switch = "transport switch udp tcp";
+    settings.switch_to_tcp = node.has("voice-class sip transport switch udp tcp")
+        || tenant.is_some_and(|tenant| tenant.has(switch));
+    tell_switches(&mut settings, tenant);
+    let own_name = node.value("voice-class sip localhost ").filter(|name| *name != "system");
+    settings.localhost = localhost(own_name.or(shared("localhost "))).or(settings.localhost);
+    settings.own = overrides(config, node, tenant).map(Arc::new);
     if let Some(line) = node.value("fax protocol ") {
         fax(&mut settings.fax, line);
     }
@@ -349,16 +374,15 @@ fn peer(
         Some(rate) => settings.fax.rate = rate.parse().ok(),
         None => {}
     }
-    let tenant = tenant(config.tree(), node);
     let own = node.value("voice-class sip profiles ").or_else(|| tenant?.value("sip-profiles "));
     settings.profile = own.map_or_else(|| settings.profile.clone(), |tag| profile(config.tree(), tag));
-    settings.rel1xx =
-        match node.value("voice-class sip rel1xx ").and_then(|rest| rest.split_whitespace().next()) {
-            Some("supported") => Some(Rel1xx::Supported),
-            Some("require") => Some(Rel1xx::Require),
-            Some("disable") => Some(Rel1xx::Disabled),
-            _ => None,
-        };
+    let own_rel1xx = node.value("voice-class sip rel1xx ").filter(|value| *value != "system");
+    settings.rel1xx = match own_rel1xx.or(shared("rel1xx ")).and_then(|rest| rest.split_whitespace().next()) {
+        Some("supported") => Some(Rel1xx::Supported),
+        Some("require") => Some(Rel1xx::Require),
+        Some("disable") => Some(Rel1xx::Disabled),
+        _ => None,
+    };
     let bound = |kind: &str| {
         let own = node.value(&format!("voice-class sip bind {kind} source-interface "));
         let name = own.or_else(|| tenant?.value(&format!("bind {kind} source-interface ")))?;
@@ -397,6 +421,50 @@ fn peer(
         }
     }
     settings
+}
+
+/// Takes what `sip-ua` or a tenant switches on or off.
+fn tell_switches(settings: &mut PeerSettings, section: Option<&Node>) {
+    let tell = |words: &str, place: &mut bool| {
+        *place = agent::switch(section.into_iter(), words).unwrap_or(*place);
+    };
+    tell("remote-party-id", &mut settings.remote_party_id);
+    tell("disable-early-media 180", &mut settings.no_early_media_180);
+    tell("reason-header override", &mut settings.reason_override);
+    tell("redirection", &mut settings.redirection);
+}
+
+/// `dns:NAME`, perhaps with `preferred` behind it.
+fn localhost(value: Option<&str>) -> Option<String> {
+    let name = value?.split_whitespace().next()?.strip_prefix("dns:")?;
+    Some(name.to_owned()).filter(|name| !name.is_empty())
+}
+
+/// What the user agent does in another way than `sip-ua` says in the calls on a dial peer; `None` if nothing.
+fn overrides(config: &Config, peer: &Node, tenant: Option<&Node>) -> Option<CallOverrides> {
+    let has_login = |node: &Node| logins::login_lines(node).next().is_some();
+    if tenant.is_none() && !has_login(peer) {
+        return None;
+    }
+    let says = |words: &[&str]| {
+        let lines = tenant.into_iter().flat_map(Node::lines);
+        lines.into_iter().any(|line| words.iter().any(|word| line.starts_with(word)))
+    };
+    let agent = AgentSettings::read(config, tenant);
+    let own_login = has_login(peer) || tenant.is_some_and(has_login);
+    let levels = || {
+        let shared = tenant.map(logins::of_section).unwrap_or_default();
+        logins::provider(&[logins::of_section(peer), shared, logins::of_system(config)], None)
+    };
+    let own = CallOverrides {
+        credentials: own_login.then(levels).flatten(),
+        expires: says(&["timers expires "]).then_some(agent.expires),
+        follow_redirects: says(&["redirection", "no redirection"]).then_some(agent.redirection),
+        max_forwards: says(&["max-forwards "]).then_some(agent.max_forwards),
+        retransmissions: says(&["retry ", "timers "]).then(|| Arc::new(agent.retransmissions())),
+        session_timer: says(&["min-se ", "session refresh"]).then(|| agent::session_timer(config, tenant)),
+    };
+    (own != CallOverrides::default()).then_some(own)
 }
 
 /// The rules of `voice class sip-profiles`; `None` for a class without any.
@@ -501,15 +569,16 @@ mod tests {
         )
         .config;
         let settings = SipSettings::new(&config);
-        assert_eq!((settings.rtp_ports, settings.no_early_media_180), ((20_000, 20_100), true));
         let peer = settings.peer(5);
+        assert_eq!((settings.rtp_ports, peer.no_early_media_180), ((20_000, 20_100), true));
         let codecs: Vec<_> = peer.codecs.iter().map(|c| (c.format.encoding.as_str(), c.packet_ms)).collect();
         assert_eq!(codecs, [("PCMA", 30), ("PCMU", 20)]);
         assert_eq!(peer.dtmf, [DtmfRelay::RtpNte, DtmfRelay::SipInfo]);
         let playout = peer.playout.unwrap();
         assert_eq!((peer.vad, peer.dscp, playout.nominal_ms), (false, 26, 80));
         assert_eq!(playout.mode, PlayoutMode::Fixed);
-        assert_eq!(**settings.peer(6), PeerSettings::default());
+        let other = PeerSettings { no_early_media_180: true, ..PeerSettings::default() };
+        assert_eq!(**settings.peer(6), other);
     }
 
     #[test]

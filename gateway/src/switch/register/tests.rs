@@ -134,3 +134,63 @@ fn a_gateway_that_ends_takes_its_registrations_back() {
     bench.respond(&last, 200, "");
     assert!(bench.switch.is_signed_off());
 }
+
+#[test]
+fn a_tenant_registers_its_own_numbers_at_its_own_registrar_with_its_own_password() {
+    let mut bench = SipBench::new(
+        "voice class tenant 1\n registrar ipv4:192.0.2.11 expires 120\n outbound-proxy ipv4:192.0.2.12:5072\n \
+         credentials number 4930 username one password 0 a realm r\n!\n\
+         voice class tenant 2\n credentials number 4930 username two password 0 b realm r\n!\n\
+         dial-peer voice 5 voip\n session protocol sipv2\n session target registrar\n voice-class sip tenant 1\n!\n\
+         dial-peer voice 6 voip\n session protocol sipv2\n session target registrar\n voice-class sip tenant 2\n!\n\
+         sip-ua\n registrar ipv4:192.0.2.9\n credentials number 4940 username all password 0 c realm r\n",
+    );
+    let mut sent = registers(&mut bench);
+    let mut seen = Vec::new();
+    while let Some(request) = sent.pop() {
+        let challenge = "WWW-Authenticate: Digest realm=\"r\", nonce=\"1\"\r\n";
+        if field(&request.1, "Authorization").is_empty() {
+            bench.respond(&request, 401, challenge);
+            sent.extend(registers(&mut bench));
+            continue;
+        }
+        let login = field(&request.1, "Authorization");
+        let user = login.split('"').nth(1).unwrap().to_owned();
+        seen.push((user, field(&request.1, "To"), request.0.remote.to_string()));
+        bench.respond(&request, 200, &format!("Contact: {};expires=120\r\n", field(&request.1, "Contact")));
+    }
+    seen.sort();
+    let expected = [
+        ("all", "<sip:4940@192.0.2.9>", "192.0.2.9:5060"),
+        ("one", "<sip:4930@192.0.2.11>", "192.0.2.12:5072"),
+        ("two", "<sip:4930@192.0.2.9>", "192.0.2.9:5060"),
+    ];
+    assert_eq!(seen, expected.map(|(a, b, c)| (a.to_owned(), b.to_owned(), c.to_owned())));
+    let host = |bench: &SipBench, peer| bench.switch.destination(peer, None).unwrap().0.host;
+    assert_eq!((host(&bench, 5), host(&bench, 6)), ("192.0.2.11".to_owned(), "192.0.2.9".to_owned()));
+    let shown = bench.show(&Show::SipUaRegisterStatus);
+    let words: Vec<String> =
+        shown.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    let title = "Line peer expires(sec) registered";
+    assert_eq!(
+        words,
+        [
+            title,
+            "4940 -1 120 yes",
+            "Tenant: 1",
+            title,
+            "4930 -1 120 yes",
+            "Tenant: 2",
+            title,
+            "4930 -1 120 yes"
+        ]
+    );
+    // What a tenant no longer says is taken back, and nothing else.
+    bench
+        .configure(&["voice class tenant 2", "no credentials number 4930 username two password 0 b realm r"]);
+    let last = bench.one(&Method::Register);
+    assert_eq!(
+        (field(&last.1, "Expires"), field(&last.1, "To")),
+        ("0".into(), "<sip:4930@192.0.2.9>".into())
+    );
+}

@@ -164,3 +164,115 @@ fn reliable_ringing_is_what_the_dial_peer_says() {
         assert_eq!(header(&ringing, "Require") == "100rel", supported, "{setting}");
     }
 }
+
+/// Dial peer 7 is of tenant 3, which says `lines`; `more` is the rest.
+fn of_tenant(lines: &str, peer: &str, more: &str) -> Desk {
+    Desk::new(
+        "",
+        &format!(
+            "voice class tenant 3\n{lines}!\ndial-peer voice 7 voip\n destination-pattern 7...\n session protocol sipv2\n \
+             session target ipv4:192.0.2.63\n codec g711ulaw\n voice-class sip tenant 3\n{peer}!\n{more}"
+        ),
+    )
+}
+
+const SEVEN: &str = "192.0.2.63";
+
+#[test]
+fn a_tenant_s_counts_times_and_names_are_those_of_its_calls_alone() {
+    let lines = " retry invite 1\n timers trying 100\n timers expires 60000\n max-forwards 12\n no remote-party-id\n \
+                 localhost dns:tenant.example\n rel1xx require 100rel\n min-se 120\n session refresh\n";
+    let mut desk = of_tenant(lines, "", "sip-ua\n max-forwards 50\n!\n");
+    desk.dial(0, "7000");
+    let invite = desk.take(SEVEN, "INVITE");
+    assert_eq!((header(&invite, "Max-Forwards"), header(&invite, "Expires")), ("12".into(), "60".into()));
+    assert_eq!(
+        (header(&invite, "Remote-Party-ID"), header(&invite, "Require")),
+        (String::new(), "100rel".into())
+    );
+    assert!(header(&invite, "From").contains("<sip:8000@tenant.example>"), "{invite:?}");
+    assert_eq!((header(&invite, "Min-SE"), header(&invite, "Session-Expires")), ("120".into(), "120".into()));
+    desk.dial(1, "6000");
+    let other = desk.take(SIX, "INVITE");
+    assert_eq!((header(&other, "Max-Forwards"), header(&other, "Expires")), ("50".into(), "180".into()));
+    assert!(
+        header(&other, "Remote-Party-ID").contains("8001") && header(&other, "Session-Expires").is_empty()
+    );
+    // 100 ms and 200 ms: then it is over, while the other one is waited for.
+    desk.wait(400);
+    let shown = desk.bench.switch.sip.shown().map(|leg| leg.called.to_owned()).collect::<Vec<_>>();
+    assert_eq!(shown, ["6000"]);
+}
+
+#[test]
+fn a_tenant_s_login_goes_before_that_of_sip_ua_and_a_dial_peer_s_before_both() {
+    let ua = "sip-ua\n authentication username all password 0 a realm gw\n!\n";
+    let tenant = " authentication username tenant password 0 b realm gw\n";
+    let own = " authentication username own password 0 c realm gw\n";
+    for (tenant, peer, user) in [("", "", "all"), (tenant, "", "tenant"), (tenant, own, "own")] {
+        let mut desk = of_tenant(tenant, peer, ua);
+        desk.dial(0, "7000");
+        let invite = desk.take(SEVEN, "INVITE");
+        let end = End { at: SEVEN, own: format!("{};tag=x", header(&invite, "To")), ..ended() };
+        desk.reply(&end, &invite, 407, "Proxy-Authenticate: Digest realm=\"gw\", nonce=\"1\"\r\n", "");
+        desk.take(SEVEN, "ACK");
+        let again = desk.take(SEVEN, "INVITE");
+        let said = header(&again, "Proxy-Authorization");
+        assert!(said.contains(&format!("username=\"{user}\"")), "{said}");
+    }
+}
+
+#[test]
+fn everything_goes_by_the_outbound_proxy_of_dial_peer_tenant_or_service() {
+    let service = "voice service voip\n sip\n  outbound-proxy ipv4:192.0.2.71:5071\n!\n";
+    let tenant = " outbound-proxy ipv4:192.0.2.72\n";
+    let own = " voice-class sip outbound-proxy ipv4:192.0.2.73\n";
+    let system = " voice-class sip outbound-proxy system\n";
+    for (tenant, peer, proxy) in [
+        ("", "", "192.0.2.71:5071"),
+        (tenant, "", "192.0.2.72:5060"),
+        (tenant, own, "192.0.2.73:5060"),
+        (tenant, system, "192.0.2.72:5060"),
+    ] {
+        let mut desk = of_tenant(tenant, peer, service);
+        desk.dial(0, "7000");
+        let (flow, invite) = desk.take_with_flow(proxy.split(':').next().unwrap(), "INVITE");
+        assert_eq!(flow.remote.to_string(), proxy);
+        assert_eq!(invite.request_uri(), Some("sip:7000@192.0.2.63"));
+        // Whoever stands before the server may call.
+        let at = ["192.0.2.71", "192.0.2.72", "192.0.2.73"].into_iter().find(|at| proxy.starts_with(at));
+        let at = at.unwrap();
+        desk.call(at, "8001", "", &audio(at));
+        desk.take(at, "180 INVITE");
+    }
+}
+
+#[test]
+fn a_tenant_follows_redirections_and_plays_early_media_as_it_says() {
+    for (lines, follows) in [("", true), (" no redirection\n", false)] {
+        let mut desk = of_tenant(lines, "", "");
+        desk.dial(0, "7000");
+        let invite = desk.take(SEVEN, "INVITE");
+        let end = End { at: SEVEN, own: format!("{};tag=x", header(&invite, "To")), ..ended() };
+        // Its Contact is phone@192.0.2.63.
+        desk.reply(&end, &invite, 302, "", "");
+        desk.look();
+        let again = desk.inbox.iter().any(|known| Desk::is("INVITE", SEVEN, known));
+        assert_eq!(again, follows, "{lines}");
+    }
+    for (lines, more, plays) in [
+        ("", "", true),
+        (" disable-early-media 180\n", "", false),
+        ("", "sip-ua\n disable-early-media 180\n!\n", false),
+        (" no disable-early-media 180\n", "sip-ua\n disable-early-media 180\n!\n", true),
+    ] {
+        let mut desk = of_tenant(lines, "", more);
+        let mut five = desk.call(FIVE, "7000", "", &audio(FIVE));
+        let invite = desk.take(SEVEN, "INVITE");
+        let end = End { at: SEVEN, own: format!("{};tag=x", header(&invite, "To")), ..ended() };
+        desk.reply(&end, &invite, 180, "", &audio(SEVEN));
+        let ringing = if plays { "183 INVITE" } else { "180 INVITE" };
+        desk.take(FIVE, ringing);
+        desk.request(&mut five, "CANCEL", "", "");
+    }
+}

@@ -125,3 +125,43 @@ fn a_peer_of_rfc_2543_calls_and_hangs_up() {
     assert_eq!(bench.names(B), ["Incoming", "Acknowledged", "Ended Remote"]);
     bench.assert_nothing_left();
 }
+
+#[test]
+fn a_call_may_have_counts_hops_and_validity_of_its_own() {
+    let policies = Retransmissions {
+        invite: Retransmission { first: Some(100 * MS), count: Some(2) },
+        bye: Retransmission { first: Some(100 * MS), count: Some(1) },
+        response: Retransmission { first: Some(200 * MS), count: Some(1) },
+        ..Retransmissions::default()
+    };
+    let own = Arc::new(CallOverrides {
+        max_forwards: Some(12),
+        expires: Some(Duration::from_secs(77)),
+        retransmissions: Some(Arc::new(policies)),
+        ..CallOverrides::default()
+    });
+    let mut bench = Bench::new();
+    bench.cut = vec!["0 INVITE"];
+    let mut invite = bench.invite().content(Content::sdp("v=0 offer"));
+    invite.own = Some(Arc::clone(&own));
+    bench.place(invite.clone());
+    bench.wait(700 * MS);
+    assert_eq!((bench.names(A), bench.count("0 INVITE")), (vec!["Failed 408".to_owned()], 3));
+    let sent = bench.sent(A, "INVITE");
+    let text = |header: Header| sent.header(header).unwrap().to_str().into_owned();
+    assert_eq!((text(Header::MaxForwards), text(Header::Expires)), ("12".into(), "77".into()));
+    bench.cut.clear();
+    let a = bench.place(invite);
+    let b = bench.incoming();
+    bench.ua[B].set_own(b, Some(own));
+    bench.cut = vec!["0 ACK"];
+    bench.ua[B].answer(bench.now, b, Content::sdp("v=0 answer")).unwrap();
+    // 200 ms, then 400 ms: nobody acknowledges, and the BYE goes twice.
+    bench.cut.push("1 BYE");
+    bench.wait(2_000 * MS);
+    assert_eq!((bench.count("1 200 INVITE"), bench.count("1 BYE")), (2, 2));
+    assert_eq!(bench.sent(B, "BYE").header(Header::MaxForwards).unwrap().to_str(), "12");
+    bench.cut.clear();
+    bench.ua[A].hangup(bench.now, a, Content::new()).unwrap();
+    bench.assert_nothing_left();
+}

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::*;
+use crate::config::{Retransmission, Retransmissions};
 use crate::endpoint::Event;
 use crate::flow::Transport;
 
