@@ -86,6 +86,9 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 async fn run(numbers: &[u32]) -> Result<(), Box<dyn Error>> {
+    if let Err(error) = telephony_hal::dahdi::set_audio_priority(10) {
+        println!("without real-time priority: {error}");
+    }
     let slips = Slips::default();
     let mut spans = HashMap::new();
     let mut calls = Vec::new();

@@ -24,6 +24,14 @@ pub struct Hardware {
     pub smdi: Vec<Smdi>,
     /// The serial line of `line con 0`.
     pub console: Option<SerialConsole>,
+    /// Real-time priority of the threads that move the audio of DAHDI's boards: 1 to 99, or 0 for none.
+    #[serde(default = "default_priority", rename = "audio-priority")]
+    pub audio_priority: u8,
+}
+
+/// What the service of our package may use (`LimitRTPRIO=`).
+fn default_priority() -> u8 {
+    10
 }
 
 /// A serial line with the console on it.
@@ -225,6 +233,12 @@ pub enum HardwareError {
     /// The file is not TOML of the expected form.
     #[error("hardware file: {0}")]
     Syntax(#[from] toml::de::Error),
+    /// A priority that the system does not have.
+    #[error("hardware file: audio-priority {found}, expected 0 to 99")]
+    AudioPriority {
+        /// What stands there.
+        found: u8,
+    },
     /// A port or controller is named twice.
     #[error("hardware file: {what} {name} stands there twice, expected each once")]
     Duplicate {
@@ -302,6 +316,9 @@ impl Hardware {
     /// [`HardwareError`] names the place and what was expected.
     pub fn parse(text: &str) -> Result<Self, HardwareError> {
         let hardware: Self = toml::from_str(text)?;
+        if hardware.audio_priority > 99 {
+            return Err(HardwareError::AudioPriority { found: hardware.audio_priority });
+        }
         for (at, fxs) in hardware.fxs.iter().enumerate() {
             if hardware.fxs.iter().skip(at + 1).any(|other| other.port == fxs.port) {
                 return Err(HardwareError::Duplicate { what: "fxs port", name: fxs.port.clone() });
@@ -336,6 +353,14 @@ impl Hardware {
         }
         hardware.check_boards()?;
         Ok(hardware)
+    }
+
+    /// Whether any port is on a board of DAHDI.
+    #[must_use]
+    pub fn has_boards(&self) -> bool {
+        self.fxs.iter().any(|fxs| fxs.backend == FxsBackend::Dahdi)
+            || self.fxo.iter().any(|fxo| fxo.backend == FxoBackend::Dahdi)
+            || self.pri.iter().any(|pri| pri.backend == PriBackend::Dahdi)
     }
 
     /// Every board's port has its number, and no two the same.
@@ -547,6 +572,7 @@ mod tests {
                 "[[pri]]\ncontroller=\"E1 1/0\"\nbackend=\"socket\"\naddress=\"carrier-pigeon:1\"",
                 "carrier-pigeon",
             ),
+            ("audio-priority = 100", "audio-priority 100, expected 0 to 99"),
             ("[[smdi]]\nname=\"a\"\ntty=\"/dev/ttyS1\"\nnumbers=[\"4(\"]", "smdi a: numbers \"4(\""),
             ("[[smdi]]\nname=\"a\"\ntty=\"/dev/ttyS1\"\nnumbers=[]\ndigits=11", "1 to 10"),
             ("[[smdi]]\nname=\"a\"\ntty=\"/dev/ttyS1\"\nnumbers=[]\nframing=\"7N2\"", "7E1"),

@@ -74,6 +74,24 @@ pub enum Impedance {
     Complex6,
 }
 
+impl FxsCapabilities {
+    /// The brightest way this hardware has to light a lamp; `None` without any.
+    ///
+    /// ```
+    /// use telephony_hal::{FxsCapabilities, FxsLine, Lamp, sim::Plant};
+    /// assert_eq!(Plant::new().add_line("2/0").capabilities().lamp(), Some(Lamp::HighVoltage));
+    /// assert_eq!(FxsCapabilities::default().lamp(), None);
+    /// ```
+    pub fn lamp(&self) -> Option<Lamp> {
+        let ways = [
+            (self.lamp_high_voltage, Lamp::HighVoltage),
+            (self.lamp_neon, Lamp::Neon),
+            (self.lamp_reversal, Lamp::Reversal),
+        ];
+        ways.into_iter().find(|(can, _)| *can).map(|(_, lamp)| lamp)
+    }
+}
+
 impl Impedance {
     /// All of them with the words of `impedance`. Which network a `complexN` is differs among line cards: the backend says.
     pub const NAMES: [(Self, &'static str); 10] = [
@@ -118,6 +136,8 @@ pub struct FxsCapabilities {
     pub lamp_high_voltage: bool,
     /// `set_lamp(Lamp::Neon)` works.
     pub lamp_neon: bool,
+    /// `set_lamp(Lamp::Reversal)` works.
+    pub lamp_reversal: bool,
     /// Audio written while the telephone is on hook reaches it (caller ID, FSK message waiting).
     pub on_hook_transmission: bool,
     /// Hook transitions are reported one by one. If `false`, flashes and pulses come ready made.

@@ -17,7 +17,7 @@ use media::mix;
 use media::tone::{ToneGenerator, ToneStep};
 use mwi::indicate::PortMwi;
 use telephony_hal::line::{Line, LineConfig, LineEventOut, Output, RingPattern, State, Tone};
-use telephony_hal::{Impedance, LineEvent};
+use telephony_hal::{FxsCapabilities, Impedance, LineEvent};
 
 use super::audio::{AudioSettings, PortAudio};
 use super::permanent::Permanent;
@@ -93,6 +93,8 @@ pub struct FxsPort {
     /// What the hardware says of the loop, and that it is not believed.
     loop_closed: bool,
     loop_forced: bool,
+    /// What the hardware can do, once it has said so.
+    capabilities: FxsCapabilities,
     /// `timing digit` and `inter-digit`, ms.
     digit_ms: (u32, u32),
 }
@@ -143,6 +145,7 @@ impl FxsPort {
             absent: false,
             loop_closed: false,
             loop_forced: false,
+            capabilities: FxsCapabilities::default(),
             digit_ms: (100, 100),
         };
         port.configure(now, config);
@@ -265,6 +268,17 @@ impl FxsPort {
         if longest != LineConfig::default().hookflash_max {
             self.actions.push_back(LineAction::Flash(longest));
         }
+    }
+
+    /// Sets what the hardware can do.
+    pub fn set_capabilities(&mut self, capabilities: FxsCapabilities) {
+        self.capabilities = capabilities;
+    }
+
+    /// What the hardware can do; nothing before it has said so.
+    #[must_use]
+    pub fn capabilities(&self) -> FxsCapabilities {
+        self.capabilities
     }
 
     /// Whether the port's board was pulled out.

@@ -9,7 +9,9 @@ use media::dtmf::{DtmfConfig, DtmfDetector, DtmfEvent};
 use telephony_hal::dahdi::{DahdiFxo, DahdiFxs};
 use telephony_hal::sim::{Plant, tie_line};
 use telephony_hal::wrap::Erased;
-use telephony_hal::{AnyError, ErrorKind, FxoEvent, FxoLine, FxsLine, HalError, Lamp, LineEvent};
+use telephony_hal::{
+    AnyError, ErrorKind, FxoEvent, FxoLine, FxsCapabilities, FxsLine, HalError, Lamp, LineEvent,
+};
 
 use super::MediaEnd;
 use super::plane::{Plane, TICK};
@@ -162,12 +164,22 @@ impl Pairs {
         (0..self.pairs.len()).any(|pair| switch.line_is_active(pair))
     }
 
+    /// What the hardware of an FXS port can do; `None` while its board is away.
+    #[must_use]
+    pub fn capabilities(&self, line: usize) -> Option<FxsCapabilities> {
+        match &self.pairs.get(line)?.port {
+            Port::Station(port) => port.as_ref().map(FxsLine::capabilities),
+            Port::Office(_) => None,
+        }
+    }
+
     /// Does what the switch wants of an FXS port.
     pub fn act(&mut self, line: usize, action: &LineAction) {
         let Some(Pair { port: Port::Station(Some(port)), .. }) = self.pairs.get_mut(line) else { return };
         let done = match *action {
             LineAction::Ring(on) => port.set_ringing(on),
-            LineAction::Lamp(on) => port.set_lamp(if on { Lamp::HighVoltage } else { Lamp::Off }),
+            LineAction::Lamp(false) => port.set_lamp(Lamp::Off),
+            LineAction::Lamp(true) => port.set_lamp(port.capabilities().lamp().unwrap_or(Lamp::HighVoltage)),
             LineAction::Polarity(reversed) => port.set_polarity(reversed),
             LineAction::Battery(on) => port.set_battery(on),
             LineAction::Impedance(impedance) => port.set_impedance(impedance),

@@ -373,6 +373,9 @@ impl Daemon {
             let now = Instant::now();
             match returned {
                 Which::Line(line) => {
+                    if let Some(capabilities) = self.pairs.capabilities(line) {
+                        self.switch.set_line_capabilities(line, capabilities);
+                    }
                     self.switch.handle_line_back(now, line);
                     self.ready.mark(Port::Line(line));
                 }

@@ -63,6 +63,12 @@ pub async fn start(setup: Setup) -> Result<Gateway, RunError> {
     }
     let ready = ReadySet::default();
     let plant = Plant::new();
+    let priority = &setup.hardware.audio_priority;
+    if setup.hardware.has_boards()
+        && let Err(error) = telephony_hal::dahdi::set_audio_priority(*priority)
+    {
+        reporter.report(Message::AudioPriority { priority, error: &error });
+    }
     let pairs = Pairs::open(&setup.hardware, &plant, &reporter);
     let OpenTrunks { trunks, pbxs, spans } = open_trunks(&setup.hardware, &config, &reporter, &mut helpers)?;
     let socket = setup.state_dir.join("lines.sock");
@@ -92,6 +98,11 @@ pub async fn start(setup: Setup) -> Result<Gateway, RunError> {
             local_address: |peer| sip::net::recent_local_address_for(peer).ok(),
         },
     )?;
+    for line in 0..pairs.counts().0 {
+        if let Some(capabilities) = pairs.capabilities(line) {
+            switch.set_line_capabilities(line, capabilities);
+        }
+    }
     for pair in pairs.away() {
         match pair {
             Which::Line(line) => switch.handle_line(now, line, LineEvent::Removed),

@@ -92,6 +92,9 @@ messages! {
     ChangeNotConfirmed {} "ARCHIVE_DIFF" 5 "ROLLBK_CNFMD_CHG_ROLLBACK_START" "not confirmed in time, rolled back";
     /// A change will be taken back unless `configure confirm` comes.
     ChangeScheduled { user, minutes } "ARCHIVE_DIFF" 5 "ROLLBK_CNFMD_CHG_START_ABSTIMER" "User: {user}: Scheduled to rollback in {minutes} minutes";
+    /// The threads that move the audio of boards run without real-time priority, and may be late when the machine is busy. Allow
+    /// it (`LimitRTPRIO=` of the service, CAP_SYS_NICE), or set `audio-priority = 0` in `hardware.toml`.
+    AudioPriority { priority, error } "AUDIO" 4 "PRIORITY" "real-time priority {priority} of the boards' audio: {error}";
     /// A call was refused since the dial peer has as many as its `max-conn` allows.
     MaxConnections { peer } "CALL_CONTROL" 6 "MAX_CONNECTIONS" "Maximum number of connections reached for dial-peer {peer}";
     /// `clear counters`: `show interfaces` counts anew.

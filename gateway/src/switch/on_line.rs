@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use cli::session::DebugTopic;
-use telephony_hal::LineEvent;
+use telephony_hal::{FxsCapabilities, LineEvent};
 
 use super::{Output, Switch};
 use crate::leg::fxo::FxoPort;
@@ -35,6 +35,13 @@ impl Switch {
             self.board_told(now, "Station", &name, "down");
         }
         self.drain_line(now, line);
+    }
+
+    /// What a line's hardware can do, as it said when it was opened.
+    pub fn set_line_capabilities(&mut self, line: usize, capabilities: FxsCapabilities) {
+        if let Some(port) = self.lines.get_mut(line) {
+            port.set_capabilities(capabilities);
+        }
     }
 
     /// The board of a line that was [removed](LineEvent::Removed) is back: its hardware is as new.

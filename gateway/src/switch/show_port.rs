@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use cli::config::{Connection, RingCadence, VoicePort};
 use media::rtp::jitter::PlayoutMode;
-use telephony_hal::Impedance;
 use telephony_hal::line::Signal;
 use telephony_hal::line::fxo::{DialType, FxoState};
+use telephony_hal::{FxsCapabilities, Impedance};
 
 use super::Switch;
 use super::exec::service_words;
@@ -146,7 +146,8 @@ impl Switch {
              Hookflash-in Timing is set to max={} ms, min={} ms\n {} disconnect acknowledge\n Battery-Reversal is {}\n \
              Ring Cadence is {cadence}\n Ring Cadence are {} * 100 msec\n Ringer Equivalence Number is set to {}\n \
              Pulse Digit Detection is {}\n Line state is {:?}, tone {:?}\n Message waiting indication is {}\n \
-             Visual message waiting indication is {}\n Message waiting: {}",
+             Visual message waiting indication is {}\n Message waiting: {}\n \
+             Hardware: message lamp by {}; {}",
             signal_words(settings.signal),
             hook_words(line.is_off_hook()),
             if line.is_ring_burst() { "active" } else { "inactive" },
@@ -163,6 +164,8 @@ impl Switch {
             onoff(port.mwi().enabled),
             port.mwi().visual.keyword().unwrap_or("none"),
             if port.message_waiting() { "ON" } else { "OFF" },
+            lamp_words(port.capabilities()),
+            ability_words(port.capabilities()),
         );
         for timer in settings.timers() {
             let value =
@@ -319,6 +322,29 @@ fn signal_words(signal: Signal) -> &'static str {
 
 fn hook_words(off: bool) -> &'static str {
     if off { "Off Hook" } else { "On Hook" }
+}
+
+/// The means by which a port's hardware lights a message lamp, in our own words.
+fn lamp_words(can: FxsCapabilities) -> String {
+    words(&[
+        (can.lamp_high_voltage, "high voltage"),
+        (can.lamp_neon, "neon"),
+        (can.lamp_reversal, "line reversal"),
+    ])
+}
+
+/// What else it can do.
+fn ability_words(can: FxsCapabilities) -> String {
+    words(&[
+        (can.polarity_reversal, "battery reversal"),
+        (can.open_loop, "power denial"),
+        (can.on_hook_transmission, "on-hook transmission"),
+    ])
+}
+
+fn words(abilities: &[(bool, &str)]) -> String {
+    let named: Vec<&str> = abilities.iter().filter(|(can, _)| *can).map(|(_, name)| *name).collect();
+    if named.is_empty() { "none".to_owned() } else { named.join(", ") }
 }
 
 /// `connection` of a port.

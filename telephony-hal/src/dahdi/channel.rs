@@ -1,16 +1,17 @@
 //! What every open channel has: its events in order, its requests, its audio at the board's pace.
 
-use std::collections::VecDeque;
 use std::io;
-use std::task::{Context, Poll, Waker, ready};
-use std::time::Instant;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 use nix::errno::Errno;
 
 use super::DahdiError;
-use super::audio::{Audio, AudioSlips};
-use super::port::{Port, WatchedPort};
-use super::sys::{self, Params, Request, event};
+use super::audio::{AudioSlips, Stream};
+use super::carrier::{Bearer, Carrier};
+use super::events::{Events, after_events};
+use super::port::WatchedPort;
+use super::sys::{Params, Request, event};
 use crate::{ErrorKind, HalError as _};
 
 /// An open channel.
@@ -18,18 +19,37 @@ use crate::{ErrorKind, HalError as _};
 pub(super) struct Channel {
     pub(super) number: u32,
     port: Box<dyn WatchedPort>,
-    /// Events that had to be fetched before reading or writing, and such as we make ourselves.
-    fetched: VecDeque<i32>,
-    waker: Option<Waker>,
-    audio: Audio,
+    events: Arc<Events>,
+    /// Of an analogue line.
+    audio: Option<Audio>,
     removed: bool,
 }
 
+/// The linear samples of a line, which the thread of its span moves.
+#[derive(Debug)]
+struct Audio {
+    stream: Stream,
+    carrier: Arc<Carrier>,
+}
+
 impl Channel {
-    /// `unit`: octets a sample, 2 with `SETLINEAR`, 1 without.
-    pub(super) fn new(number: u32, port: Box<dyn WatchedPort>, unit: usize) -> Self {
-        let audio = Audio::new(unit);
-        Self { number, port, fetched: VecDeque::new(), waker: None, audio, removed: false }
+    /// One whose octets the owner reads and writes itself.
+    pub(super) fn new(number: u32, port: Box<dyn WatchedPort>) -> Self {
+        Self { number, port, events: Arc::default(), audio: None, removed: false }
+    }
+
+    /// A line whose samples `carrier` moves.
+    pub(super) fn of_line(
+        number: u32,
+        port: Box<dyn WatchedPort>,
+        carrier: Arc<Carrier>,
+    ) -> Result<Self, DahdiError> {
+        let mut channel = Self::new(number, port);
+        channel.set(Request::Linear, 1)?;
+        let failed = |error| DahdiError::channel(number, "dup", error);
+        let bearer = Bearer::linear(channel.port.for_thread().map_err(failed)?, Arc::clone(&channel.events));
+        channel.audio = Some(Audio { stream: Stream::new(Arc::new(bearer)), carrier });
+        Ok(channel)
     }
 
     pub(super) fn params(&mut self) -> Result<Params, DahdiError> {
@@ -41,7 +61,7 @@ impl Channel {
     }
 
     pub(super) fn slips(&self) -> AudioSlips {
-        self.audio.slips()
+        self.audio.as_ref().map(|audio| audio.stream.bearer.slips()).unwrap_or_default()
     }
 
     /// Makes a request. One that takes its time on a descriptor that does not wait is a success.
@@ -69,21 +89,18 @@ impl Channel {
 
     /// Puts an event behind those that wait.
     pub(super) fn tell(&mut self, event: i32) {
-        self.fetched.push_back(event);
-        self.wake();
+        self.events.tell(event);
     }
 
     /// Makes the owner poll.
     pub(super) fn wake(&mut self) {
-        if let Some(waker) = self.waker.take() {
-            waker.wake();
-        }
+        self.events.wake();
     }
 
     /// The next event. [`event::REMOVED`] once, then the error.
     pub(super) fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<i32, DahdiError>> {
         loop {
-            match self.next_event()? {
+            match self.next_event(cx)? {
                 event::NONE => ready!(self.poll_change(cx))?,
                 event => return Poll::Ready(Ok(event)),
             }
@@ -91,16 +108,13 @@ impl Channel {
     }
 
     /// The next event that is there, [`event::NONE`] without any.
-    pub(super) fn next_event(&mut self) -> Result<i32, DahdiError> {
+    pub(super) fn next_event(&mut self, cx: &Context<'_>) -> Result<i32, DahdiError> {
         if self.removed {
             return Err(DahdiError::Removed { channel: self.number });
         }
-        let event = match self.fetched.pop_front() {
-            Some(event) => event,
-            None => match self.port.event() {
-                Err(error) if is(&error, Errno::ENODEV) => event::REMOVED,
-                event => event.map_err(|error| DahdiError::channel(self.number, "GETEVENT", error))?,
-            },
+        let event = match self.events.next(&mut *self.port, cx) {
+            Err(error) if is(&error, Errno::ENODEV) => event::REMOVED,
+            event => event.map_err(|error| DahdiError::channel(self.number, "GETEVENT", error))?,
         };
         self.removed = event == event::REMOVED;
         Ok(event)
@@ -108,55 +122,55 @@ impl Channel {
 
     /// Ready when something may have happened.
     pub(super) fn poll_change(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), DahdiError>> {
-        self.waker = Some(cx.waker().clone());
         self.port.poll_change(cx).map_err(|error| DahdiError::channel(self.number, "poll", error))
     }
 
     /// One buffer as it is, `None` when nothing is there. Events go first.
     pub(super) fn receive(&mut self, out: &mut [u8]) -> Result<Option<usize>, DahdiError> {
-        let fetched = &mut self.fetched;
-        let read = after_events(&mut *self.port, fetched, &mut |port| port.read(out));
+        let read = after_events(&mut *self.port, &self.events, &mut |port| port.read(out));
         self.done("read", read)
     }
 
     /// One buffer as it is; `None` when there is no room. Events go first.
     pub(super) fn send(&mut self, octets: &[u8]) -> Result<Option<usize>, DahdiError> {
-        let written = after_events(&mut *self.port, &mut self.fetched, &mut |port| port.write(octets));
+        let written = after_events(&mut *self.port, &self.events, &mut |port| port.write(octets));
         self.done("write", written)
     }
 
-    /// Octets of audio at the board's pace.
-    pub(super) fn read_octets(&mut self, out: &mut [u8]) -> Result<usize, DahdiError> {
-        let read = self.audio.read(Instant::now(), &mut *self.port, &mut self.fetched, out);
-        Ok(self.done("read", read)?.unwrap_or(0))
-    }
-
-    /// Octets of audio at the board's pace; `silence` is what a pause sounds like.
-    pub(super) fn write_octets(&mut self, octets: &[u8], silence: u8) -> Result<usize, DahdiError> {
-        let written = self.audio.write(Instant::now(), &mut *self.port, &mut self.fetched, octets, silence);
-        Ok(self.done("write", written)?.unwrap_or(0))
-    }
-
-    /// Linear samples at the board's pace.
+    /// Linear samples received, into the front of `out`.
     pub(super) fn read_samples(&mut self, out: &mut [i16]) -> Result<usize, DahdiError> {
+        let Some(stream) = self.stream()? else { return Ok(0) };
         let mut octets = vec![0; out.len() * 2];
-        let read = self.read_octets(&mut octets)? / 2;
+        let read = stream.read(&mut octets) / 2;
         for (sample, octets) in out.iter_mut().zip(octets.as_chunks().0.iter().take(read)) {
             *sample = i16::from_ne_bytes(*octets);
         }
         Ok(read)
     }
 
-    /// Linear samples at the board's pace.
+    /// Linear samples to send.
     pub(super) fn write_samples(&mut self, samples: &[i16]) -> Result<usize, DahdiError> {
-        let octets: Vec<u8> = samples.iter().flat_map(|sample| sample.to_ne_bytes()).collect();
-        Ok(self.write_octets(&octets, 0)? / 2)
+        if let Some(stream) = self.stream()? {
+            let octets: Vec<u8> = samples.iter().flat_map(|sample| sample.to_ne_bytes()).collect();
+            stream.write(&octets);
+        }
+        Ok(samples.len())
     }
 
-    fn done(&mut self, what: &'static str, done: io::Result<usize>) -> Result<Option<usize>, DahdiError> {
-        if !self.fetched.is_empty() {
-            self.wake();
+    /// The audio of a line, in the hands of its span's thread.
+    fn stream(&mut self) -> Result<Option<&mut Stream>, DahdiError> {
+        let Some(Audio { stream, carrier }) = &mut self.audio else { return Ok(None) };
+        if self.removed || stream.bearer.is_removed() {
+            return Err(DahdiError::Removed { channel: self.number });
         }
+        if stream.bearer.touch() {
+            stream.forget();
+            carrier.carry(&stream.bearer);
+        }
+        Ok(Some(stream))
+    }
+
+    fn done(&self, what: &'static str, done: io::Result<usize>) -> Result<Option<usize>, DahdiError> {
         match done {
             Ok(count) => Ok(Some(count)),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
@@ -165,23 +179,13 @@ impl Channel {
     }
 }
 
-/// Reads or writes; while events wait DAHDI refuses both, so they are fetched and it is tried again.
-pub(super) fn after_events(
-    port: &mut dyn Port,
-    fetched: &mut VecDeque<i32>,
-    act: &mut dyn FnMut(&mut dyn Port) -> io::Result<usize>,
-) -> io::Result<usize> {
-    // More than the kernel's queue holds, so that a chattering line cannot keep us here.
-    for _ in 0..100 {
-        match act(port) {
-            Err(error) if error.raw_os_error() == Some(sys::EVENT_WAITS) => match port.event()? {
-                event::NONE => {}
-                event => fetched.push_back(event),
-            },
-            done => return done,
+impl Drop for Channel {
+    fn drop(&mut self) {
+        // The thread's descriptor would keep the channel open.
+        if let Some(audio) = &self.audio {
+            audio.stream.bearer.close();
         }
     }
-    Err(io::ErrorKind::WouldBlock.into())
 }
 
 /// Whether the kernel said just this.

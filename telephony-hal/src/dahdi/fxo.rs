@@ -1,11 +1,13 @@
 //! An exchange line: a channel signalled as FXS.
 
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use super::DahdiError;
 use super::audio::{AudioSlips, BLOCK, BUFFERS};
+use super::carrier::Carrier;
 use super::channel::Channel;
-use super::port::{self, WatchedPort};
+use super::port::{self, Port as _, WatchedPort};
 use super::sys::{Request, event, hook, signalling};
 use crate::{FxoEvent, FxoLine, Impedance};
 
@@ -30,16 +32,23 @@ impl DahdiFxo {
     /// # Errors
     /// [`DahdiError::Request`], and [`DahdiError::Signalling`] when the channel is not configured as `fxsks`, `fxsls` or `fxsgs`.
     pub fn open(number: u32) -> Result<Self, DahdiError> {
-        Self::new(number, Box::new(port::open(number, BUFFERS, BLOCK)?))
+        let mut kernel = port::open(number, BUFFERS, BLOCK)?;
+        let failed = |what| move |error| DahdiError::channel(number, what, error);
+        let span = kernel.params().map_err(failed("GET_PARAMS"))?.span;
+        let carrier = Carrier::of_span(u32::try_from(span).unwrap_or(0)).map_err(failed("thread"))?;
+        Self::new(number, Box::new(kernel), carrier)
     }
 
-    pub(super) fn new(number: u32, port: Box<dyn WatchedPort>) -> Result<Self, DahdiError> {
-        let mut channel = Channel::new(number, port, 2);
+    pub(super) fn new(
+        number: u32,
+        port: Box<dyn WatchedPort>,
+        carrier: Arc<Carrier>,
+    ) -> Result<Self, DahdiError> {
+        let mut channel = Channel::of_line(number, port, carrier)?;
         let found = channel.params()?.signalling;
         if ![signalling::FXS_KEWL, signalling::FXS_LOOP, signalling::FXS_GROUND].contains(&found) {
             return Err(DahdiError::Signalling { channel: number, found, expected: "fxsks, fxsls or fxsgs" });
         }
-        channel.set(Request::Linear, 1)?;
         channel.set(Request::Hook, hook::ON)?;
         Ok(Self {
             channel,

@@ -1,12 +1,14 @@
 //! A telephone's port: a channel signalled as FXO.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use tokio::time::Sleep;
 
 use super::audio::{AudioSlips, BLOCK, BUFFERS};
+use super::carrier::Carrier;
 use super::channel::Channel;
 use super::port::{self, Port as _, WatchedPort};
 use super::sys::{Request, event, hook, lamp, signalling};
@@ -61,19 +63,24 @@ impl DahdiFxs {
         kernel.set_cadence(cadence).map_err(failed("SETCADENCE"))?;
         let params = kernel.params().map_err(failed("GET_PARAMS"))?;
         let lamps = zone::lamps(&control, params.span);
-        Self::new(number, Box::new(kernel), lamps)
+        let carrier = Carrier::of_span(u32::try_from(params.span).unwrap_or(0)).map_err(failed("thread"))?;
+        Self::new(number, Box::new(kernel), carrier, lamps)
     }
 
     /// `lamps` are the bits of `VMWI_CONFIG` that the board's driver is known to act on.
-    pub(super) fn new(number: u32, port: Box<dyn WatchedPort>, lamps: i32) -> Result<Self, DahdiError> {
-        let mut channel = Channel::new(number, port, 2);
+    pub(super) fn new(
+        number: u32,
+        port: Box<dyn WatchedPort>,
+        carrier: Arc<Carrier>,
+        lamps: i32,
+    ) -> Result<Self, DahdiError> {
+        let mut channel = Channel::of_line(number, port, carrier)?;
         let params = channel.params()?;
         let expected = [signalling::FXO_KEWL, signalling::FXO_LOOP, signalling::FXO_GROUND];
         if !expected.contains(&params.signalling) {
             let found = params.signalling;
             return Err(DahdiError::Signalling { channel: number, found, expected: "fxoks, fxols or fxogs" });
         }
-        channel.set(Request::Linear, 1)?;
         limit_flash(&mut channel, FLASH)?;
         let lamps = if channel.can(Request::VmwiConfig, 0) { lamps } else { 0 };
         let capabilities = FxsCapabilities {
@@ -82,6 +89,7 @@ impl DahdiFxs {
             open_loop: params.signalling == signalling::FXO_KEWL,
             lamp_high_voltage: lamps & (lamp::DIRECT_VOLTAGE | lamp::NEON) != 0,
             lamp_neon: lamps & lamp::NEON != 0,
+            lamp_reversal: lamps & lamp::REVERSAL != 0,
             on_hook_transmission: channel.can(Request::OnHookTransfer, 0),
             raw_hook: false,
         };

@@ -4,9 +4,10 @@
 //! business (`/etc/dahdi/system.conf`, `dahdi_cfg`); nothing of them is changed here, and what does not fit is refused with the
 //! name of what was expected. Tones, cadences, caller ID and echo cancelling are ours: of the kernel's only ringing is used.
 //!
-//! Audio moves at the board's clock. The caller's own clock may differ and may be late by up to 160 ms: what waits on either
-//! side is kept within a few blocks of 20 ms, by leaving out or repeating ([`AudioSlips`] counts it). The bearers of a span are
-//! served by a thread of their own, which the board wakes; lines are read and written by their caller.
+//! Audio moves at the board's clock, in blocks of 20 ms: each span has a thread for it, which the board wakes. The caller's own clock
+//! may differ, and the caller may be late by up to 40 ms in sending and 140 ms in receiving without loss; what waits on either
+//! side is kept within a few blocks, by leaving out or silence ([`AudioSlips`] counts it). [`set_audio_priority`] lets the threads
+//! run before everything else.
 //!
 //! Needs DAHDI 2.11 or 3.x and read and write permission on `/dev/dahdi`.
 
@@ -15,6 +16,7 @@ mod carrier;
 mod channel;
 mod discover;
 mod error;
+mod events;
 mod fxo;
 mod fxs;
 mod port;
@@ -29,6 +31,7 @@ mod tests;
 use crate::Alarms;
 
 pub use audio::AudioSlips;
+pub use carrier::set_audio_priority;
 pub use discover::{FoundChannel, FoundSpan, Signalling, spans, version};
 pub use error::DahdiError;
 pub use fxo::DahdiFxo;

@@ -27,12 +27,16 @@ pub(super) trait Port: Debug + Send {
     fn write(&mut self, octets: &[u8]) -> io::Result<usize>;
     /// Lets what the board brings wake a thread.
     fn set_pace(&self, pace: &Pace) -> io::Result<()>;
+    /// Takes that back.
+    fn leave_pace(&self, pace: &Pace) -> io::Result<()>;
 }
 
 /// A channel whose changes wake a task.
 pub(super) trait WatchedPort: Port {
     /// Something may have happened since the last call that was ready: look at events and octets again.
     fn poll_change(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+    /// The same channel once more, for a thread; it is closed when both are.
+    fn for_thread(&self) -> io::Result<Box<dyn Port>>;
 }
 
 /// What wakes a thread: boards that have something.
@@ -107,6 +111,10 @@ impl WatchedPort for KernelPort {
         ready!(self.0.poll_read_ready(cx))?.clear_ready();
         Poll::Ready(Ok(()))
     }
+
+    fn for_thread(&self) -> io::Result<Box<dyn Port>> {
+        Ok(Box::new(ThreadPort(self.file().try_clone()?)))
+    }
 }
 
 impl KernelPort {
@@ -151,6 +159,10 @@ macro_rules! kernel {
             fn set_pace(&self, pace: &Pace) -> io::Result<()> {
                 let flags = EpollFlags::EPOLLIN | EpollFlags::EPOLLPRI;
                 Ok(pace.0.add(self.file(), EpollEvent::new(flags, 0))?)
+            }
+
+            fn leave_pace(&self, pace: &Pace) -> io::Result<()> {
+                Ok(pace.0.delete(self.file())?)
             }
         }
     )* };

@@ -2,21 +2,16 @@
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use super::audio::BLOCK;
-
-/// Octets of a block.
-pub(super) const OCTETS: usize = BLOCK as usize;
 /// Blocks that may wait.
 pub(super) const CAPACITY: usize = 8;
-const WORDS: usize = OCTETS / 8;
 
-/// 20 ms of a bearer, companded.
-pub(super) type Block = [u8; OCTETS];
-
-/// A bounded queue of blocks. One thread pushes, one other pops; what each does with the other's end is only to look.
+/// A bounded queue of blocks of one length. One thread pushes, one other pops; what each does with the other's end is only to look.
 #[derive(Debug)]
 pub(super) struct Ring {
-    blocks: [[AtomicU64; WORDS]; CAPACITY],
+    /// Octets of a block in eights, block after block.
+    words: Box<[AtomicU64]>,
+    /// Eights in a block.
+    length: usize,
     /// Blocks popped since the beginning.
     popped: AtomicUsize,
     /// Blocks pushed since the beginning.
@@ -24,9 +19,12 @@ pub(super) struct Ring {
 }
 
 impl Ring {
-    pub(super) fn new() -> Self {
+    /// For blocks of `octets`, a multiple of 8.
+    pub(super) fn new(octets: usize) -> Self {
+        let length = octets / 8;
         Self {
-            blocks: [const { [const { AtomicU64::new(0) }; WORDS] }; CAPACITY],
+            words: (0..length * CAPACITY).map(|_| AtomicU64::new(0)).collect(),
+            length,
             popped: AtomicUsize::new(0),
             pushed: AtomicUsize::new(0),
         }
@@ -38,31 +36,33 @@ impl Ring {
     }
 
     /// Puts a block behind the others; `false` when there is no room, and then nothing has changed.
-    pub(super) fn push(&self, block: &Block) -> bool {
+    pub(super) fn push(&self, block: &[u8]) -> bool {
         let pushed = self.pushed.load(Ordering::Relaxed);
         if pushed.wrapping_sub(self.popped.load(Ordering::Acquire)) >= CAPACITY {
             return false;
         }
-        let words = self.blocks.get(pushed % CAPACITY).into_iter().flatten();
-        for (word, octets) in words.zip(block.as_chunks().0) {
+        for (word, octets) in self.place(pushed).iter().zip(block.as_chunks().0) {
             word.store(u64::from_ne_bytes(*octets), Ordering::Relaxed);
         }
         self.pushed.store(pushed.wrapping_add(1), Ordering::Release);
         true
     }
 
-    /// The oldest block.
-    pub(super) fn pop(&self) -> Option<Block> {
+    /// Takes the oldest block into `out`; `false` when there is none.
+    pub(super) fn pop(&self, out: &mut [u8]) -> bool {
         let popped = self.popped.load(Ordering::Relaxed);
         if self.pushed.load(Ordering::Acquire) == popped {
-            return None;
+            return false;
         }
-        let mut block = [0; OCTETS];
-        let words = self.blocks.get(popped % CAPACITY).into_iter().flatten();
-        for (octets, word) in block.as_chunks_mut().0.iter_mut().zip(words) {
+        for (octets, word) in out.as_chunks_mut().0.iter_mut().zip(self.place(popped)) {
             *octets = word.load(Ordering::Relaxed).to_ne_bytes();
         }
         self.popped.store(popped.wrapping_add(1), Ordering::Release);
-        Some(block)
+        true
+    }
+
+    fn place(&self, count: usize) -> &[AtomicU64] {
+        let from = count % CAPACITY * self.length;
+        self.words.get(from..from + self.length).unwrap_or_default()
     }
 }

@@ -1,6 +1,5 @@
 //! A primary rate span, its D channel and its bearers.
 
-use std::collections::VecDeque;
 use std::fs::File;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,11 +9,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::Sleep;
 
-use super::audio::{AudioSlips, BLOCK, BUFFERS};
+use super::audio::{AudioSlips, BLOCK, BUFFERS, Stream};
 use super::carrier::{Bearer, Carrier};
 use super::channel::Channel;
 use super::port::{self, Port, WatchedPort};
-use super::ring::Block;
 use super::sys::{self, Request, SpanInfo, alarm, event, line, signalling};
 use super::{DahdiError, discover};
 use crate::{
@@ -40,7 +38,7 @@ pub struct DahdiSpan {
     /// Channel number of timeslot 1, as last seen; 0 before.
     base: u32,
     /// The thread of its bearers, once there was one.
-    carrier: Option<Carrier>,
+    carrier: Option<Arc<Carrier>>,
     told: Option<Alarms>,
     look: Pin<Box<Sleep>>,
     bell: Arc<Bell>,
@@ -238,12 +236,14 @@ impl Span for DahdiSpan {
         let number = self.channel_of(timeslot)?;
         let port = port::open_for_thread(number, BUFFERS, BLOCK)?;
         let b = DahdiB::new(number, Box::new(port), self.kind)?;
-        if !self.carrier.as_ref().is_some_and(|carrier| carrier.carry(&b.bearer)) {
-            let failed = |error| DahdiError::new(format!("span {}", self.number), "thread", error);
-            let carrier = Carrier::start(self.number).map_err(failed)?;
-            carrier.carry(&b.bearer);
-            self.carrier = Some(carrier);
-        }
+        let carrier = match &mut self.carrier {
+            Some(carrier) => carrier,
+            none => {
+                let failed = |error| DahdiError::new(format!("span {}", self.number), "thread", error);
+                none.insert(Carrier::of_span(self.number).map_err(failed)?)
+            }
+        };
+        carrier.carry(&b.stream.bearer);
         Ok(b)
     }
 }
@@ -261,7 +261,7 @@ pub struct DahdiD {
 
 impl DahdiD {
     fn new(number: u32, port: Box<dyn WatchedPort>, up: bool, bell: Arc<Bell>) -> Result<Self, DahdiError> {
-        let mut channel = Channel::new(number, port, 1);
+        let mut channel = Channel::new(number, port);
         match channel.params()?.signalling {
             signalling::HDLC_FCS | signalling::HARD_HDLC => {}
             signalling::CLEAR => channel.set(Request::HdlcFcsMode, 1)?,
@@ -288,7 +288,7 @@ impl DChannel for DahdiD {
                 self.told = self.up;
                 return Poll::Ready(Ok(if self.up { DChannelEvent::Up } else { DChannelEvent::Down }));
             }
-            match self.channel.next_event()? {
+            match self.channel.next_event(cx)? {
                 event::NONE => {}
                 event::ALARM => {
                     self.up = false;
@@ -353,11 +353,7 @@ impl DChannel for DahdiD {
 #[derive(Debug)]
 pub struct DahdiB {
     number: u32,
-    pub(super) bearer: Arc<Bearer>,
-    /// The rest of a block that was asked for in parts.
-    heard: VecDeque<u8>,
-    /// The beginning of a block that was given in parts.
-    said: Vec<u8>,
+    pub(super) stream: Stream,
 }
 
 impl DahdiB {
@@ -373,17 +369,18 @@ impl DahdiB {
             SpanKind::T1 => (sys::MU_LAW, 0xff),
         };
         port.set(Request::Law, law).map_err(failed("SETLAW"))?;
-        let bearer = Arc::new(Bearer::new(port, silence));
-        Ok(Self { number, bearer, heard: VecDeque::new(), said: Vec::new() })
+        let bearer = Bearer::companded(port, silence);
+        Ok(Self { number, stream: Stream::new(Arc::new(bearer)) })
     }
 
     /// What clocks that differ, or a late owner, cost since the channel was opened.
     pub fn slips(&self) -> AudioSlips {
-        self.bearer.slips()
+        self.stream.bearer.slips()
     }
 
     fn check(&self) -> Result<(), DahdiError> {
-        if self.bearer.is_removed() {
+        self.stream.bearer.note();
+        if self.stream.bearer.is_removed() {
             return Err(DahdiError::Removed { channel: self.number });
         }
         Ok(())
@@ -392,7 +389,7 @@ impl DahdiB {
 
 impl Drop for DahdiB {
     fn drop(&mut self) {
-        self.bearer.close();
+        self.stream.bearer.close();
     }
 }
 
@@ -401,27 +398,12 @@ impl BChannel for DahdiB {
 
     fn write(&mut self, octets: &[u8]) -> Result<usize, DahdiError> {
         self.check()?;
-        for octet in octets {
-            self.said.push(*octet);
-            if let Ok(block) = Block::try_from(self.said.as_slice()) {
-                self.bearer.say(&block);
-                self.said.clear();
-            }
-        }
+        self.stream.write(octets);
         Ok(octets.len())
     }
 
     fn read(&mut self, out: &mut [u8]) -> Result<usize, DahdiError> {
         self.check()?;
-        while self.heard.len() < out.len()
-            && let Some(block) = self.bearer.hear()
-        {
-            self.heard.extend(block);
-        }
-        let count = out.len().min(self.heard.len());
-        for (to, from) in out.iter_mut().zip(self.heard.drain(..count)) {
-            *to = from;
-        }
-        Ok(count)
+        Ok(self.stream.read(out))
     }
 }

@@ -356,6 +356,14 @@ pub(super) fn load_silent_zone(fd: impl AsFd, number: i32, name: &str) -> io::Re
     Ok(())
 }
 
+/// Makes the calling thread one of real time (`SCHED_FIFO`, priority 1 to 99).
+pub(super) fn real_time(priority: u8) -> io::Result<()> {
+    let parameters = nix::libc::sched_param { sched_priority: priority.into() };
+    // SAFETY: the call reads a struct of this layout; 0 is the calling thread.
+    let done = unsafe { nix::libc::sched_setscheduler(0, nix::libc::SCHED_FIFO, &raw const parameters) };
+    if done < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
 /// Parameters of no channel.
 #[cfg(test)]
 pub(super) fn blank_params() -> Params {

@@ -310,6 +310,7 @@ impl FxsLine for SimLine {
             open_loop: true,
             lamp_high_voltage: true,
             lamp_neon: true,
+            lamp_reversal: true,
             on_hook_transmission: true,
             raw_hook: true,
         }

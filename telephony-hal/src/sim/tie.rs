@@ -119,6 +119,7 @@ impl FxsLine for TieFxs {
             open_loop: true,
             lamp_high_voltage: true,
             lamp_neon: true,
+            lamp_reversal: true,
             on_hook_transmission: true,
             raw_hook: true,
         }

@@ -278,7 +278,12 @@ impl House {
         lamp("analogue/line3/state", "lamp=hvdc");
         assert_eq!(voice_mail.notify("102", false).status, 200);
         lamp("analogue/line3/state", "lamp=off");
-        ok("lamp voltage on and off");
+        let port = gateway.show("show voice port 1/2");
+        assert!(
+            port.contains("message lamp by high voltage, neon, line reversal; battery reversal"),
+            "{port}"
+        );
+        ok("lamp voltage on and off, by what the board has");
     }
 
     fn notify_reaches_the_pbx(&mut self, gateway: &Tipringd, pbx: &mut Pbx) {
@@ -365,6 +370,8 @@ impl House {
         assert!((1000.0..9000.0).contains(&level), "the telephone hears {level:.0} of 8000 come back");
         println!("     the telephone's {level:.0} of 8000 come back from SIP");
         ok("SIPp calls a telephone: audio out by RTP and back");
+        assert_eq!(policies(gateway.pid(), "span-1"), [FIFO], "the thread of the telephones' span");
+        ok("the audio of a board is moved by one thread, in real time");
         self.hook(0, false);
         assert!(sipp.wait(Duration::from_secs(15)).success(), "{}", sipp.log());
         gateway.show_until("show call active voice brief", Duration::from_secs(5), |shown| {
@@ -583,6 +590,17 @@ fn command(program: &str, arguments: &[&str]) {
     command.args(arguments);
     let run = finish(command, Duration::from_secs(20));
     assert_eq!(run.code, Some(0), "{program} {arguments:?}: {}{}", run.stdout, run.stderr);
+}
+
+/// `SCHED_FIFO`.
+const FIFO: u32 = 1;
+
+/// Scheduling policies of a process's threads of this name: proc(5), field 41 of `stat`.
+fn policies(pid: u32, name: &str) -> Vec<u32> {
+    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap().flatten();
+    let stats = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("stat")).ok());
+    let named = stats.filter(|stat| stat.contains(&format!("({name})")));
+    named.map(|stat| stat.rsplit(") ").next().unwrap().split(' ').nth(38).unwrap().parse().unwrap()).collect()
 }
 
 /// Memory of a process, kB.
