@@ -15,7 +15,19 @@ not() { ! "$@"; }
 # The index of all the machine's manual pages is none of our business, and takes minutes here.
 rm -f /var/lib/man-db/auto-update
 export DEBIAN_FRONTEND=noninteractive SYSTEMD_OFFLINE=1
-t "the package installs" dpkg -i "$deb"
+# Steps of the container file, with this system, a Debian of the same release, in place of its image. Without a network the index
+# of packages stays as it is.
+container=$(sed -e ':join' -e '/\\$/{N;s/\\\n//;b join' -e '}' xtask/deb/Containerfile)
+steps() {
+    local word rest
+    echo "$container" | while read -r word rest; do
+        case $word in
+        COPY) cp "$(dirname "$deb")"/${rest% *} "${rest##* }" || return 1 ;;
+        RUN) sh -c "$rest" || return 1 ;;
+        esac
+    done
+}
+t "the container file's steps install the package" steps
 t "its user is there" id tipring
 t "nothing was left half installed" test "$(dpkg-query -W -f='${db:Status-Status}' tipring)" = installed
 t "its files are as packed" sh -c '[ -z "$(dpkg --verify tipring)" ]'
@@ -27,6 +39,9 @@ t "every example is accepted" sh -c '/usr/sbin/tipringd check /usr/share/doc/tip
 # As the unit starts it: its user, its command line, a socket that waits for READY=1.
 install -d -o tipring -g tipring -m 0750 /var/lib/tipring
 start=$(sed -n 's/^ExecStart=//p' /lib/systemd/system/tipringd.service)
+words() { echo "$container" | sed -n "s/^$1 \[\(.*\)\]/\1/p" | tr -d '",'; }
+t "a container runs the unit's command" test "$(words ENTRYPOINT) $(words CMD)" = "$start"
+t "as the unit's user" grep -qx "USER $(sed -n 's/^User=//p' /lib/systemd/system/tipringd.service)" xtask/deb/Containerfile
 setpriv --reuid=tipring --regid=tipring --init-groups --inh-caps=+net_bind_service --ambient-caps=+net_bind_service \
     --bounding-set=-all,+net_bind_service --no-new-privs $start >/tmp/daemon.log 2>&1 &
 daemon=$!
@@ -35,6 +50,7 @@ for _ in $(seq 100); do
     sleep 0.1
 done
 t "the daemon runs as its user" sh -c "/usr/bin/tipring -c 'show version' | grep -q Tipring"
+t "the container's health check is content" sh -c "$(echo "$container" | sed -n 's/^HEALTHCHECK CMD //p')"
 t "it answers for the telephones it has: none" sh -c "/usr/bin/tipring -c 'show voice port summary' >/dev/null"
 kill "$daemon"
 wait "$daemon"

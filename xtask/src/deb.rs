@@ -94,7 +94,7 @@ fn gateway(tree: &Path, binaries: &Path) -> Outcome<Package> {
 fn gateway_control(architecture: &str, binaries: &Path) -> Outcome<String> {
     Ok(format!(
         "Package: tipring\nVersion: {VERSION}\nArchitecture: {architecture}\nSection: comm\nPriority: optional\n\
-         Maintainer: Tipring <tipring@localhost>\nDepends: {}\nSuggests: dahdi, tipring-dkms\n\
+         Maintainer: Tipring <tipring@localhost>\nDepends: {}\nRecommends: systemd, udev\nSuggests: dahdi, tipring-dkms\n\
          Description: voice gateway with the CLI of a Cisco IOS router\n \
          Bridges SIP to analogue telephone lines and QSIG trunks, and carries message waiting to both.\n",
         dependencies(&binaries.join("tipringd"))?
@@ -110,7 +110,8 @@ fn dependencies(program: &Path) -> Outcome<String> {
         Some((parts.next()??, parts.next()??))
     });
     let (major, minor) = versions.max().ok_or("objdump -T names no GLIBC version")?;
-    Ok(format!("libc6 (>= {major}.{minor}), systemd, udev"))
+    // In a container the one program of systemd that makes users is enough.
+    Ok(format!("libc6 (>= {major}.{minor}), systemd-standalone-sysusers | systemd-sysusers"))
 }
 
 fn board(tree: &Path) -> Outcome<Package> {

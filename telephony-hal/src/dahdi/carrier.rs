@@ -188,10 +188,11 @@ impl Carried {
         {
             tracing::debug!(%error, "flush");
         }
+        let ahead = CUSHION.saturating_sub(bearer.sending.len().max(1));
         Self {
             bearer,
             queued: 0,
-            ahead: CUSHION - 1,
+            ahead,
             speaks: false,
             silent: 0,
             quiet: 0,

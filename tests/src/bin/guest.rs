@@ -366,9 +366,13 @@ impl House {
         self.hear(0, Duration::from_secs(1));
         let tone_1004 = tone(1004.0);
         let heard = self.talk(Duration::from_secs(3), [&tone_1004, &[], &[]]);
+        save("sip-echo", &heard[0]);
         let level = level(&heard[0][12_000..], 1004.0);
         assert!((1000.0..9000.0).contains(&level), "the telephone hears {level:.0} of 8000 come back");
-        println!("     the telephone's {level:.0} of 8000 come back from SIP");
+        println!(
+            "     the telephone's {level:.0} of 8000 come back from SIP, {:?}",
+            self.telephones[0].line.slips()
+        );
         ok("SIPp calls a telephone: audio out by RTP and back");
         assert_eq!(policies(gateway.pid(), "span-1"), [FIFO], "the thread of the telephones' span");
         ok("the audio of a board is moved by one thread, in real time");
