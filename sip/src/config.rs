@@ -198,6 +198,9 @@ pub struct EndpointConfig {
     pub max_transactions: usize,
     /// `Retry-After` of that 503, in seconds. Default 5.
     pub overload_retry_after: u32,
+    /// Whether SUBSCRIBE for another package is refused here with 489. False: the user, who looks at who asks first, does it.
+    /// Default true.
+    pub check_subscribe_events: bool,
     /// Whether OPTIONS is answered here with 200 and the lists above. Default true.
     pub answer_options: bool,
     /// Whether BYE, INFO, UPDATE, PRACK and re-INVITE for a dialog that is not registered
@@ -231,6 +234,12 @@ impl EndpointConfig {
     /// RFC 3261 18.1.1: octets beyond which a request needs a transport with congestion control when the
     /// path's MTU is unknown.
     pub const SWITCH_ABOVE: usize = 1300;
+
+    /// Whether an event package is one of [`EndpointConfig::allow_events`], case blind.
+    #[must_use]
+    pub fn knows_event(&self, package: &str) -> bool {
+        self.allow_events.iter().any(|known| known.eq_ignore_ascii_case(package))
+    }
 }
 
 impl Default for EndpointConfig {
@@ -253,6 +262,7 @@ impl Default for EndpointConfig {
             notify_without_event: Some("message-summary".into()),
             max_transactions: 100_000,
             overload_retry_after: 5,
+            check_subscribe_events: true,
             answer_options: true,
             check_dialogs: true,
             use_maddr: false,

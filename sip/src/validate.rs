@@ -253,7 +253,8 @@ fn event_package(request: &Message, config: &EndpointConfig) -> Result<(), Box<R
         None => package_without_event(request, config),
     };
     match package {
-        Some(package) if config.allow_events.iter().any(|known| known.eq_ignore_ascii_case(package)) => {
+        Some(package) if config.knows_event(package) => Ok(()),
+        Some(_) if !config.check_subscribe_events && request.method_ref() == Some(&Method::Subscribe) => {
             Ok(())
         }
         // RFC 6665 demands Allow-Events in a 489; it is written even when there is no package.

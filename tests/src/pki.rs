@@ -33,7 +33,8 @@ impl Pki {
         write("ca.pem", issuer.pem());
         for name in ["gateway.example", peer] {
             let key = key();
-            let params = CertificateParams::new([name.to_owned()]).expect("a DNS name");
+            let mut params = CertificateParams::new([name.to_owned()]).expect("a DNS name");
+            params.distinguished_name.push(DnType::CommonName, name);
             let made = params.signed_by(&key, &issuer).expect("a certificate");
             write(&format!("{name}.cert"), made.pem());
             write(&format!("{name}.key"), key.serialize_pem());

@@ -185,6 +185,19 @@ pub(super) static COMMON: &[Command] = &[
         help: &["Incoming called number", "Calling number", "E.164 pattern map", "Voice class tag"],
         apply: Apply::Acted(|cx| { let n = number(cx); cx.peer()?.incoming_calling_map = n; Ok(()) }),
     },
+    acted!(
+        "tipring mwi notify (text-plain|simple-message-summary) [from WORD]",
+        [
+            "Settings of this gateway that IOS does not have",
+            "Message waiting indication",
+            "What a PBX says of these numbers goes on as unsolicited NOTIFY",
+            "Messages-Waiting alone, as Unified CM has it",
+            "The whole summary of RFC 3842",
+            "Who tells",
+            "Pilot number of the voice mail"
+        ],
+        keyed: 3
+    ),
     acted!("incoming uri (from|request|to|via) WORD",
         ["Incoming", "URI", "From header", "Request-URI", "To header", "Via header", "Voice class uri tag"],
         keyed: 3, with_previous: true),

@@ -621,7 +621,10 @@ impl FxoPort {
             (false, None) => Presentation::Unavailable,
             (false, Some(_)) => Presentation::Allowed,
         };
-        Party { name: caller.name, presentation, ..Party::new(caller.number.unwrap_or_default()) }
+        let name_presentation =
+            if caller.private_name { Presentation::Restricted } else { Presentation::Allowed };
+        let number = caller.number.unwrap_or_default();
+        Party { name: caller.name, presentation, name_presentation, ..Party::new(number) }
     }
 
     fn dialled(&mut self) {

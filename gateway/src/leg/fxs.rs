@@ -197,9 +197,11 @@ impl FxsPort {
         }
         self.mwi = port_mwi(config);
         let block = config.is_some_and(|c| c.line.caller_id_block);
+        let presentation = if block { Presentation::Restricted } else { Presentation::Allowed };
         self.station = Party {
             name: config.and_then(|c| c.station_id_name.clone()),
-            presentation: if block { Presentation::Restricted } else { Presentation::Allowed },
+            presentation,
+            name_presentation: presentation,
             ..Party::new(config.and_then(|c| c.station_id_number.clone()).unwrap_or_default())
         };
         self.ren = config.and_then(|c| c.line.ren).unwrap_or(1);

@@ -75,8 +75,10 @@ pub struct Party {
     pub number_type: u8,
     /// Q.931 numbering plan: 0 unknown, 1 E.164, 9 private.
     pub plan: u8,
-    /// Whether number and name may be shown.
+    /// Whether the number may be shown.
     pub presentation: Presentation,
+    /// Whether the name may be shown: names and numbers are withheld each by itself (ECMA-164, Remote-Party-ID).
+    pub name_presentation: Presentation,
     /// Q.931 screening indicator: 0 user-provided not screened, 1 verified and passed, 2 failed, 3 network provided.
     pub screening: u8,
     /// Name, if known.
@@ -103,7 +105,7 @@ impl Party {
     /// The name, if it is known and may be shown.
     #[must_use]
     pub fn shown_name(&self) -> Option<&str> {
-        self.name.as_deref().filter(|_| self.presentation == Presentation::Allowed)
+        self.name.as_deref().filter(|_| self.name_presentation == Presentation::Allowed)
     }
 }
 

@@ -126,6 +126,9 @@ messages! {
     /// A voice port's channel cannot be opened: the board, its driver or its line in `system.conf` is missing, or another program
     /// has it. The port is down, and tried every second.
     PortDevice { port, error } "LINK" 4 "DEVICE" "voice-port {port}: {error}";
+    /// A server refuses our NOTIFY about a telephone behind it. 403: its trunk has to accept unsolicited notifications. It is told
+    /// again when the state changes.
+    MwiNotifyRefused { server, number, status } "MWI" 4 "NOTIFYREFUSED" "{server} refused the NOTIFY for {number}: {status}";
     /// The PBX was asked what waits for a telephone and has no such service.
     MwiNoInterrogate { port } "MWI" 4 "NOINTERROGATE" "the PBX on trunk {port} cannot be asked what waits";
     /// The PBX does not know message waiting; `show mwi` has the mailboxes it concerns.

@@ -42,7 +42,9 @@ impl Switch {
         // A telephone of ours, or a mailbox somebody has subscribed to here; a question also about what is known.
         let asks = request.action == MwiAction::Interrogate;
         let known = asks && self.mailboxes.record(&number).is_some();
-        if line.is_none() && !known && !self.is_watched(&number) {
+        // Or one behind SIP, where a dial peer says that it is to be told.
+        let relays = if line.is_none() { self.relays_of(&number) } else { Vec::new() };
+        if line.is_none() && !known && relays.is_empty() && !self.is_watched(&number) {
             return self.answer_pbx(now, trunk, id, MwiAnswer::Error(INVALID_SERVED_USER));
         }
         let on = match request.action {
@@ -72,7 +74,10 @@ impl Switch {
         if let Some(line) = line {
             self.mark_line(now, line, &number, on);
         }
-        if let Some(ticket) = self.keep(&number) {
+        let ticket = self.keep(&number);
+        if !relays.is_empty() {
+            self.relay(now, &number, on, relays, (trunk, id), request);
+        } else if let Some(ticket) = ticket {
             self.indications.insert(ticket, (trunk, id));
         }
     }
@@ -86,7 +91,7 @@ impl Switch {
         }
     }
 
-    fn answer_pbx(&mut self, now: Instant, trunk: usize, id: IndicationId, answer: MwiAnswer) {
+    pub(super) fn answer_pbx(&mut self, now: Instant, trunk: usize, id: IndicationId, answer: MwiAnswer) {
         if let Some(pri) = self.trunks.get_mut(trunk) {
             pri.span.answer_mwi(now, id, answer);
         }

@@ -15,6 +15,7 @@ mod mwi_guard;
 mod mwi_hand;
 mod mwi_kept;
 mod mwi_notifier;
+mod mwi_relay;
 mod notify;
 mod on_line;
 mod on_office;
@@ -174,6 +175,7 @@ pub struct Switch {
     by_hand: ByHand,
     expiry: Expiry,
     watchers: Watchers,
+    relays: mwi_relay::Relays,
     guard: Guard,
     monitor: Monitor,
     /// What `show interfaces` no longer counts.
@@ -321,6 +323,7 @@ impl Switch {
             by_hand: ByHand::default(),
             expiry: Expiry::default(),
             watchers: Watchers::new(&config, seed),
+            relays: mwi_relay::Relays::default(),
             guard: Guard::new(now, &config, seed),
             monitor: Monitor::new(clock),
             cleared: Default::default(),

@@ -106,6 +106,12 @@ impl Switch {
         if let Err(refusal) = self.identify(now, flow, request) {
             return (String::new(), refusal);
         }
+        // Who may ask is told what there is to ask for.
+        let events = self.sip.ua_mut().endpoint_mut().config();
+        if !matches!(request.event(), Ok(Some(event)) if events.knows_event(event.package)) {
+            let refusal = Reply::new(489).header(Header::AllowEvents, events.allow_events.join(", "));
+            return (String::new(), refusal);
+        }
         let own_tag = request.to().ok().and_then(|to| to.tag().map(str::to_owned));
         let number = match (&own_tag, self.find_number(request, &Summary::default())) {
             (_, Ok((number, _))) => number,

@@ -114,6 +114,7 @@ impl Switch {
             Event::Response { id, response, .. } => {
                 let known = self.register_answered(now, id, &response)
                     || self.watcher_answered(now, id, &response)
+                    || self.relay_answered(now, id, &response)
                     || self.keepalive_answered(now, id, &response);
                 if !known {
                     self.subscribe_answered(now, id, &response);
@@ -128,8 +129,11 @@ impl Switch {
 
     /// A request of ours outside calls was not answered or could not be sent.
     fn request_failed(&mut self, now: Instant, id: ClientTransactionId, why: Failure) {
-        if !self.register_failed(now, id) && !self.watcher_failed(now, id) && !self.keepalive_failed(now, id)
-        {
+        let known = self.register_failed(now, id)
+            || self.watcher_failed(now, id)
+            || self.relay_failed(now, id)
+            || self.keepalive_failed(now, id);
+        if !known {
             self.subscribe_failed(now, id, why);
         }
     }

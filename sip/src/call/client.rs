@@ -415,6 +415,9 @@ impl Call {
         let allowed = own.unwrap_or(core.config.follow_redirects);
         let (most, wait) = (core.config.max_redirects, core.transaction_time());
         let Some(out) = &mut self.out else { return };
+        // RFC 5806: who diverted the call goes on with it, the last one first.
+        let diversions = diversions(&response).into_iter().map(|value| (diversion(), value));
+        out.invite.content.headers.splice(0..0, diversions);
         for (q, uri) in contacts(&response) {
             // RFC 3261 8.1.3.4: no URI comes into the target set twice, or there would be a loop.
             let same = |known: &str| match (Uri::parse(known), Uri::parse(&uri)) {
@@ -475,6 +478,13 @@ impl Call {
 
     fn go_to(&mut self, core: &mut Core, now: Instant, uri: String, flows: Vec<Flow>) {
         let Some(out) = &mut self.out else { return };
+        if is_sips(&out.uri) && !is_sips(&uri) {
+            // From here on nobody promises TLS at every hop. Another From is another half of a dialog, with a tag of its own.
+            out.invite.from = as_sip(&out.invite.from);
+            out.invite.to = as_sip(&out.invite.to);
+            out.contact = as_sip(&out.contact);
+            out.tag = core.endpoint.new_tag();
+        }
         out.visited.push(uri.clone());
         out.uri = uri;
         out.destinations = flows.into();
@@ -581,6 +591,45 @@ fn contacts(response: &Message) -> Vec<(u16, String)> {
         })
         .take(MAX_TARGETS)
         .collect()
+}
+
+/// Most Diversion headers taken from a redirection.
+const MAX_DIVERSIONS: usize = 10;
+
+fn diversion() -> String {
+    Header::Diversion.as_str().to_owned()
+}
+
+/// The Diversion headers of a 3xx, with the brackets that some leave out.
+fn diversions(response: &Message) -> Vec<String> {
+    let bare = |text: &str| text.replace(['"', '\\'], "");
+    let found = response.addresses(Header::Diversion).filter_map(Result::ok).take(MAX_DIVERSIONS);
+    let written = found.filter_map(|address| {
+        let uri = address.uri_str().ok()?;
+        let mut value = match address.display() {
+            name if name.is_empty() => format!("<{uri}>"),
+            name => format!("\"{}\" <{uri}>", bare(&name)),
+        };
+        for name in ["reason", "counter", "limit", "privacy", "screen"] {
+            if let Some(text) = address.params().text(name) {
+                let token = |c: char| c.is_ascii_alphanumeric() || "-.!%*_+`'~".contains(c);
+                let text =
+                    if text.chars().all(token) { text.into_owned() } else { format!("\"{}\"", bare(&text)) };
+                value.push_str(&format!(";{name}={text}"));
+            }
+        }
+        Some(value)
+    });
+    written.filter(|value| !value.contains(['\r', '\n'])).collect()
+}
+
+fn is_sips(uri: &str) -> bool {
+    uri.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("sips:"))
+}
+
+/// A name and address whose URI is no longer `sips:`.
+fn as_sip(address: &str) -> String {
+    address.replacen("<sips:", "<sip:", 1)
 }
 
 fn build(out: &Outbound, core: &Core) -> RequestBuilder {

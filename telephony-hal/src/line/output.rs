@@ -79,8 +79,10 @@ pub struct Caller {
     pub number: Option<String>,
     /// Name.
     pub name: Option<String>,
-    /// The caller withholds both.
+    /// The caller withholds the number.
     pub private: bool,
+    /// The caller withholds the name.
+    pub private_name: bool,
 }
 
 /// A ringing cadence: bursts and pauses, repeated for ever.

@@ -1722,6 +1722,9 @@ static void on_ring(pri_event *e)
 	if (e->ring.callingname[0]) {
 		j_str("calling_name", e->ring.callingname);
 	}
+	if (e->ring.calling.name.valid) {
+		j_int("calling_name_pres", e->ring.calling.name.presentation & PRI_PRES_RESTRICTION);
+	}
 	j_int("calling_pres", e->ring.callingpres);
 	j_int("bearer", e->ring.ctype);
 	j_bool("complete", e->ring.complete);
@@ -2343,7 +2346,7 @@ static void cmd_call(int argc, char **argv)
 	char called[64];
 
 	if (argc < 2) {
-		warn("call NUMBER [from=N] [name=TEXT] [hidden=1] [chan=N] [preferred=1] [plan=N] "
+		warn("call NUMBER [from=N] [name=TEXT] [hidden=1|name|number] [chan=N] [preferred=1] [plan=N] "
 			"[bearer=speech|audio|digital] [overlap=1] [redir=N] [redir-name=TEXT] [reason=N] "
 			"[orig=N]");
 		return;
@@ -2403,8 +2406,11 @@ static void cmd_call(int argc, char **argv)
 			id.name.char_set = PRI_CHAR_SET_ISO8859_1;
 			cpy(id.name.str, v, sizeof(id.name.str));
 		}
-		if (opt(argv, argc, "hidden")) {
+		v = opt(argv, argc, "hidden");
+		if (v && strcmp(v, "name")) {
 			id.number.presentation = PRES_PROHIB_USER_NUMBER_PASSED_SCREEN;
+		}
+		if (v && strcmp(v, "number")) {
 			id.name.presentation = PRI_PRES_RESTRICTED;
 		}
 		pri_sr_set_caller_party(sr, &id);

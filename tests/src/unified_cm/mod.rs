@@ -122,6 +122,16 @@ impl UnifiedCm {
         &self.transport
     }
 
+    /// Whether the certificate that the gateway has shown is of this common name: "X.509 Subject Name" of the trunk's security
+    /// profile.
+    #[must_use]
+    pub fn knows(&self, name: &str) -> bool {
+        // `CN=x` or `CN = x`, among other attributes.
+        let subject = self.wire.subject();
+        let mut attributes = subject.split(',').filter_map(|attribute| attribute.split_once('='));
+        attributes.any(|(kind, value)| kind.trim() == "CN" && value.trim() == name)
+    }
+
     /// `transport=…` of our URIs, with the semicolon; nothing over UDP.
     fn parameter(&self) -> &'static str {
         match self.transport {
@@ -402,6 +412,20 @@ impl UnifiedCm {
             user: number.to_owned(),
             invite: None,
         };
+        (call, said)
+    }
+
+    /// A request outside calls about `number`, and the call as which to answer it.
+    ///
+    /// # Panics
+    /// When something else comes, or nothing within 10 s.
+    #[track_caller]
+    pub fn told(&mut self, what: &str, number: &str) -> (TrunkCall, Said) {
+        let said = self.gets_one_of(&[what]);
+        assert_eq!(said.start.split(['@', ' ']).nth(1), Some(format!("sip:{number}").as_str()), "{said:?}");
+        let mut call = self.call(number, "0");
+        said.header("Call-ID").clone_into(&mut call.id);
+        call.own = format!("{};tag=5d{:02x}c0de", said.header("To"), self.calls);
         (call, said)
     }
 

@@ -1,7 +1,7 @@
 //! Sockets of the Unified CM: whatever comes on any of them is one stream of messages, each with the way it came.
 
 use std::collections::HashMap;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -32,7 +32,7 @@ pub(super) struct Wire {
 enum Kind {
     Udp(UdpSocket),
     Tcp { ways: Arc<Mutex<Ways>>, to: Sender<Arrived> },
-    Tls { server: Child, say: ChildStdin },
+    Tls { server: Child, say: ChildStdin, subject: Arc<Mutex<String>> },
 }
 
 impl Wire {
@@ -59,15 +59,25 @@ impl Wire {
             }
             TrunkTransport::Tls { cert, key, issuers } => {
                 let mut command = Command::new("openssl");
-                command.args(["s_server", "-quiet", "-verify_quiet", "-Verify", "1", "-accept"]);
+                // It names the client's certificate among its complaints.
+                command.args(["s_server", "-quiet", "-Verify", "1", "-accept"]);
                 command.arg(address.to_string()).arg("-cert").arg(cert).arg("-key").arg(key);
                 command.arg("-CAfile").arg(issuers);
-                command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+                command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
                 let mut server = command.spawn().expect("openssl");
                 let say = server.stdin.take().expect("piped");
                 let hears = server.stdout.take().expect("piped");
                 std::thread::spawn(move || read_stream(0, hears, &to));
-                Kind::Tls { server, say }
+                let subject = Arc::new(Mutex::new(String::new()));
+                let (known, complains) = (Arc::clone(&subject), server.stderr.take().expect("piped"));
+                std::thread::spawn(move || {
+                    for line in BufReader::new(complains).lines().map_while(Result::ok) {
+                        if let Some(name) = line.strip_prefix("depth=0 ") {
+                            name.clone_into(&mut lock(&known));
+                        }
+                    }
+                });
+                Kind::Tls { server, say, subject }
             }
         };
         Self { kind, inbox }
@@ -107,6 +117,14 @@ impl Wire {
         self.inbox.recv_timeout(limit).ok()
     }
 
+    /// The subject of the certificate that the gateway has shown last, as OpenSSL writes it; empty without TLS.
+    pub(super) fn subject(&self) -> String {
+        match &self.kind {
+            Kind::Tls { subject, .. } => lock(subject).clone(),
+            Kind::Udp(_) | Kind::Tcp { .. } => String::new(),
+        }
+    }
+
     /// Closes every connection.
     pub(super) fn close(&mut self) {
         if let Kind::Tcp { ways, .. } = &mut self.kind {
@@ -129,8 +147,8 @@ impl Drop for Wire {
     }
 }
 
-fn lock(ways: &Mutex<Ways>) -> std::sync::MutexGuard<'_, Ways> {
-    ways.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(shared: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn open(ways: &Arc<Mutex<Ways>>, stream: TcpStream, to: &Sender<Arrived>) -> u64 {

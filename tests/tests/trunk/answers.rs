@@ -91,8 +91,8 @@ fn parameter<'a>(header: &'a str, name: &str) -> &'a str {
     words.split(',').find_map(of).unwrap_or_default().trim_matches('"')
 }
 
-/// The credentials are those of gw with the password, without qop, for this Request-URI.
-fn proves(said: &Said, header: &str, nonce: &str) {
+/// The credentials are those of gw with the password, without qop, for this method and Request-URI.
+pub(crate) fn proves(said: &Said, header: &str, nonce: &str) {
     let given = said.header(header);
     let uri = said.start.split(' ').nth(1).unwrap();
     assert!(given.starts_with("Digest "), "{said:?}");
@@ -107,7 +107,7 @@ fn proves(said: &Said, header: &str, nonce: &str) {
     for (name, value) in want {
         assert_eq!(parameter(given, name), value, "{name} of {given}");
     }
-    let (who, what) = (md5("gw:ccmsipline:secret"), md5(&format!("INVITE:{uri}")));
+    let (who, what) = (md5("gw:ccmsipline:secret"), md5(&format!("{}:{uri}", said.method())));
     assert_eq!(parameter(given, "response"), md5(&format!("{who}:{nonce}:{what}")));
 }
 

@@ -190,6 +190,11 @@ impl Site {
         bye
     }
 
+    /// The line of 8000 has been idle for as long as a flash may last, so that the next off-hook is a call.
+    pub(crate) fn line_rests(&self) {
+        std::thread::sleep(Duration::from_millis(1300));
+    }
+
     /// 8000 hears this one tone.
     #[track_caller]
     pub(crate) fn line_hears(&mut self, hz: &str) {

@@ -3,26 +3,34 @@
 use std::process::Command;
 use std::time::Duration;
 
-use system_tests::{Pki, TrunkTransport, UnifiedCm, finish, free_port};
+use system_tests::{Dns, Pki, Record, Said, TrunkTransport, UnifiedCm, finish, free_port};
 
 use crate::site::{Plan, SOON, Site};
 
-fn unified_cm(pki: &Pki) -> UnifiedCm {
+/// A Unified CM with the certificate of this name.
+fn unified_cm(pki: &Pki, name: &str) -> UnifiedCm {
     UnifiedCm::new(TrunkTransport::Tls {
-        cert: pki.file("cm.example.cert"),
-        key: pki.file("cm.example.key"),
+        cert: pki.file(&format!("{name}.cert")),
+        key: pki.file(&format!("{name}.key")),
         issuers: pki.file("ca.pem"),
     })
 }
 
-/// A gateway whose trunk is TLS; `sips` is the line of the dial peer.
+/// A gateway whose trunk is TLS; `peer` are lines of the dial peer.
 fn site(peer: &'static str) -> (Site, Pki) {
     let pki = Pki::new("cm.example");
+    let cm = unified_cm(&pki, "cm.example");
+    (secured(&pki, cm, Plan { peer, ..Plan::default() }, ""), pki)
+}
+
+/// The same with another Unified CM and plan; `validate` stands behind the trustpoint.
+fn secured(pki: &Pki, cm: UnifiedCm, plan: Plan, validate: &str) -> Site {
     let secure = free_port();
     let more = format!("voice service voip\n sip\n  listen-port secure {secure}\n!\n");
-    let site = Site::new(unified_cm(&pki), Plan { peer, more, ..Plan::default() });
+    let site = Site::new(cm, Plan { more, ..plan });
     pki.install(&site.gateway);
-    let lines = "sip-ua\n crypto signaling default trustpoint GW\n transport tcp tls v1.2\n";
+    let lines =
+        format!("sip-ua\n crypto signaling default trustpoint GW{validate}\n transport tcp tls v1.2\n");
     let file = site.gateway.scratch().join("tls.cfg");
     std::fs::write(&file, lines).unwrap();
     let run = site.gateway.tipring(&[file.to_str().unwrap()]);
@@ -30,31 +38,75 @@ fn site(peer: &'static str) -> (Site, Pki) {
     site.gateway.show_until("show sip-ua connections tcp tls brief", SOON, |shown| {
         shown.contains(&format!("[127.0.0.1]:{secure}:"))
     });
-    (site, pki)
+    site
 }
 
 #[test]
 fn flow_6_1_a_certificate_of_another_name_is_a_403_for_good() {
-    let (mut site, pki) = site("");
+    let (mut site, pki) = site(" dtmf-relay rtp-nte\n");
     // The gateway's certificate is a good one, of version 3, as the guide wants it.
     let mut openssl = Command::new("openssl");
     openssl.args(["x509", "-noout", "-text", "-in"]).arg(pki.file("gateway.example.cert"));
     assert!(finish(openssl, Duration::from_secs(10)).stdout.contains("Version: 3"));
-    site.lines.dial("2/0", "2003");
-    let (mut call, invite) = site.cm.called("2003");
-    assert!(invite.header("Via").starts_with("SIP/2.0/TLS "), "{invite:?}");
-    assert!(invite.header("Contact").contains(";transport=tls"), "{invite:?}");
-    site.cm.reply(&call, &invite, 100, "", "");
-    site.cm.reply(&call, &invite, 403, "", "");
-    site.cm.gets(&mut call, "ACK");
-    // Nobody tries again, and the caller hears that it is over.
-    site.cm.gets_nothing(Duration::from_secs(1));
-    let heard = site.lines.hear("2/0", 1.5);
-    assert!(heard.segments.iter().all(|s| s.f == "480+620"), "{heard:?}");
-    assert_eq!(site.cm.ladder(), "→INVITE* ←100 ←403 →ACK");
-    site.lines.act("2/0", "onhook", &system_tests::json!({}));
-    // `show sip-ua map sip-pstn`: 403 is 57.
-    site.ended(57);
+    // The subject that the trunk's security profile asks for, and the real one.
+    for profile in ["branch.example", "gateway.example"] {
+        site.lines.dial("2/0", "2003");
+        let (mut call, invite) = site.cm.called("2003");
+        assert!(invite.header("Via").starts_with("SIP/2.0/TLS "), "{invite:?}");
+        assert!(invite.header("Contact").contains(";transport=tls"), "{invite:?}");
+        site.cm.reply(&call, &invite, 100, "", "");
+        if site.cm.knows(profile) {
+            let answer = site.answer();
+            site.cm.reply(&call, &invite, 200, "", &answer);
+            site.cm.gets(&mut call, "ACK");
+            site.line_hangs_up(&mut call);
+            assert_eq!(site.cm.ladder(), "→INVITE* ←100 ←200* →ACK →BYE ←200");
+            assert_eq!(profile, "gateway.example");
+            site.over();
+            continue;
+        }
+        assert_eq!(profile, "branch.example");
+        site.cm.reply(&call, &invite, 403, "", "");
+        site.cm.gets(&mut call, "ACK");
+        // Nobody tries again, and the caller hears that it is over.
+        let heard = site.lines.hear("2/0", 1.5);
+        assert!(!heard.segments.is_empty(), "{heard:?}");
+        assert!(heard.segments.iter().all(|s| s.f == "480+620"), "{heard:?}");
+        site.cm.gets_nothing(Duration::from_millis(100));
+        assert_eq!(site.cm.ladder(), "→INVITE* ←100 ←403 →ACK");
+        site.lines.act("2/0", "onhook", &system_tests::json!({}));
+        // `show sip-ua map sip-pstn`: 403 is 57.
+        site.ended(57);
+        site.line_rests();
+    }
+}
+
+#[test]
+fn flow_6_1_a_unified_cm_of_another_name_is_not_called() {
+    // The same the other way round: who answers at cm.example shows a good certificate of somebody else.
+    for (shown, name) in [("gateway.example", false), ("cm.example", true)] {
+        let pki = Pki::new("cm.example");
+        let cm = unified_cm(&pki, shown);
+        let dns = Dns::start(&[("cm.example", Record::A(std::net::Ipv4Addr::LOCALHOST))]);
+        let plan = Plan {
+            target: Some(format!("dns:cm.example:{}", cm.address().port())),
+            args: vec!["--dns".to_owned(), dns.address().to_string()],
+            ..Plan::default()
+        };
+        let mut site = secured(&pki, cm, plan, " cn-san-validate server");
+        site.lines.dial("2/0", "2003");
+        if name {
+            site.cm.called("2003");
+            continue;
+        }
+        let heard = site.lines.hear("2/0", 2.0);
+        assert!(heard.segments.iter().any(|s| s.f == "480+620"), "{heard:?}");
+        site.cm.gets_nothing(Duration::from_millis(100));
+        let log = site.gateway.show("show logging");
+        assert!(log.contains("certificate") && log.contains("cm.example"), "{log}");
+        site.lines.act("2/0", "onhook", &system_tests::json!({}));
+        site.over();
+    }
 }
 
 #[test]
@@ -80,6 +132,14 @@ fn flow_8_1_a_sips_call_is_redirected_to_sip() {
     site.cm.gets(&mut call, "ACK");
     let (mut call, again) = site.cm.called("2003");
     assert!(again.start.starts_with(&format!("INVITE sip:2003@{at};transport=tls ")), "{}", again.start);
+    // Nobody promises TLS all the way any more: From and To say so, and the other From has another tag.
+    let tag = |said: &Said| said.header("From").rsplit_once(";tag=").unwrap().1.to_owned();
+    for header in ["From", "To", "Contact"] {
+        assert!(!again.header(header).contains("sips:"), "{header}: {again:?}");
+    }
+    assert_eq!(again.header("To"), first.header("To").replace("sips:", "sip:"));
+    assert_ne!(tag(&again), tag(&first));
+    assert_eq!(again.header("Diversion"), format!("<sips:2003@{}>;reason=unconditional", at.ip()));
     assert_eq!(again.header("Call-ID"), first.header("Call-ID"));
     assert_eq!((first.header("CSeq"), again.header("CSeq")), ("1 INVITE", "2 INVITE"));
     site.cm.reply(&call, &again, 100, "", "");

@@ -134,8 +134,12 @@ impl Ears {
                     Shown::Known(text) => Some(text.clone()),
                     _ => None,
                 };
-                let private = matches!(call.number, Shown::Private) || matches!(call.name, Shown::Private);
-                Heard::Caller(Caller { number: known(&call.number), name: known(&call.name), private })
+                Heard::Caller(Caller {
+                    number: known(&call.number),
+                    name: known(&call.name),
+                    private: call.number == Shown::Private,
+                    private_name: call.name == Shown::Private,
+                })
             }
         })
     }

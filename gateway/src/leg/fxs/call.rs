@@ -261,6 +261,7 @@ impl FxsPort {
             number: setup.calling.shown_number().map(str::to_owned),
             name: setup.calling.shown_name().map(str::to_owned),
             private: setup.calling.presentation == Presentation::Restricted,
+            private_name: setup.calling.name_presentation == Presentation::Restricted,
         };
         let (pattern, _) = self.ring_pattern(setup);
         let pattern = pattern.delayed(std::mem::take(&mut self.ring_delay));
@@ -405,7 +406,7 @@ impl FxsPort {
         let caller = Caller {
             number: held.far.shown_number().map(str::to_owned),
             name: held.far.shown_name().map(str::to_owned),
-            private: false,
+            ..Caller::default()
         };
         if self.line.ring(now, self.cadence(), caller).is_ok() {
             held.ringing = true;

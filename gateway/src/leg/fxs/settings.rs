@@ -89,7 +89,7 @@ impl CallerIdForm {
         let longest = Caller {
             number: Some("0".repeat(media::callerid::MAX_NUMBER)),
             name: Some("0".repeat(media::callerid::MAX_NAME_US)),
-            private: false,
+            ..Caller::default()
         };
         let mut script = Script::plan(self.actions(&longest));
         let mut ticks = 0;
@@ -103,12 +103,16 @@ impl CallerIdForm {
 }
 
 pub(super) fn call_setup(caller: &Caller) -> CallSetup {
-    let shown = |text: &Option<String>| match text {
-        _ if caller.private => Shown::Private,
+    let shown = |text: &Option<String>, private: bool| match text {
+        _ if private => Shown::Private,
         Some(text) => Shown::Known(text.clone()),
         None => Shown::Unavailable,
     };
-    CallSetup { when: None, number: shown(&caller.number), name: shown(&caller.name) }
+    CallSetup {
+        when: None,
+        number: shown(&caller.number, caller.private),
+        name: shown(&caller.name, caller.private_name),
+    }
 }
 
 /// Message waiting settings of a `voice-port`.

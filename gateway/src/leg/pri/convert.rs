@@ -58,12 +58,13 @@ fn plan(party: &Party) -> NumberPlan {
 }
 
 pub(super) fn name(party: &Party) -> Option<Name> {
-    let text = party.name.clone().filter(|name| !name.is_empty())?;
-    Some(if party.presentation == Presentation::Restricted {
-        Name::Restricted(text)
-    } else {
-        Name::Allowed(text)
-    })
+    let text = party.name.clone().filter(|name| !name.is_empty());
+    match (text, party.name_presentation == Presentation::Restricted) {
+        (Some(text), true) => Some(Name::Restricted(text)),
+        (Some(text), false) => Some(Name::Allowed(text)),
+        (None, true) => Some(Name::RestrictedUnknown),
+        (None, false) => None,
+    }
 }
 
 /// Alerting, progress or connect as CALL DETAIL.
@@ -84,14 +85,15 @@ fn party(number: Option<Number>, name: Option<Name>) -> Option<Party> {
     let number =
         number.unwrap_or(Number { plan: NumberPlan::UNKNOWN, presentation: None, digits: String::new() });
     let octet = number.presentation.unwrap_or(0);
-    let mut presentation = match octet >> 5 & 3 {
+    let presentation = match octet >> 5 & 3 {
         1 => Presentation::Restricted,
         2 => Presentation::Unavailable,
         _ => Presentation::Allowed,
     };
-    if matches!(name, Some(Name::Restricted(_) | Name::RestrictedUnknown)) {
-        presentation = Presentation::Restricted;
-    }
+    let name_presentation = match name {
+        Some(Name::Restricted(_) | Name::RestrictedUnknown) => Presentation::Restricted,
+        _ => Presentation::Allowed,
+    };
     let name = name.and_then(|name| match name {
         Name::Allowed(text) | Name::Restricted(text) => Some(text).filter(|text| !text.is_empty()),
         Name::RestrictedUnknown | Name::NotAvailable => None,
@@ -103,6 +105,7 @@ fn party(number: Option<Number>, name: Option<Name>) -> Option<Party> {
         number_type: number.plan.type_of_number,
         plan: number.plan.plan,
         presentation,
+        name_presentation,
         screening: octet & 3,
         name,
     })

@@ -137,6 +137,7 @@ impl AgentSettings {
             ],
             allow_events: ["message-summary", "telephone-event", "kpml"].map(str::to_owned).to_vec(),
             accept: vec!["application/sdp".to_owned(), "application/simple-message-summary".to_owned()],
+            check_subscribe_events: false,
             ..EndpointConfig::default()
         }
     }

@@ -19,6 +19,7 @@ pub fn sender(message: &Message) -> Option<Party> {
     let restrict = |mut party: Party| {
         if privacy {
             party.presentation = Presentation::Restricted;
+            party.name_presentation = Presentation::Restricted;
         }
         party
     };
@@ -27,10 +28,7 @@ pub fn sender(message: &Message) -> Option<Party> {
     }
     if let Some(remote) = first(message, Header::RemotePartyId) {
         let mut party = party(&remote);
-        let hidden = remote.params().text("privacy").is_some_and(|p| p != "off" && !p.is_empty());
-        if hidden {
-            party.presentation = Presentation::Restricted;
-        }
+        withhold(&mut party, &remote);
         party.screening = u8::from(remote.params().text("screen").is_some_and(|s| s == "yes"));
         return Some(restrict(party));
     }
@@ -40,7 +38,11 @@ pub fn sender(message: &Message) -> Option<Party> {
     let from = message.from().ok()?;
     let mut caller = party(&from);
     if from.uri().ok().and_then(|uri| uri.user()).is_some_and(|user| user.eq_ignore_ascii_case("anonymous")) {
-        caller = Party { presentation: Presentation::Restricted, ..Party::default() };
+        caller = Party {
+            presentation: Presentation::Restricted,
+            name_presentation: Presentation::Restricted,
+            ..Party::default()
+        };
     }
     Some(restrict(caller))
 }
@@ -63,9 +65,7 @@ pub fn redirection(message: &Message) -> Option<Redirection> {
     };
     let diverter = |address: &NameAddr<'_>| {
         let mut party = party(address);
-        if address.params().text("privacy").is_some_and(|p| p != "off") {
-            party.presentation = Presentation::Restricted;
-        }
+        withhold(&mut party, address);
         party
     };
     let original = found.get(1..).and_then(<[_]>::last).map(diverter);
@@ -110,13 +110,40 @@ pub fn address(party: &Party, host: &str) -> String {
     }
 }
 
-/// From of a call: what may be shown.
+/// From of a call: what may be shown of number and name.
 #[must_use]
 pub fn from(party: &Party, host: &str) -> String {
+    let name = party.shown_name().filter(|name| !name.is_empty());
     match party.presentation {
-        Presentation::Allowed => address(party, host),
+        Presentation::Allowed => address(&Party { name: name.map(str::to_owned), ..party.clone() }, host),
         Presentation::Restricted | Presentation::Unavailable => {
-            format!("\"anonymous\" <sip:anonymous@{host}>")
+            format!("\"{}\" <sip:anonymous@{host}>", quote(name.unwrap_or("anonymous")))
+        }
+    }
+}
+
+/// What `privacy` of Remote-Party-ID and Diversion says of a party.
+fn privacy(party: &Party) -> &'static str {
+    let hides = |what: Presentation| what == Presentation::Restricted;
+    match (hides(party.presentation), hides(party.name_presentation)) {
+        (true, false) if party.name.is_some() => "uri",
+        (true, _) => "full",
+        (false, true) => "name",
+        (false, false) => "off",
+    }
+}
+
+/// Takes `privacy` of Remote-Party-ID and Diversion: `full`, `name`, `uri` or `off`, each with `-network` or without. A word
+/// nobody knows hides everything.
+fn withhold(party: &mut Party, address: &NameAddr<'_>) {
+    let words = address.params().text("privacy").unwrap_or_default();
+    for word in words.split(',').map(|word| word.trim().split('-').next().unwrap_or_default()) {
+        let word = word.to_ascii_lowercase();
+        if !matches!(word.as_str(), "" | "off" | "name") {
+            party.presentation = Presentation::Restricted;
+        }
+        if !matches!(word.as_str(), "" | "off" | "uri") {
+            party.name_presentation = Presentation::Restricted;
         }
     }
 }
@@ -141,6 +168,9 @@ pub fn identity(
     let whole = address(party, host);
     match policy.asserted_id {
         Some(kind) => {
+            // `Privacy: id` hides the whole identity; a name alone can only be left out.
+            let nameless = !restricted && party.shown_name().is_none();
+            let whole = if nameless { address(&Party { name: None, ..party.clone() }, host) } else { whole };
             let name = match kind {
                 AssertedId::Pai => Header::PAssertedIdentity,
                 AssertedId::Ppi => Header::PPreferredIdentity,
@@ -148,7 +178,7 @@ pub fn identity(
             headers.push((name.as_str().to_owned(), whole));
         }
         None if remote_party_id => {
-            let privacy = if restricted { "full" } else { "off" };
+            let privacy = privacy(party);
             let screen = if matches!(party.screening, 1 | 3) { "yes" } else { "no" };
             headers.push((
                 Header::RemotePartyId.as_str().to_owned(),
@@ -170,7 +200,7 @@ pub fn diversion(redirection: &Redirection, host: &str) -> Vec<(String, String)>
         RedirectReason::NoReply => "no-answer",
     };
     let line = |party: &Party, reason: &str, count: u8| {
-        let privacy = if party.presentation == Presentation::Allowed { "off" } else { "full" };
+        let privacy = if party.presentation == Presentation::Unavailable { "full" } else { privacy(party) };
         let value =
             format!("{};privacy={privacy};reason={reason};counter={count};screen=no", address(party, host));
         (Header::Diversion.as_str().to_owned(), value)
@@ -307,10 +337,36 @@ mod tests {
     fn restricted_parties_are_not_named_in_from() {
         let party = Party { name: Some("Bob \"b\"".into()), ..Party::new("1000") };
         assert_eq!(from(&party, "gw"), "\"Bob \\\"b\\\"\" <sip:1000@gw>");
-        let hidden = Party { presentation: Presentation::Restricted, ..party };
-        assert_eq!(from(&hidden, "gw"), "\"anonymous\" <sip:anonymous@gw>");
-        let headers = identity(&hidden, "gw", "calling", &HeaderPolicy::default(), true);
-        assert!(headers[0].1.ends_with(";party=calling;screen=no;privacy=full"), "{headers:?}");
+        let (open, shut) = (Presentation::Allowed, Presentation::Restricted);
+        let cases = [
+            (open, open, "off", "\"Bob \\\"b\\\"\" <sip:1000@gw>"),
+            (open, shut, "name", "<sip:1000@gw>"),
+            (shut, open, "uri", "\"Bob \\\"b\\\"\" <sip:anonymous@gw>"),
+            (shut, shut, "full", "\"anonymous\" <sip:anonymous@gw>"),
+        ];
+        for (number, name, privacy, written) in cases {
+            let hidden = Party { presentation: number, name_presentation: name, ..party.clone() };
+            assert_eq!(from(&hidden, "gw"), written, "{privacy}");
+            let headers = identity(&hidden, "gw", "calling", &HeaderPolicy::default(), true);
+            // The true values stand in the identity, and whoever shows them has to look at `privacy`.
+            let want = format!("\"Bob \\\"b\\\"\" <sip:1000@gw>;party=calling;screen=no;privacy={privacy}");
+            assert_eq!(headers[0].1, want);
+            let read = sender(&invite(&format!("Remote-Party-ID: {}\r\n", headers[0].1))).unwrap();
+            assert_eq!((read.presentation, read.name_presentation), (number, name), "{privacy}");
+        }
+        let nameless = Party { presentation: shut, ..Party::new("1000") };
+        let headers = identity(&nameless, "gw", "calling", &HeaderPolicy::default(), true);
+        assert!(headers[0].1.ends_with(";privacy=full"), "{headers:?}");
+        let pai = HeaderPolicy { asserted_id: Some(AssertedId::Pai), ..HeaderPolicy::default() };
+        let unnamed = Party { name_presentation: shut, ..party };
+        assert_eq!(identity(&unnamed, "gw", "calling", &pai, true)[0].1, "<sip:1000@gw>");
+        for (words, number, name) in
+            [("name-network", open, shut), ("uri", shut, open), ("full", shut, shut), ("id", shut, shut)]
+        {
+            let line = format!("Remote-Party-ID: \"B\" <sip:1@h>;privacy={words}\r\n");
+            let read = sender(&invite(&line)).unwrap();
+            assert_eq!((read.presentation, read.name_presentation), (number, name), "{words}");
+        }
         assert_eq!(number_of("1-800.555;phone-context=x"), "1800555");
         assert_eq!(number_of("alice.b"), "alice.b");
     }

@@ -203,6 +203,11 @@ impl DialPlan {
         self.table.peer(tag)
     }
 
+    /// The dial peers a number leads to, best first, whoever calls.
+    pub(in crate::switch) fn outbound(&self, number: &str) -> impl Iterator<Item = &DialPeer> {
+        self.table.outbound(number).into_iter().map(|found| found.peer)
+    }
+
     /// A trunk group.
     pub(in crate::switch) fn group(&self, label: &str) -> Option<&TrunkGroup> {
         self.trunk_groups.iter().find(|group| group.label.eq_ignore_ascii_case(label))
