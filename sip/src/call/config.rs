@@ -51,6 +51,9 @@ pub struct CallConfig {
     pub refer_expires: Duration,
     /// How often a change that collides (491, or 500 with Retry-After) is sent again. Default 6.
     pub glare_retries: u32,
+    /// How long after a session refresh that found no way to the peer (its node or the connection is gone) it is tried again,
+    /// until the session expires. Default 5 s.
+    pub re_establish: Duration,
     /// Calls at a time; further ones are refused with 503. Default 10,000.
     pub max_calls: usize,
 }
@@ -101,6 +104,7 @@ impl Default for CallConfig {
             repeat_progress: Duration::from_secs(60),
             refer_expires: Duration::from_secs(180),
             glare_retries: 6,
+            re_establish: Duration::from_secs(5),
             max_calls: 10_000,
         }
     }

@@ -378,6 +378,10 @@ impl Call {
         }
         if !refresh {
             self.tell(core, CallEvent::OfferRefused { status, response });
+        } else if response.is_none() {
+            // No way to the peer: its node is gone, or the connection. The session lives until it expires, and whoever is at
+            // that address by then takes it up.
+            self.refresh_at = Some(now + core.config.re_establish);
         }
     }
 

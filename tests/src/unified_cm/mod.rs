@@ -146,6 +146,32 @@ impl UnifiedCm {
         self.wire.close();
     }
 
+    /// The node of a TCP trunk dies: its connections end and nobody listens, until it [`revives`](Self::revives).
+    ///
+    /// # Panics
+    /// When the port does not close or open within 10 s.
+    pub fn dies(&mut self) {
+        self.wire.dies(true);
+        self.until_listening(false);
+    }
+
+    /// It listens again.
+    ///
+    /// # Panics
+    /// As [`dies`](Self::dies).
+    pub fn revives(&mut self) {
+        self.wire.dies(false);
+        self.until_listening(true);
+    }
+
+    fn until_listening(&self, listens: bool) {
+        let end = Instant::now() + LONG;
+        while std::net::TcpStream::connect(self.address).is_ok() != listens {
+            assert!(Instant::now() < end, "the port of the node did not change");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     /// A new call of ours from `from` to `to` at the gateway. Nothing is sent yet.
     pub fn call(&mut self, from: &str, to: &str) -> TrunkCall {
         self.calls += 1;

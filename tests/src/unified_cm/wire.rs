@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -31,7 +32,7 @@ pub(super) struct Wire {
 #[derive(Debug)]
 enum Kind {
     Udp(UdpSocket),
-    Tcp { ways: Arc<Mutex<Ways>>, to: Sender<Arrived> },
+    Tcp { ways: Arc<Mutex<Ways>>, to: Sender<Arrived>, dead: Arc<AtomicBool> },
     Tls { server: Child, say: ChildStdin, subject: Arc<Mutex<String>> },
 }
 
@@ -49,13 +50,10 @@ impl Wire {
             TrunkTransport::Tcp => {
                 let listener = TcpListener::bind(address).expect("a free port");
                 let ways = Arc::new(Mutex::new(Ways::default()));
-                let (shared, sender) = (Arc::clone(&ways), to.clone());
-                std::thread::spawn(move || {
-                    for stream in listener.incoming().map_while(Result::ok) {
-                        open(&shared, stream, &sender);
-                    }
-                });
-                Kind::Tcp { ways, to }
+                let dead = Arc::new(AtomicBool::new(false));
+                let (shared, sender, death) = (Arc::clone(&ways), to.clone(), Arc::clone(&dead));
+                std::thread::spawn(move || accept(listener, address, &shared, &sender, &death));
+                Kind::Tcp { ways, to, dead }
             }
             TrunkTransport::Tls { cert, key, issuers } => {
                 let mut command = Command::new("openssl");
@@ -89,7 +87,7 @@ impl Wire {
             Kind::Udp(socket) => {
                 socket.send_to(octets, gateway).expect("sent");
             }
-            Kind::Tcp { ways, to } => {
+            Kind::Tcp { ways, to, .. } => {
                 let known = {
                     let ways = lock(ways);
                     way.into_iter().chain(ways.out).find(|way| ways.open.contains_key(way))
@@ -125,6 +123,16 @@ impl Wire {
         }
     }
 
+    /// Closes every connection and refuses new ones until it is alive again.
+    pub(super) fn dies(&mut self, dies: bool) {
+        let Kind::Tcp { dead, .. } = &self.kind else { panic!("only a node of a TCP trunk dies") };
+        dead.store(dies, Ordering::SeqCst);
+        // The thread that listens looks every few milliseconds; the port says when it has.
+        if dies {
+            self.close();
+        }
+    }
+
     /// Closes every connection.
     pub(super) fn close(&mut self) {
         if let Kind::Tcp { ways, .. } = &mut self.kind {
@@ -149,6 +157,40 @@ impl Drop for Wire {
 
 fn lock<T>(shared: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Takes connections; while the node is dead the port is closed.
+fn accept(
+    mut listener: TcpListener,
+    address: SocketAddr,
+    ways: &Arc<Mutex<Ways>>,
+    to: &Sender<Arrived>,
+    dead: &AtomicBool,
+) {
+    const LOOK: Duration = Duration::from_millis(5);
+    loop {
+        listener.set_nonblocking(true).expect("a listener that does not block");
+        while !dead.load(Ordering::SeqCst) {
+            match listener.accept() {
+                Ok((stream, _)) => {
+                    stream.set_nonblocking(false).expect("a stream that blocks");
+                    open(ways, stream, to);
+                }
+                Err(_) => std::thread::sleep(LOOK),
+            }
+        }
+        drop(listener);
+        while dead.load(Ordering::SeqCst) {
+            std::thread::sleep(LOOK);
+        }
+        listener = loop {
+            // Somebody may have taken the port; it is as if the node stayed dead.
+            if let Ok(listener) = TcpListener::bind(address) {
+                break listener;
+            }
+            std::thread::sleep(LOOK);
+        };
+    }
 }
 
 fn open(ways: &Arc<Mutex<Ways>>, stream: TcpStream, to: &Sender<Arrived>) -> u64 {

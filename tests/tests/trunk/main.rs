@@ -8,6 +8,7 @@ mod basic;
 mod digits;
 mod example;
 mod fax;
+mod identity;
 mod nodes;
 mod refusals;
 mod session;

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use system_tests::{TrunkTransport, UnifiedCm, json};
+use system_tests::{TrunkTransport, UnifiedCm, json, tone_measure};
 
 use crate::site::{Plan, Site};
 
@@ -79,6 +79,33 @@ fn flow_12_3_and_12_4_a_bye_says_why_and_comes_again_until_it_is_answered() {
         site.cm.send(&mut call, "UPDATE", "CSeq: 103 UPDATE\r\n", "");
         site.cm.gets(&mut call, "481");
     }
+}
+
+#[test]
+fn a_call_outlives_a_dead_node_and_goes_on_with_the_one_that_comes_back() {
+    let mut site = Site::tcp(" dtmf-relay rtp-nte\n");
+    let (mut call, _) = site.delayed("");
+    site.line_hears("440");
+    // What the telephone hears from before the death until after the resurrection is one tone without a gap.
+    let file = site.gateway.scratch().join("through.wav");
+    site.lines.act("2/0", "record", &json!({"file": file, "seconds": 3.0, "start": "now"}));
+    site.cm.dies();
+    let before = site.phone.packets_heard();
+    std::thread::sleep(Duration::from_secs(2));
+    assert!(site.phone.packets_heard() > before + 50, "and the other side is still spoken to");
+    let calls = site.gateway.show("show call active voice brief");
+    assert!(calls.contains("Total call-legs: 2"), "{calls}");
+    site.cm.revives();
+    site.lines.wait(&json!({"port": "2/0", "event": "recorded", "file": file}), Duration::from_secs(10));
+    let heard = tone_measure(&file);
+    heard.assert_one_tone("440", None);
+    // The new node speaks of the call, and hears of its end.
+    let again = site.cm.same_sdp(site.phone.media(), "0 101", "");
+    site.reinvite(&mut call, "", &again);
+    site.cm_hears_line();
+    site.line_hangs_up(&mut call);
+    assert_eq!(site.cm.ladder(), "→INVITE ←100 ←180 ←200* →ACK* →INVITE* ←200* →ACK ←BYE →200");
+    site.ended(16);
 }
 
 #[test]

@@ -198,7 +198,10 @@ fn flow_5_1_early_transfer_without_prack() {
     site.cm.gets(&mut call, "100");
     site.pbx().wait(&json!({"ev": "call", "state": "setup", "called": "4711", "calling": "1001"}));
     site.pbx().send("alert last inband=1");
-    // RFC 3261 13.2.1 lets the offer stand in a reliable response only; the guide's gateway is less particular.
+    // The guide's gateway puts its offer into the 183. RFC 3261 13.2.1 has the offer of a called side stand in its first
+    // reliable response, and without 100rel (RFC 3262) a 183 is none: an offer in a message that may be lost, and come again in
+    // the 200 with another version, is one that the caller need not answer. The 183 goes without a description, which a Unified
+    // CM, that answers in the ACK either way, takes just as well; whoever wants early media asks for it with an offer or 100rel.
     let early = site.cm.gets(&mut call, "183");
     assert_eq!(early.header("RSeq"), "", "{early:?}");
     updates(&mut site, &mut call, &identity("", "1003", "off"));

@@ -8,6 +8,7 @@ mod digits;
 mod fax;
 mod headers;
 mod timers;
+mod trunk;
 mod ways;
 
 use std::time::Duration;
