@@ -1722,6 +1722,10 @@ static void on_ring(pri_event *e)
 	if (e->ring.callingname[0]) {
 		j_str("calling_name", e->ring.callingname);
 	}
+	/* callingpres is the stricter of both */
+	if (e->ring.calling.number.valid) {
+		j_int("calling_number_pres", e->ring.calling.number.presentation & PRI_PRES_RESTRICTION);
+	}
 	if (e->ring.calling.name.valid) {
 		j_int("calling_name_pres", e->ring.calling.name.presentation & PRI_PRES_RESTRICTION);
 	}
