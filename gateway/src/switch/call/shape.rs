@@ -45,6 +45,9 @@ fn present(clid: &Clid, setup: &mut Setup) {
                 true => Presentation::Restricted,
                 false => Presentation::Allowed,
             };
+            if *restricted {
+                calling.name_presentation = Presentation::Restricted;
+            }
         }
         Clid::NetworkProvided => calling.screening = NETWORK_PROVIDED,
         Clid::OverrideRedirecting => {
@@ -52,12 +55,23 @@ fn present(clid: &Clid, setup: &mut Setup) {
                 *calling = redirecting.from.clone();
             }
         }
-        Clid::Restrict => calling.presentation = Presentation::Restricted,
-        Clid::Strip => *calling = Party { name: calling.name.take(), ..Party::default() },
+        Clid::Restrict => {
+            calling.presentation = Presentation::Restricted;
+            calling.name_presentation = Presentation::Restricted;
+        }
+        Clid::Strip => {
+            let name_presentation = calling.name_presentation;
+            *calling = Party { name: calling.name.take(), name_presentation, ..Party::default() };
+        }
         Clid::StripName => calling.name = None,
         Clid::StripRestricted { name } if hidden => {
             let kept = calling.name.take().filter(|_| !name);
-            *calling = Party { name: kept, presentation: Presentation::Restricted, ..Party::default() };
+            *calling = Party {
+                name: kept,
+                presentation: Presentation::Restricted,
+                name_presentation: calling.name_presentation,
+                ..Party::default()
+            };
         }
         Clid::StripRestricted { .. } => {}
         Clid::SubstituteName => {
