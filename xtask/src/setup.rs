@@ -36,6 +36,7 @@ const PACKAGES: &[(&str, &str)] = &[
     // named together with dahdi-source, which keeps dahdi-dkms away
     ("dahdi", "configures them"),
     ("dkms", "builds the driver's package"),
+    ("sparse", "reads the driver's source"),
     ("iproute2", "the guest's loopback"),
     ("systemd", "checks the package's unit"),
     ("udev", "applies the package's rule"),
