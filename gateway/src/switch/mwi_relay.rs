@@ -16,7 +16,7 @@ use sip::message::Header;
 use sip::{ClientTransactionId, Message, Method, RequestBuilder, Transport};
 
 use super::Switch;
-use super::register::{logins, provider};
+use crate::service::logins;
 use crate::service::message::Message as LogMessage;
 
 /// `userNotSubscribed` (ECMA-242): the other side does not want to hear of this number from us.
@@ -186,7 +186,7 @@ impl Switch {
             }
         };
         if let Some((header, challenge)) = proof {
-            let logins = provider(&logins(&self.config), Some(&from));
+            let logins = logins::provider(&[logins::of_system(&self.config)], Some(&from));
             let Some(known) = logins.and_then(|logins| logins.find(&challenge.realm)) else { return false };
             let mut session = ClientSession::new(challenge, known, &cnonce);
             let value = session.answer(Method::Notify.as_str(), request.uri(), request.body_bytes());
