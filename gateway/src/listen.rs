@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use sip::Transport;
-use sip::net::{ClientAuth, Identity, Net, NetConfig, NetEvent, TlsConfig};
+use sip::net::{ClientAuth, Identity, Net, NetConfig, NetEvent, TlsConfig, TlsFor};
 use tokio::sync::mpsc;
 
 use crate::leg::sip::transport::{TlsSettings, TransportSettings};
@@ -36,13 +36,20 @@ pub(crate) async fn bind(
     reporter: &Reporter,
 ) -> Result<(Net, mpsc::Receiver<NetEvent>), (String, io::Error)> {
     let address = settings.address.unwrap_or(place.fallback);
-    let tls = settings.tls.as_ref().and_then(|tls| match read(tls, &place.pki) {
+    let read = |tls: &TlsSettings| match read(tls, &place.pki) {
         Ok(config) => Some(config),
         Err(why) => {
             reporter.report(Message::PkiTrustpoint { name: &tls.trustpoint, why: &why });
             None
         }
-    });
+    };
+    let tls = settings.tls.as_ref().and_then(read);
+    let own = settings.tls_for.iter();
+    let tls_for: Vec<TlsFor> = own
+        .filter_map(|(network, prefix, tls)| {
+            Some(TlsFor { network: *network, prefix: *prefix, config: read(tls)? })
+        })
+        .collect();
     let config = |address: IpAddr| {
         let at = |wanted: bool, port| {
             let port = place.port.unwrap_or(port);
@@ -51,8 +58,9 @@ pub(crate) async fn bind(
         NetConfig {
             udp: at(settings.udp, settings.port),
             tcp: at(settings.tcp, settings.port),
-            tls: at(tls.is_some(), settings.port_secure),
+            tls: at(tls.is_some() || !tls_for.is_empty(), settings.port_secure),
             tls_config: tls.clone(),
+            tls_for: tls_for.clone(),
             ..settings.net()
         }
     };

@@ -83,4 +83,14 @@ pub struct Transmit {
     pub flow: Flow,
     /// One whole message.
     pub payload: Bytes,
+    /// Differentiated services code point, 0 to 63, where it is another than what the sockets have for all. A stream has that
+    /// of the message it was opened for.
+    pub dscp: Option<u8>,
+}
+
+impl Transmit {
+    /// One message to where `flow` leads, marked as everything is.
+    pub fn new(flow: Flow, payload: Bytes) -> Transmit {
+        Transmit { flow, payload, dscp: None }
+    }
 }

@@ -49,7 +49,7 @@ fn to(net: &Net, transport: Transport, remote: SocketAddr) -> Flow {
 }
 
 fn send(net: &Net, flow: &Flow, payload: &[u8]) {
-    net.send(Transmit { flow: flow.clone(), payload: payload.to_vec().into() });
+    net.send(Transmit::new(flow.clone(), payload.to_vec().into()));
 }
 
 fn count(counter: &AtomicU64) -> u64 {

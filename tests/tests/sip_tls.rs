@@ -160,7 +160,7 @@ async fn openssl_calls_us_with_a_good_certificate_and_is_answered() {
         assert_eq!((&data[..], flow.transport), (OPTIONS.as_bytes(), Transport::Tls));
         let names = net.peer_names(flow.connection.unwrap()).unwrap();
         assert!(names.name("peer.example") && !names.name("gw.example"));
-        net.send(Transmit { flow, payload: OK.as_bytes().to_vec().into() });
+        net.send(Transmit::new(flow, OK.as_bytes().to_vec().into()));
         wait_for(&output, "SIP/2.0 200 OK");
         client.kill();
         assert!(matches!(next(&mut events).await, NetEvent::Closed { .. }));
@@ -234,7 +234,7 @@ fn s_server(more: Vec<String>) -> (Process, Receiver<String>, SocketAddr) {
 
 fn call(net: &Net, remote: SocketAddr, domain: &str) -> Flow {
     let flow = net.flow_to(Transport::Tls, net.tls_addrs()[0], remote, domain);
-    net.send(Transmit { flow: flow.clone(), payload: OPTIONS.as_bytes().to_vec().into() });
+    net.send(Transmit::new(flow.clone(), OPTIONS.as_bytes().to_vec().into()));
     flow
 }
 
@@ -342,14 +342,14 @@ async fn rfc_5923_requests_come_back_on_the_connection_of_a_peer_that_is_known()
     let port = theirs.tls_addrs()[0].port();
     for (alias, shared) in [("", false), (";alias", true)] {
         let out = theirs.flow_to(Transport::Tls, theirs.tls_addrs()[0], ours.tls_addrs()[0], "gw.example");
-        theirs.send(Transmit { flow: out.clone(), payload: request(port, alias).into() });
+        theirs.send(Transmit::new(out.clone(), request(port, alias).into()));
         let NetEvent::Received { flow: came, .. } = next(&mut our_events).await else { panic!("a request") };
         // Back to where they listen: on their connection if they said so, and only for a domain they have shown.
         let to = |domain| ours.flow_to(Transport::Tls, ours.tls_addrs()[0], theirs.tls_addrs()[0], domain);
         assert_eq!(to("proxy.example").connection == came.connection, shared, "{alias}");
         assert_ne!(to("bank.example").connection, came.connection);
         if shared {
-            ours.send(Transmit { flow: to("proxy.example"), payload: request(1, "").into() });
+            ours.send(Transmit::new(to("proxy.example"), request(1, "").into()));
             let NetEvent::Received { flow, .. } = next(&mut their_events).await else { panic!("a request") };
             assert_eq!(flow.connection, out.connection);
         }

@@ -130,7 +130,8 @@ pub(super) static TENANT: &[Command] = &[
     ),
     acted!("options-ping [<60-1200>]", ["OPTIONS within calls", "Seconds, 60 without a number"]),
     acted!("sip-profiles <1-10000>", ["What is changed in messages", "Class of sip-profiles"]),
-    kept!("sip-profiles <1-10000> inbound", ["What is changed in messages", "Class of sip-profiles", "As they come"], SIP_LATER, keyed: WHOLE, with_previous: true),
+    acted!("sip-profiles <1-10000> inbound", ["What is changed in messages", "Class of sip-profiles", "As they come"], keyed: WHOLE,
+        with_previous: true, replaces: Some(super::dial_peer::same_inbound)),
     acted!(
         "authentication username WORD password [0|6|7] WORD [realm WORD] [challenge (all|any)]",
         ["Digest authentication", "User name", "4 to 70 characters", "Password", "Unencrypted", "AES", "Hidden", "The password", "Realm",

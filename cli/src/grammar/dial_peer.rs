@@ -121,8 +121,9 @@ pub(super) static COMMON: &[Command] = &[
         help: &["Destination of the call", "Configure destination dial-peer group", "Dial-peer group tag"],
         apply: Apply::Acted(|cx| { let n = number(cx); cx.peer()?.destination_dpg = n; Ok(()) }),
     },
-    kept!("destination (uri|uri-from|uri-to|uri-via|uri-diversion|uri-referred-by|provision-policy|calling) LINE",
-        ["Destination of the call", "URI", "From URI", "To URI", "Via URI", "Diversion URI", "Referred-by URI",
+    acted!("destination uri WORD", ["Destination of the call", "Request-URI it came with", "Voice class uri tag"], keyed: 2, with_previous: true),
+    kept!("destination (uri-from|uri-to|uri-via|uri-diversion|uri-referred-by|provision-policy|calling) LINE",
+        ["Destination of the call", "From URI", "To URI", "Via URI", "Diversion URI", "Referred-by URI",
          "Provision policy", "Calling number", "Voice class"], CALLS, keyed: 2, with_previous: true),
     command! {
         "session protocol (cisco|sipv2|multicast)", default: "session protocol cisco",
@@ -242,6 +243,8 @@ pub(super) static COMMON: &[Command] = &[
         "As voice service voip says"], keyed: 3, with_previous: true),
     acted!("voice-class sip profiles <1-10000>", [CLASS, "Set SIP parameters", "What is changed in messages", "Class of sip-profiles"],
         keyed: 3, with_previous: true),
+    acted!("voice-class sip profiles <1-10000> inbound", [CLASS, "Set SIP parameters", "What is changed in messages", "Class of sip-profiles",
+        "As they come"], keyed: WHOLE, with_previous: true, replaces: Some(same_inbound)),
     acted!("voice-class sip tenant <1-10000>", [CLASS, "Set SIP parameters", "Settings that dial peers share", "Class of a tenant"],
         keyed: 3, with_previous: true),
     acted!("voice-class sip outbound-proxy (ipv4:WORD|dns:WORD|system)", [CLASS, "Set SIP parameters", "Where all requests go first",
@@ -285,7 +288,8 @@ pub(super) static COMMON: &[Command] = &[
     ),
     acted!("rtp payload-type LINE", ["RTP", "Payload type", "Kind of event and its number"], keyed: WHOLE),
     kept!("rtp payload-type comfort-noise <13-19>", ["RTP", "Payload type", "Comfort noise", "Number"], MEDIA, with_previous: true),
-    acted!("ip qos dscp WORD media", ["IP", "Quality of service", "Differentiated services code point", "Number or name", "Of RTP"], keyed: WHOLE,
+    acted!("ip qos dscp WORD (media|signaling)", ["IP", "Quality of service", "Differentiated services code point", "Number or name",
+        "Of RTP, ef by default", "Of SIP, af31 by default"], keyed: WHOLE,
         replaces: Some(same_stream)),
     kept!("ip (qos|circuit|precedence) LINE", ["IP", "Quality of service", "Circuit", "Precedence", "The setting"], MEDIA, keyed: WHOLE, no_shown: true, with_previous: true),
     acted!("fax rate LINE", ["Set fax options", "Fax rate", "Bit rate, disable or voice"]),
@@ -567,8 +571,15 @@ fn pattern(cx: &mut Cx<'_>) -> Result<Option<Pattern>, ApplyError> {
     Ok(Some(pattern))
 }
 
+/// There is one class for messages that come.
+pub(super) fn same_inbound(new: &str, old: &str) -> bool {
+    let tag = |line: &str| line.split_once("profiles ")?.1.strip_suffix(" inbound")?.parse::<u32>().ok();
+    tag(new).is_some() && tag(old).is_some()
+}
+
 /// `ip qos dscp ef media` and `ip qos dscp af31 media` are the same setting.
 fn same_stream(new: &str, old: &str) -> bool {
-    let is = |line: &str| line.starts_with("ip qos dscp ") && line.ends_with(" media");
-    is(new) && is(old)
+    let stream =
+        |line: &str| line.strip_prefix("ip qos dscp ")?.split_once(' ').map(|(_, stream)| stream.to_owned());
+    stream(new).is_some() && stream(new) == stream(old)
 }

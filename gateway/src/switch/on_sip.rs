@@ -26,6 +26,7 @@ impl Switch {
             self.monitor.sip(now, false, &data);
         }
         let flow = self.own_side(flow);
+        let data = self.sip.taken(data);
         self.gate.offer(now, flow, data);
         while let Some(transmit) = self.gate.poll_transmit() {
             self.send_sip(now, transmit);

@@ -345,7 +345,7 @@ impl Admission {
             return;
         }
         self.statistics.refused += 1;
-        self.transmits.push_back(Transmit { flow: destination, payload });
+        self.transmits.push_back(Transmit::new(destination, payload));
     }
 
     fn is_refused(&mut self, now: Instant, flow: &Flow, request: &Message) -> bool {

@@ -315,7 +315,7 @@ impl Endpoint {
     }
 
     fn send(&mut self, flow: Flow, payload: Bytes) {
-        self.transmits.push_back(Transmit { flow, payload });
+        self.transmits.push_back(Transmit::new(flow, payload));
     }
 
     /// Answers without a transaction (RFC 3261 8.2.7): every copy of the request gets the same answer.

@@ -49,6 +49,33 @@ pub enum Alias {
     Any,
 }
 
+/// How TLS is spoken with the peers of a network (IOS: `crypto signaling remote-addr`). Of several that have a peer the
+/// smallest counts.
+#[derive(Clone, Debug)]
+pub struct TlsFor {
+    /// An address of the network.
+    pub network: IpAddr,
+    /// Leading bits that a peer's address shares with it, 0 to 32, or to 128 for IPv6.
+    pub prefix: u8,
+    /// How TLS is spoken.
+    pub config: TlsConfig,
+}
+
+impl TlsFor {
+    fn has(&self, peer: IpAddr) -> bool {
+        let (bits, own, other) = match (self.network, peer.to_canonical()) {
+            (IpAddr::V4(own), IpAddr::V4(peer)) => {
+                (32, u128::from(u32::from(own)), u128::from(u32::from(peer)))
+            }
+            (IpAddr::V6(own), IpAddr::V6(peer)) => (128, u128::from(own), u128::from(peer)),
+            _ => return false,
+        };
+        // Without any bit in common the shift would be by all of them.
+        let shift = u32::from(bits - self.prefix.min(bits));
+        own.checked_shr(shift).unwrap_or(0) == other.checked_shr(shift).unwrap_or(0)
+    }
+}
+
 /// What to open, and how much a peer may use.
 #[derive(Clone, Debug)]
 pub struct NetConfig {
@@ -60,6 +87,8 @@ pub struct NetConfig {
     pub tls: Vec<SocketAddr>,
     /// How TLS is spoken; without it TLS flows fail. [`Net::set_tls`] changes it later.
     pub tls_config: Option<TlsConfig>,
+    /// How TLS is spoken with some peers instead.
+    pub tls_for: Vec<TlsFor>,
     /// Network devices that sockets of an address are held to (`SO_BINDTODEVICE`), by the address bound.
     pub devices: Vec<(IpAddr, String)>,
     /// Differentiated services code point, 0 to 63, for everything sent. Default 24 (CS3), as IOS marks
@@ -114,6 +143,7 @@ impl Default for NetConfig {
             tcp: Vec::new(),
             tls: Vec::new(),
             tls_config: None,
+            tls_for: Vec::new(),
             devices: Vec::new(),
             dscp: 24,
             max_connections: 1024,
@@ -215,6 +245,8 @@ struct Shared {
     tcp: Vec<SocketAddr>,
     tls_addrs: Vec<SocketAddr>,
     tls: RwLock<Option<Tls>>,
+    /// In the order of [`NetConfig::tls_for`].
+    tls_for: Vec<Tls>,
     events: mpsc::Sender<NetEvent>,
     connections: Mutex<Connections>,
     counters: NetCounters,
@@ -241,7 +273,10 @@ impl Net {
         let (plain, secure) = (listen(&config.tcp)?, listen(&config.tls)?);
         let (tcp, tls_addrs) = (addresses(&plain)?, addresses(&secure)?);
         let tls = config.tls_config.as_ref().map(Tls::new).transpose();
-        let tls = tls.map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
+        let invalid = |error| io::Error::new(io::ErrorKind::InvalidInput, error);
+        let tls = tls.map_err(invalid)?;
+        let tls_for = config.tls_for.iter().map(|own| Tls::new(&own.config)).collect::<Result<_, _>>();
+        let tls_for = tls_for.map_err(invalid)?;
         let shared = Arc::new(Shared {
             config,
             runtime: tokio::runtime::Handle::current(),
@@ -249,6 +284,7 @@ impl Net {
             tcp,
             tls_addrs,
             tls: RwLock::new(tls),
+            tls_for,
             events,
             connections: Mutex::default(),
             counters: NetCounters::default(),
@@ -265,7 +301,7 @@ impl Net {
         Ok((Net { shared, tasks }, receiver))
     }
 
-    /// Other TLS settings for connections from now on; `None` refuses TLS.
+    /// Other TLS settings for connections from now on; `None` refuses TLS, but to the peers of [`NetConfig::tls_for`].
     ///
     /// # Errors
     /// [`TlsConfigError`]; then the settings stay as they were.
@@ -360,7 +396,11 @@ impl Drop for Net {
 }
 
 impl Shared {
-    fn tls(&self) -> Option<Tls> {
+    fn tls(&self, peer: IpAddr) -> Option<Tls> {
+        let known = self.config.tls_for.iter().zip(&self.tls_for).filter(|(network, _)| network.has(peer));
+        if let Some((_, tls)) = known.max_by_key(|(network, _)| network.prefix) {
+            return Some(tls.clone());
+        }
         self.tls.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 

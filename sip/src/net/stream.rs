@@ -16,7 +16,7 @@ use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use super::connections::{Connection, Waiting, queue};
 use super::tls::{CertificateNames, TlsError, server_name};
-use super::{Alias, NetConfig, NetEvent, Shared, new_socket};
+use super::{Alias, NetConfig, NetEvent, Shared, mark, new_socket};
 use crate::flow::{Flow, Transmit, Transport};
 use crate::message::Message;
 use crate::stream::{FramingError, StreamFramer};
@@ -51,7 +51,7 @@ pub(super) async fn accept(shared: Arc<Shared>, listener: TcpListener, transport
 }
 
 pub(super) fn send(shared: &Arc<Shared>, transmit: Transmit) {
-    let Transmit { flow, payload } = transmit;
+    let Transmit { flow, payload, dscp } = transmit;
     let mut domain = None;
     let found = {
         let mut connections = shared.connections();
@@ -85,19 +85,19 @@ pub(super) fn send(shared: &Arc<Shared>, transmit: Transmit) {
             }
         }
         (None, Some(_)) if domain.is_none() => match new_way(&flow, &payload) {
-            Some((flow, host)) => open(shared, flow, Some(host.into()), payload),
+            Some((flow, host)) => open(shared, flow, Some(host.into()), payload, dscp),
             None => shared.failed(flow),
         },
-        (None, _) => open(shared, flow, domain, payload),
+        (None, _) => open(shared, flow, domain, payload, dscp),
     }
 }
 
-fn open(shared: &Arc<Shared>, flow: Flow, domain: Option<Arc<str>>, payload: Bytes) {
+fn open(shared: &Arc<Shared>, flow: Flow, domain: Option<Arc<str>>, payload: Bytes, dscp: Option<u8>) {
     if !has_room(shared, flow.remote) {
         shared.counters.connections_refused.fetch_add(1, Ordering::Relaxed);
         return shared.failed(flow);
     }
-    start(shared, Opening::Wanted, flow, domain, Some(payload));
+    start(shared, Opening::Wanted(dscp), flow, domain, Some(payload));
 }
 
 fn is_request(payload: &[u8]) -> bool {
@@ -118,7 +118,8 @@ fn new_way(flow: &Flow, payload: &Bytes) -> Option<(Flow, String)> {
 
 enum Opening {
     Accepted(TcpStream),
-    Wanted,
+    /// With this code point.
+    Wanted(Option<u8>),
 }
 
 fn has_room(shared: &Shared, remote: SocketAddr) -> bool {
@@ -147,7 +148,7 @@ fn start(
     domain: Option<Arc<str>>,
     first: Option<Bytes>,
 ) {
-    let ours = matches!(opening, Opening::Wanted);
+    let ours = matches!(opening, Opening::Wanted(_));
     let (sender, waiting) = queue(shared.config.connection_queue, shared.config.connection_octets);
     if let Some(first) = first {
         // The queue is empty, so there is room.
@@ -224,7 +225,7 @@ impl Link {
         let accepted = matches!(opening, Opening::Accepted(_));
         let stream = match opening {
             Opening::Accepted(stream) => stream,
-            Opening::Wanted => connect(config, &self.flow).await.map_err(Failure::Tcp)?,
+            Opening::Wanted(dscp) => connect(config, &self.flow, dscp).await.map_err(Failure::Tcp)?,
         };
         let _ = stream.set_nodelay(true);
         if let Some(time) = config.tcp_keep_alive {
@@ -251,7 +252,7 @@ impl Link {
         stream: TcpStream,
         accepted: bool,
     ) -> Result<(Stream, Option<CertificateNames>), TlsError> {
-        let tls = self.shared.tls().ok_or(TlsError::NotConfigured)?;
+        let tls = self.shared.tls(self.flow.remote.ip()).ok_or(TlsError::NotConfigured)?;
         let limit = self.shared.config.handshake;
         let late = || io::Error::from(io::ErrorKind::TimedOut);
         let outcome = if accepted {
@@ -500,7 +501,7 @@ fn names(certificates: Option<&[CertificateDer<'_>]>) -> Option<CertificateNames
     CertificateNames::of(certificates?.first()?).ok()
 }
 
-async fn connect(config: &NetConfig, flow: &Flow) -> io::Result<TcpStream> {
+async fn connect(config: &NetConfig, flow: &Flow, dscp: Option<u8>) -> io::Result<TcpStream> {
     let any = SocketAddr::new(
         if flow.local.is_ipv4() == flow.remote.is_ipv4() {
             flow.local.ip()
@@ -510,6 +511,9 @@ async fn connect(config: &NetConfig, flow: &Flow) -> io::Result<TcpStream> {
         0,
     );
     let socket = new_socket(any, socket2::Type::STREAM, config)?;
+    if let Some(dscp) = dscp {
+        mark(&socket, any.is_ipv4(), dscp);
+    }
     if !any.ip().is_unspecified() {
         socket.bind(&any.into())?;
     }

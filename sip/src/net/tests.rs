@@ -39,10 +39,10 @@ async fn datagrams_come_and_go() {
         remote: b.udp_addrs()[0],
         connection: None,
     };
-    a.send(Transmit { flow, payload: Bytes::from_static(OPTIONS) });
+    a.send(Transmit::new(flow, Bytes::from_static(OPTIONS)));
     let (flow, data) = received(&mut from_b).await;
     assert_eq!((&data[..], flow.remote, flow.local), (OPTIONS, a.udp_addrs()[0], b.udp_addrs()[0]));
-    b.send(Transmit { flow, payload: Bytes::from_static(b"answer") });
+    b.send(Transmit::new(flow, Bytes::from_static(b"answer")));
     assert_eq!(&received(&mut from_a).await.1[..], b"answer");
 }
 
@@ -57,14 +57,14 @@ async fn a_connection_is_opened_used_both_ways_and_reused() {
         connection: None,
     };
     for _ in 0..3 {
-        a.send(Transmit { flow: to.clone(), payload: Bytes::from_static(OPTIONS) });
+        a.send(Transmit::new(to.clone(), Bytes::from_static(OPTIONS)));
     }
     let (flow, data) = received(&mut from_b).await;
     assert_eq!(&data[..], OPTIONS);
     for _ in 0..2 {
         assert_eq!(received(&mut from_b).await.0, flow, "one connection");
     }
-    b.send(Transmit { flow, payload: Bytes::from_static(OPTIONS) });
+    b.send(Transmit::new(flow, Bytes::from_static(OPTIONS)));
     let (back, _) = received(&mut from_a).await;
     assert_eq!((back.remote, a.connections().len()), (b.tcp_addrs()[0], 1));
     drop(b);
@@ -72,7 +72,7 @@ async fn a_connection_is_opened_used_both_ways_and_reused() {
         matches!(next(&mut from_a).await, NetEvent::Closed { flow } if flow.connection == back.connection)
     );
     assert!(a.connections().is_empty());
-    a.send(Transmit { flow: back, payload: Bytes::from_static(OPTIONS) });
+    a.send(Transmit::new(back, Bytes::from_static(OPTIONS)));
     assert!(matches!(next(&mut from_a).await, NetEvent::SendFailed { .. }));
 }
 
@@ -87,7 +87,7 @@ async fn a_response_whose_connection_is_gone_gets_a_new_one_to_the_via() {
     drop(stream);
     assert!(matches!(next(&mut from_a).await, NetEvent::Closed { .. }));
     let response = format!("SIP/2.0 200 OK\r\nVia: SIP/2.0/TCP 127.0.0.1:{port};branch=z9hG4bK1\r\n\r\n");
-    a.send(Transmit { flow, payload: Bytes::from(response.clone()) });
+    a.send(Transmit::new(flow, Bytes::from(response.clone())));
     let (mut stream, _) = timeout(Duration::from_secs(10), listener.accept()).await.unwrap().unwrap();
     let mut got = vec![0; response.len()];
     timeout(Duration::from_secs(10), stream.read_exact(&mut got)).await.unwrap().unwrap();
@@ -101,10 +101,10 @@ async fn what_cannot_be_reached_is_reported_as_asked() {
     let remote = listener.local_addr().unwrap();
     drop(listener);
     let flow = Flow { transport: Transport::Tcp, local: a.tcp_addrs()[0], remote, connection: None };
-    a.send(Transmit { flow: flow.clone(), payload: Bytes::from_static(OPTIONS) });
+    a.send(Transmit::new(flow.clone(), Bytes::from_static(OPTIONS)));
     assert!(matches!(next(&mut from_a).await, NetEvent::SendFailed { flow: failed } if failed == flow));
     let tls = Flow { transport: Transport::Tls, ..flow };
-    a.send(Transmit { flow: tls, payload: Bytes::new() });
+    a.send(Transmit::new(tls, Bytes::new()));
     assert!(matches!(next(&mut from_a).await, NetEvent::SendFailed { .. }));
 }
 
@@ -119,7 +119,7 @@ async fn keep_alives_are_answered_and_nonsense_closes_the_connection() {
     stream.write_all(b"OPTIONS sip:a SIP/2.0\r\nContent-Length: x\r\n\r\n").await.unwrap();
     let (flow, _) = received(&mut from_a).await;
     // The refusal still gets out before the connection is closed.
-    a.send(Transmit { flow, payload: Bytes::from_static(b"SIP/2.0 400 x\r\n\r\n") });
+    a.send(Transmit::new(flow, Bytes::from_static(b"SIP/2.0 400 x\r\n\r\n")));
     let mut rest = Vec::new();
     timeout(Duration::from_secs(10), stream.read_to_end(&mut rest)).await.unwrap().unwrap();
     assert_eq!(rest, b"SIP/2.0 400 x\r\n\r\n");
@@ -150,7 +150,7 @@ async fn a_peer_that_does_not_read_loses_its_connection_not_our_memory() {
     let (flow, _) = received(&mut from_a).await;
     let payload = Bytes::from(vec![b'x'; 1 << 20]);
     for _ in 0..64 {
-        a.send(Transmit { flow: flow.clone(), payload: payload.clone() });
+        a.send(Transmit::new(flow.clone(), payload.clone()));
         tokio::task::yield_now().await;
     }
     assert!(matches!(next(&mut from_a).await, NetEvent::SendFailed { .. }));

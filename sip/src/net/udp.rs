@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use nix::libc;
-use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt, sockopt};
+use nix::sys::socket::{
+    ControlMessage, ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, sendmsg, setsockopt, sockopt,
+};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::mpsc::error::TrySendError;
@@ -84,7 +86,7 @@ pub(super) async fn receive(shared: Arc<Shared>, local: SocketAddr, socket: Arc<
 }
 
 pub(super) fn send(shared: &Shared, transmit: Transmit) {
-    let Transmit { flow, payload } = transmit;
+    let Transmit { flow, payload, dscp } = transmit;
     let socket = shared
         .udp
         .iter()
@@ -92,7 +94,10 @@ pub(super) fn send(shared: &Shared, transmit: Transmit) {
         .or_else(|| shared.udp.iter().find(|(address, _)| address.is_ipv4() == flow.remote.is_ipv4()));
     let Some((local, socket)) = socket else { return shared.failed(flow) };
     let socket = socket.get_ref();
-    let attempt = || socket.send_to(&payload, flow.remote);
+    let attempt = || match dscp {
+        None => socket.send_to(&payload, flow.remote),
+        Some(dscp) => send_marked(socket, &payload, flow.remote, dscp),
+    };
     // The error of an earlier datagram to somebody else may be told first; then this one has not been sent.
     let outcome = attempt().or_else(|error| match take_errors(shared, *local, socket) {
         true => attempt(),
@@ -109,6 +114,18 @@ pub(super) fn send(shared: &Shared, transmit: Transmit) {
             shared.failed(flow);
         }
     }
+}
+
+/// One datagram with a code point of its own.
+fn send_marked(socket: &UdpSocket, payload: &[u8], remote: SocketAddr, dscp: u8) -> io::Result<usize> {
+    let slices = [io::IoSlice::new(payload)];
+    let (tos, class) = ((dscp & 0x3f) << 2, i32::from(dscp & 0x3f) << 2);
+    let mark = match remote {
+        SocketAddr::V4(_) => ControlMessage::Ipv4Tos(&tos),
+        SocketAddr::V6(_) => ControlMessage::Ipv6TClass(&class),
+    };
+    let (remote, flags) = (SockaddrStorage::from(remote), MsgFlags::MSG_DONTWAIT);
+    Ok(sendmsg(socket.as_raw_fd(), &slices, &[mark], flags, Some(&remote))?)
 }
 
 /// Empties the socket's error queue. True when there was something in it.

@@ -2,7 +2,10 @@
 //! `sip` of `voice service voip` says.
 //!
 //! What the user agent keeps of a message is what it meant to send: only the octets on the wire differ, and those sent again
-//! differ in the same way.
+//! differ in the same way. Of messages that come the user agent sees only what the rules have made of them; the first INVITE of a
+//! call comes before its dial peer is known, and goes by the rules of the service.
+//!
+//! The same way calls have their code point (`ip qos dscp … signaling`).
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -12,6 +15,7 @@ use dialpeer::sip_profile::Profile;
 use sip::{Message, Transmit};
 
 use super::SipLegs;
+use super::settings::PeerSettings;
 use crate::leg::{LegId, SetupUris};
 
 /// Calls that have ended and whose last messages may be sent again.
@@ -20,8 +24,25 @@ const MAX_ENDED: usize = 4096;
 /// Which calls have rules, by Call-ID.
 #[derive(Debug, Default)]
 pub(super) struct Profiled {
-    calls: HashMap<String, Arc<Profile>>,
+    calls: HashMap<String, Rules>,
     ended: VecDeque<String>,
+}
+
+/// What is different in the messages of a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Rules {
+    outgoing: Option<Arc<Profile>>,
+    incoming: Option<Arc<Profile>>,
+    dscp: Option<u8>,
+}
+
+impl Rules {
+    /// Those of a dial peer; `None` if it has none.
+    fn of(settings: &PeerSettings) -> Option<Self> {
+        let PeerSettings { profile, inbound, signaling_dscp: dscp, .. } = settings;
+        let rules = Self { outgoing: profile.clone(), incoming: inbound.clone(), dscp: *dscp };
+        (rules.outgoing.is_some() || rules.incoming.is_some() || dscp.is_some()).then_some(rules)
+    }
 }
 
 impl SipLegs {
@@ -29,9 +50,9 @@ impl SipLegs {
     pub(super) fn follow_rules(&mut self, id: LegId) {
         let Some(leg) = self.legs.get(&id) else { return };
         let Some(call) = self.ua.call_id(leg.call) else { return };
-        match &leg.can.settings.profile {
-            Some(profile) => {
-                self.profiled.calls.insert(call.to_owned(), Arc::clone(profile));
+        match Rules::of(&leg.can.settings) {
+            Some(rules) => {
+                self.profiled.calls.insert(call.to_owned(), rules);
             }
             None if self.profiled.calls.is_empty() => {}
             None => {
@@ -64,16 +85,29 @@ impl SipLegs {
         if system.is_none() && self.profiled.calls.is_empty() {
             return transmit;
         }
-        let call = call_id(&transmit.payload);
-        let profile = call.and_then(|call| self.profiled.calls.get(call)).or(system);
+        let rules = call_id(&transmit.payload).and_then(|call| self.profiled.calls.get(call));
+        transmit.dscp = rules.and_then(|rules| rules.dscp);
+        let profile = rules.map_or(system, |rules| rules.outgoing.as_ref());
         if let Some(changed) = profile.and_then(|profile| profile.apply(&transmit.payload)) {
             transmit.payload = Bytes::from(changed);
         }
         transmit
     }
+
+    /// A message as it is taken.
+    #[must_use]
+    pub fn taken(&self, data: Bytes) -> Bytes {
+        if !self.settings.inbound_profiles {
+            return data;
+        }
+        let rules = call_id(&data).and_then(|call| self.profiled.calls.get(call));
+        let system = self.settings.peer(0).inbound.as_ref();
+        let profile = rules.map_or(system, |rules| rules.incoming.as_ref());
+        profile.and_then(|profile| profile.apply(&data)).map_or(data, Bytes::from)
+    }
 }
 
-/// The Call-ID of a message of ours.
+/// The Call-ID of a message.
 fn call_id(message: &[u8]) -> Option<&str> {
     let lines = message.split(|octet| *octet == b'\n').take_while(|line| line.len() > 1);
     let value = lines.filter_map(|line| {

@@ -24,6 +24,8 @@ use crate::service::logins;
 const RTP_PORTS: (u16, u16) = (16_384, 32_767);
 /// `notify telephone-event max-duration` where none is configured, as IOS has it, ms.
 const NOTIFY_MS: u32 = 2000;
+/// How lines of a dial peer begin that look at URIs.
+const URI_LINES: [&str; 2] = ["incoming uri ", "destination uri "];
 /// Payload type of telephone events, unless `rtp payload-type nte` says another.
 const NTE: u8 = 101;
 
@@ -127,6 +129,10 @@ pub struct PeerSettings {
     pub rel1xx: Option<Rel1xx>,
     /// `voice-class sip profiles`: what is changed in messages on their way out.
     pub profile: Option<Arc<Profile>>,
+    /// `voice-class sip profiles … inbound`: what is changed in messages as they come.
+    pub inbound: Option<Arc<Profile>>,
+    /// Code point of signalling, where it is not that of all, 0 to 63.
+    pub signaling_dscp: Option<u8>,
     /// `signaling forward rawmsg` or `unconditional`: messages of trunks are carried whole.
     pub forwards: bool,
     /// `remote-party-id`.
@@ -163,6 +169,8 @@ impl Default for PeerSettings {
             redirects: false,
             rel1xx: None,
             profile: None,
+            inbound: None,
+            signaling_dscp: None,
             forwards: false,
             remote_party_id: true,
             no_early_media_180: false,
@@ -194,7 +202,9 @@ pub struct SipSettings {
     /// `redirect contact order best-match`: contacts of a 300 stand in the order in which calls would hunt, not with the
     /// longest match first.
     pub redirect_best_match: bool,
-    /// Dial peers are chosen by URIs (`incoming uri`).
+    /// `sip-profiles inbound`: classes for messages that come count.
+    pub inbound_profiles: bool,
+    /// Dial peers are chosen by URIs (`incoming uri`, `destination uri`).
     pub keeps_uris: bool,
     /// Each with the section it was read from.
     peers: HashMap<u32, (Arc<Node>, Arc<PeerSettings>)>,
@@ -267,7 +277,8 @@ impl SipSettings {
             redirect_best_match: sip.is_some_and(|node| node.has("redirect contact order best-match")),
             keeps_uris: tree
                 .beginning("dial-peer voice ")
-                .any(|node| node.lines().any(|line| line.starts_with("incoming uri "))),
+                .any(|node| node.lines().any(|line| URI_LINES.iter().any(|words| line.starts_with(words)))),
+            inbound_profiles: sip.is_some_and(|node| node.has("sip-profiles inbound")),
             peers,
             default: Arc::new(base),
         }
@@ -323,7 +334,9 @@ fn system(config: &Config, voip: Option<&Node>) -> PeerSettings {
     let sip = voip.and_then(|node| node.subsection("sip"));
     settings.localhost = localhost(sip.and_then(|sip| sip.value("localhost ")));
     tell_switches(&mut settings, config.tree().section("sip-ua"));
-    settings.profile = sip.and_then(|sip| profile(config.tree(), sip.value("sip-profiles ")?));
+    let class = |inbound| profile(config.tree(), class_of(sip?, "sip-profiles ", inbound)?);
+    settings.profile = class(false);
+    settings.inbound = class(true);
     if let Some(voip) = voip {
         settings.redirects = voip.has("redirect ip2ip");
         settings.sips = voip.subsection("sip").is_some_and(|sip| sip.has("url sips"));
@@ -374,8 +387,13 @@ fn peer(
         Some(rate) => settings.fax.rate = rate.parse().ok(),
         None => {}
     }
-    let own = node.value("voice-class sip profiles ").or_else(|| tenant?.value("sip-profiles "));
-    settings.profile = own.map_or_else(|| settings.profile.clone(), |tag| profile(config.tree(), tag));
+    for inbound in [false, true] {
+        let own = class_of(node, "voice-class sip profiles ", inbound);
+        let place = if inbound { &mut settings.inbound } else { &mut settings.profile };
+        if let Some(tag) = own.or_else(|| class_of(tenant?, "sip-profiles ", inbound)) {
+            *place = profile(config.tree(), tag);
+        }
+    }
     let own_rel1xx = node.value("voice-class sip rel1xx ").filter(|value| *value != "system");
     settings.rel1xx = match own_rel1xx.or(shared("rel1xx ")).and_then(|rest| rest.split_whitespace().next()) {
         Some("supported") => Some(Rel1xx::Supported),
@@ -418,6 +436,11 @@ fn peer(
     for line in node.lines() {
         if let Some(point) = line.strip_prefix("ip qos dscp ").and_then(|rest| rest.strip_suffix(" media")) {
             settings.dscp = dscp(point).unwrap_or(settings.dscp);
+        }
+        if let Some(point) =
+            line.strip_prefix("ip qos dscp ").and_then(|rest| rest.strip_suffix(" signaling"))
+        {
+            settings.signaling_dscp = dscp(point);
         }
     }
     settings
@@ -465,6 +488,16 @@ fn overrides(config: &Config, peer: &Node, tenant: Option<&Node>) -> Option<Call
         session_timer: says(&["min-se ", "session refresh"]).then(|| agent::session_timer(config, tenant)),
     };
     (own != CallOverrides::default()).then_some(own)
+}
+
+/// The class of sip-profiles that a section names for one direction.
+fn class_of<'a>(section: &'a Node, words: &str, inbound: bool) -> Option<&'a str> {
+    section.lines().filter_map(|line| line.strip_prefix(words)).find_map(|rest| {
+        match rest.strip_suffix(" inbound") {
+            Some(tag) => inbound.then_some(tag),
+            None => (!inbound && rest != "inbound").then_some(rest),
+        }
+    })
 }
 
 /// The rules of `voice class sip-profiles`; `None` for a class without any.

@@ -1,6 +1,6 @@
 //! How SIP messages travel: addresses, ports, protocols, TLS, and how long connections stay.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use cli::config::{Config, Node};
@@ -10,6 +10,9 @@ use sip::net::{NetConfig, TlsVersion};
 
 use super::agent::AgentSettings;
 use super::policy::tenant;
+
+/// Code point of signalling where no dial peer says another, as IOS has it: af31.
+const SIGNALING: u8 = 26;
 
 /// Where SIP listens and how it sends, as far as the configuration says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +29,8 @@ pub struct TransportSettings {
     pub tcp: bool,
     /// Spoken once `crypto signaling` names a trustpoint; `no transport tcp tls` forbids it.
     pub tls: Option<TlsSettings>,
+    /// `crypto signaling remote-addr`: how it is spoken with the peers of a network, given by an address and the bits that count.
+    pub tls_for: Vec<(IpAddr, u8, TlsSettings)>,
     /// `connection-reuse`: calls to us may come on connections we have opened (RFC 5923).
     pub alias: bool,
     /// How long TCP connections, and how long TLS connections without traffic stay.
@@ -53,13 +58,15 @@ impl TransportSettings {
         let ua = config.tree().section("sip-ua");
         let agent = AgentSettings::new(config);
         let refused = |line: &str| ua.is_some_and(|ua| ua.has(line));
+        let no_tls = refused("no transport tcp tls");
         Self {
             address: sip.control_interface().and_then(|name| address_of(config, name)),
             port: sip.listen_port_non_secure.unwrap_or(5060),
             port_secure: sip.listen_port_secure.unwrap_or(5061),
             udp: !refused("no transport udp"),
             tcp: !refused("no transport tcp"),
-            tls: if refused("no transport tcp tls") { None } else { tls(ua) },
+            tls: if no_tls { None } else { tls(ua) },
+            tls_for: if no_tls { Vec::new() } else { tls_for(ua) },
             alias: ua.is_some_and(|ua| ua.lines().any(|line| line.starts_with("connection-reuse"))),
             aging: (agent.aging, agent.aging_tls),
             establish: (agent.establish, agent.establish_tls),
@@ -82,6 +89,7 @@ impl TransportSettings {
             alias: if self.alias { sip::net::Alias::Any } else { sip::net::Alias::Authenticated },
             idle: self.aging.0,
             idle_tls: self.aging.1,
+            dscp: SIGNALING,
             connect: self.establish.0,
             handshake: self.establish.1,
             ..NetConfig::default()
@@ -97,11 +105,29 @@ pub fn address_of(config: &Config, interface: &str) -> Option<IpAddr> {
 }
 
 fn tls(ua: Option<&Node>) -> Option<TlsSettings> {
-    let signaling = ua?.value("crypto signaling default trustpoint ")?;
+    spoken(ua?, ua?.value("crypto signaling default trustpoint ")?)
+}
+
+fn tls_for(ua: Option<&Node>) -> Vec<(IpAddr, u8, TlsSettings)> {
+    let lines = ua.into_iter().flat_map(Node::lines);
+    let networks = lines.filter_map(|line| {
+        let mut words = line.strip_prefix("crypto signaling remote-addr ")?.splitn(4, ' ');
+        let (network, mask): (Ipv4Addr, Ipv4Addr) =
+            (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+        let _trustpoint = words.next()?;
+        // Of a mask with gaps the bits before the first count.
+        let prefix = u8::try_from(u32::from(mask).leading_ones()).ok()?;
+        Some((network.into(), prefix, spoken(ua?, words.next()?)?))
+    });
+    networks.collect()
+}
+
+/// A trustpoint and what stands behind it.
+fn spoken(ua: &Node, signaling: &str) -> Option<TlsSettings> {
     let mut words = signaling.split_whitespace();
     let trustpoint = words.next()?.to_owned();
     let checks = words.collect::<Vec<_>>();
-    let wanted = ua.and_then(|ua| ua.value("transport tcp tls ")).unwrap_or_default();
+    let wanted = ua.value("transport tcp tls ").unwrap_or_default();
     let mut words = wanted.split_whitespace();
     let version = match words.next() {
         Some("v1.2") => Some(TlsVersion::V1_2),
@@ -185,5 +211,23 @@ mod tests {
             settings("sip-ua\n crypto signaling default trustpoint GW\n transport tcp tls v1.2 minimum\n");
         let versions = least.tls.map(|tls| tls.versions);
         assert_eq!(versions, Some((TlsVersion::V1_2, TlsVersion::V1_3)));
+    }
+
+    #[test]
+    fn networks_have_trustpoints_of_their_own() {
+        let text = "sip-ua\n crypto signaling default trustpoint GW\n \
+                    crypto signaling remote-addr 192.0.2.0 255.255.255.0 trustpoint NEAR cn-san-validate server\n \
+                    crypto signaling remote-addr 192.0.2.7 255.255.255.255 trustpoint ONE\n";
+        let found = settings(text).tls_for;
+        let said: Vec<_> = found
+            .iter()
+            .map(|(network, bits, tls)| {
+                (network.to_string(), *bits, tls.trustpoint.as_str(), tls.check_names)
+            })
+            .collect();
+        assert_eq!(
+            said,
+            [("192.0.2.0".to_owned(), 24, "NEAR", true), ("192.0.2.7".to_owned(), 32, "ONE", false)]
+        );
     }
 }

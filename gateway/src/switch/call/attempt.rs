@@ -34,11 +34,13 @@ impl Switch {
         call.deadline = None;
         call.cause = Cause::UNALLOCATED;
         let called = call.routed.called.clone();
+        // It counts once: where the call is sent later, it goes by number.
+        let uri = call.setup.uris.take().map(|uris| uris.request);
         let (inbound, caller) = (call.inbound, call.caller);
         if let Some(caller) = caller {
             self.command(now, caller, LegCommand::Proceed);
         }
-        let ways = self.ways(inbound, &called);
+        let ways = self.ways(inbound, (&called, uri.as_deref()));
         if let Some((caller, contacts)) = self.redirection(id, &ways) {
             self.sip.redirect(now, caller, &contacts);
             self.calls.spoken_to.push(LegPort::Sip);
@@ -86,7 +88,7 @@ impl Switch {
         (!contacts.is_empty()).then_some((caller.id, contacts))
     }
 
-    fn ways(&mut self, inbound: Option<u32>, called: &Party) -> Vec<Way> {
+    fn ways(&mut self, inbound: Option<u32>, called: (&Party, Option<&str>)) -> Vec<Way> {
         let super::Calls { used, rng, turns, .. } = &mut self.calls;
         let last_used = |tag: u32| used.get(&tag).copied().unwrap_or(0);
         let turn = |tag: u32| {

@@ -40,7 +40,7 @@ impl Switch {
             calling: &call.setup.calling.number,
             port: name,
         });
-        let by_uri = call.setup.uris.take().and_then(|uris| self.dial_plan.inbound_by_uri(&uris));
+        let by_uri = call.setup.uris.as_ref().and_then(|uris| self.dial_plan.inbound_by_uri(uris));
         let peer = by_uri.or(found.map(|found| found.peer));
         call.inbound = peer.map(|peer| peer.tag);
         if let Some(peer) = peer {
@@ -126,7 +126,12 @@ impl Switch {
         if self.dial_plan.translate_in(call.inbound, &mut setup) == Err(Blocked) {
             return self.end_call(now, id, Cause::REJECTED);
         }
-        let progress = self.dial_plan.progress(call.inbound, &setup.called.number);
+        let by_uri =
+            setup.uris.take().filter(|uris| complete && self.dial_plan.has_way_by_uri(&uris.request));
+        let progress = match by_uri {
+            Some(_) => Progress::Full,
+            None => self.dial_plan.progress(call.inbound, &setup.called.number),
+        };
         setup.called.number = self.dial_plan.expand(&setup.called.number);
         call.routed = setup;
         if let Some(known) = self.calls.legs.get_mut(&leg) {

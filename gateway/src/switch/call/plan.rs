@@ -13,7 +13,7 @@ use dialpeer::translation::{
     Number, NumberPlan, NumberType, Translated, TranslationProfile, TranslationRule,
 };
 use dialpeer::uri::UriClass;
-use dialpeer::{DialPeer, InboundLeg, InboundMatch, PeerKind, Permission, Progress, Table};
+use dialpeer::{DialPeer, InboundLeg, InboundMatch, OutboundMatch, PeerKind, Permission, Progress, Table};
 
 use super::forward::{self, Codes, Forwarding};
 use crate::leg::{Party, Setup, SetupUris};
@@ -39,6 +39,8 @@ pub(in crate::switch) struct DialPlan {
     pub(super) codes: Option<Codes>,
     /// `incoming uri`, in the order in which IOS asks, each kind over all peers.
     incoming_uris: Vec<IncomingUri>,
+    /// `destination uri` of dial peers, in the order of the configuration.
+    destination_uris: Vec<(u32, UriClass)>,
     /// Servers of the group of a dial peer that has one.
     servers: HashMap<u32, Servers>,
     /// `clid` of `voice service voip`: of every call that leaves by SIP.
@@ -180,6 +182,7 @@ impl DialPlan {
         });
         Self {
             incoming_uris: incoming_uris(config),
+            destination_uris: destination_uris(config),
             servers: servers.collect(),
             table,
             num_exp: config.num_exp.clone(),
@@ -312,11 +315,22 @@ impl DialPlan {
         self.groups.get(&peer.destination_dpg?)
     }
 
-    /// The ways of a call that came on `inbound`, best first.
+    /// Whether a dial peer takes calls to this Request-URI (`destination uri`), whatever the number.
+    pub(super) fn has_way_by_uri(&self, uri: &str) -> bool {
+        self.by_uri(uri).next().is_some()
+    }
+
+    fn by_uri<'a>(&'a self, uri: &'a str) -> impl Iterator<Item = OutboundMatch<'a>> {
+        let fits = self.destination_uris.iter().filter(move |(_, class)| class.matches(uri));
+        fits.filter_map(|(tag, _)| self.table.outbound_peer(*tag))
+    }
+
+    /// The ways of a call that came on `inbound`, best first: those of the inbound peer's group, or else those by the
+    /// Request-URI it came with and then those by its number (the order of IOS's outbound matching).
     pub(super) fn ways(
         &self,
         inbound: Option<u32>,
-        called: &Party,
+        (called, uri): (&Party, Option<&str>),
         last_used: impl Fn(u32) -> u64,
         random: impl FnMut() -> u64,
         mut turn: impl FnMut(u32) -> usize,
@@ -330,6 +344,13 @@ impl DialPlan {
         found.retain(|way| way.peer.shape.numbering_type.is_none_or(|wanted| wanted == of_type));
         if self.group_of(inbound).is_none() {
             self.hunt.order(&mut found, last_used, random);
+            let mut first: Vec<OutboundMatch<'_>> =
+                uri.map(|uri| self.by_uri(uri).collect()).unwrap_or_default();
+            // Stable: of equals the one configured first.
+            first.sort_by_key(|way| way.peer.preference);
+            found.retain(|way| !first.iter().any(|other| other.peer.tag == way.peer.tag));
+            first.append(&mut found);
+            found = first;
         }
         found.retain(|way| self.cor.permits_call(from, way.peer));
         let mut ways = Vec::new();
@@ -404,16 +425,29 @@ fn incoming_uris(config: &Config) -> Vec<IncomingUri> {
         for peer in config.dial_peers.iter().filter(|peer| takes(peer)) {
             let section = tree.section(&format!("dial-peer voice {} voip", peer.tag));
             let tag = section.and_then(|node| node.value(&format!("incoming uri {kind} ")));
-            let class = tag.and_then(|tag| {
-                let mut classes = tree.beginning("voice class uri ");
-                classes.find(|node| node.line.split_whitespace().nth(3) == Some(tag.trim()))
-            });
-            if let Some(class) = class {
+            if let Some(class) = tag.and_then(|tag| uri_class(tree, tag)) {
                 found.push(IncomingUri { peer: peer.tag, of, class: UriClass::new(class.lines()) });
             }
         }
     }
     found
+}
+
+/// `destination uri TAG` of VoIP dial peers.
+fn destination_uris(config: &Config) -> Vec<(u32, UriClass)> {
+    let tree = config.tree();
+    let voip = config.dial_peers.iter().filter(|peer| peer.kind == PeerKind::Voip);
+    let found = voip.filter_map(|peer| {
+        let section = tree.section(&format!("dial-peer voice {} voip", peer.tag))?;
+        let class = uri_class(tree, section.value("destination uri ")?)?;
+        Some((peer.tag, UriClass::new(class.lines())))
+    });
+    found.collect()
+}
+
+/// `voice class uri TAG`.
+fn uri_class<'a>(tree: &'a Body, tag: &str) -> Option<&'a Node> {
+    tree.beginning("voice class uri ").find(|node| node.line.split_whitespace().nth(3) == Some(tag.trim()))
 }
 
 fn profiles(node: &Node) -> Profiles {

@@ -276,3 +276,66 @@ fn a_tenant_follows_redirections_and_plays_early_media_as_it_says() {
         desk.request(&mut five, "CANCEL", "", "");
     }
 }
+
+#[test]
+fn messages_are_taken_as_the_inbound_sip_profiles_leave_them() {
+    let rules = "voice class sip-profiles 8\n rule 1 request INVITE sip-header SIP-Req-URI modify \"sip:99(.*) SIP\" \"sip:\\1 SIP\"\n!\n\
+                 voice class sip-profiles 9\n rule 1 response 486 sip-header SIP-StatusLine modify \"486 .*\" \"404 Not Found\"\n!\n\
+                 dial-peer voice 6 voip\n voice-class sip profiles 9 inbound\n!\n";
+    let on = "voice service voip\n sip\n  sip-profiles inbound\n  sip-profiles 8 inbound\n!\n";
+    let off = "voice service voip\n sip\n  sip-profiles 8 inbound\n!\n";
+    for (service, number, status) in [(on, "996000", "404 INVITE"), (off, "6000", "486 INVITE")] {
+        let mut desk = Desk::new("", &format!("{rules}{service}"));
+        desk.call(FIVE, number, "", &audio(FIVE));
+        let invite = desk.take(SIX, "INVITE");
+        assert_eq!(invite.request_uri(), Some("sip:6000@192.0.2.60"));
+        let end = End { at: SIX, own: format!("{};tag=x", header(&invite, "To")), ..ended() };
+        desk.reply(&end, &invite, 486, "", "");
+        desk.take(FIVE, status);
+    }
+    let mut desk = Desk::new("", &format!("{rules}{off}"));
+    desk.call(FIVE, "996000", "", &audio(FIVE));
+    desk.take(FIVE, "404 INVITE");
+}
+
+#[test]
+fn a_request_uri_leads_to_the_dial_peer_of_its_class_whatever_the_number() {
+    let peers = "voice class uri NAMES sip\n host dns:branch.example\n!\nvoice class uri TRUNK sip\n pattern tgrp=west\n!\n\
+                 dial-peer voice 71 voip\n destination uri NAMES\n session protocol sipv2\n session target ipv4:192.0.2.71\n codec g711ulaw\n \
+                 preference 2\n!\n\
+                 dial-peer voice 72 voip\n destination uri TRUNK\n session protocol sipv2\n session target ipv4:192.0.2.72\n codec g711ulaw\n!\n";
+    let invite = |uri: &str| {
+        let mut desk = Desk::new("", peers);
+        let own = "<sip:5000@192.0.2.50>;tag=t".to_owned();
+        let mut end = End {
+            at: FIVE,
+            own,
+            far: format!("<{uri}>"),
+            call: "u".to_owned(),
+            target: uri.to_owned(),
+            ..ended()
+        };
+        desk.request(&mut end, "INVITE", "", audio(FIVE));
+        desk
+    };
+    let both = "sip:6000@branch.example;tgrp=west";
+    for (uri, first, next) in [
+        ("sip:alice@branch.example", "192.0.2.71", ""),
+        // Of both, the peer that is preferred; then the other.
+        (both, "192.0.2.72", "192.0.2.71"),
+        // What is left is that of the number.
+        ("sip:6000@192.0.2.1;tgrp=west", "192.0.2.72", SIX),
+        ("sip:6000@192.0.2.1", SIX, ""),
+    ] {
+        let mut desk = invite(uri);
+        let sent = desk.take(first, "INVITE");
+        let at = ["192.0.2.71", "192.0.2.72", SIX].into_iter().find(|at| *at == first).unwrap();
+        let end = End { at, own: format!("{};tag=x", header(&sent, "To")), ..ended() };
+        desk.reply(&end, &sent, 503, "", "");
+        match next {
+            "" => drop(desk.take(FIVE, "500 INVITE")),
+            next => drop(desk.take(next, "INVITE")),
+        }
+    }
+    invite("sip:alice@192.0.2.1").take(FIVE, "404 INVITE");
+}

@@ -19,11 +19,29 @@ fn a_dial_peer_says_who_calls_in_its_own_way() {
     let five = desk.called(FIVE).invite.unwrap();
     assert!(header(&five, "Remote-Party-ID").contains("<sip:6000@"), "{five:?}");
     assert_eq!(header(&five, "Privacy"), "");
+    // The service says it for all, a dial peer for itself.
+    let service = "voice service voip\n sip\n  asserted-id ppi\n  privacy-policy send-always\n!\n";
+    let mut desk = Desk::new(
+        "",
+        &format!("{service}dial-peer voice 6 voip\n voice-class sip privacy-policy strip diversion\n!\n"),
+    );
+    desk.call(FIVE, "6000", "Diversion: <sip:4000@a>;reason=no-answer\r\n", &audio(FIVE));
+    let six = desk.called(SIX).invite.unwrap();
+    assert!(header(&six, "P-Preferred-Identity").contains("<sip:5000@"), "{six:?}");
+    assert_eq!((header(&six, "Privacy"), header(&six, "Diversion")), (String::new(), String::new()));
+    desk.call(SIX, "5000", "Diversion: <sip:4000@a>;reason=no-answer\r\n", &audio(SIX));
+    let five = desk.called(FIVE).invite.unwrap();
+    assert_eq!(header(&five, "Privacy"), "none");
+    assert!(header(&five, "Diversion").contains("<sip:4000@"), "{five:?}");
 }
 
 #[test]
 fn headers_nobody_knows_pass_where_that_is_wanted() {
-    for (setting, passes) in [("", false), (" voice-class sip header-passing\n", true)] {
+    for (setting, passes) in [
+        ("", false),
+        (" voice-class sip header-passing\n", true),
+        (" voice-class sip pass-thru headers unsupp\n", true),
+    ] {
         let mut desk = Desk::new(setting, "");
         desk.call(FIVE, "6000", "X-Account: 42; a=\"b\"\r\nSubject: known\r\n", &audio(FIVE));
         let invite = desk.called(SIX).invite.unwrap();
