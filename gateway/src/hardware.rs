@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use telephony_hal::socket::Address;
+use telephony_hal::socket::{Address, BearerAddress};
 
 /// All ports of the box, in the order of the file.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -201,6 +201,9 @@ pub struct Pri {
     /// Socket address, with backend `socket`: `tcp-listen:IP:PORT`, `tcp-connect:IP:PORT`,
     /// `unix-listen:PATH`, `unix-connect:PATH`.
     pub address: Option<String>,
+    /// With backend `socket`: where the octets of its B channels come from and go to by UDP, `IP:PORT,IP:PORT`, ours and the
+    /// peer's. Without it the trunk has no audio.
+    pub bearers: Option<String>,
     /// With backend `dahdi`: the span's number in `dahdi_scan`.
     pub span: Option<u32>,
     /// Capture of the D channel (pcap, link type LINUX_LAPD), written while the daemon runs.
@@ -343,6 +346,7 @@ impl Hardware {
                 }
             }
             pri.socket_address()?;
+            pri.bearer_address()?;
             pri.dahdi_span()?;
         }
         for (at, smdi) in hardware.smdi.iter().enumerate() {
@@ -521,6 +525,24 @@ impl Pri {
             }
             (PriBackend::Socket, Some(text)) => {
                 text.parse().map(Some).map_err(|e| problem(format!("address {text:?}: {e}")))
+            }
+        }
+    }
+
+    /// The addresses of the B channels where the backend is `socket` and they are carried.
+    ///
+    /// # Errors
+    /// [`HardwareError::Address`] when they are malformed, or given for another backend.
+    pub fn bearer_address(&self) -> Result<Option<BearerAddress>, HardwareError> {
+        let problem =
+            |problem: String| HardwareError::Address { controller: self.controller.clone(), problem };
+        match (self.backend, &self.bearers) {
+            (_, None) => Ok(None),
+            (PriBackend::Socket, Some(text)) => {
+                text.parse().map(Some).map_err(|e| problem(format!("bearers: {e}")))
+            }
+            (PriBackend::Sim | PriBackend::Dahdi, Some(_)) => {
+                Err(problem("bearers expects backend \"socket\"; this backend has its own".into()))
             }
         }
     }

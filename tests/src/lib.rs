@@ -20,6 +20,7 @@
 //! ```
 #![allow(clippy::panic, clippy::unwrap_used, reason = "test support: a failed expectation is a failed test")]
 
+mod bearers;
 mod blast;
 mod call_load;
 mod console;
@@ -46,6 +47,7 @@ mod trunk;
 mod tshark;
 mod unified_cm;
 
+pub use bearers::Bearers;
 pub use blast::{Blast, BlastReport};
 pub use call_load::{CallAnswerer, CallReport, CallSink, CallSource, speak_rtp};
 pub use console::{Console, ConsoleAnswer};

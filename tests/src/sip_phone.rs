@@ -355,7 +355,7 @@ pub fn write_tone(file: &Path, hz: f64, seconds: u32) {
     write_wav(file, (0..seconds * 8000).map(sample));
 }
 
-fn write_wav(file: &Path, samples: impl Iterator<Item = i16>) {
+pub(crate) fn write_wav(file: &Path, samples: impl Iterator<Item = i16>) {
     let octets: Vec<u8> = samples.flat_map(i16::to_le_bytes).collect();
     let len = u32::try_from(octets.len()).expect("short");
     let mut wav = Vec::from(b"RIFF");

@@ -202,3 +202,32 @@ fn gain_and_attenuation_are_heard_and_echo_is_not() {
     // 12 dB of the hybrid, and the 3 dB that a port attenuates by default.
     assert!((echo + 28.0).abs() < 1.5, "without the canceller: {echo} dBm0");
 }
+
+#[test]
+fn a_user_forwards_calls_by_code_and_that_outlives_kill_9() {
+    let mut gateway = gateway("stcapp feature access-code\n");
+    let mut lines = gateway.lines();
+    lines.dial("2/1", "**18002");
+    on_hook(&mut lines, "2/1");
+    std::thread::sleep(Duration::from_millis(1300));
+    let goes_to = |gateway: &Tipringd, port: &str| {
+        let mut lines = gateway.lines();
+        lines.dial("2/0", "8001");
+        assert!(lines.rings(port, RING), "{port} does not ring");
+        on_hook(&mut lines, "2/0");
+        std::thread::sleep(Duration::from_millis(1300));
+    };
+    goes_to(&gateway, "2/2");
+    drop(lines);
+    gateway.kill_9();
+    gateway.restart();
+    goes_to(&gateway, "2/2");
+    let mut lines = gateway.lines();
+    lines.dial("2/1", "**2");
+    on_hook(&mut lines, "2/1");
+    drop(lines);
+    std::thread::sleep(Duration::from_millis(1300));
+    gateway.kill_9();
+    gateway.restart();
+    goes_to(&gateway, "2/1");
+}

@@ -23,7 +23,16 @@ impl Branch {
         Self::with_switch_type(pbx, "primary-qsig", "qsig")
     }
 
+    /// With libpri on the user side, and these lines of configuration more.
+    fn with_more(more: &str) -> Self {
+        Self::with(Side::User, "primary-qsig", "qsig", more)
+    }
+
     fn with_switch_type(pbx: Side, switch_type: &str, libpri: &'static str) -> Self {
+        Self::with(pbx, switch_type, libpri, "")
+    }
+
+    fn with(pbx: Side, switch_type: &str, libpri: &'static str, more: &str) -> Self {
         let own = match pbx {
             Side::Network => "user",
             Side::User => "network",
@@ -49,6 +58,7 @@ impl Branch {
             "dial-peer voice 47 pots\n destination-pattern 47..\n no digit-strip\n port 1/0:15\n!\n\
              dial-peer voice 48 pots\n trunkgroup PBX\n destination-pattern 48..\n no digit-strip\n!\n",
         );
+        config.push_str(more);
         Self { gateway: Tipringd::start(&config, &hardware), trunks, side: pbx, libpri }
     }
 
@@ -285,4 +295,53 @@ fn a_call_goes_to_the_next_trunk_when_the_first_is_down() {
     });
     on_hook(&mut lines, "2/0");
     no_call_is_left(&branch.gateway);
+}
+
+#[test]
+fn an_exchange_and_the_gateway_ask_each_other_to_call_elsewhere() {
+    let branch = Branch::with_more(
+        "voice service pots\n supplementary-service qsig call-forward\n!\nvoice-port 2/0\n \
+         tipring call-forward all 4799\n!\n",
+    );
+    let mut pbx = branch.pbx(0);
+    let mut lines = branch.gateway.lines();
+
+    // A telephone calls the PBX, which wants 8001 called instead: callRerouteing of libpri.
+    pbx.policy("call=alert");
+    lines.dial("2/0", "4711");
+    pbx.wait(&json!({"ev": "call", "state": "setup", "called": "4711"}));
+    pbx.send("deflect last 8001 reason=2");
+    assert!(lines.rings("2/1", RING));
+    lines.off_hook("2/1");
+    branch.gateway.show_until("show call active voice brief", Duration::from_secs(5), |shown| {
+        shown.contains("Originate 8001 active")
+    });
+    on_hook(&mut lines, "2/0");
+    on_hook(&mut lines, "2/1");
+    no_call_is_left(&branch.gateway);
+
+    // The PBX calls a telephone that forwards to 4799, and calls that number itself.
+    for grants in [true, false] {
+        pbx.events().mark();
+        pbx.send("call 8000 from=4711");
+        let asked = pbx.wait(&json!({"ev": "facility"}));
+        let to = asked.pointer("/sub/0/to").and_then(Value::as_str);
+        assert_eq!(to, Some("4799"), "{asked}");
+        // Libpri answers callRerouteing in EuroISDN alone: return result, and return error with value 1.
+        let invoke = asked.pointer("/sub/0/invoke_id").and_then(Value::as_i64).expect("an invoke identifier");
+        if grants {
+            pbx.send(&format!("facility last 9fa2030201{invoke:02x}"));
+            no_call_is_left(&branch.gateway);
+            assert!(
+                branch.gateway.show("show call history voice brief").contains("normal call clearing (16)")
+            );
+        } else {
+            pbx.send(&format!("facility last 9fa3060201{invoke:02x}020101"));
+            // Then the gateway does: a second call, to the PBX.
+            pbx.wait(&json!({"ev": "call", "state": "setup", "called": "4799"}));
+            pbx.send("hangup last 17");
+            pbx.wait(&json!({"ev": "call", "cause": 17}));
+            no_call_is_left(&branch.gateway);
+        }
+    }
 }

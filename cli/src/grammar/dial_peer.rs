@@ -402,6 +402,10 @@ pub(super) static COMMON: &[Command] = &[
         "signaling forward (conditional|none|rawmsg|unconditional)",
         super::voice_service::SIGNALING_FORWARD
     ),
+    acted!("supplementary-service sip moved-temporarily", ["Supplementary services", "SIP",
+        "A caller of a telephone whose calls go to SIP is told so by 302"], keyed: WHOLE, no_shown: true),
+    acted!("supplementary-service qsig call-forward", ["Supplementary services", "QSIG",
+        "The exchange of a caller is asked to call the number a telephone forwards to"], keyed: WHOLE, no_shown: true),
     kept!("supplementary-service LINE", ["Supplementary services", "The service"], SIP, keyed: WHOLE, no_shown: true),
     kept!("huntgroup LINE", ["Hunt group", "The setting"], CALLS, keyed: WHOLE),
     command! {

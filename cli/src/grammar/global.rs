@@ -140,7 +140,7 @@ pub(super) static VOICE: &[Command] = &[
     kept!("voice-card LINE", ["Voice card", "Slot"], HARDWARE, enters: Some(ModeKind::KeptVoiceCard), keyed: WHOLE),
     kept!("voice rtp send-recv", ["Voice", "RTP", "Both directions before the answer"], MEDIA),
     kept!("voice call LINE", ["Voice", "Calls", "The setting"], CALLS, keyed: WHOLE),
-    kept!("voice service pots", ["Voice", "Voice service", "POTS"], CALLS, enters: Some(ModeKind::KeptVoiceServicePots), keyed: 3),
+    acted!("voice service pots", ["Voice", "Voice service", "POTS"], enters: Some(ModeKind::KeptVoiceServicePots), keyed: 3),
     command! {
         "voice service voip", enters: Some(ModeKind::VoiceServiceVoip), keyed: 3, with_previous: true,
         help: &["Voice", "Voice service", "VoIP"],

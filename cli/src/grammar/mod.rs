@@ -229,7 +229,7 @@ modes! {
     KeptClass "(config-class)#" "Configuration of a voice class that is not modelled" &[bodies::NONE];
     KeptH323 "(conf-serv-h323)#" "Configuration of H.323" &[bodies::NONE];
     KeptStun "(conf-serv-stun)#" "Configuration of STUN" &[bodies::NONE];
-    KeptVoiceServicePots "(conf-voi-serv)#" "Configuration of the POTS voice service" &[bodies::NONE];
+    KeptVoiceServicePots "(conf-voi-serv)#" "Configuration of the POTS voice service" &[voice_service::POTS];
     KeptTelephony "(config-telephony)#" "Configuration of telephony-service" &[bodies::NONE];
     KeptEphone "(config-ephone)#" "Configuration of an ephone" &[bodies::NONE];
     KeptEphoneDn "(config-ephone-dn)#" "Configuration of an ephone-dn" &[bodies::NONE];

@@ -33,6 +33,10 @@ pub(super) const SIGNALING_FORWARD: [&str; 6] = [
 
 const TRANSPORT: &str = "Enable SIP User Agent transport for TCP/UDP";
 
+pub(super) static POTS: &[Command] =
+    &[acted!("supplementary-service qsig call-forward", ["Supplementary services", "QSIG",
+        "The exchange of a caller is asked to call the number a telephone forwards to"], keyed: WHOLE)];
+
 pub(super) static SIP_UA: &[Command] = &[
     acted!(
         "credentials [number WORD] username WORD password [0|6|7] WORD realm WORD",
@@ -268,6 +272,9 @@ pub(super) static VOIP: &[Command] = &[
     acted!("allow-connections sip to sip", ["Allow call connection types", "SIP", "To", "SIP"], keyed: WHOLE),
     kept!("allow-connections (h323|sip|skinny) to (h323|sip|skinny)", ["Allow call connection types", "H.323", "SIP", "SCCP", "To", "H.323",
         "SIP", "SCCP"], FEATURE, keyed: WHOLE, no_shown: true, with_previous: true),
+    acted!("supplementary-service sip moved-temporarily", ["Supplementary services", "SIP",
+        "A caller of a telephone whose calls go to SIP is told so by 302"], keyed: WHOLE, no_shown: true,
+        default: "supplementary-service sip moved-temporarily"),
     kept!("supplementary-service LINE", ["Supplementary services", "The service"], CALLS, keyed: WHOLE, no_shown: true),
     acted!("redirect ip2ip", ["Redirect calls", "From IP to IP"]),
     kept!("redundancy-group <1-2>", ["Redundancy", "Group"], FEATURE),

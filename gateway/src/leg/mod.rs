@@ -323,6 +323,17 @@ pub enum TransferTarget {
     },
 }
 
+/// A call that a telephone of ours has forwarded, as its caller's network is told of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reroute {
+    /// Whom to call.
+    pub to: Party,
+    /// Who calls.
+    pub calling: Party,
+    /// Who forwards, and why.
+    pub by: Redirection,
+}
+
 /// T.38 in a call, from one end to the other and back. Only SIP legs know it; for the others the switch refuses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FaxStep {
@@ -418,6 +429,9 @@ pub enum LegCommand {
     Raw(Box<RawMessage>),
     /// To a leg on a trunk: nobody at the other end can carry this message of it.
     Uncarried(Box<RawMessage>),
+    /// To an incoming leg on a trunk, not answered yet: the call is for another number, which its own network may call instead.
+    /// Its call is over with that; otherwise [`LegEvent::RerouteRefused`] follows.
+    Reroute(Box<Reroute>),
     /// End the leg.
     Release(Cause),
 }
@@ -461,6 +475,8 @@ pub enum LegEvent {
         /// Why.
         reason: RedirectReason,
     },
+    /// The network of an incoming leg does not call another number itself ([`LegCommand::Reroute`]).
+    RerouteRefused,
     /// The user at this end transfers the other end.
     Transfer(TransferTarget),
     /// The user joins the other ends of this leg and of another leg on the same port.

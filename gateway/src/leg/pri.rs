@@ -91,6 +91,7 @@ pub struct PriTrunk {
     member_of: Option<MemberOf>,
     notes: Notes,
     replacements: Replacements,
+    reroutes: reroute::Asking,
     /// Channels to be restarted once the PBX is there.
     lost: Vec<RestartTarget>,
 }
@@ -130,6 +131,7 @@ impl PriTrunk {
             member_of: None,
             notes: Notes::default(),
             replacements: Replacements::default(),
+            reroutes: reroute::Asking::new(),
             lost: Vec::new(),
         }
     }
@@ -401,7 +403,9 @@ impl PriTrunk {
                 }
                 Event::MwiIndication { id, request } => TrunkEvent::Indication(id, Box::new(request)),
                 Event::OperationDone { operation, outcome } => {
-                    self.replacing_outcome(now, operation, &outcome);
+                    if !self.rerouteing_outcome(now, operation, &outcome) {
+                        self.replacing_outcome(now, operation, &outcome);
+                    }
                     continue;
                 }
                 #[allow(unreachable_patterns)]

@@ -36,7 +36,7 @@ use sip::sdp::{Direction, OfferAnswer, Sdp};
 use sip::{EndpointConfig, Flow, Header, Message};
 
 use super::raw::RawMessage;
-use super::{Answer, Cause, LegCommand, LegEvent, LegId, LegIds, Party, Progress, Setup};
+use super::{Answer, Cause, LegCommand, LegEvent, LegId, LegIds, Party, Progress, Redirection, Setup};
 use crate::media::plane::PlaneEvent;
 use crate::media::ports::Ports;
 use crate::media::rtp::{RtpCommand, RtpSettings};
@@ -454,19 +454,24 @@ impl SipLegs {
             | LegCommand::Offer(_)
             | LegCommand::Digits { .. }
             | LegCommand::Uncarried(_)
+            | LegCommand::Reroute(_)
             | LegCommand::Signal(_) => {}
         }
     }
 
-    /// Sends a caller who has not been answered to `contacts`, the first first: 302, or 300 if there are several. The leg
-    /// is over.
-    pub fn redirect(&mut self, now: Instant, id: LegId, contacts: &[String]) {
+    /// Sends a caller who has not been answered to `contacts`, the first first: 302, or 300 if there are several, with who
+    /// diverted if somebody did. The leg is over.
+    pub fn redirect(&mut self, now: Instant, id: LegId, contacts: &[String], by: Option<&Redirection>) {
         let Some(leg) = self.legs.get(&id).filter(|leg| !leg.outgoing && leg.stage == Stage::Early) else {
             return;
         };
         let status = if contacts.len() > 1 { 300 } else { 302 };
+        let mut content = Content::new();
+        if let Some(by) = by.filter(|_| !leg.can.settings.policy.strip_diversion) {
+            content.headers.extend(identity::diversion(by, &leg.host));
+        }
         // A caller who has gone needs no way.
-        let _ = self.ua.redirect(now, leg.call, status, contacts, Content::new());
+        let _ = self.ua.redirect(now, leg.call, status, contacts, content);
         self.finish(id, Cause::NORMAL);
     }
 

@@ -6,7 +6,7 @@ use std::io;
 use cli::config::Config;
 use telephony_hal::dahdi::DahdiSpan;
 use telephony_hal::sim::{SimSpan, span_pair};
-use telephony_hal::socket::SocketTrunk;
+use telephony_hal::socket::{SocketSpan, SocketTrunk};
 use telephony_hal::wrap::{AnyDChannel, AnySpan, Erased, PcapWriter, Record, Returning, Side};
 use telephony_hal::{AnyError, DChannel, Span as _, SpanKind};
 use tokio::task::AbortHandle;
@@ -60,7 +60,19 @@ pub(super) fn open_trunks(
             PriBackend::Socket => {
                 let Some(address) = pri.socket_address()? else { continue };
                 let what = format!("controller {}: {address}", pri.controller);
-                record(Erased(SocketTrunk::open(address).map_err(io_error(what))?), pri, network)?
+                match pri.bearer_address()? {
+                    None => {
+                        record(Erased(SocketTrunk::open(address).map_err(io_error(what))?), pri, network)?
+                    }
+                    Some(bearers) => {
+                        let what = format!("{what}, bearers {} to {}", bearers.local, bearers.peer);
+                        let mut span =
+                            SocketSpan::open(kind, address, bearers).map_err(io_error(what.clone()))?;
+                        let d = span.open_d().map_err(|e| io_error(what)(io::Error::other(e)))?;
+                        spans.insert(trunks.len(), Box::new(Erased(span)) as AnySpan);
+                        record(Erased(d), pri, network)?
+                    }
+                }
             }
             PriBackend::Dahdi => {
                 let number = pri.span.unwrap_or(0);

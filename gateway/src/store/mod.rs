@@ -16,6 +16,8 @@ use crate::service::mailbox::{Record, RecordError, RecordRef};
 const MAILBOXES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("mailbox");
 /// Subscriptions of others to mailboxes, by our tag.
 const WATCHERS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("watcher");
+/// Where the users of telephones have all their calls go, by voice port.
+const FORWARDS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("forward");
 /// Records taken into one transaction at most; bounds the time to the first acknowledgement.
 const GROUP: usize = 4096;
 
@@ -82,6 +84,7 @@ pub struct Store {
     thread: Option<JoinHandle<()>>,
     next: Ticket,
     watchers: Vec<(String, Vec<u8>)>,
+    forwards: Vec<(String, Vec<u8>)>,
 }
 
 impl Store {
@@ -103,6 +106,7 @@ impl Store {
         let database = Database::create(&path).map_err(|e| failed(e.into()))?;
         let raw = read_all(&database, MAILBOXES).map_err(&failed)?;
         let watchers = read_all(&database, WATCHERS).map_err(&failed)?;
+        let forwards = read_all(&database, FORWARDS).map_err(&failed)?;
         let mut records = Vec::with_capacity(raw.len());
         for (number, bytes) in raw {
             match Record::from_octets(&bytes) {
@@ -115,7 +119,7 @@ impl Store {
             .name("store".into())
             .spawn(move || write_groups(&database, &queue, done))
             .map_err(|source| StoreError::Directory { path: directory.to_owned(), source })?;
-        Ok((Self { jobs: Some(jobs), thread: Some(thread), next: 0, watchers }, records))
+        Ok((Self { jobs: Some(jobs), thread: Some(thread), next: 0, watchers, forwards }, records))
     }
 
     /// Queues a mailbox's newest state and returns the ticket that comes back when it is on disk.
@@ -141,6 +145,17 @@ impl Store {
     /// Queues the removal of a subscription.
     pub fn remove_watcher(&mut self, tag: &str) -> Ticket {
         self.send(WATCHERS, tag, None)
+    }
+
+    /// Where calls of voice ports went to by their users' wish in an earlier run, by port; once.
+    pub fn take_forwards(&mut self) -> impl Iterator<Item = (String, String)> {
+        let kept = std::mem::take(&mut self.forwards).into_iter();
+        kept.filter_map(|(port, number)| Some((port, String::from_utf8(number).ok()?)))
+    }
+
+    /// Queues that all calls of a voice port go to a number from now on; `None`: no longer.
+    pub fn put_forward(&mut self, port: &str, number: Option<&str>) -> Ticket {
+        self.send(FORWARDS, port, number.map(|number| number.as_bytes().to_vec()))
     }
 
     fn send(&mut self, table: Table, key: &str, record: Option<Vec<u8>>) -> Ticket {
@@ -200,8 +215,13 @@ fn write_group(database: &Database, group: &[Job]) -> Result<(), redb::Error> {
     {
         let mut mailboxes = write.open_table(MAILBOXES)?;
         let mut watchers = write.open_table(WATCHERS)?;
+        let mut forwards = write.open_table(FORWARDS)?;
         for Job { table, key, record, .. } in group {
-            let table = if table.name() == WATCHERS.name() { &mut watchers } else { &mut mailboxes };
+            let table = match table.name() {
+                name if name == WATCHERS.name() => &mut watchers,
+                name if name == FORWARDS.name() => &mut forwards,
+                _ => &mut mailboxes,
+            };
             match record {
                 Some(record) => table.insert(key.as_str(), record.as_slice())?,
                 None => table.remove(key.as_str())?,

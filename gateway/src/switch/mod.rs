@@ -257,7 +257,7 @@ impl Switch {
     /// # Errors
     /// [`HardwareError`] for a controller name of another form.
     pub fn new(now: Instant, parts: Parts) -> Result<Self, HardwareError> {
-        let Parts { clock, hardware, config, store, records, metrics, seed, local_address } = parts;
+        let Parts { clock, hardware, config, mut store, records, metrics, seed, local_address } = parts;
         let mut ports = HashMap::new();
         let mut lines = Vec::new();
         for fxs in &hardware.fxs {
@@ -291,7 +291,7 @@ impl Switch {
             plan: Plan::new(&config),
             dial_plan: DialPlan::new(&config),
             terminator: call::terminator(&config),
-            calls: Calls::new(seed),
+            calls: Calls::new(seed, store.take_forwards()),
             trust: Trust::new(&config, &Trust::default()),
             ringing: ringing::Ringing::new(lines.len()),
             sip: SipLegs::new(

@@ -3,8 +3,11 @@
 //! On TCP each frame follows its length as 16 bits, big endian. On a Unix socket one packet is one frame, which is
 //! osmo-e1d's HDLC timeslot format too. Frames have no flags, no bit stuffing and no FCS. Connect and close are layer 1 up
 //! and down. A listener takes the next peer when one leaves; a connector tries again after 0.3 s, growing to 5 s.
+//!
+//! [`SocketSpan`] adds the bearer channels, by UDP.
 
 mod address;
+mod bearers;
 mod connection;
 
 use std::io;
@@ -20,9 +23,10 @@ use tokio::time::{Instant, sleep};
 use tracing::{debug, info, warn};
 
 pub use address::{Address, AddressError};
+pub use bearers::{BearerAddress, BearerAddressError, SocketBearer, SocketSpan};
 use connection::{Connection, Endpoint, Peer};
 
-use crate::{DChannel, DChannelEvent, ErrorKind, HalError, MAX_FRAME};
+use crate::{DChannel, DChannelEvent, ErrorKind, HalError, MAX_FRAME, SpanKind};
 
 /// Frames that wait to be sent before more are refused.
 pub const QUEUE: usize = 256;
@@ -49,6 +53,20 @@ pub enum TrunkError {
     /// The operating system failed the connection; it was closed.
     #[error("the trunk's connection failed: {0}")]
     Io(#[from] io::Error),
+    /// No bearer channel is there.
+    #[error("timeslot {timeslot} of {kind:?} is no bearer, expected 1 to 15, 17 to 31 (E1) or 1 to 23 (T1)")]
+    NoBearer {
+        /// The timeslot.
+        timeslot: u8,
+        /// The span's kind.
+        kind: SpanKind,
+    },
+    /// The channel has an owner.
+    #[error("timeslot {timeslot} is open already, expected one owner")]
+    Open {
+        /// Its timeslot.
+        timeslot: u8,
+    },
     /// No peer is connected.
     #[error("layer 1 is down, expected a connected peer")]
     LinkDown,
@@ -65,10 +83,10 @@ impl HalError for TrunkError {
         match self {
             Self::Closed => ErrorKind::Closed,
             Self::FrameTooLong { .. } | Self::Truncated => ErrorKind::Corrupt,
-            Self::FrameLength { .. } => ErrorKind::InvalidInput,
+            Self::FrameLength { .. } | Self::NoBearer { .. } => ErrorKind::InvalidInput,
             Self::Io(_) => ErrorKind::Io,
             Self::LinkDown => ErrorKind::Alarm,
-            Self::QueueFull => ErrorKind::Busy,
+            Self::QueueFull | Self::Open { .. } => ErrorKind::Busy,
         }
     }
 }

@@ -7,8 +7,8 @@
  *   t38_end receive FILE.tif [audio]    receives into FILE.tif
  *
  * Prints `port N`, reads `to PORT` (not with `audio`: it answers each datagram of samples with as many, 16 bits, little endian, and
- * its time is that of the line), and when the fax is over prints `result CODE pages N rows N black N` (code 0: no error;
- * the page's own figures, of the file). Gives up after 60 s. */
+ * its time is that of the line), and when the fax is over prints `result CODE pages N rows N black N ecm N` (code 0: no error;
+ * the page's own figures, of the file; ecm 1: it went with error correction, which both ends can do). Gives up after 60 s. */
 #include <arpa/inet.h>
 #include <inttypes.h>
 #include <stdbool.h>
@@ -133,6 +133,7 @@ static void prepare(t30_state_t *t30, struct end *end, bool sends, const char *f
 {
 	t30_set_tx_ident(t30, sends ? "111" : "222");
 	t30_set_phase_e_handler(t30, phase_e, end);
+	t30_set_ecm_capability(t30, true);
 	if (sends)
 		t30_set_tx_file(t30, file, -1, -1);
 	else
@@ -230,6 +231,7 @@ int main(int argc, char **argv)
 	t30_stats_t stats = audio ? on_a_line(&end, sends, argv[2]) : on_a_network(&end, sends, argv[2]);
 	unsigned rows, black;
 	measure(argv[2], &rows, &black);
-	printf("result %d pages %d rows %u black %u\n", end.result, sends ? stats.pages_tx : stats.pages_rx, rows, black);
+	printf("result %d pages %d rows %u black %u ecm %d\n", end.result, sends ? stats.pages_tx : stats.pages_rx, rows, black,
+	       stats.error_correcting_mode);
 	return end.result == 0 ? 0 : 1;
 }

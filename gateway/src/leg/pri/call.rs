@@ -138,6 +138,7 @@ impl PriTrunk {
                 }
                 return;
             }
+            LegCommand::Reroute(wanted) => self.ask_rerouteing(now, leg, call, &wanted),
             LegCommand::Update(party) => self.tell_transfer(now, call, &party),
             LegCommand::Release(cause) => {
                 let detail = self.clearing(leg, cause);

@@ -125,6 +125,8 @@ pub struct PeerSettings {
     pub sips: bool,
     /// `redirect ip2ip`: a SIP caller whose call leads to SIP again is sent there.
     pub redirects: bool,
+    /// `supplementary-service sip moved-temporarily`: a SIP caller of a telephone whose calls go to SIP is sent there.
+    pub moved_temporarily: bool,
     /// `voice-class sip rel1xx`, where it says another than the service.
     pub rel1xx: Option<Rel1xx>,
     /// `voice-class sip profiles`: what is changed in messages on their way out.
@@ -167,6 +169,7 @@ impl Default for PeerSettings {
             switch_to_tcp: false,
             sips: false,
             redirects: false,
+            moved_temporarily: true,
             rel1xx: None,
             profile: None,
             inbound: None,
@@ -325,6 +328,16 @@ fn forwards(node: &Node) -> Option<bool> {
     node.value("signaling forward ").map(|what| matches!(what, "rawmsg" | "unconditional"))
 }
 
+/// `supplementary-service sip moved-temporarily`, where a section has a word on it.
+fn moved_temporarily(node: &Node) -> Option<bool> {
+    const LINE: &str = "supplementary-service sip moved-temporarily";
+    match (node.has(LINE), node.has(&format!("no {LINE}"))) {
+        (true, _) => Some(true),
+        (_, true) => Some(false),
+        _ => None,
+    }
+}
+
 /// What counts for every dial peer that says nothing else.
 fn system(config: &Config, voip: Option<&Node>) -> PeerSettings {
     let mut settings = PeerSettings { policy: HeaderPolicy::new(config, None), ..PeerSettings::default() };
@@ -339,6 +352,7 @@ fn system(config: &Config, voip: Option<&Node>) -> PeerSettings {
     settings.inbound = class(true);
     if let Some(voip) = voip {
         settings.redirects = voip.has("redirect ip2ip");
+        settings.moved_temporarily = moved_temporarily(voip).unwrap_or(true);
         settings.sips = voip.subsection("sip").is_some_and(|sip| sip.has("url sips"));
         settings.forwards = forwards(voip).unwrap_or_default();
         if let Some(line) = voip.value("fax protocol ") {
@@ -357,6 +371,7 @@ fn peer(
 ) -> PeerSettings {
     let mut settings = PeerSettings { policy: HeaderPolicy::new(config, Some(node)), ..base.clone() };
     settings.redirects |= node.has("redirect ip2ip");
+    settings.moved_temporarily = moved_temporarily(node).unwrap_or(base.moved_temporarily);
     match node.value("voice-class sip url ") {
         Some("sips") => settings.sips = true,
         Some("sip") => settings.sips = false,

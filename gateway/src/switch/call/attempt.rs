@@ -8,8 +8,9 @@ use rand::Rng as _;
 
 use super::plan::{Blocked, Target, Way};
 use super::{CallId, Leg, Stage, Switch};
+use crate::leg::raw::RawProtocol;
 use crate::leg::sip::CODEC_MISMATCH;
-use crate::leg::{Answer, Cause, LegCommand, LegEvent, LegId, LegPort, Party, Redirection};
+use crate::leg::{Answer, Cause, LegCommand, LegEvent, LegId, LegPort, Party, Redirection, Reroute};
 use crate::media::MediaEnd;
 
 /// Diversions after which a call is given up.
@@ -42,23 +43,56 @@ impl Switch {
         }
         let ways = self.ways(inbound, (&called, uri.as_deref()));
         if let Some((caller, contacts)) = self.redirection(id, &ways) {
-            self.sip.redirect(now, caller, &contacts);
+            let call = self.calls.calls.get(&id);
+            let diverted =
+                call.filter(|call| call.forwarded).and_then(|call| call.routed.redirecting.as_ref());
+            self.sip.redirect(now, caller, &contacts, diverted);
             self.calls.spoken_to.push(LegPort::Sip);
             return;
         }
+        let reroute = self.rerouteing(id);
         if let Some(call) = self.calls.calls.get_mut(&id) {
             call.ways = ways.into();
+            call.forwarded = false;
         }
-        self.try_next(now, id);
+        match reroute {
+            Some((caller, reroute)) => self.command(now, caller, LegCommand::Reroute(Box::new(reroute))),
+            None => self.try_next(now, id),
+        }
     }
 
-    /// `redirect ip2ip`: a SIP caller whose call leads to SIP again is told where, instead of being connected.
+    /// `supplementary-service qsig call-forward`: the exchange of a caller whom a telephone of ours has forwarded is asked to call
+    /// the number itself, so that the call needs no channels here.
+    fn rerouteing(&self, id: CallId) -> Option<(LegId, Reroute)> {
+        let call = self.calls.calls.get(&id).filter(|call| call.forwarded)?;
+        let caller = self.calls.legs.get(&call.caller?).filter(|caller| caller.answered.is_none())?;
+        let LegPort::Trunk(trunk) = caller.port else { return None };
+        let qsig = self.trunks.get(trunk)?.raw_protocol() == RawProtocol::Qsig;
+        let by = call.routed.redirecting.clone()?;
+        let wanted = qsig && self.dial_plan.reroutes(call.inbound) && call.transferor.is_none();
+        let (to, calling) = (call.routed.called.clone(), call.setup.calling.clone());
+        wanted.then_some((caller.id, Reroute { to, calling, by }))
+    }
+
+    /// The caller's exchange will not: the call goes on by ways of ours.
+    pub(super) fn not_rerouted(&mut self, now: Instant, id: CallId, caller: LegId) {
+        let waits = self.calls.calls.get(&id).is_some_and(|call| {
+            call.caller == Some(caller) && call.callee.is_none() && call.stage == Stage::Trying
+        });
+        if waits {
+            self.try_next(now, id);
+        }
+    }
+
+    /// `redirect ip2ip`: a SIP caller whose call leads to SIP again is told where, instead of being connected. So is one whose
+    /// call a telephone of ours has forwarded there, unless `no supplementary-service sip moved-temporarily` stands there.
     fn redirection(&self, id: CallId, ways: &[Way]) -> Option<(LegId, Vec<String>)> {
         let call = self.calls.calls.get(&id)?;
         let caller = self.calls.legs.get(&call.caller?)?;
         let settings = self.sip.settings();
         let only_sip = !ways.is_empty() && ways.iter().all(|way| way.target.is_sip());
-        let wanted = settings.peer(call.inbound.unwrap_or(0)).redirects && only_sip;
+        let peer = settings.peer(call.inbound.unwrap_or(0));
+        let wanted = (peer.redirects || call.forwarded && peer.moved_temporarily) && only_sip;
         if !wanted || caller.port != LegPort::Sip || caller.answered.is_some() || call.transferor.is_some() {
             return None;
         }

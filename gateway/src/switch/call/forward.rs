@@ -1,8 +1,10 @@
 //! Calls to telephones of ours that go elsewhere: always, when busy, or when nobody answers.
 //!
 //! IOS leaves that to whoever controls its analogue ports. What its users dial for it (`stcapp feature access-code`) is dialled
-//! here too; the rest stands at the voice port as `tipring call-forward`. A call that is forwarded is routed anew, with the
-//! forwarding telephone as the one who diverted it: SIP hears of it by Diversion, a PBX by QSIG's diversion services.
+//! here too, and kept over a restart; the rest stands at the voice port as `tipring call-forward`. A call that is forwarded is routed anew, with the
+//! forwarding telephone as the one who diverted it: SIP hears of it by Diversion, a PBX by QSIG's diversion services. A SIP caller
+//! whose call leads to SIP again is told so by 302 (`supplementary-service sip moved-temporarily`, IOS's default); a PBX is asked to call the number itself where
+//! `supplementary-service qsig call-forward` stands in `voice service pots` or the inbound dial peer.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -21,6 +23,34 @@ pub(super) struct Forwarding {
     busy: Option<String>,
     /// Where to when nobody answers, and after how long.
     no_answer: Option<(String, Duration)>,
+}
+
+/// `supplementary-service qsig call-forward` of `voice service pots` and of dial peers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Reroutes {
+    all: bool,
+    /// Dial peers that say so, or say no.
+    peers: HashMap<u32, bool>,
+}
+
+impl Reroutes {
+    pub(super) fn new(tree: &cli::config::Body) -> Self {
+        const LINE: &str = "supplementary-service qsig call-forward";
+        let all = tree.section("voice service pots").is_some_and(|service| service.has(LINE));
+        let says = |node: &cli::config::Node| match (node.has(LINE), node.has(&format!("no {LINE}"))) {
+            (true, _) => Some(true),
+            (_, true) => Some(false),
+            _ => None,
+        };
+        let peer = |node: &cli::config::Node| {
+            Some((node.line.split_whitespace().nth(2)?.parse().ok()?, says(node)?))
+        };
+        Self { all, peers: tree.beginning("dial-peer voice ").filter_map(peer).collect() }
+    }
+
+    pub(super) fn reroutes(&self, inbound: Option<u32>) -> bool {
+        inbound.and_then(|peer| self.peers.get(&peer).copied()).unwrap_or(self.all)
+    }
 }
 
 /// `stcapp feature access-code`: what is dialled to forward calls.
@@ -120,10 +150,12 @@ impl Switch {
             Dialled::More => return true,
             Dialled::Forward(to) => {
                 tracing::info!("{name}: all calls are forwarded to {to}");
+                self.store.put_forward(&name, Some(&to));
                 self.calls.forwards.insert(name, to);
             }
             Dialled::Cancel => {
                 tracing::info!("{name}: calls are no longer forwarded");
+                self.store.put_forward(&name, None);
                 self.calls.forwards.remove(&name);
             }
         }
@@ -185,6 +217,7 @@ impl Switch {
         let number = self.dial_plan.expand(to);
         if let Some(call) = self.calls.calls.get_mut(&id).filter(|call| call.stage != Stage::Talking) {
             call.redirect = Some((Party::new(number), reason));
+            call.forwarded = true;
         }
     }
 }

@@ -127,6 +127,8 @@ pub(super) struct Call {
     cut_through: bool,
     /// The called side asked for the call to go elsewhere.
     redirect: Option<(Party, crate::leg::RedirectReason)>,
+    /// It was a telephone of ours whose calls go elsewhere.
+    forwarded: bool,
     redirects: u8,
     /// Two-stage dialling: the caller hears the secondary dial tone and dials.
     two_stage: bool,
@@ -162,6 +164,7 @@ impl Call {
             cause: Cause::NO_ROUTE,
             cut_through: false,
             redirect: None,
+            forwarded: false,
             redirects: 0,
             two_stage: false,
             deadline: None,
@@ -185,7 +188,8 @@ impl Call {
 }
 
 impl Calls {
-    pub(super) fn new(seed: [u8; 32]) -> Self {
+    /// No calls yet. `forwards`: where the users of telephones have all their calls go, by voice port.
+    pub(super) fn new(seed: [u8; 32], forwards: impl Iterator<Item = (String, String)>) -> Self {
         Self {
             ids: LegIds::default(),
             legs: BTreeMap::new(),
@@ -201,7 +205,7 @@ impl Calls {
             last_channel: HashMap::new(),
             rng: StdRng::from_seed(seed),
             loops: BTreeSet::new(),
-            forwards: HashMap::new(),
+            forwards: forwards.collect(),
             records: Records::default(),
             admission: Admission::default(),
         }
@@ -346,8 +350,10 @@ impl Switch {
                     && call.stage != Stage::Talking
                 {
                     call.redirect = Some((*to, reason));
+                    call.forwarded = false;
                 }
             }
+            LegEvent::RerouteRefused => self.not_rerouted(now, call, leg),
             LegEvent::Transfer(target) => self.transfer(now, leg, target),
             LegEvent::Conference(held) => self.join(now, leg, held),
             LegEvent::Fax(step) => self.fax(now, leg, step),

@@ -15,7 +15,7 @@ use dialpeer::translation::{
 use dialpeer::uri::UriClass;
 use dialpeer::{DialPeer, InboundLeg, InboundMatch, OutboundMatch, PeerKind, Permission, Progress, Table};
 
-use super::forward::{self, Codes, Forwarding};
+use super::forward::{self, Codes, Forwarding, Reroutes};
 use crate::leg::{Party, Setup, SetupUris};
 use crate::service::servers::{group_of, is_round_robin};
 
@@ -37,6 +37,8 @@ pub(in crate::switch) struct DialPlan {
     pub(super) forwards: HashMap<String, Forwarding>,
     /// `stcapp feature access-code`.
     pub(super) codes: Option<Codes>,
+    /// `supplementary-service qsig call-forward`.
+    reroutes: Reroutes,
     /// `incoming uri`, in the order in which IOS asks, each kind over all peers.
     incoming_uris: Vec<IncomingUri>,
     /// `destination uri` of dial peers, in the order of the configuration.
@@ -196,9 +198,15 @@ impl DialPlan {
             port_profiles,
             forwards: forward::forwards(config),
             codes: Codes::new(config),
+            reroutes: Reroutes::new(tree),
             port_groups,
             sip_clid: sip_clid(tree),
         }
+    }
+
+    /// Whether the exchange of a caller on this inbound dial peer is asked to call the number that a telephone forwards to.
+    pub(super) fn reroutes(&self, inbound: Option<u32>) -> bool {
+        self.reroutes.reroutes(inbound)
     }
 
     /// A dial peer.

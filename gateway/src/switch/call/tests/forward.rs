@@ -1,5 +1,8 @@
 //! Telephones whose calls go elsewhere.
 
+use qsig::diversion::{DiversionReason, Rerouteing};
+use qsig::service::{Answer, Service as _};
+
 use super::phones::{Manner, SIP};
 use super::*;
 
@@ -87,4 +90,111 @@ fn a_user_forwards_calls_by_code_and_sip_learns_who_did() {
     sim.on_hook(0);
     sim.wait(200_000);
     sim.assert_nothing_left();
+}
+
+/// Calls by SIP to a telephone that forwards to SIP: sent there, or carried there.
+#[test]
+fn a_sip_caller_is_sent_where_a_telephone_forwards_to() {
+    let forward = "voice-port 2/1\n tipring call-forward all 5002\n";
+    let mut sim = Sim::and(&format!("{SIP}{forward}"));
+    sim.phones.call(sim.now, "8001");
+    sim.settle();
+    sim.wait(1000);
+    let (to, by) = sim.phones.sent_to.last().cloned().expect("302");
+    assert_eq!(to, "sip:5002@192.0.2.9");
+    assert!(by.contains("<sip:8001@") && by.contains("reason=unconditional"), "{by}");
+    sim.wait(60_000);
+    sim.assert_nothing_left();
+    // Of its own numbers the gateway takes care itself.
+    sim.apply(&format!("{CONFIG}{SIP}voice-port 2/1\n tipring call-forward all 8002\n"));
+    sim.phones.call(sim.now, "8001");
+    sim.settle();
+    assert!(ringing(&sim, 2) && sim.phones.sent_to.len() == 1);
+    let call = sim.phones.calls[0];
+    sim.phones.hang_up(sim.now, call);
+    sim.settle();
+    for forbids in [
+        "voice service voip\n no supplementary-service sip moved-temporarily\n",
+        "dial-peer voice 5 voip\n no supplementary-service sip moved-temporarily\n",
+    ] {
+        sim.apply(&format!("{CONFIG}{SIP}{forward}{forbids}"));
+        sim.phones.manner = Manner::Ring;
+        sim.phones.call(sim.now, "8001");
+        sim.settle();
+        sim.wait(1000);
+        assert_eq!((sim.phones.calls.len(), sim.phones.sent_to.len()), (2, 1), "{forbids}");
+        assert!(sim.phones.last_invite.contains("Diversion: "), "{}", sim.phones.last_invite);
+        for call in sim.phones.calls.clone() {
+            sim.phones.hang_up(sim.now, call);
+        }
+        sim.settle();
+        sim.wait(60_000);
+        sim.assert_nothing_left();
+    }
+}
+
+/// What the exchange is asked for, if it is.
+fn asked(sim: &Sim) -> Option<(qsig::IndicationId, Rerouteing)> {
+    let (id, _, invoke) = sim.pbx[0].invoked.last()?;
+    Some((*id, Rerouteing::read(invoke)?.expect("an argument")))
+}
+
+#[test]
+fn the_exchange_of_the_caller_is_asked_to_call_where_a_telephone_forwards_to() {
+    let forward = "voice-port 2/1\n tipring call-forward all 4711\n tipring call-forward noan 4712 timeout 10\n\
+                   voice service pots\n supplementary-service qsig call-forward\n";
+    for grants in [true, false] {
+        let mut sim = Sim::and(forward);
+        let config = SpanConfig { services: [19].into(), ..sim.pbx[0].span.config().clone() };
+        sim.pbx[0].span.set_config(sim.now, config);
+        let mut request = CallRequest::new("8001");
+        request.calling = Some(qsig::q931::Number {
+            plan: qsig::q931::NumberPlan::UNKNOWN,
+            presentation: Some(0x80),
+            digits: "4700".into(),
+        });
+        sim.pbx_call(0, &request);
+        sim.wait(100);
+        let (id, wanted) = asked(&sim).expect("callRerouteing");
+        assert_eq!((wanted.reason, wanted.counter), (DiversionReason::Unconditional, 1));
+        assert_eq!(wanted.called.digits(), "4711");
+        assert_eq!(wanted.last.shown().map(qsig::PartyNumber::digits), Some("8001"));
+        assert_eq!(wanted.calling.shown().map(qsig::PartyNumber::digits), Some("4700"));
+        assert_eq!(sim.pbx_calls(0).len(), 1, "nothing goes out before the exchange has answered");
+        let answer = if grants { Answer::Done } else { Answer::Error(1) };
+        sim.pbx[0].span.answer(sim.now, id, answer);
+        sim.settle();
+        sim.wait(1000);
+        if grants {
+            assert_eq!((sim.pbx_calls(0).len(), sim.pbx_cause(0)), (0, Some(16)));
+        } else {
+            assert_eq!(sim.pbx_calls(0).len(), 2, "forwarded by the gateway");
+            sim.pbx_clear(0, 16);
+        }
+        sim.wait(60_000);
+        sim.assert_nothing_left();
+    }
+    // Where nobody says so, nobody is asked.
+    let mut sim = Sim::and("voice-port 2/1\n tipring call-forward all 8002\n");
+    sim.pbx_call(0, &CallRequest::new("8001"));
+    sim.wait(100);
+    assert!(ringing(&sim, 2) && asked(&sim).is_none());
+    sim.pbx_clear(0, 16);
+    sim.wait(60_000);
+    sim.assert_nothing_left();
+}
+
+#[test]
+fn what_a_user_forwarded_by_code_is_known_after_a_restart() {
+    let directory = tempfile::tempdir().unwrap();
+    let kept = |store: &mut Store| store.take_forwards().collect::<Vec<_>>();
+    let (mut store, _) = Store::open(directory.path(), |_| {}).unwrap();
+    assert_eq!(kept(&mut store), []);
+    store.put_forward("2/0", Some("8001"));
+    store.put_forward("2/1", Some("8002"));
+    store.put_forward("2/0", Some("8003"));
+    store.put_forward("2/1", None);
+    drop(store);
+    let (mut store, _) = Store::open(directory.path(), |_| {}).unwrap();
+    assert_eq!(kept(&mut store), [("2/0".to_owned(), "8003".to_owned())]);
 }

@@ -61,6 +61,8 @@ pub(super) struct Phones {
     pub(super) statuses: Vec<u16>,
     /// Statuses with which calls of theirs failed.
     pub(super) failed: Vec<u16>,
+    /// Where they were sent by 3xx: the first contact, and the Diversion header.
+    pub(super) sent_to: Vec<(String, String)>,
     /// Provisional statuses that came.
     pub(super) provisional: Vec<u16>,
     /// Session descriptions offered to them within calls.
@@ -81,6 +83,7 @@ impl Phones {
             seen: Vec::new(),
             statuses: Vec::new(),
             failed: Vec::new(),
+            sent_to: Vec::new(),
             provisional: Vec::new(),
             offers: Vec::new(),
         }
@@ -135,6 +138,14 @@ impl Phones {
                     self.seen.push(request);
                     self.calls.push(id);
                     self.receive_call(now, id);
+                }
+                SipEvent::Redirected { contacts, following, response } => {
+                    let by = response.header("Diversion").map(|value| value.to_str().into_owned());
+                    self.sent_to
+                        .push((contacts.first().cloned().unwrap_or_default(), by.unwrap_or_default()));
+                    if !following {
+                        let _ = self.ua.hangup(now, id, Content::new());
+                    }
                 }
                 SipEvent::Progress { status, .. } => self.provisional.push(status),
                 SipEvent::Offer { sdp, .. } => {
