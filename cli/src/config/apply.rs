@@ -138,6 +138,12 @@ impl Config {
             let table = kind.table();
             let inner = depth == mode.frames.len();
             if table.keeps_all() && !is_builtin(input) {
+                // Of a section that is kept as it is, single lines may be acted on.
+                if let Ok(found) = matcher::find(table, line, input, sign != Sign::Set)
+                    && table.command(found.command).is_some_and(|(c, _)| matches!(c.apply, Apply::Acted(_)))
+                {
+                    return self.execute(mode, depth, table, found, sign, line, indent);
+                }
                 let deeper = frame.is_some_and(|f| indent > f.indent);
                 if inner && deeper {
                     return Ok(self.keep(mode, line, sign, input));
