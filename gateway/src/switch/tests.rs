@@ -20,6 +20,7 @@ mod host;
 mod outage;
 mod pbx;
 mod servers;
+mod shown;
 
 const CONFIG: &str = "\
 isdn switch-type primary-qsig
