@@ -274,13 +274,15 @@ impl Carried {
         Ok(())
     }
 
-    /// Leaves a block out now and then as long as some wait though the kernel has enough: the owner's clock is the faster one.
+    /// Leaves out what waited all the time though the kernel has enough: the owner was late, or its clock is the faster one.
     fn keep_up(&mut self, bearer: &Bearer) {
         self.least = self.least.min(bearer.sending.len());
         self.window += 1;
         if self.window >= WINDOW {
-            if self.least > 0 && bearer.sending.pop(&mut [0; LARGEST]) {
-                bearer.skipped.fetch_add(1, Ordering::Relaxed);
+            for _ in 0..self.least {
+                if bearer.sending.pop(&mut [0; LARGEST]) {
+                    bearer.skipped.fetch_add(1, Ordering::Relaxed);
+                }
             }
             (self.window, self.least) = (0, usize::MAX);
         }
