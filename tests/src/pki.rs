@@ -54,11 +54,19 @@ impl Pki {
     /// When a file cannot be written.
     #[track_caller]
     pub fn install(&self, gateway: &Tipringd) {
-        let trustpoint = gateway.state_dir().join("pki/GW");
+        self.install_as(gateway, "GW", "gateway.example");
+    }
+
+    /// Puts the files of `name` where the gateway's trustpoint has them.
+    ///
+    /// # Panics
+    /// When a file cannot be written.
+    #[track_caller]
+    pub fn install_as(&self, gateway: &Tipringd, trustpoint: &str, name: &str) {
+        let trustpoint = gateway.state_dir().join("pki").join(trustpoint);
         std::fs::create_dir_all(&trustpoint).expect("a directory");
-        for (from, to) in
-            [("gateway.example.cert", "cert.pem"), ("gateway.example.key", "key.pem"), ("ca.pem", "ca.pem")]
-        {
+        let (chain, key) = (format!("{name}.cert"), format!("{name}.key"));
+        for (from, to) in [(chain.as_str(), "cert.pem"), (&key, "key.pem"), ("ca.pem", "ca.pem")] {
             std::fs::copy(self.file(from), trustpoint.join(to)).expect("a file of the trustpoint");
         }
     }

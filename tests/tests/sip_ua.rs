@@ -6,7 +6,9 @@ use std::net::Ipv4Addr;
 use std::process::Command;
 use std::time::Duration;
 
-use system_tests::{Dns, Kamailio, Pki, Process, Profile, Record, Run, SipPhone, Tipringd, free_port, json};
+use system_tests::{
+    Dns, Kamailio, Marked, Pki, Process, Profile, Record, Run, SipPhone, Tipringd, free_port, json,
+};
 
 const LONG: Duration = Duration::from_secs(15);
 const HARDWARE: &str = "[[fxs]]\nport = \"2/0\"\nbackend = \"sim\"\n";
@@ -332,4 +334,102 @@ fn a_notify_and_a_call_go_by_tls_and_openssl_believes_the_certificates() {
     let via = wait_for(&heard, "Via: SIP/2.0/TLS");
     assert!(via.contains(&format!("127.0.0.1:{secure}")), "{via}");
     lines.act("2/0", "onhook", &json!({}));
+}
+
+/// The certificate that a peer of a network sees is that of its line, others see the default one.
+#[test]
+fn each_remote_address_is_shown_the_certificate_of_its_trustpoint() {
+    let (pki, secure) = (Pki::new("peer.example"), free_port());
+    let gateway = Tipringd::start(
+        &format!(
+            "voice service voip\n ip address trusted list\n  ipv4 127.0.0.0 255.0.0.0\n !\n sip\n  \
+             listen-port secure {secure}\n!\n"
+        ),
+        HARDWARE,
+    );
+    pki.install(&gateway);
+    pki.install_as(&gateway, "OTHER", "peer.example");
+    configure(
+        &gateway,
+        "sip-ua\n crypto signaling default trustpoint GW\n \
+         crypto signaling remote-addr 127.0.0.2 255.255.255.255 trustpoint OTHER\n",
+    );
+    gateway.show_until("show sip-ua connections tcp tls brief", LONG, |shown| {
+        shown.contains(&format!("[127.0.0.1]:{secure}:"))
+    });
+    let connect = format!("127.0.0.1:{secure}");
+    for (from, name) in
+        [("127.0.0.1", "gateway.example"), ("127.0.0.2", "peer.example"), ("127.0.0.3", "gateway.example")]
+    {
+        let arguments = [
+            "s_client",
+            "-connect",
+            &connect,
+            "-bind",
+            from,
+            "-verify_return_error",
+            "-verify_hostname",
+            name,
+        ];
+        let (mut client, said) = openssl(&pki, &arguments);
+        client.write_line(&format!(
+            "OPTIONS sip:gateway.example SIP/2.0\r\nVia: SIP/2.0/TLS peer.example;branch=z9hG4bK{from}\r\nMax-Forwards: 70\r\n\
+             From: <sip:a@peer.example>;tag=1\r\nTo: <sip:gateway.example>\r\nCall-ID: {from}\r\nCSeq: 1 OPTIONS\r\n\
+             Content-Length: 0\r\n\r\n"
+        ));
+        wait_for(&said, "SIP/2.0 200 OK");
+    }
+}
+
+/// `ip qos dscp`: what leaves is marked as the dial peer says, signalling and media, and by IOS's defaults.
+#[test]
+fn signalling_and_media_leave_with_the_code_points_of_the_dial_peer() {
+    let (plain, marked, sound) = (Marked::open(), Marked::open(), Marked::open());
+    let port = |socket: &Marked| socket.socket().local_addr().unwrap().port();
+    let peer = |number: u32, at: &Marked, more: &str| {
+        format!(
+            "dial-peer voice {number} voip\n destination-pattern {number}...\n session protocol sipv2\n \
+             session target ipv4:127.0.0.1:{}\n codec g711ulaw\n no vad\n{more}!\n",
+            port(at)
+        )
+    };
+    let dscp = " ip qos dscp cs5 signaling\n ip qos dscp af41 media\n";
+    let gateway =
+        Tipringd::start(&format!("{TELEPHONE}{}{}", peer(5, &plain, ""), peer(6, &marked, dscp)), HARDWARE);
+    let mut lines = gateway.lines();
+    for (number, at, signalling, media) in [("5123", &plain, 26, 46), ("6123", &marked, 40, 34)] {
+        lines.dial("2/0", number);
+        let (invite, mark) = at.receive();
+        let invite = String::from_utf8(invite).unwrap();
+        assert!(invite.starts_with("INVITE "), "{invite}");
+        assert_eq!(mark, signalling, "{number}");
+        let line = |name: &str| invite.lines().find(|line| line.starts_with(name)).unwrap_or_default();
+        let sdp = format!(
+            "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio {} RTP/AVP 0\r\n",
+            port(&sound)
+        );
+        let answer = format!(
+            "SIP/2.0 200 OK\r\n{}\r\n{}\r\n{};tag=x\r\n{}\r\n{}\r\nContact: <sip:a@127.0.0.1:{}>\r\n\
+             Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{sdp}",
+            line("Via:"),
+            line("From:"),
+            line("To:"),
+            line("Call-ID:"),
+            line("CSeq:"),
+            port(at),
+            sdp.len()
+        );
+        at.socket().send_to(answer.as_bytes(), gateway.sip()).unwrap();
+        loop {
+            let (said, mark) = at.receive();
+            assert_eq!(mark, signalling, "{number}");
+            if said.starts_with(b"ACK ") {
+                break;
+            }
+        }
+        // The first packets may be of the call before.
+        while sound.receive().1 != media {}
+        lines.act("2/0", "onhook", &json!({}));
+        while !at.receive().0.starts_with(b"BYE ") {}
+    }
 }
