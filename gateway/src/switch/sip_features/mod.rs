@@ -7,6 +7,8 @@ mod classes;
 mod digits;
 mod fax;
 mod headers;
+mod places;
+mod statuses;
 mod timers;
 mod trunk;
 mod ways;
