@@ -8,6 +8,10 @@ use nix::fcntl::{Flock, FlockArg};
 
 static HELD: Mutex<Vec<Flock<File>>> = Mutex::new(Vec::new());
 
+/// Ports that are given away: below the kernel's ephemeral range, and below the RTP of gateways that other tests run, which would
+/// take a port while its daemon opens its sockets anew.
+const PORTS: std::ops::Range<u16> = 10_000..16_384;
+
 /// A port free for UDP and TCP on all loopback addresses, below the kernel's ephemeral range.
 ///
 /// It stays this process's until it ends: a lock file keeps test programs that run side by side apart,
@@ -19,9 +23,10 @@ static HELD: Mutex<Vec<Flock<File>>> = Mutex::new(Vec::new());
 pub fn free_port() -> u16 {
     let dir = std::env::temp_dir().join("tipring-test-ports");
     std::fs::create_dir_all(&dir).expect("temporary directory is writable");
-    let first = 10_000 + (std::process::id() % 20_000) as u16;
-    for step in 0..20_000_u16 {
-        let port = 10_000 + (first - 10_000 + step) % 20_000;
+    let many = PORTS.len() as u32;
+    let first = std::process::id() % many;
+    for step in 0..many {
+        let port = PORTS.start + ((first + step) % many) as u16;
         let mut held = HELD.lock().unwrap();
         let Ok(file) = File::create(dir.join(port.to_string())) else { continue };
         let Ok(lock) = Flock::lock(file, FlockArg::LockExclusiveNonblock) else { continue };
@@ -31,5 +36,5 @@ pub fn free_port() -> u16 {
             return port;
         }
     }
-    panic!("no free port between 10000 and 29999")
+    panic!("no free port in {PORTS:?}")
 }

@@ -1,6 +1,6 @@
 //! Voice classes, custom tones, translation rules and profiles.
 
-use super::reasons::{CALLS, MEDIA, SIP as SIP_LATER};
+use super::reasons::{CALLS, MEDIA, OF_SIP_UA, SIP as SIP_LATER};
 use super::{Apply, Command, ModeKind, WHOLE};
 use crate::config::{ApplyError, Cx};
 use crate::{acted, command, kept};
@@ -176,21 +176,25 @@ pub(super) static TENANT: &[Command] = &[
         ["Minimum session timer", "Seconds", "Session timer", "Seconds"]
     ),
     acted!("max-forwards <1-70>", ["Hops that requests may make", "Number"]),
-    acted!("retry (bye|cancel|notify|prack|refer|invite|info|keepalive|options|register|rel1xx|response|subscribe|update|comet|publish) <1-10>",
-        ["How often messages are sent again", "BYE", "CANCEL", "NOTIFY", "PRACK", "REFER", "INVITE", "INFO", "KEEPALIVE",
-         "OPTIONS", "REGISTER", "Reliable 1xx", "Response", "SUBSCRIBE", "UPDATE", "COMET", "PUBLISH", "Retries"], keyed: 2),
+    acted!("retry (bye|cancel|prack|refer|invite|info|register|rel1xx|response|update) <1-10>",
+        ["How often messages are sent again", "BYE", "CANCEL", "PRACK", "REFER", "INVITE", "INFO", "REGISTER", "Reliable 1xx",
+         "Response", "UPDATE", "Retries"], keyed: 2),
+    kept!("retry (comet|keepalive|notify|options|publish|subscribe) <1-10>", ["How often messages are sent again", "COMET", "KEEPALIVE",
+        "NOTIFY", "OPTIONS", "PUBLISH", "SUBSCRIBE", "Retries"], OF_SIP_UA, keyed: 2, with_previous: true),
     acted!(
-        "timers (trying|connect|disconnect|info|notify|options|prack|refer|register|rel1xx|update|comet|publish) <100-1000>",
+        "timers (trying|connect|disconnect|info|prack|refer|register|rel1xx|update) <100-1000>",
         ["How long is waited before a message is sent again", "Wait for a provisional response to INVITE", "Wait for confirmation of a connected session",
-         "Wait for confirmation of a disconnected session", "Wait before INFO retransmission", "Wait before NOTIFY retransmission",
-         "Wait before OPTIONS retransmission", "Wait before PRACK retransmission", "Wait before REFER retransmission",
-         "Wait before REGISTER retransmission", "Wait before reliable 1xx retransmission", "Wait before UPDATE retransmission",
-         "Wait before COMET retransmission", "Wait before PUBLISH retransmission", "Milliseconds"],
+         "Wait for confirmation of a disconnected session", "Wait before INFO retransmission", "Wait before PRACK retransmission",
+         "Wait before REFER retransmission", "Wait before REGISTER retransmission", "Wait before reliable 1xx retransmission",
+         "Wait before UPDATE retransmission", "Milliseconds"],
         keyed: 2
     ),
+    kept!("timers (comet|notify|options|publish) <100-1000>", ["How long is waited before a message is sent again",
+        "Wait before COMET retransmission", "Wait before NOTIFY retransmission", "Wait before OPTIONS retransmission",
+        "Wait before PUBLISH retransmission", "Milliseconds"], OF_SIP_UA, keyed: 2, with_previous: true),
     acted!("timers expires <60000-1800000>", ["How long is waited", "For the answer to an INVITE", "Milliseconds"], with_previous: true),
-    acted!("timers (registrar|dns) registrar-cache (<60-65535>|ttl)", ["How long is believed", "Where the registrar is", "What a name server says",
-        "Cache", "Seconds", "As the answer says"], keyed: 3, with_previous: true),
+    kept!("timers (registrar|dns) registrar-cache (<60-65535>|ttl)", ["How long is believed", "Where the registrar is", "What a name server says",
+        "Cache", "Seconds", "As the answer says"], OF_SIP_UA, keyed: 3, with_previous: true),
     kept!("(anat|associate|block|call-route|connection-reuse|conn-reuse|contact-passing|content|disable-early-media|e911|g729|handle-replaces|history-info|host-registrar|localhost|map|midcall-signaling|min-se|nat|notify|outbound-proxy|pass-thru|privacy-policy|random-contact|random-request-uri|reason-header|refer|refer-ood|referto-passing|registrar|registration|rel1xx|requri-passing|reset|retry|send|session|signaling|srtp|srtp-auth|srtp-crypto|tcp-retry|tel-config|timers|tls-profile|transport|update-callerid|url|xfer|asymmetric|early-offer|error-code-override|listen-port|sip-profiles-inbound|supplementary-service) [LINE]",
         ["A setting of sip-ua or voice service voip"], SIP_LATER, keyed: WHOLE, no_shown: true),
 ];

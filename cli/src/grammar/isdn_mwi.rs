@@ -8,7 +8,7 @@ use crate::config::{ApplyError, Cx};
 use crate::{acted, command};
 
 const ISDN: &str = "ISDN interface subcommands";
-const MWI: &str = "How the PBX is told of waiting messages";
+const MWI: &str = "How the PBX of a primary-qsig or primary-net5 trunk is told of waiting messages (others have no form for it)";
 
 pub(super) static COMMANDS: &[Command] = &[
     acted!(

@@ -14,3 +14,4 @@ pub(super) const OLD_TLS: &str = "TLS older than 1.2 is not spoken";
 pub(super) const PKI: &str = "certificates and keys are files below pki/ in the state directory";
 pub(super) const SERIAL: &str = "serial ports of the host have no such setting";
 pub(super) const SECOND_NUMBER: &str = "a second calling number never goes on";
+pub(super) const OF_SIP_UA: &str = "sip-ua says it for the whole gateway";

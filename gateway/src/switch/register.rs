@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
 use cli::config::Node;
@@ -14,9 +15,10 @@ use dialpeer::PeerKind;
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use sip::registration::{Output, Registration, RegistrationConfig, RegistrationState};
-use sip::{ClientTransactionId, Message, RequestBuilder, Transport};
+use sip::{ClientTransactionId, Message, RequestBuilder, Retransmissions, Transport};
 
 use super::{PortIndex, Switch};
+use crate::leg::sip::agent;
 use crate::service::logins;
 use crate::service::servers::{RegistrarServer, registrars, tenants};
 
@@ -251,6 +253,13 @@ impl Switch {
         self.registrations.entries.retain(|entry| !gone(entry));
     }
 
+    /// How often and how fast a REGISTER is sent again, where its tenant says it.
+    fn retransmissions_of(&self, entry: u64) -> Option<Arc<Retransmissions>> {
+        let tag = self.registrations.entries.iter().find(|known| known.id == entry)?.tenant?;
+        let tenant = self.config.tree().section(&format!("voice class tenant {tag}"))?;
+        agent::own_retransmissions(&self.config, tenant)
+    }
+
     /// Sends a REGISTER to the next address of its registrar.
     fn register(&mut self, now: Instant, transport: Transport, mut pending: Pending) {
         let flow = match pending.left.is_empty() {
@@ -259,7 +268,11 @@ impl Switch {
         };
         match flow {
             Some(flow) => {
-                let id = self.sip.ua_mut().endpoint_mut().request(now, flow, pending.request.clone());
+                let mut request = pending.request.clone();
+                if let Some(policies) = self.retransmissions_of(pending.entry) {
+                    request = request.retransmissions(&policies);
+                }
+                let id = self.sip.ua_mut().endpoint_mut().request(now, flow, request);
                 self.registrations.under_way.insert(id, pending);
             }
             None => {

@@ -2,6 +2,7 @@
 //! are kept. The tables here are what `show sip-ua retry` and `show sip-ua timers` print.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use cli::config::{Config, Node};
@@ -225,6 +226,13 @@ impl AgentSettings {
             self.establish_tls.as_secs(),
         )
     }
+}
+
+/// `retry` and `timers` of a tenant; `None` where it has none of its own.
+#[must_use]
+pub fn own_retransmissions(config: &Config, tenant: &Node) -> Option<Arc<Retransmissions>> {
+    let own = tenant.lines().any(|line| line.starts_with("retry ") || line.starts_with("timers "));
+    own.then(|| Arc::new(AgentSettings::read(config, Some(tenant)).retransmissions()))
 }
 
 /// `min-se` where none is configured, as IOS has it, in seconds.

@@ -499,7 +499,7 @@ fn overrides(config: &Config, peer: &Node, tenant: Option<&Node>) -> Option<Call
         expires: says(&["timers expires "]).then_some(agent.expires),
         follow_redirects: says(&["redirection", "no redirection"]).then_some(agent.redirection),
         max_forwards: says(&["max-forwards "]).then_some(agent.max_forwards),
-        retransmissions: says(&["retry ", "timers "]).then(|| Arc::new(agent.retransmissions())),
+        retransmissions: tenant.and_then(|tenant| agent::own_retransmissions(config, tenant)),
         session_timer: says(&["min-se ", "session refresh"]).then(|| agent::session_timer(config, tenant)),
     };
     (own != CallOverrides::default()).then_some(own)

@@ -194,3 +194,16 @@ fn a_tenant_registers_its_own_numbers_at_its_own_registrar_with_its_own_password
         ("0".into(), "<sip:4930@192.0.2.9>".into())
     );
 }
+
+#[test]
+fn a_tenant_says_how_often_and_how_fast_a_register_is_sent_again() {
+    let tenant = "voice class tenant 1\n registrar ipv4:192.0.2.11\n \
+                  credentials number 4930 username one password 0 a realm r\n";
+    for (lines, tried_again) in [("", false), (" retry register 2\n timers register 100\n", true)] {
+        let mut bench = SipBench::new(&format!("{tenant}{lines}!\n"));
+        assert_eq!(registers(&mut bench).len(), 1, "{lines}");
+        // The first attempt ends after 100 + 200 + 400 ms, or after some 20 s; half a minute later comes the next one.
+        bench.wait(Duration::from_secs(40));
+        assert_eq!(!registers(&mut bench).is_empty(), tried_again, "{lines}");
+    }
+}
