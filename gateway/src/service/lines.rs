@@ -49,7 +49,7 @@ impl<W> Shared<W> {
     }
 }
 
-/// Takes lines, for [`tracing_subscriber::fmt`].
+/// Takes lines, for [`mod@tracing_subscriber::fmt`].
 #[derive(Debug)]
 pub struct Lines<W>(Arc<Shared<W>>);
 
