@@ -107,8 +107,8 @@ impl Pair {
     async fn lift(&mut self) -> Outcome {
         self.line.set_hook(true).map_err(text)?;
         self.port_says(LineEvent::OffHook).await?;
-        // DAHDI counts a hang-up in the first 600 ms from their end.
-        sleep(Duration::from_millis(700)).await;
+        // DAHDI counts a hang-up in the first 600 ms from their end; its clock is the board's, which a busy emulator holds back.
+        sleep(Duration::from_millis(1200)).await;
         Ok(())
     }
 
@@ -136,7 +136,7 @@ impl Pair {
         self.port.set_flash(Duration::from_millis(300)).map_err(text)?;
         self.lift().await?;
         self.line.set_hook(false).map_err(text)?;
-        sleep(Duration::from_millis(600)).await;
+        sleep(Duration::from_millis(1000)).await;
         self.line.set_hook(true).map_err(text)?;
         self.port_says(LineEvent::Released).await?;
         self.port_says(LineEvent::OffHook).await?;
