@@ -77,6 +77,8 @@ fn present(clid: &Clid, setup: &mut Setup) {
         Clid::SubstituteName => {
             if calling.name.is_none() && !calling.number.is_empty() {
                 calling.name = Some(calling.number.clone());
+                // A number that is withheld is so as a name, too.
+                calling.name_presentation = calling.presentation;
             }
         }
     }

@@ -48,6 +48,24 @@ fn clid_says_who_calls() {
 }
 
 #[test]
+fn a_withheld_number_that_stands_in_for_the_name_stays_withheld() {
+    for (presentation, shown) in [(0x80, Some("4711")), (0xA0, None)] {
+        let mut sim = Sim::and(
+            "dial-peer voice 49 pots\n destination-pattern 49..\n no digit-strip\n port 1/1:15\n clid substitute name\n",
+        );
+        let number =
+            Number { plan: NumberPlan::UNKNOWN, presentation: Some(presentation), digits: "4711".into() };
+        sim.pbx_call(0, &CallRequest { calling: Some(number), ..CallRequest::new("4900") });
+        let events = &sim.pbx[1].events;
+        let Some(CallEvent::Incoming { message, .. }) = events.iter().map(|(_, event)| event).next() else {
+            panic!("{events:?}")
+        };
+        let name = qsig::name::Name::find(message).and_then(|(_, name)| name.shown().map(str::to_owned));
+        assert_eq!(name.as_deref(), shown, "{presentation:#x}");
+    }
+}
+
+#[test]
 fn who_diverted_a_call_stands_in_for_who_made_it() {
     for (lines, calling) in [("", "8000"), (" clid override rdnis\n", "8001")] {
         let mut sim = Sim::and(&format!(
