@@ -5,7 +5,7 @@ use std::process::Command;
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
-use crate::{Process, peer};
+use crate::{Process, Said, peer};
 
 /// One end of a fax on 127.0.0.1.
 #[derive(Debug)]
@@ -83,4 +83,25 @@ impl FaxEnd {
             }
         }
     }
+}
+
+/// A session description of T.38 at this port.
+#[must_use]
+pub fn t38_description(port: u16) -> String {
+    format!(
+        "v=0\r\no=f 1 9 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=image {port} udptl t38\r\n\
+         a=T38FaxVersion:0\r\na=T38MaxBitRate:14400\r\na=T38FaxRateManagement:transferredTCF\r\na=T38FaxMaxDatagram:400\r\n\
+         a=T38FaxUdpEC:t38UDPRedundancy\r\n"
+    )
+}
+
+/// Where a message's T.38 is wanted: its port.
+///
+/// # Panics
+/// When the message has none.
+#[must_use]
+#[track_caller]
+pub fn t38_port(said: &Said) -> u16 {
+    let rest = said.body.split("m=image ").nth(1).unwrap_or_else(|| panic!("no image: {said:?}"));
+    rest.split(' ').next().unwrap().parse().unwrap()
 }

@@ -55,7 +55,7 @@ pub use console::{Console, ConsoleAnswer};
 pub use daemon::{Profile, Run, Tipringd};
 pub use dns::{Dns, Record};
 pub use events::Events;
-pub use fax::FaxEnd;
+pub use fax::{FaxEnd, t38_description, t38_port};
 pub use http::http_get;
 pub use kamailio::Kamailio;
 pub use lines::{Lines, Listening};

@@ -6,7 +6,10 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use media::dtmf::{DtmfDetector, DtmfEvent};
-use system_tests::{Bearers, FaxEnd, Lines, Measured, Pbx, Said, Side, SipPhone, Tipringd, free_port, json};
+use system_tests::{
+    Bearers, FaxEnd, Lines, Measured, Pbx, Side, SipPhone, Tipringd, free_port, json, t38_description,
+    t38_port,
+};
 
 /// Two trunks with libpri and their B channels, 47.. behind the first and 48.. behind the second; a telephone 8000 at 2/0; a
 /// SIP telephone for 5...
@@ -184,22 +187,6 @@ fn a_telephone_and_an_exchange_hear_each_other() {
     lines.act("2/0", "onhook", &json!({}));
 }
 
-/// A session description of T.38 at this port.
-fn image(port: u16) -> String {
-    format!(
-        "v=0\r\no=f 1 9 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=image {port} udptl t38\r\n\
-         a=T38FaxVersion:0\r\na=T38MaxBitRate:14400\r\na=T38FaxRateManagement:transferredTCF\r\na=T38FaxMaxDatagram:400\r\n\
-         a=T38FaxUdpEC:t38UDPRedundancy\r\n"
-    )
-}
-
-/// Where the gateway wants the fax.
-#[track_caller]
-fn port(said: &Said) -> u16 {
-    let rest = said.body.split("m=image ").nth(1).unwrap_or_else(|| panic!("no image: {said:?}"));
-    rest.split(' ').next().unwrap().parse().unwrap()
-}
-
 /// A fax machine behind the first PBX sends a page by T.38; gives what both ends say of it.
 fn page(fax: &str) -> (String, String) {
     let mut site = Site::new(fax);
@@ -216,10 +203,10 @@ fn page(fax: &str) -> (String, String) {
     // Nothing mends a gap in a page without error correction.
     channel.begin();
     channel.machine(sends.port());
-    site.phone.request("INVITE", "", image(receives.port()));
+    site.phone.request("INVITE", "", t38_description(receives.port()));
     let agreed = site.phone.response("INVITE", 200);
     site.phone.request("ACK", "", "");
-    receives.begin(port(&agreed));
+    receives.begin(t38_port(&agreed));
     let results = (sends.result(), receives.result());
     site.phone.request("BYE", "", "");
     site.phone.response("BYE", 200);

@@ -5,7 +5,7 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use system_tests::{FaxEnd, Lines, Said, SipPhone, Tipringd, json};
+use system_tests::{FaxEnd, Lines, SipPhone, Tipringd, json, t38_description, t38_port};
 
 /// A telephone 8000 at 2/0 and a SIP telephone for 5xxx; `fax` are lines of its dial peer.
 fn site(fax: &str) -> (Tipringd, SipPhone, Lines) {
@@ -20,22 +20,6 @@ fn site(fax: &str) -> (Tipringd, SipPhone, Lines) {
     phone.set_gateway(gateway.sip());
     let lines = gateway.lines();
     (gateway, phone, lines)
-}
-
-/// A session description of T.38 at this port.
-fn image(port: u16) -> String {
-    format!(
-        "v=0\r\no=f 1 9 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=image {port} udptl t38\r\n\
-         a=T38FaxVersion:0\r\na=T38MaxBitRate:14400\r\na=T38FaxRateManagement:transferredTCF\r\na=T38FaxMaxDatagram:400\r\n\
-         a=T38FaxUdpEC:t38UDPRedundancy\r\n"
-    )
-}
-
-/// Where the gateway wants the fax.
-#[track_caller]
-fn port(said: &Said) -> u16 {
-    let rest = said.body.split("m=image ").nth(1).unwrap_or_else(|| panic!("no image: {said:?}"));
-    rest.split(' ').next().unwrap().parse().unwrap()
 }
 
 #[track_caller]
@@ -64,11 +48,11 @@ fn a_fax_machine_on_a_pair_sends_a_page_to_t38() {
     let mut receives = FaxEnd::receive(&file("got.tif"));
     lines.act("2/0", "machine", &json!({"address": format!("127.0.0.1:{}", sends.port())}));
     // The called side hears that a fax calls, and wants T.38.
-    phone.request("INVITE", "", image(receives.port()));
+    phone.request("INVITE", "", t38_description(receives.port()));
     let agreed = phone.response("INVITE", 200);
     assert!(agreed.body.contains("a=T38FaxMaxDatagram:320\r\n"), "{}", agreed.body);
     phone.request("ACK", "", "");
-    receives.begin(port(&agreed));
+    receives.begin(t38_port(&agreed));
     let (sent, got) = (sends.result(), receives.result());
     the_page_came_as_it_went(&sent, &got);
     let calls = gateway.show("show sip-ua calls");
@@ -94,9 +78,9 @@ fn a_fax_machine_that_answers_makes_the_call_t38_and_receives_a_page() {
     phone.request("ACK", "", "");
     // Its answering tone, which modems have too, is audio still; its first flags are not.
     let asked = phone.asked("INVITE");
-    phone.reply(&asked, 200, "", &image(sends.port()));
+    phone.reply(&asked, 200, "", &t38_description(sends.port()));
     phone.asked("ACK");
-    sends.begin(port(&asked));
+    sends.begin(t38_port(&asked));
     let (sent, got) = (sends.result(), receives.result());
     the_page_came_as_it_went(&sent, &got);
     lines.act("2/0", "onhook", &json!({}));
@@ -113,7 +97,7 @@ fn where_t38_is_not_wanted_the_fax_stays_in_the_audio() {
     let audio = phone.sdp("0", "");
     phone.reply(&invite, 200, "", &audio);
     phone.asked("ACK");
-    phone.request("INVITE", "", image(4000));
+    phone.request("INVITE", "", t38_description(4000));
     phone.response("INVITE", 488);
     phone.acknowledge_refusal();
     phone.request("BYE", "", "");
