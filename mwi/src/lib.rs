@@ -10,7 +10,7 @@
 //! | [`summary`] | message-summary bodies, RFC 3842 |
 //! | [`route`] | whose lamp a NOTIFY is about |
 //! | [`mailbox`] | the newest state of every mailbox |
-//! | [`indicate`] | what an analogue telephone is shown |
+//! | [`indicate`] | how an analogue telephone is shown it |
 //! | [`translate`] | what a QSIG PBX is told |
 //! | [`queue`] | operations on their way to a trunk's PBX |
 //! | [`verdict`] | what the PBX said, as a SIP status |

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use cli::session::DebugTopic;
-use mwi::mailbox::{Change, State};
+use mwi::mailbox::Change;
 use mwi::summary::{ClassCount, MessageClass, Summary};
 use mwi::translate::{FAX, MULTIMEDIA, SHORT_MESSAGE, Services, activations};
 use mwi::verdict::{Outcome, sip_status};
@@ -56,13 +56,7 @@ impl Switch {
             }
         };
         let port = self.trunks.get(trunk).map(|t| t.port.clone()).unwrap_or_default();
-        let state = State {
-            summary: summary(on, request.messages),
-            call_id: format!("{port}/{}", id.0),
-            source: port,
-            cseq: 0,
-            received: self.mailboxes.stamp(self.clock.unix_ms(now)),
-        };
+        let state = self.own_state(now, &port, summary(on, request.messages));
         match self.learn(now, &number, state) {
             Change::Refused => {
                 return self.answer_pbx(now, trunk, id, MwiAnswer::Error(TEMPORARILY_UNAVAILABLE));
@@ -132,15 +126,7 @@ impl Switch {
         if self.mailboxes.record(number).is_some_and(|record| record.state.source != port) {
             return;
         }
-        let received = self.mailboxes.stamp(self.clock.unix_ms(now));
-        self.heard += 1;
-        let state = State {
-            summary: listed(list),
-            call_id: format!("{port}/asked/{received}/{}", self.heard),
-            source: port,
-            cseq: 0,
-            received,
-        };
+        let state = self.own_state(now, &port, listed(list));
         if self.monitor.on(DebugTopic::Mwi) {
             let text = format!("MWI: the PBX lists {} services waiting for {number}", list.len());
             self.monitor.print(now, DebugTopic::Mwi, &text);

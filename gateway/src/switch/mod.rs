@@ -167,8 +167,6 @@ pub struct Switch {
     /// Indications of a PBX that are answered when their state is on disk.
     indications: HashMap<Ticket, (usize, qsig::IndicationId)>,
     next_waiting: u64,
-    /// News that PBXs and exchanges gave without a Call-ID, for ones of their own.
-    heard: u64,
     /// What became of mailboxes lately.
     history: History,
     totals: Totals,
@@ -317,7 +315,6 @@ impl Switch {
             tickets: HashMap::new(),
             indications: HashMap::new(),
             next_waiting: 0,
-            heard: 0,
             history: History::default(),
             totals: Totals::default(),
             by_hand: ByHand::default(),
@@ -354,6 +351,7 @@ impl Switch {
         switch.refresh_lamps(now);
         switch.configure_expiry(now);
         switch.restore_watchers(now);
+        switch.restore_relays();
         switch.configure_subscriptions(now);
         switch.configure_registrations(now);
         switch.configure_keepalives(now);

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use cli::config::{Config, Node};
 use cli::session::DebugTopic;
-use mwi::mailbox::{Change, State};
+use mwi::mailbox::Change;
 use mwi::summary::Summary;
 
 use super::Switch;
@@ -88,10 +88,7 @@ impl Switch {
 
     /// The lamp goes out, here or at the PBX.
     fn take_back(&mut self, now: Instant, number: &str) {
-        let received = self.mailboxes.stamp(self.clock.unix_ms(now));
-        let call_id = format!("{EXPIRY}/{number}/{received}");
-        let state =
-            State { summary: Summary::new(false), source: EXPIRY.to_owned(), cseq: 0, call_id, received };
+        let state = self.own_state(now, EXPIRY, Summary::new(false));
         if matches!(self.learn(now, number, state), Change::Refused | Change::Stale) {
             return;
         }
@@ -111,6 +108,7 @@ impl Switch {
         }
         self.deliveries.remove(number);
         self.store.remove(number);
+        self.forget_refusal(number);
         self.history.note(now, number, Happening::Forgotten);
         self.tell_watchers(now, number);
         true

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use cli::session::{MwiCommand, Reply};
-use mwi::mailbox::{Change, State};
+use mwi::mailbox::Change;
 use mwi::queue::{Job, TrunkQueue};
 use mwi::summary::{ClassCount, MessageClass, Summary};
 
@@ -27,8 +27,6 @@ pub(super) struct ByHand {
     open: BTreeSet<String>,
     done: usize,
     failed: usize,
-    /// States given so far, for Call-IDs of their own.
-    given: u64,
 }
 
 impl ByHand {
@@ -73,7 +71,6 @@ impl Switch {
             Ok(place) => place,
             Err(why) => return Reply::error(why),
         };
-        self.by_hand.given += 1;
         let mut summary = Summary::new(on);
         if let Some(new) = count {
             let voice = MessageClass::Voice;
@@ -85,14 +82,7 @@ impl Switch {
                 urgent_old: None,
             });
         }
-        let received = self.mailboxes.stamp(self.clock.unix_ms(now));
-        let state = State {
-            summary,
-            source: CONSOLE.to_owned(),
-            cseq: 0,
-            call_id: format!("{CONSOLE}/{received}/{}", self.by_hand.given),
-            received,
-        };
+        let state = self.own_state(now, CONSOLE, summary);
         if self.learn(now, number, state) == Change::Refused {
             return Reply::error("% Mailbox table full");
         }

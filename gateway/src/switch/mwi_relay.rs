@@ -2,7 +2,7 @@
 //!
 //! One NOTIFY of a number is under way at a time, so that the newest state is the last to arrive. A node that says nothing, or
 //! 503, is passed over for the next dial peer of the number; a refusal (403: the trunk's profile accepts no unsolicited NOTIFY)
-//! stands until the state changes, however often the PBX repeats itself.
+//! stands until the state changes or the mailbox is cleared, however often the PBX repeats itself, and over a restart.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Instant;
@@ -102,6 +102,7 @@ impl Switch {
                 return;
             }
             known.refused = None;
+            self.store.put_refusal(number, None);
         }
         let mut news = News {
             on,
@@ -116,6 +117,33 @@ impl Switch {
         }
         known.next = Some(news);
         self.send_relay(now, number);
+    }
+
+    /// Takes up what was refused for good in an earlier run, as far as its mailbox is known still.
+    pub(super) fn restore_relays(&mut self) {
+        for (number, octets) in self.store.take_refusals() {
+            let known = self.mailboxes.record(&number).is_some();
+            match refusal_from_octets(&octets).filter(|_| known) {
+                Some(refused) => {
+                    self.relays.numbers.entry(number).or_default().refused = Some(refused);
+                }
+                None => {
+                    self.store.put_refusal(&number, None);
+                }
+            }
+        }
+    }
+
+    /// A mailbox is forgotten: what was refused of it may be tried again.
+    pub(super) fn forget_refusal(&mut self, number: &str) {
+        if let Some(known) = self.relays.numbers.get_mut(number)
+            && known.refused.take().is_some()
+        {
+            self.store.put_refusal(number, None);
+            if known.under_way.is_none() && known.next.is_none() {
+                self.relays.numbers.remove(number);
+            }
+        }
     }
 
     /// Sends what is next of a number, if nothing is under way.
@@ -258,6 +286,9 @@ impl Switch {
         let Some(known) = self.relays.numbers.get_mut(number) else { return };
         let Some(news) = known.under_way.take() else { return };
         known.refused = outcome.err().filter(|_| for_good).map(|error| (news.on, error));
+        if let Some((on, error)) = known.refused {
+            self.store.put_refusal(number, Some(refusal_to_octets(on, error)));
+        }
         if known.refused.is_none() && known.next.is_none() {
             self.relays.numbers.remove(number);
         }
@@ -267,6 +298,20 @@ impl Switch {
             self.drain_trunk(now, trunk);
         }
         self.send_relay(now, number);
+    }
+}
+
+/// First octet of a kept refusal: the form of the rest, the state and the error the PBX is told.
+const FORM: u8 = 1;
+
+fn refusal_to_octets(on: bool, error: i32) -> Vec<u8> {
+    [FORM, u8::from(on)].into_iter().chain(error.to_le_bytes()).collect()
+}
+
+fn refusal_from_octets(octets: &[u8]) -> Option<(bool, i32)> {
+    match *octets {
+        [FORM, on, a, b, c, d] => Some((on != 0, i32::from_le_bytes([a, b, c, d]))),
+        _ => None,
     }
 }
 

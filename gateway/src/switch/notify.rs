@@ -149,6 +149,18 @@ impl Switch {
         Ok(())
     }
 
+    /// A state that no NOTIFY brought but a PBX, an exchange or somebody by hand: it is told from every other one by its time.
+    pub(super) fn own_state(&self, now: Instant, source: &str, summary: Summary) -> State {
+        let received = self.mailboxes.own_stamp(self.clock.unix_ms(now));
+        State {
+            summary,
+            source: source.to_owned(),
+            cseq: 0,
+            call_id: format!("{source}/{received}"),
+            received,
+        }
+    }
+
     /// Gives a mailbox its newest state, whoever told it; where its telephone is, is the caller's next question.
     pub(super) fn learn(&mut self, now: Instant, number: &str, state: State) -> Change {
         let received = state.received;

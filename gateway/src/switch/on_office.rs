@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use cli::config::Connection;
 use cli::session::DebugTopic;
-use mwi::mailbox::{Change, State};
+use mwi::mailbox::Change;
 use mwi::summary::Summary;
 use telephony_hal::FxoEvent;
 
@@ -152,15 +152,7 @@ impl Switch {
                 None => return,
             },
         };
-        let received = self.mailboxes.stamp(self.clock.unix_ms(now));
-        self.heard += 1;
-        let state = State {
-            summary: Summary::new(on),
-            call_id: format!("{port}/{received}/{}", self.heard),
-            source: port,
-            cseq: 0,
-            received,
-        };
+        let state = self.own_state(now, &port, Summary::new(on));
         match self.learn(now, &number, state) {
             Change::Refused => return,
             // The exchange says so with each dial tone: nobody need be told again.

@@ -17,10 +17,14 @@ mod bodies;
 mod counted;
 mod hand;
 mod host;
+mod hunt;
 mod outage;
 mod pbx;
+mod refused;
+mod ringer;
 mod servers;
 mod shown;
+mod storm;
 
 const CONFIG: &str = "\
 isdn switch-type primary-qsig
@@ -154,6 +158,10 @@ struct Bench {
     /// SUBSCRIBEs the gateway sent.
     requests: Vec<Message>,
     directory: tempfile::TempDir,
+    /// What was written on SMDI lines: line, octets.
+    serial: Vec<(usize, Bytes)>,
+    /// What was done to lines, since the test last looked.
+    volts: Vec<(usize, LineAction)>,
     sent: u32,
 }
 
@@ -168,6 +176,10 @@ impl Bench {
 
     /// A daemon that starts when the clock on the wall says so many seconds since 1970.
     fn open_at(directory: tempfile::TempDir, config: &str, seconds: u64) -> Self {
+        Self::open_on(HARDWARE, directory, config, seconds)
+    }
+
+    fn open_on(hardware: &str, directory: tempfile::TempDir, config: &str, seconds: u64) -> Self {
         let now = Instant::now();
         let (tx, committed) = channel();
         let (store, records) = Store::open(directory.path(), move |c| tx.send(c).unwrap_or(())).unwrap();
@@ -177,7 +189,7 @@ impl Bench {
             now,
             Parts {
                 clock: Clock::new(now, wall),
-                hardware: Hardware::parse(HARDWARE).unwrap(),
+                hardware: Hardware::parse(hardware).unwrap(),
                 config: parsed.config,
                 store,
                 records,
@@ -197,6 +209,8 @@ impl Bench {
             replies: Vec::new(),
             requests: Vec::new(),
             directory,
+            serial: Vec::new(),
+            volts: Vec::new(),
             sent: 0,
         }
     }
@@ -270,6 +284,25 @@ impl Bench {
     /// Moves octets until nobody has anything to say.
     fn settle(&mut self) {
         loop {
+            let mut idle = self.exchange();
+            // A commit takes as long as the disk takes.
+            let patience = if idle { Duration::from_secs(20) } else { Duration::ZERO };
+            if !(self.switch.tickets.is_empty() && self.switch.indications.is_empty())
+                && let Ok(committed) = self.committed.recv_timeout(patience)
+            {
+                idle = false;
+                self.switch.handle_committed(self.now, &committed);
+            }
+            if idle {
+                return;
+            }
+        }
+    }
+
+    /// Moves octets between the switch and the PBXs, while the disk does nothing; says whether there were none.
+    fn exchange(&mut self) -> bool {
+        let mut none = true;
+        loop {
             let mut idle = true;
             while let Some(output) = self.switch.poll_output() {
                 idle = false;
@@ -290,6 +323,8 @@ impl Bench {
                     Output::Frame { trunk, frame } if self.pbx[trunk].link => {
                         self.pbx[trunk].span.handle_frame(self.now, &frame);
                     }
+                    Output::Serial { line, octets } => self.serial.push((line, octets)),
+                    Output::Line { line, action } => self.volts.push((line, action)),
                     _ => {}
                 }
             }
@@ -310,17 +345,10 @@ impl Bench {
                     }
                 }
             }
-            // A commit takes as long as the disk takes.
-            let patience = if idle { Duration::from_secs(20) } else { Duration::ZERO };
-            if !(self.switch.tickets.is_empty() && self.switch.indications.is_empty())
-                && let Ok(committed) = self.committed.recv_timeout(patience)
-            {
-                idle = false;
-                self.switch.handle_committed(self.now, &committed);
-            }
             if idle {
-                return;
+                return none;
             }
+            none = false;
         }
     }
 
@@ -655,6 +683,25 @@ fn the_pbx_can_light_and_ask_about_a_telephone_of_ours() {
     for foreign in ["8001", "4711", "1"] {
         assert_eq!(ask(&mut bench, MwiAction::Activate, foreign), MwiOutcome::Error(6), "{foreign}");
     }
+}
+
+#[test]
+fn what_a_pbx_says_after_a_restart_is_news_however_it_counts_its_operations() {
+    use qsig::{MwiRequest, PartyNumber};
+    let mut bench = Bench::new();
+    bench.link(0, true);
+    let tell = |bench: &mut Bench, action| {
+        let request = MwiRequest::new(action, PartyNumber::Unknown("8000".to_owned()));
+        bench.pbx[0].span.invoke_mwi(bench.now, request).unwrap();
+        bench.settle();
+    };
+    tell(&mut bench, MwiAction::Activate);
+    tell(&mut bench, MwiAction::Deactivate);
+    assert_eq!(bench.tone_off_hook(0), Tone::Dial);
+    let mut bench = bench.restart(CONFIG);
+    bench.link(0, true);
+    tell(&mut bench, MwiAction::Activate);
+    assert_eq!(bench.tone_off_hook(0), Tone::Stutter);
 }
 
 /// The voice mail's answer to a SUBSCRIBE of ours.
