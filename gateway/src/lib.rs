@@ -25,6 +25,7 @@ pub mod demo;
 pub mod discover;
 pub mod files;
 pub mod hardware;
+pub mod keep;
 pub mod leg;
 mod listen;
 mod lookup;

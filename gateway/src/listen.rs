@@ -10,10 +10,14 @@ use sip::Transport;
 use sip::net::{ClientAuth, Identity, Net, NetConfig, NetEvent, TlsConfig, TlsFor};
 use tokio::sync::mpsc;
 
+use crate::keep::Keeper;
 use crate::leg::sip::transport::{TlsSettings, TransportSettings};
 use crate::service::message::Message;
 use crate::service::report::Reporter;
 use crate::switch::{Connections, Switch};
+
+/// Whose sockets these are, to the keeper.
+pub(crate) const SIP: &str = "sip";
 
 /// Where SIP listens unless the configuration says so, and where certificates are.
 #[derive(Debug, Clone)]
@@ -24,6 +28,8 @@ pub(crate) struct Place {
     pub(crate) port: Option<u16>,
     /// `<state-dir>/pki`: a directory for each trustpoint.
     pub(crate) pki: PathBuf,
+    /// Of sockets that are open already.
+    pub(crate) keeper: Keeper,
 }
 
 /// Opens the sockets.
@@ -68,13 +74,22 @@ pub(crate) async fn bind(
         let what = format!("SIP on {}", SocketAddr::new(address, settings.port));
         move |error| (what, error)
     };
-    match Net::bind(config(address)).await {
+    match open(config(address), &place.keeper).await {
         Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable && address != place.fallback => {
             reporter.report(Message::SipBind { address: &address, fallback: &place.fallback });
-            Net::bind(config(place.fallback)).await.map_err(failed(place.fallback))
+            open(config(place.fallback), &place.keeper).await.map_err(failed(place.fallback))
         }
         result => result.map_err(failed(address)),
     }
+}
+
+/// Opens what is not open already. From now on the keeper keeps just these.
+async fn open(config: NetConfig, keeper: &Keeper) -> io::Result<(Net, mpsc::Receiver<NetEvent>)> {
+    let streams = config.tcp.iter().chain(&config.tls).map(|address| (true, *address));
+    let wanted: Vec<_> = config.udp.iter().map(|address| (false, *address)).chain(streams).collect();
+    let opened = Net::bind_over(config, keeper.take(SIP, &wanted)).await?;
+    keeper.keep(SIP, opened.0.sockets()?);
+    Ok(opened)
 }
 
 /// [`bind`], while the sockets before are still being closed.

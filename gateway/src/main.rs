@@ -1,6 +1,7 @@
 //! `tipringd`: the daemon, the offline check and the demonstration.
 
 mod arguments;
+mod inherited;
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -10,6 +11,7 @@ use std::process::ExitCode;
 use arguments::{Arguments, Command, RunArgs};
 use clap::Parser as _;
 use gateway::console::network::Addresses;
+use gateway::keep::Keeper;
 use gateway::run::Options;
 use gateway::service::lines::{DELAY, Lines};
 
@@ -35,6 +37,7 @@ fn main() -> ExitCode {
 }
 
 fn run(args: RunArgs) -> Result<(), String> {
+    let inherited = inherited::take();
     let filter = tracing_subscriber::EnvFilter::try_from_env("TIPRING_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
     let (lines, _lines_end) = Lines::new(std::io::stderr(), DELAY).map_err(|e| format!("log thread: {e}"))?;
@@ -57,6 +60,7 @@ fn run(args: RunArgs) -> Result<(), String> {
             ssh: address("--ssh", &args.ssh)?,
             telnet: address("--telnet", &args.telnet)?,
         },
+        keeper: Keeper::new(std::env::var_os("NOTIFY_SOCKET"), inherited),
     };
     gateway::run::run_until_signal(options).map_err(|e| e.to_string())
 }

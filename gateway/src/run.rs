@@ -18,6 +18,7 @@ use crate::console::network::Addresses;
 use crate::console::startup::load;
 use crate::console::unix::Console;
 use crate::hardware::Hardware;
+use crate::keep::Keeper;
 use crate::simpbx::SimPbx;
 pub use start::start;
 
@@ -38,6 +39,8 @@ pub struct Options {
     pub metrics: Option<SocketAddr>,
     /// Where SSH and telnet are served, once the configuration lets somebody in.
     pub terminals: Addresses,
+    /// Sockets of a former life, and where ours are kept for the next.
+    pub keeper: Keeper,
 }
 
 /// Why the daemon cannot run.
@@ -91,6 +94,8 @@ pub struct Setup {
     pub metrics: Option<SocketAddr>,
     /// Where SSH and telnet are served, once the configuration lets somebody in.
     pub terminals: Addresses,
+    /// Sockets of a former life, and where ours are kept for the next.
+    pub keeper: Keeper,
 }
 
 /// A gateway that runs in a task of its own. Dropping it stops it.
@@ -149,7 +154,7 @@ impl Drop for Gateway {
 /// [`RunError`] names what could not be opened or read.
 pub fn run_until_signal(options: Options) -> Result<(), RunError> {
     loop {
-        // A runtime of its own for each life: dropping it closes every socket before the next one opens them.
+        // A runtime of its own for each life: dropping it closes every socket but those the keeper has for the next.
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -185,6 +190,7 @@ async fn run_once(options: &Options) -> Result<bool, RunError> {
         dns: options.dns.clone(),
         metrics: options.metrics,
         terminals: options.terminals.clone(),
+        keeper: options.keeper.clone(),
     })
     .await?;
     let list =

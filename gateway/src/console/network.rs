@@ -2,14 +2,17 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::PathBuf;
 
+use sip::net::OpenSocket;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use super::terminals::Transport;
 use super::unix::Shared;
 use super::{ssh, telnet};
+use crate::keep::Keeper;
 use crate::service::message::Message;
 
 /// Where terminals are served, if anywhere.
@@ -27,6 +30,7 @@ pub struct Listeners {
     addresses: Addresses,
     key: PathBuf,
     shared: Shared,
+    keeper: Keeper,
     ssh: Option<Listener>,
     telnet: Option<Listener>,
 }
@@ -46,8 +50,8 @@ impl Drop for Listener {
 impl Listeners {
     /// Nothing is open before [`Listeners::refresh`]. `key` is the file of SSH's host key.
     #[must_use]
-    pub fn new(addresses: Addresses, key: PathBuf, shared: Shared) -> Listeners {
-        Listeners { addresses, key, shared, ssh: None, telnet: None }
+    pub fn new(addresses: Addresses, key: PathBuf, shared: Shared, keeper: Keeper) -> Listeners {
+        Listeners { addresses, key, shared, keeper, ssh: None, telnet: None }
     }
 
     /// Opens and closes listeners as the configuration now says.
@@ -61,7 +65,7 @@ impl Listeners {
         let (ssh, telnet) =
             (wanted(Transport::Ssh, self.addresses.ssh), wanted(Transport::Telnet, self.addresses.telnet));
         let telnet_result = match (telnet, &self.telnet) {
-            (Some(address), None) => TcpListener::bind(address).await.and_then(|listener| {
+            (Some(address), None) => self.listen("telnet", address).await.and_then(|listener| {
                 let address = listener.local_addr()?;
                 let task = tokio::spawn(telnet::serve(listener, self.shared.clone()));
                 self.telnet = Some(Listener { address, task });
@@ -69,6 +73,7 @@ impl Listeners {
             }),
             (None, _) => {
                 self.telnet = None;
+                self.keeper.keep("telnet", Vec::new());
                 Ok(())
             }
             _ => Ok(()),
@@ -76,15 +81,29 @@ impl Listeners {
         match (ssh, &self.ssh) {
             (Some(address), None) => {
                 let key = ssh::host_key(&self.key)?;
-                let listener = TcpListener::bind(address).await?;
+                let listener = self.listen("ssh", address).await?;
                 let address = listener.local_addr()?;
                 let task = tokio::spawn(ssh::serve(listener, key, self.shared.clone()));
                 self.ssh = Some(Listener { address, task });
             }
-            (None, _) => self.ssh = None,
+            (None, _) => {
+                self.ssh = None;
+                self.keeper.keep("ssh", Vec::new());
+            }
             _ => {}
         }
         telnet_result
+    }
+
+    /// Listens, on a socket of a former life where there is one.
+    async fn listen(&self, owner: &'static str, address: SocketAddr) -> io::Result<TcpListener> {
+        let listener = match self.keeper.take(owner, &[(true, address)]).pop() {
+            Some(open) => TcpListener::from_std(OwnedFd::from(open).into())?,
+            None => TcpListener::bind(address).await?,
+        };
+        let again = listener.as_fd().try_clone_to_owned()?;
+        self.keeper.keep(owner, vec![OpenSocket::new(again)?]);
+        Ok(listener)
     }
 
     /// As [`Listeners::refresh`]; what cannot be opened is logged.

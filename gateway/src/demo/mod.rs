@@ -91,6 +91,7 @@ pub fn run(json: bool) -> Result<(), DemoError> {
             dns: Vec::new(),
             metrics: None,
             terminals: Default::default(),
+            keeper: Default::default(),
         })
         .await?;
         let mut show = Stage { gateway, json, out: std::io::stdout() };

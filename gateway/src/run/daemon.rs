@@ -21,7 +21,7 @@ use crate::console::syslog::SyslogHosts;
 use crate::console::{self, Command};
 use crate::files::Answer;
 use crate::leg::sip::transport::TransportSettings;
-use crate::listen::{Place, rebind, tell_ports};
+use crate::listen::{Place, SIP, rebind, tell_ports};
 use crate::lookup::{Found, Lookups};
 use crate::media::driver::Driver;
 use crate::media::pairs::{Pairs, Which};
@@ -427,6 +427,7 @@ impl Daemon {
                 self.switch.log(Instant::now(), Message::SipListen { addresses: &addresses });
             }
             Err((what, error)) => {
+                self.place.keeper.keep(SIP, Vec::new());
                 self.switch.log(Instant::now(), Message::SipNotSpoken { what: &what, error: &error });
             }
         }

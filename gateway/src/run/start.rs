@@ -21,7 +21,7 @@ use crate::console::syslog::SyslogHosts;
 use crate::console::terminals::Terminals;
 use crate::console::unix::{Hostname, Shared, serve};
 use crate::files::FileSystem;
-use crate::listen::{Place, bind, tell_ports};
+use crate::listen::{Place, bind, rebind, tell_ports};
 use crate::lookup::Lookups;
 use crate::media::driver::Driver;
 use crate::media::pairs::{Pairs, Which};
@@ -111,9 +111,19 @@ pub async fn start(setup: Setup) -> Result<Gateway, RunError> {
     }
     switch.handle_lost_calls(&lost);
     switch.set_fax_gateway(::media::t38::is_available());
-    let place = Place { fallback: setup.sip_address, port: setup.sip_port, pki: setup.state_dir.join("pki") };
-    let (net, received) =
-        bind(switch.listen(), &place, &reporter).await.map_err(|(what, error)| io_error(what)(error))?;
+    let keeper = setup.keeper;
+    let place = Place {
+        fallback: setup.sip_address,
+        port: setup.sip_port,
+        pki: setup.state_dir.join("pki"),
+        keeper: keeper.clone(),
+    };
+    let opened = match keeper.is_empty() {
+        true => bind(switch.listen(), &place, &reporter).await,
+        // What a former life had and we do not want, the service manager closes in its own time.
+        false => rebind(switch.listen(), &place, &reporter).await,
+    };
+    let (net, received) = opened.map_err(|(what, error)| io_error(what)(error))?;
     let listening = switch.listen().clone();
     let (udp, tcp, tls) = (net.udp_addrs(), net.tcp_addrs(), net.tls_addrs());
     tell_ports(now, &mut switch, &net);
@@ -132,9 +142,10 @@ pub async fn start(setup: Setup) -> Result<Gateway, RunError> {
         hostname: hostname.clone(),
         terminals: terminals.clone(),
     };
-    let mut listeners =
-        Listeners::new(setup.terminals, setup.state_dir.join("ssh_host_ed25519_key"), shared.clone());
+    let key = setup.state_dir.join("ssh_host_ed25519_key");
+    let mut listeners = Listeners::new(setup.terminals, key, shared.clone(), keeper.clone());
     listeners.refresh_or_say().await;
+    keeper.release_unused();
     let (ssh, telnet) = (listeners.ssh(), listeners.telnet());
     if let Some(serial) = serial {
         let task = tokio::spawn(crate::console::serial::serve(serial.tty, shared.clone()));

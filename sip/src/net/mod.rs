@@ -8,6 +8,7 @@
 
 mod connections;
 mod local;
+mod open;
 mod resolve;
 mod stream;
 mod tls;
@@ -18,6 +19,7 @@ mod tests;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::os::fd::AsFd as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
@@ -31,6 +33,7 @@ use crate::flow::{Flow, Transmit, Transport};
 use crate::message::Limits;
 
 pub use local::{local_address_for, recent_local_address_for};
+pub use open::OpenSocket;
 pub use resolve::{Resolver, ResolverConfig};
 pub use tls::{CertificateNames, ClientAuth, Identity, TlsConfig, TlsConfigError, TlsError, TlsVersion};
 
@@ -242,8 +245,8 @@ struct Shared {
     config: NetConfig,
     runtime: tokio::runtime::Handle,
     udp: Vec<(SocketAddr, Arc<udp::Watched>)>,
-    tcp: Vec<SocketAddr>,
-    tls_addrs: Vec<SocketAddr>,
+    tcp: Vec<(SocketAddr, Arc<TcpListener>)>,
+    tls_listeners: Vec<(SocketAddr, Arc<TcpListener>)>,
     tls: RwLock<Option<Tls>>,
     /// In the order of [`NetConfig::tls_for`].
     tls_for: Vec<Tls>,
@@ -258,20 +261,33 @@ impl Net {
     /// # Errors
     /// The first socket that cannot be opened.
     pub async fn bind(config: NetConfig) -> io::Result<(Net, mpsc::Receiver<NetEvent>)> {
+        Self::bind_over(config, Vec::new()).await
+    }
+
+    /// As [`Net::bind`], going on with sockets of `open` that have a wanted address; what waits in them is received. The
+    /// others are closed. A socket keeps the device it is held to.
+    ///
+    /// # Errors
+    /// The first socket that cannot be opened.
+    pub async fn bind_over(
+        config: NetConfig,
+        mut open: Vec<OpenSocket>,
+    ) -> io::Result<(Net, mpsc::Receiver<NetEvent>)> {
         let (events, receiver) = mpsc::channel(config.receive_queue.max(1));
         let mut sockets = Vec::new();
         for address in &config.udp {
-            let socket = udp::open(*address, &config)?;
+            let socket = udp::open(*address, &config, OpenSocket::take(&mut open, false, *address))?;
             sockets.push((socket.get_ref().local_addr()?, Arc::new(socket)));
         }
-        let listen = |addresses: &[SocketAddr]| -> io::Result<Vec<TcpListener>> {
-            addresses.iter().map(|address| stream::listen(*address, &config)).collect()
+        let mut listen = |addresses: &[SocketAddr]| -> io::Result<Vec<_>> {
+            let mut one = |address: &SocketAddr| {
+                let over = OpenSocket::take(&mut open, true, *address);
+                let listener = stream::listen(*address, &config, over)?;
+                Ok((listener.local_addr()?, Arc::new(listener)))
+            };
+            addresses.iter().map(&mut one).collect()
         };
-        let addresses = |listeners: &[TcpListener]| -> io::Result<Vec<SocketAddr>> {
-            listeners.iter().map(TcpListener::local_addr).collect()
-        };
-        let (plain, secure) = (listen(&config.tcp)?, listen(&config.tls)?);
-        let (tcp, tls_addrs) = (addresses(&plain)?, addresses(&secure)?);
+        let (tcp, tls_listeners) = (listen(&config.tcp)?, listen(&config.tls)?);
         let tls = config.tls_config.as_ref().map(Tls::new).transpose();
         let invalid = |error| io::Error::new(io::ErrorKind::InvalidInput, error);
         let tls = tls.map_err(invalid)?;
@@ -282,7 +298,7 @@ impl Net {
             runtime: tokio::runtime::Handle::current(),
             udp: sockets,
             tcp,
-            tls_addrs,
+            tls_listeners,
             tls: RwLock::new(tls),
             tls_for,
             events,
@@ -293,8 +309,10 @@ impl Net {
         for (address, socket) in &shared.udp {
             tasks.push(tokio::spawn(udp::receive(Arc::clone(&shared), *address, Arc::clone(socket))));
         }
-        for (listeners, transport) in [(plain, Transport::Tcp), (secure, Transport::Tls)] {
-            for listener in listeners {
+        for (listeners, transport) in [(&shared.tcp, Transport::Tcp), (&shared.tls_listeners, Transport::Tls)]
+        {
+            for (_, listener) in listeners {
+                let listener = Arc::clone(listener);
                 tasks.push(tokio::spawn(stream::accept(Arc::clone(&shared), listener, transport)));
             }
         }
@@ -357,12 +375,23 @@ impl Net {
 
     /// The TCP addresses listened on, with their real ports, in the order of the configuration.
     pub fn tcp_addrs(&self) -> Vec<SocketAddr> {
-        self.shared.tcp.clone()
+        self.shared.tcp.iter().map(|(address, _)| *address).collect()
     }
 
     /// The TLS addresses listened on, with their real ports, in the order of the configuration.
     pub fn tls_addrs(&self) -> Vec<SocketAddr> {
-        self.shared.tls_addrs.clone()
+        self.shared.tls_listeners.iter().map(|(address, _)| *address).collect()
+    }
+
+    /// The sockets listened on, once more: they stay open beyond this, and may be given to [`Net::bind_over`].
+    ///
+    /// # Errors
+    /// Too many open files.
+    pub fn sockets(&self) -> io::Result<Vec<OpenSocket>> {
+        let shared = &self.shared;
+        let udp = shared.udp.iter().map(|(_, socket)| socket.get_ref().as_fd());
+        let listeners = shared.tcp.iter().chain(&shared.tls_listeners).map(|(_, listener)| listener.as_fd());
+        udp.chain(listeners).map(|socket| OpenSocket::new(socket.try_clone_to_owned()?)).collect()
     }
 
     /// Connections, those that are being opened included.
@@ -435,6 +464,18 @@ fn new_socket(address: SocketAddr, kind: socket2::Type, config: &NetConfig) -> i
         socket.bind_device(Some(device.as_bytes()))?;
     }
     socket.set_nonblocking(true)?;
+    mark(&socket, address.is_ipv4(), config.dscp);
+    Ok(socket)
+}
+
+/// One that is open already, or a new one, marked as the configuration wants it.
+fn ready_socket(
+    address: SocketAddr,
+    kind: socket2::Type,
+    config: &NetConfig,
+    over: Option<socket2::Socket>,
+) -> io::Result<socket2::Socket> {
+    let Some(socket) = over else { return new_socket(address, kind, config) };
     mark(&socket, address.is_ipv4(), config.dscp);
     Ok(socket)
 }

@@ -16,20 +16,27 @@ use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use super::connections::{Connection, Waiting, queue};
 use super::tls::{CertificateNames, TlsError, server_name};
-use super::{Alias, NetConfig, NetEvent, Shared, mark, new_socket};
+use super::{Alias, NetConfig, NetEvent, Shared, mark, new_socket, ready_socket};
 use crate::flow::{Flow, Transmit, Transport};
 use crate::message::Message;
 use crate::stream::{FramingError, StreamFramer};
 
-pub(super) fn listen(address: SocketAddr, config: &NetConfig) -> io::Result<TcpListener> {
-    let socket = new_socket(address, socket2::Type::STREAM, config)?;
-    socket.set_reuse_address(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(1024)?;
+pub(super) fn listen(
+    address: SocketAddr,
+    config: &NetConfig,
+    over: Option<socket2::Socket>,
+) -> io::Result<TcpListener> {
+    let listens = over.is_some();
+    let socket = ready_socket(address, socket2::Type::STREAM, config, over)?;
+    if !listens {
+        socket.set_reuse_address(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(1024)?;
+    }
     TcpListener::from_std(socket.into())
 }
 
-pub(super) async fn accept(shared: Arc<Shared>, listener: TcpListener, transport: Transport) {
+pub(super) async fn accept(shared: Arc<Shared>, listener: Arc<TcpListener>, transport: Transport) {
     loop {
         match listener.accept().await {
             Ok((stream, remote)) => {

@@ -169,3 +169,41 @@ async fn half_a_message_does_not_hold_a_connection() {
 fn the_address_towards_loopback_is_loopback() {
     assert_eq!(local_address_for("127.0.0.1".parse().unwrap()).unwrap(), IpAddr::from([127, 0, 0, 1]));
 }
+
+#[tokio::test]
+async fn sockets_outlive_their_net_and_what_came_in_between_is_received() {
+    let (first, from_first) = net(NetConfig::default()).await;
+    let (udp, tcp) = (first.udp_addrs()[0], first.tcp_addrs()[0]);
+    let kept = first.sockets().unwrap();
+    let kinds: Vec<_> = kept.iter().map(|open| (open.is_stream(), open.address())).collect();
+    assert_eq!(kinds, [(false, udp), (true, tcp)]);
+    drop((first, from_first));
+    let phone = tokio::net::UdpSocket::bind(loopback()).await.unwrap();
+    phone.send_to(OPTIONS, udp).await.unwrap();
+    let mut caller = TcpStream::connect(tcp).await.unwrap();
+    caller.write_all(OPTIONS).await.unwrap();
+    // One that nobody wants is closed.
+    let other = OpenSocket::new(std::net::UdpSocket::bind(loopback()).unwrap().into()).unwrap();
+    let unwanted = other.address();
+    let config = NetConfig { udp: vec![udp], tcp: vec![tcp], ..NetConfig::default() };
+    let (second, mut events) =
+        Net::bind_over(config, kept.into_iter().chain([other]).collect()).await.unwrap();
+    assert_eq!((second.udp_addrs(), second.tcp_addrs()), (vec![udp], vec![tcp]));
+    std::net::UdpSocket::bind(unwanted).unwrap();
+    let mut from: Vec<SocketAddr> = Vec::new();
+    for _ in 0..2 {
+        let (flow, data) = received(&mut events).await;
+        assert_eq!(&data[..], OPTIONS);
+        from.push(flow.remote);
+        second.send(Transmit::new(flow, Bytes::from_static(b"answer")));
+    }
+    from.sort();
+    let mut senders = [phone.local_addr().unwrap(), caller.local_addr().unwrap()];
+    senders.sort();
+    assert_eq!(from, senders);
+    let mut answer = [0; 6];
+    phone.recv(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"answer");
+    caller.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"answer");
+}

@@ -16,7 +16,7 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::mpsc::error::TrySendError;
 
-use super::{NetConfig, NetEvent, Shared, new_socket};
+use super::{NetConfig, NetEvent, Shared, ready_socket};
 use crate::flow::{Flow, Transmit, Transport};
 
 /// Datagrams taken before other tasks get their turn.
@@ -28,8 +28,13 @@ pub(super) type Watched = AsyncFd<UdpSocket>;
 
 // Meant for what may not keep its descriptor for life, as a `UdpSocket` does; its successor asks for `unsafe`.
 #[expect(deprecated)]
-pub(super) fn open(address: SocketAddr, config: &NetConfig) -> io::Result<Watched> {
-    let socket = new_socket(address, socket2::Type::DGRAM, config)?;
+pub(super) fn open(
+    address: SocketAddr,
+    config: &NetConfig,
+    over: Option<socket2::Socket>,
+) -> io::Result<Watched> {
+    let bound = over.is_some();
+    let socket = ready_socket(address, socket2::Type::DGRAM, config, over)?;
     if let Err(error) = socket.set_recv_buffer_size(config.udp_buffer) {
         tracing::debug!(%error, "receive buffer left at the system's default");
     }
@@ -40,7 +45,9 @@ pub(super) fn open(address: SocketAddr, config: &NetConfig) -> io::Result<Watche
     if let Err(error) = told {
         tracing::debug!(%error, "ICMP errors are not told");
     }
-    socket.bind(&address.into())?;
+    if !bound {
+        socket.bind(&address.into())?;
+    }
     AsyncFd::with_interest(socket.into(), Interest::READABLE | Interest::ERROR)
 }
 

@@ -523,9 +523,15 @@ impl House {
 
     fn crash(&mut self, gateway: &mut Tipringd, pbx: &mut Pbx) {
         pbx.policy("call=answer");
+        assert_eq!(VoiceMail::udp(gateway.sip()).notify("102", true).status, 200);
+        lamp("analogue/line3/state", "lamp=hvdc");
         let channel = self.call_pbx(0, "4711", pbx);
         self.hear(0, Duration::from_secs(1));
         gateway.kill_9();
+        // Nobody has the line open: its lamp shines on.
+        std::thread::sleep(Duration::from_millis(500));
+        let line = std::fs::read_to_string("/sys/kernel/debug/dahdi_vline/analogue/line3/state").unwrap();
+        assert!(line.contains("lamp=hvdc"), "{line}");
         let start = Instant::now();
         gateway.restart();
         println!("     ready again after {} ms", start.elapsed().as_millis());
@@ -540,6 +546,9 @@ impl House {
         // The PBX's half of the call is cleared, by RESTART of its channel.
         pbx.wait(&json!({"ev": "call", "state": "restarted", "chan": channel}));
         let mut voice_mail = VoiceMail::udp(gateway.sip());
+        lamp("analogue/line3/state", "lamp=hvdc");
+        assert_eq!(voice_mail.notify("102", false).status, 200);
+        lamp("analogue/line3/state", "lamp=off");
         assert_eq!(voice_mail.notify("4713", true).status, 200);
         pbx.lamp("4713", true);
         self.call_to_the_pbx(gateway, pbx);
