@@ -65,4 +65,7 @@ pub(crate) struct RunArgs {
     /// Telnet, while a line vty has `transport input telnet`: an address and port, or `off`.
     #[arg(long, default_value = "0.0.0.0:23")]
     pub(crate) telnet: String,
+    /// How many seconds calls under way may go on after SIGTERM, while new ones are refused. A second SIGTERM ends them.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(0..=86_400))]
+    pub(crate) drain: u64,
 }

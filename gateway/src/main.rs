@@ -7,6 +7,7 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use arguments::{Arguments, Command, RunArgs};
 use clap::Parser as _;
@@ -61,6 +62,7 @@ fn run(args: RunArgs) -> Result<(), String> {
             telnet: address("--telnet", &args.telnet)?,
         },
         keeper: Keeper::new(std::env::var_os("NOTIFY_SOCKET"), inherited),
+        drain: Duration::from_secs(args.drain),
     };
     gateway::run::run_until_signal(options).map_err(|e| e.to_string())
 }

@@ -8,6 +8,7 @@ mod trunks;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use telephony_hal::sim::Plant;
 use tokio::sync::{broadcast, mpsc};
@@ -41,6 +42,8 @@ pub struct Options {
     pub terminals: Addresses,
     /// Sockets of a former life, and where ours are kept for the next.
     pub keeper: Keeper,
+    /// How long calls may go on after SIGTERM, at most a day.
+    pub drain: Duration,
 }
 
 /// Why the daemon cannot run.
@@ -130,7 +133,13 @@ impl Gateway {
         (&mut self.task).await.unwrap_or(false)
     }
 
-    /// Ends the gateway in good order: registrars are told. Takes some seconds at most.
+    /// From now on new calls are refused; the gateway ends with its last call, and no later than after `limit`.
+    pub async fn drain(&mut self, limit: Duration) {
+        // One that has ended has no calls.
+        let _ = self.commands.send(Command::Drain(limit)).await;
+    }
+
+    /// Ends the gateway in good order: calls are ended, registrars are told. Takes some seconds at most.
     pub async fn stop(&mut self) {
         // One that has ended already needs no telling.
         if self.commands.send(Command::Stop).await.is_ok() {
@@ -149,6 +158,8 @@ impl Drop for Gateway {
 }
 
 /// Runs the daemon in the foreground until SIGINT or SIGTERM; `reload` starts it anew.
+///
+/// SIGTERM lets calls end first ([`Options::drain`]); a second one, or SIGINT, does not.
 ///
 /// # Errors
 /// [`RunError`] names what could not be opened or read.
@@ -199,16 +210,28 @@ async fn run_once(options: &Options) -> Result<bool, RunError> {
     let (ssh, telnet) = (also("ssh", gateway.ssh), also("telnet", gateway.telnet));
     let tls = if gateway.tls.is_empty() { String::new() } else { format!(" tls:{}", list(&gateway.tls)) };
     eprintln!("tipringd: ready sip=udp:{} tcp:{}{tls}{ssh}{telnet}", list(&gateway.udp), list(&gateway.tcp));
-    if let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Ready]) {
-        tracing::debug!(%error, "service manager");
-    }
+    tell_manager(&sd_notify::NotifyState::Ready);
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
         .map_err(io_error("SIGTERM"))?;
     tokio::select! {
         reload = gateway.ended() => return Ok(reload),
         _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
+        _ = terminate.recv() => {
+            tell_manager(&sd_notify::NotifyState::Stopping);
+            gateway.drain(options.drain).await;
+            tokio::select! {
+                _ = gateway.ended() => return Ok(false),
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+        }
     }
     gateway.stop().await;
     Ok(false)
+}
+
+fn tell_manager(state: &sd_notify::NotifyState<'_>) {
+    if let Err(error) = sd_notify::notify(std::slice::from_ref(state)) {
+        tracing::debug!(%error, "service manager");
+    }
 }

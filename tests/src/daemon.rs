@@ -153,17 +153,27 @@ impl Tipringd {
         self.process.kill();
     }
 
-    /// SIGTERM, and waits until it has ended in good order.
+    /// SIGTERM: it ends with the last of its calls.
+    #[track_caller]
+    pub fn terminate(&self) {
+        self.process.terminate();
+    }
+
+    /// Waits until it has ended in good order.
     ///
     /// # Panics
     /// When it does not within 10 s, or says that it failed.
     #[track_caller]
-    pub fn stop(&mut self) {
-        let pid = i32::try_from(self.pid()).expect("a process id");
-        nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGTERM)
-            .expect("our own child");
+    pub fn ended(&mut self) {
         let status = self.process.wait(Duration::from_secs(10));
         assert!(status.success(), "{status}\n{}", self.process.log());
+    }
+
+    /// [`Self::terminate`] and [`Self::ended`].
+    #[track_caller]
+    pub fn stop(&mut self) {
+        self.terminate();
+        self.ended();
     }
 
     /// Starts it again with the same configuration, hardware, port and state directory.

@@ -79,6 +79,16 @@ impl Process {
         }
     }
 
+    /// SIGTERM to it alone.
+    ///
+    /// # Panics
+    /// When it has gone.
+    #[track_caller]
+    pub fn terminate(&self) {
+        let pid = i32::try_from(self.pid()).expect("a process id");
+        nix::sys::signal::kill(Pid::from_raw(pid), Signal::SIGTERM).expect("our own child");
+    }
+
     /// Waits for it to end by itself.
     ///
     /// # Panics

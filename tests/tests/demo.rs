@@ -33,6 +33,10 @@ fn the_demonstration_goes_through_every_step() {
         ("PBX lamp off", "the PBX has switched the lamp of 4711 off"),
         ("dial tone after", "350+440 Hz steady"),
         ("show sip-ua mwi", "OFF"),
+        ("call", "2/0 dialled 8001: 2/1 rings, 2/0 hears 440+480 Hz"),
+        ("audio", "2/1 hears 2/0 say 1005 Hz steady"),
+        ("audio", "2/0 hears 2/1 say 700 Hz steady"),
+        ("call ended", "no call leg is left"),
     ] {
         let found = steps.any(|(name, said)| name == step && said.contains(detail));
         assert!(found, "no step {step:?} with {detail:?}, in this order, in\n{}", run.stdout);
@@ -56,6 +60,9 @@ fn without_a_terminal_the_demonstration_shows_all_and_ends() {
         "endpoint 8000 mwi status ON",
         "Operation = mWIDeactivate (81)",
         "endpoint 8000 mwi status OFF",
+        "2/0 hears 440+480 Hz",
+        "Answer 8000 active",
+        "Originate 8001 active",
     ] {
         let at =
             rest.find(shown).unwrap_or_else(|| panic!("no {shown:?}, in this order, in\n{}", run.stdout));

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::os::unix::net::UnixDatagram;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -14,13 +15,12 @@ fn told(socket: &UnixDatagram) -> Option<String> {
     Some(String::from_utf8_lossy(&octets[..read]).trim().to_owned())
 }
 
-#[test]
-fn systemd_is_told_when_the_gateway_is_ready_and_that_it_lives() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("notify");
+/// A gateway whose service manager is the test: what it is told comes out of the socket.
+fn supervised(dir: &Path) -> (Process, UnixDatagram) {
+    let path = dir.join("notify");
     let socket = UnixDatagram::bind(&path).unwrap();
     socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    let config = dir.path().join("startup.cfg");
+    let config = dir.join("startup.cfg");
     let port = free_port();
     std::fs::write(&config, format!("voice service voip\n sip\n  listen-port non-secure {port}\n")).unwrap();
     let mut command = Command::new(Profile::Debug.binaries().join("tipringd"));
@@ -29,10 +29,28 @@ fn systemd_is_told_when_the_gateway_is_ready_and_that_it_lives() {
         .arg("--config")
         .arg(&config)
         .arg("--state-dir")
-        .arg(dir.path().join("state"))
+        .arg(dir.join("state"))
         .env("NOTIFY_SOCKET", &path)
         .env("WATCHDOG_USEC", "400000");
-    let (mut gateway, _, _) = Process::start("tipringd", command);
+    (Process::start("tipringd", command).0, socket)
+}
+
+#[test]
+fn systemd_is_told_when_the_gateway_is_ready_that_it_lives_and_that_it_stops() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut gateway, socket) = supervised(dir.path());
+    assert_eq!(told(&socket).as_deref(), Some("READY=1"));
+    gateway.terminate();
+    let next = std::iter::from_fn(|| told(&socket)).find(|word| word != "WATCHDOG=1");
+    assert_eq!(next.as_deref(), Some("STOPPING=1"));
+    let status = gateway.wait(Duration::from_secs(10));
+    assert!(status.success(), "{status}");
+}
+
+#[test]
+fn a_gateway_that_is_gone_is_silent_to_systemd() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut gateway, socket) = supervised(dir.path());
     assert_eq!(told(&socket).as_deref(), Some("READY=1"));
     for _ in 0..5 {
         assert_eq!(told(&socket).as_deref(), Some("WATCHDOG=1"));

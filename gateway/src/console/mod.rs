@@ -17,6 +17,7 @@ pub mod terminals;
 pub mod unix;
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use cli::session::{Action, Reply};
 use tokio::sync::{mpsc, oneshot};
@@ -45,7 +46,9 @@ pub enum Command {
     },
     /// A console has left.
     Gone(u64),
-    /// The gateway is to end.
+    /// The gateway is to end with its last call, and no later than after this time.
+    Drain(Duration),
+    /// The gateway is to end now.
     Stop,
 }
 

@@ -1,9 +1,10 @@
-//! `tipringd demo`: the main job on simulated telephones and a simulated PBX, with nothing but loopback.
+//! `tipringd demo`: the main job and a call, on simulated telephones and a simulated PBX, with nothing but loopback.
 //!
 //! The gateway is the real one with `examples/branch.cfg`; the voice mail is a few lines that send NOTIFY by UDP. What
 //! is printed is what was measured: SIP messages and QSIG as the debug commands print them, lamps as the PBX and the
 //! telephone have them, tones as an ear without knowledge of the tone tables hears them.
 
+mod call;
 pub mod listen;
 mod terminal;
 mod voicemail;
@@ -101,7 +102,7 @@ pub fn run(json: bool) -> Result<(), DemoError> {
         }
         result?;
         if !json && std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
-            show.say("The gateway stays up; `exit` ends it. Try: enable, show mwi, debug isdn q931.\n");
+            show.say("The gateway stays up; `exit` ends it. Try: enable, show mwi, show call history voice brief.\n");
             terminal::attach(&state.path().join("console.sock")).await.map_err(io("console"))?;
         }
         Ok(())
@@ -140,6 +141,7 @@ impl Stage {
         })
         .await?;
         self.endpoints(&["8000", "4711"], "OFF").await?;
+        self.call().await?;
         self.report("done", true, "every step happened");
         Ok(())
     }

@@ -80,6 +80,8 @@ pub(super) struct Daemon {
     pub(super) listening: TransportSettings,
     /// Messages let in wait to be served.
     pub(super) backlog: bool,
+    /// It ends with the last call, and no later than then.
+    pub(super) draining: Option<Instant>,
 }
 
 impl Daemon {
@@ -90,13 +92,16 @@ impl Daemon {
         again
     }
 
-    /// Takes registrations back, as far as that can be done soon.
+    /// Ends the calls there still are and takes registrations back, as far as that can be done soon.
     async fn sign_off(&mut self) {
+        self.switch.end_calls(Instant::now());
         self.switch.sign_off(Instant::now());
         let end = tokio::time::Instant::now() + SIGN_OFF;
         let mut batch = Vec::with_capacity(BATCH);
         self.flush();
-        while !self.switch.is_signed_off() && tokio::time::Instant::now() < end {
+        while (self.switch.awaits_releases() || !self.switch.is_signed_off())
+            && tokio::time::Instant::now() < end
+        {
             let due = self.switch.poll_timeout().map_or(end, |at| end.min(at.into()));
             tokio::select! {
                 n = self.received.recv_many(&mut batch, BATCH) => {
@@ -104,6 +109,11 @@ impl Daemon {
                         return;
                     }
                     self.handle_received(&mut batch);
+                }
+                ports = poll_fn(|cx| self.ready.poll(cx)) => {
+                    for port in ports {
+                        self.look(port);
+                    }
                 }
                 () = tokio::time::sleep_until(due) => self.switch.handle_timeout(Instant::now()),
             }
@@ -147,6 +157,9 @@ impl Daemon {
             if self.host.reload {
                 return true;
             }
+            if self.draining.is_some_and(|end| self.switch.is_drained() || end <= Instant::now()) {
+                return false;
+            }
             let lines = self.pairs.any_active(&self.switch);
             let active = lines || self.media.is_active();
             if active && !audio {
@@ -154,7 +167,7 @@ impl Daemon {
                 if lines { tick.reset_immediately() } else { tick.reset() }
             }
             audio = active;
-            let timeouts = [self.switch.poll_timeout(), self.host.poll_timeout()];
+            let timeouts = [self.switch.poll_timeout(), self.host.poll_timeout(), self.draining];
             let timeout = timeouts.into_iter().flatten().min();
             if let Some(at) = timeout.map(tokio::time::Instant::from)
                 && at != due.deadline()
@@ -219,6 +232,11 @@ impl Daemon {
                             self.answer(answer, reply);
                         }
                         Some(Command::Gone(console)) => self.host.gone(console),
+                        Some(Command::Drain(limit)) => {
+                            let now = Instant::now();
+                            self.draining = Some(now + limit);
+                            self.switch.drain(now, limit);
+                        }
                         Some(Command::Stop) => return false,
                     }
                 }

@@ -186,6 +186,7 @@ pub async fn start(setup: Setup) -> Result<Gateway, RunError> {
         place,
         listening,
         backlog: false,
+        draining: None,
     };
     helpers.push(tokio::spawn(daemon.host.load.clone().keep_sampling()).abort_handle());
     daemon.switch.watch_load(daemon.host.load.clone());

@@ -199,6 +199,9 @@ messages! {
     ReloadLater { at, by } "SYS" 5 "SCHEDULED_RELOAD" "Reload requested for {at} by {by}";
     /// `reload cancel`.
     ReloadCancelled { at } "SYS" 5 "SCHEDULED_RELOAD_CANCELLED" "Scheduled reload cancelled at {at}";
+    /// The gateway was told to end (SIGTERM): it refuses new calls and ends with the last call, or when the time is up
+    /// (`--drain`). A second SIGTERM ends it at once.
+    Draining { calls, seconds } "SYS" 5 "SHUTDOWN" "Calls under way: {calls}. They have {seconds} seconds to end";
     /// Lines go to a syslog host from now on, or no longer.
     LogHost { host, port, what } "SYS" 6 "LOGGINGHOST_STARTSTOP" "Logging to host {host} port {port} {what} - CLI initiated";
     /// Somebody without rights tried to call: neither a dial peer's target nor on the trusted list.

@@ -45,7 +45,22 @@ pub struct Metrics {
     pub sip_received: IntCounter,
     /// SIP messages sent.
     pub sip_sent: IntCounter,
+    /// Calls.
+    pub calls: CallMetrics,
     notify_ok: IntCounter,
+}
+
+/// What is counted of calls. Every label has few values: kinds of legs, reasons of ours, 128 causes of Q.850.
+#[derive(Debug, Clone)]
+pub struct CallMetrics {
+    /// Calls under way, those that ring and those being dialled with them.
+    pub active: IntGauge,
+    /// Legs of calls: line, office, trunk, sip.
+    pub legs: [IntGauge; 4],
+    /// Calls that have ended, by whether they were answered and by cause.
+    pub ended: IntCounterVec,
+    /// Calls that were not let in: threshold, spike, stopped, max-conn.
+    pub refused: IntCounterVec,
 }
 
 impl Metrics {
@@ -80,7 +95,19 @@ impl Metrics {
             "When the oldest and the newest mailbox state were heard",
             "which",
         )?;
+        let legs = gauges("tipring_call_legs", "Legs of calls by kind", "kind")?;
+        let calls = CallMetrics {
+            active: gauge("tipring_calls", "Calls under way")?,
+            legs: ["line", "office", "trunk", "sip"].map(|kind| legs.with_label_values(&[kind])),
+            ended: counters(
+                "tipring_calls_ended_total",
+                "Calls that have ended, by answer and cause",
+                &["answered", "cause"],
+            )?,
+            refused: counter("tipring_calls_refused_total", "Calls that were not let in", "reason")?,
+        };
         Ok(Self {
+            calls,
             lamps: ["off", "on"].map(|state| lamps.with_label_values(&[state])),
             heard: ["oldest", "newest"].map(|which| heard.with_label_values(&[which])),
             smdi_up: gauges("tipring_smdi_up", "1 while the SMDI line is open", "line")?,

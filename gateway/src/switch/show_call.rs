@@ -313,11 +313,7 @@ impl Switch {
             }
             None => writeln!(out, "Call spike: not configured"),
         };
-        let _ = writeln!(
-            out,
-            "Call service: {}",
-            if admission.stopped.is_some() { "stopped" } else { "running" }
-        );
+        let _ = writeln!(out, "Call service: {}", admission.service());
         let refused = admission.refused;
         let _ = writeln!(
             out,

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use cli::config::Config;
 
 use super::Switch;
-use crate::leg::Cause;
+use crate::leg::{Cause, LegPort};
 use crate::service::load::Load;
 use crate::service::message::Message;
 
@@ -23,6 +23,8 @@ pub(crate) struct Admission {
     pub(crate) spike: Option<Spike>,
     /// `call service stop`; forced ones end calls too.
     pub(crate) stopped: Option<Stop>,
+    /// The gateway is to end: calls under way go on.
+    draining: bool,
     /// `allow-connections sip to sip`: SIP may call SIP. Without it, as in IOS, SIP calls telephones and trunks only.
     pub(crate) connects_sip: bool,
     refusing: bool,
@@ -77,6 +79,24 @@ pub(crate) struct Refused {
     pub(crate) max_conn: u64,
 }
 
+/// Why a call is not let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Refusal {
+    Threshold,
+    Spike,
+    Stopped,
+    MaxConn,
+}
+
+impl Refusal {
+    fn cause(self) -> Cause {
+        match self {
+            Self::Stopped => Cause::TEMPORARY,
+            Self::Threshold | Self::Spike | Self::MaxConn => Cause::CONGESTION,
+        }
+    }
+}
+
 /// Most arrivals that are remembered; `call spike` takes 1 to 2147483647, a window never holds more than this.
 const MAX_RECENT: usize = 100_000;
 
@@ -106,6 +126,15 @@ impl Admission {
         self.refusing
     }
 
+    /// `running`, `stopped` or `draining`, for `show call resource`.
+    pub(crate) fn service(&self) -> &'static str {
+        match (self.draining, self.stopped) {
+            (true, _) => "draining",
+            (false, Some(_)) => "stopped",
+            (false, None) => "running",
+        }
+    }
+
     /// Whether processor or memory are at a threshold.
     fn is_overloaded(&mut self) -> bool {
         let load = &self.load;
@@ -127,28 +156,24 @@ impl Admission {
     }
 
     /// Whether one more call, the `calls`th, is let in.
-    fn admit(&mut self, now: Instant, calls: u32) -> Result<(), Cause> {
-        if self.stopped.is_some() {
-            self.refused.stopped += 1;
-            return Err(Cause::TEMPORARY);
+    fn admit(&mut self, now: Instant, calls: u32) -> Result<(), Refusal> {
+        if self.stopped.is_some() || self.draining {
+            return Err(Refusal::Stopped);
         }
         if let Some((low, high)) = self.total_calls {
             // Between the two marks it stays what it was.
             self.refusing = if self.refusing { calls > low } else { calls > high };
             if self.refusing {
-                self.refused.threshold += 1;
-                return Err(Cause::CONGESTION);
+                return Err(Refusal::Threshold);
             }
         }
         if self.is_overloaded() {
-            self.refused.threshold += 1;
-            return Err(Cause::CONGESTION);
+            return Err(Refusal::Threshold);
         }
         if let Some(spike) = self.spike {
             self.forget(now);
             if self.recent.len() >= spike.calls as usize {
-                self.refused.spike += 1;
-                return Err(Cause::CONGESTION);
+                return Err(Refusal::Spike);
             }
             if self.recent.len() < MAX_RECENT {
                 self.recent.push_back(now);
@@ -205,12 +230,62 @@ impl Switch {
     /// Whether a call that has just come in is served.
     pub(super) fn admit(&mut self, now: Instant) -> Result<(), Cause> {
         let calls = u32::try_from(self.calls.calls.len()).unwrap_or(u32::MAX);
-        self.calls.admission.admit(now, calls)
+        self.calls.admission.admit(now, calls).map_err(|refusal| {
+            self.count_refusal(refusal);
+            refusal.cause()
+        })
+    }
+
+    fn count_refusal(&mut self, refusal: Refusal) {
+        let refused = &mut self.calls.admission.refused;
+        let (count, reason) = match refusal {
+            Refusal::Threshold => (&mut refused.threshold, "threshold"),
+            Refusal::Spike => (&mut refused.spike, "spike"),
+            Refusal::Stopped => (&mut refused.stopped, "stopped"),
+            Refusal::MaxConn => (&mut refused.max_conn, "max-conn"),
+        };
+        *count += 1;
+        self.metrics.calls.refused.with_label_values(&[reason]).inc();
+    }
+
+    /// The gateway is to end within `limit`: new calls are refused as by `call service stop` (cause 41, 503), calls under way
+    /// go on, registrars are told that nobody is here any more. [`Switch::is_drained`] says when the last call has ended.
+    pub fn drain(&mut self, now: Instant, limit: Duration) {
+        self.calls.admission.draining = true;
+        let (calls, seconds) = (self.calls.calls.len(), limit.as_secs());
+        self.monitor.syslog(now, Message::Draining { calls: &calls, seconds: &seconds });
+        self.sign_off(now);
+    }
+
+    /// Whether no call is under way.
+    #[must_use]
+    pub fn is_drained(&self) -> bool {
+        self.calls.calls.is_empty()
+    }
+
+    /// Ends every call, since the gateway ends: BYE, CANCEL, a refusal or DISCONNECT with cause 41.
+    pub fn end_calls(&mut self, now: Instant) {
+        self.calls.admission.draining = true;
+        self.end_all_calls(now);
+    }
+
+    fn end_all_calls(&mut self, now: Instant) {
+        let calls: Vec<_> = self.calls.calls.keys().copied().collect();
+        for call in calls {
+            self.end_call(now, call, Cause::TEMPORARY);
+        }
+        self.settle_calls(now);
+    }
+
+    /// Whether a SIP server or a PBX has yet to confirm the end of a call. A handset that lies off the hook has nothing to say.
+    #[must_use]
+    pub fn awaits_releases(&self) -> bool {
+        self.calls.legs.values().any(|leg| matches!(leg.port, LegPort::Sip | LegPort::Trunk(_)))
     }
 
     /// A dial peer has all the calls it may have.
     pub(super) fn max_connections(&mut self, now: Instant, peer: u32) {
-        self.calls.admission.refused.max_conn += 1;
+        self.count_refusal(Refusal::MaxConn);
         self.monitor.syslog(now, Message::MaxConnections { peer: &peer });
     }
 
@@ -218,11 +293,7 @@ impl Switch {
     pub(in crate::switch) fn configure_admission(&mut self, now: Instant) {
         self.calls.admission.configure(&self.config);
         if self.calls.admission.stopped == Some(Stop::Forced) {
-            let calls: Vec<_> = self.calls.calls.keys().copied().collect();
-            for call in calls {
-                self.end_call(now, call, Cause::TEMPORARY);
-            }
-            self.settle_calls(now);
+            self.end_all_calls(now);
         }
     }
 }

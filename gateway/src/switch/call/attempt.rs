@@ -212,23 +212,21 @@ impl Switch {
             LegPort::Office(office) => Some(self.office_end(office)),
             LegPort::Trunk(_) | LegPort::Sip => None,
         };
-        self.calls.legs.insert(
-            leg,
-            Leg {
-                id: leg,
-                call: Some(id),
-                port: place.port,
-                outgoing: true,
-                peer: way.peer,
-                media,
-                held: false,
-                party: call.routed.called.clone(),
-                started: now,
-                answered: None,
-                called: call.routed.called.number.clone(),
-                asked_for_more: false,
-            },
-        );
+        let new = Leg {
+            id: leg,
+            call: Some(id),
+            port: place.port,
+            outgoing: true,
+            peer: way.peer,
+            media,
+            held: false,
+            party: call.routed.called.clone(),
+            started: now,
+            answered: None,
+            called: call.routed.called.number.clone(),
+            asked_for_more: false,
+        };
+        self.add_leg(new);
         setup.raw = self.passed(caller, leg, setup.raw);
         self.calls.use_peer(way.peer);
         if let Some(call) = self.calls.calls.get_mut(&id) {

@@ -372,24 +372,22 @@ impl Switch {
             LegPort::Office(office) => Some(self.office_end(office)),
             LegPort::Trunk(_) | LegPort::Sip => None,
         };
-        self.calls.legs.insert(
-            leg,
-            Leg {
-                id: leg,
-                call: Some(id),
-                port,
-                outgoing: false,
-                peer: setup.peer,
-                media,
-                held: false,
-                party: setup.calling.clone(),
-                started: now,
-                answered: None,
-                called: setup.called.number.clone(),
-                asked_for_more: false,
-            },
-        );
+        self.add_leg(Leg {
+            id: leg,
+            call: Some(id),
+            port,
+            outgoing: false,
+            peer: setup.peer,
+            media,
+            held: false,
+            party: setup.calling.clone(),
+            started: now,
+            answered: None,
+            called: setup.called.number.clone(),
+            asked_for_more: false,
+        });
         self.calls.calls.insert(id, Box::new(Call::new(now, Some(leg), setup, guid)));
+        self.metrics.calls.active.inc();
         match self.admit(now) {
             Ok(()) => self.begin(now, id),
             Err(cause) => self.end_call(now, id, cause),
@@ -406,6 +404,7 @@ impl Switch {
         let mut call = Call::new(now, None, setup, guid);
         call.simulated = true;
         self.calls.calls.insert(id, Box::new(call));
+        self.metrics.calls.active.inc();
         self.route(now, id);
         if let Some(call) = self.calls.calls.get_mut(&id) {
             call.deadline = Some(now + SIMULATED);
@@ -413,9 +412,26 @@ impl Switch {
         self.settle_calls(now);
     }
 
+    fn add_leg(&mut self, leg: Leg) {
+        self.legs_on(leg.port).inc();
+        self.calls.legs.insert(leg.id, leg);
+    }
+
+    /// Legs on this kind of port, for the metrics.
+    fn legs_on(&self, port: LegPort) -> &prometheus::IntGauge {
+        let [line, office, trunk, sip] = &self.metrics.calls.legs;
+        match port {
+            LegPort::Line(_) => line,
+            LegPort::Office(_) => office,
+            LegPort::Trunk(_) => trunk,
+            LegPort::Sip => sip,
+        }
+    }
+
     /// A leg is gone.
     fn leg_released(&mut self, now: Instant, leg: LegId, cause: Cause) {
         let Some(gone) = self.calls.legs.remove(&leg) else { return };
+        self.legs_on(gone.port).dec();
         self.channel_moved(gone.media, None);
         if gone.peer != 0 {
             self.calls.leave_peer(gone.peer);
@@ -445,6 +461,10 @@ impl Switch {
     /// Ends a call: what legs it still has are released with this cause.
     pub(super) fn end_call(&mut self, now: Instant, id: CallId, cause: Cause) {
         let Some(mut call) = self.calls.calls.remove(&id) else { return };
+        let counted = &self.metrics.calls;
+        counted.active.dec();
+        let answered = if call.connected.is_some() { "yes" } else { "no" };
+        counted.ended.with_label_values(&[answered, cause.0.to_string().as_str()]).inc();
         self.unlink(&mut call);
         if let Some(transferor) = call.transferor {
             self.command(now, transferor, LegCommand::TransferFailed(cause));

@@ -1,10 +1,37 @@
 //! Telephones whose calls go elsewhere.
 
 use qsig::diversion::{DiversionReason, Rerouteing};
-use qsig::service::{Answer, Service as _};
+use qsig::q931::ie;
+use qsig::service::{Answer, Operation, Service as _};
+use qsig::{CallError, Carrier, PartyNumber, PresentedNumber};
 
 use super::phones::{Manner, SIP};
 use super::*;
+
+impl Sim {
+    /// The exchange of a called party wants it called at another number.
+    pub(super) fn pbx_reroutes(&mut self, trunk: usize, id: qsig::CallId, to: &str) -> Result<(), CallError> {
+        let wanted = Rerouteing {
+            reason: DiversionReason::Unconditional,
+            original_reason: None,
+            called: PartyNumber::Unknown(to.into()),
+            counter: 1,
+            elements: bytes::Bytes::from_static(&[ie::BEARER_CAPABILITY, 3, 0x80, 0x90, 0xA3]),
+            last: PresentedNumber::Allowed(PartyNumber::Unknown("4711".into())),
+            subscription: 0,
+            calling: PresentedNumber::NotAvailable,
+            calling_name: None,
+            original_called: None,
+            redirecting_name: None,
+            original_called_name: None,
+        };
+        let operation =
+            Operation { supervision: Some(Duration::from_secs(10)), ..wanted.operation().unwrap() };
+        self.pbx[trunk].span.invoke(self.now, Carrier::Call(id), &operation)?;
+        self.settle();
+        Ok(())
+    }
+}
 
 fn ringing(sim: &Sim, line: usize) -> bool {
     sim.state(line) == State::Ringing

@@ -496,6 +496,8 @@ impl Sim {
         assert!(calls.connections.is_empty() && calls.loops.is_empty(), "{:?}", calls.connections);
         assert!(calls.events.is_empty() && calls.spoken_to.is_empty());
         assert_eq!(calls.records.pending(), 0);
+        let counted = &self.switch.metrics.calls;
+        assert_eq!((counted.active.get(), counted.legs.each_ref().map(|gauge| gauge.get())), (0, [0; 4]));
         let sip = &self.switch.sip;
         assert!(sip.is_empty(), "{sip:?}");
         assert_eq!((sip.ports.used(), sip.ua().held()), (0, 0), "{}", sip.ua().census());

@@ -1,6 +1,7 @@
 //! Random users, random PBXs, random faults: afterwards nothing is left.
 
 use super::*;
+use qsig::service::Answer;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
@@ -10,10 +11,101 @@ const NUMBERS: [&str; 14] = [
     "8000", "8001", "8002", "8003", "4711", "4712", "4800", "4801", "5001", "5002", "5", "80", "8001#", "48",
 ];
 
-fn step(sim: &mut Sim, rng: &mut StdRng) {
+/// What a storm has: one without is none.
+#[derive(Debug, Default)]
+struct Seen {
+    /// SIP calls that were answered.
+    answered: usize,
+    /// Transfers by REFER that came to something.
+    transfers: usize,
+    /// SIP callers that were sent elsewhere by 302.
+    sent_elsewhere: usize,
+    /// Callers that the exchange was asked to reroute, and that it asked us to.
+    rerouted: usize,
+    asked_to_reroute: usize,
+    /// Steps after which three were in a conference.
+    conferences: usize,
+}
+
+/// Lines that make calls of telephones go elsewhere.
+const FORWARDS: [&str; 6] = [
+    "",
+    "voice-port 2/1\n tipring call-forward all 8002\n",
+    "voice-port 2/1\n tipring call-forward busy 5001\n tipring call-forward noan 4711 timeout 5\n",
+    "voice-port 2/1\n tipring call-forward all 4712\nvoice-port 2/2\n tipring call-forward all 5002\n",
+    "voice-port 2/2\n tipring call-forward all 8001\nvoice-port 2/1\n tipring call-forward all 8002\n",
+    "voice-port 2/3\n tipring call-forward busy 8001\n tipring call-forward noan 5003 timeout 12\n",
+];
+
+fn config(forwards: &str, more: &str) -> String {
+    format!(
+        "{CONFIG}{SIP}stcapp feature access-code\n!\nvoice service pots\n supplementary-service qsig call-forward\n\
+         !\n{forwards}{more}"
+    )
+}
+
+/// Three at once: a call, a flash, a second call, a flash. Others may be busy, and anything may happen meanwhile.
+fn conference(sim: &mut Sim, rng: &mut StdRng, at: usize) {
+    let mut others = ["8000", "8001", "8002", "8003", "4711", "5001"].to_vec();
+    others.remove(at);
+    let mut other = || others.remove(rng.random_range(0..others.len()));
+    let (first, second) = (other(), other());
+    sim.hook(at, LineEvent::OnHook, 1500);
+    sim.call(at, first);
+    answer(sim, first);
+    sim.flash(at);
+    sim.dial(at, second);
+    answer(sim, second);
+    sim.flash(at);
+}
+
+/// Whoever has this number answers, if it rings there.
+fn answer(sim: &mut Sim, number: &str) {
+    match number.as_bytes() {
+        [b'8', .., last] => {
+            let at = usize::from(last - b'0');
+            if sim.state(at) == State::Ringing {
+                sim.hook(at, LineEvent::OffHook, 0);
+            }
+        }
+        [b'4', ..] => {
+            if let Some(id) = sim.pbx_calls(0).last() {
+                let _ = sim.pbx[0].span.answer_call(sim.now, *id, &CallDetail::default());
+            }
+        }
+        _ => {
+            if let Some(call) = sim.phones.calls.last() {
+                sim.phones.answer(sim.now, *call);
+            }
+        }
+    }
+    sim.settle();
+}
+
+/// What the exchange does about rerouteing: it does as it is asked, refuses, or asks us.
+fn exchange(sim: &mut Sim, rng: &mut StdRng, trunk: usize, seen: &mut Seen) {
+    for (id, _, _) in std::mem::take(&mut sim.pbx[trunk].invoked) {
+        seen.rerouted += 1;
+        let answer = match rng.random_range(0..5) {
+            0..=1 => Answer::Done,
+            2..=3 => Answer::Error(1),
+            _ => continue,
+        };
+        sim.pbx[trunk].span.answer(sim.now, id, answer);
+    }
+    let calls = sim.pbx_calls(trunk);
+    if !calls.is_empty() && rng.random_bool(0.5) {
+        let to = NUMBERS[rng.random_range(0..10)];
+        seen.asked_to_reroute +=
+            usize::from(sim.pbx_reroutes(trunk, calls[rng.random_range(0..calls.len())], to).is_ok());
+    }
+    sim.settle();
+}
+
+fn step(sim: &mut Sim, rng: &mut StdRng, seen: &mut Seen) {
     let at = rng.random_range(0..4);
     let trunk = rng.random_range(0..2);
-    match rng.random_range(0..30) {
+    match rng.random_range(0..34) {
         0..=3 => sim.hook(at, LineEvent::OffHook, 0),
         4..=6 => sim.hook(at, LineEvent::OnHook, 0),
         7..=8 => sim.flash(at),
@@ -57,13 +149,23 @@ fn step(sim: &mut Sim, rng: &mut StdRng) {
             let up = sim.pbx[trunk].link;
             sim.link(trunk, !up);
         }
-        19 if rng.random_bool(0.2) => {
+        19 if rng.random_bool(0.3) => {
             let more = ["", "voice-port 2/0\n shutdown\n", "dial-peer voice 8001 pots\n shutdown\n"];
-            sim.apply(&format!("{CONFIG}{SIP}{}", more[rng.random_range(0..more.len())]));
+            let forwards = FORWARDS[rng.random_range(0..FORWARDS.len())];
+            sim.apply(&config(forwards, more[rng.random_range(0..more.len())]));
         }
+        30 => conference(sim, rng, at),
+        31 => {
+            // The user's own code, and the one that takes it back.
+            sim.hook(at, LineEvent::OnHook, 1500);
+            sim.call(at, ["**18001", "**14712", "**15002", "**2"][rng.random_range(0..4)]);
+            sim.hook(at, LineEvent::OnHook, 1500);
+        }
+        32..=33 => exchange(sim, rng, trunk, seen),
         20..=29 => telephones(sim, rng),
         _ => {}
     }
+    seen.conferences += usize::from(sim.wires.hears.values().any(|heard| heard.len() == 2));
     sim.wait([0, 1, 20, 150, 400, 1200, 12_000][rng.random_range(0..7)]);
     sim.check();
 }
@@ -126,12 +228,15 @@ impl Sim {
     }
 }
 
-/// Gives how many SIP calls were answered, and how many transfers came to something.
-fn storm(seed: u64, steps: usize) -> [usize; 2] {
+fn storm(seed: u64, steps: usize, seen: &mut Seen) {
     let mut rng = StdRng::seed_from_u64(seed);
-    let mut sim = Sim::with_sip();
+    let mut sim = Sim::with(&config(FORWARDS[rng.random_range(0..FORWARDS.len())], ""));
+    for pbx in &mut sim.pbx {
+        let config = SpanConfig { services: [19].into(), ..pbx.span.config().clone() };
+        pbx.span.set_config(sim.now, config);
+    }
     for _ in 0..steps {
-        step(&mut sim, &mut rng);
+        step(&mut sim, &mut rng, seen);
     }
     // Everybody goes home.
     for at in 0..4 {
@@ -150,13 +255,15 @@ fn storm(seed: u64, steps: usize) -> [usize; 2] {
         sim.phones.hang_up(sim.now, call);
     }
     sim.settle();
-    sim.apply(&format!("{CONFIG}{SIP}"));
+    sim.apply(&config("", ""));
     sim.wait(400_000);
     for at in 0..4 {
         assert_eq!(sim.state(at), State::Idle, "line {at}");
     }
     sim.assert_nothing_left();
-    [sim.phones.answered, sim.phones.outcomes.iter().filter(|status| **status == 200).count()]
+    seen.answered += sim.phones.answered;
+    seen.transfers += sim.phones.outcomes.iter().filter(|status| **status == 200).count();
+    seen.sent_elsewhere += sim.phones.sent_to.len();
 }
 
 /// `TIPRING_STORMS=1000` makes it longer; `TIPRING_SEED` repeats one.
@@ -168,13 +275,14 @@ fn after_a_storm_nothing_is_left() {
         None => 0..number("TIPRING_STORMS").unwrap_or(20),
     };
     let several = seeds.clone().count() >= 20;
-    let mut seen = [0; 2];
+    let mut seen = Seen::default();
     for seed in seeds {
         eprintln!("seed {seed}");
-        for (sum, count) in seen.iter_mut().zip(storm(seed, 200)) {
-            *sum += count;
-        }
+        storm(seed, 200, &mut seen);
     }
-    // A storm in which nobody speaks is none.
-    assert!(!several || seen[0] >= 40 && seen[1] >= 1, "{seen:?}");
+    eprintln!("{seen:?}");
+    let Seen { answered, transfers, sent_elsewhere, rerouted, asked_to_reroute, conferences } = seen;
+    assert!(!several || answered >= 40 && transfers >= 1, "{seen:?}");
+    let rest = [sent_elsewhere, rerouted, asked_to_reroute, conferences];
+    assert!(!several || rest.iter().all(|count| *count >= 5), "{seen:?}");
 }

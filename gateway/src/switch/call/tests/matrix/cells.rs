@@ -1,6 +1,6 @@
 //! What happens in each test of the table, for one pair.
 
-use qsig::diversion::{DiversionReason, Rerouteing};
+use qsig::diversion::Rerouteing;
 use qsig::facility::Facility;
 use qsig::q931::{BearerCapability, Notification, Repr as _, ie};
 use qsig::rose::Component;
@@ -470,27 +470,7 @@ impl Pair {
     /// The exchange of the called party wants it called at another number.
     fn exchange_reroutes(&mut self, to: &str) {
         let (trunk, id) = self.pbx_call(false);
-        let wanted = Rerouteing {
-            reason: DiversionReason::Unconditional,
-            original_reason: None,
-            called: PartyNumber::Unknown(to.into()),
-            counter: 1,
-            elements: bytes::Bytes::from_static(&[ie::BEARER_CAPABILITY, 3, 0x80, 0x90, 0xA3]),
-            last: PresentedNumber::Allowed(PartyNumber::Unknown("4711".into())),
-            subscription: 0,
-            calling: PresentedNumber::NotAvailable,
-            calling_name: None,
-            original_called: None,
-            redirecting_name: None,
-            original_called_name: None,
-        };
-        let operation = qsig::service::Operation {
-            supervision: Some(Duration::from_secs(10)),
-            ..wanted.operation().unwrap()
-        };
-        let now = self.sim.now;
-        self.sim.pbx[trunk].span.invoke(now, Carrier::Call(id), &operation).unwrap();
-        self.sim.settle();
+        self.sim.pbx_reroutes(trunk, id, to).unwrap();
         self.sim.wait(500);
     }
 }
