@@ -49,12 +49,66 @@ const SIP_TO_PSTN: &[(u16, u8)] = &[
     (606, 58),
 ];
 
+/// Unified CM's own causes (table 1-26 of its SIP line messaging guide): where a status is not in it, IOS's default counts.
+const UNIFIED_CM: &[(u16, u8)] = &[
+    (400, 41),
+    (401, 21),
+    (402, 21),
+    (403, 21),
+    (404, 1),
+    (405, 63),
+    (406, 79),
+    (407, 21),
+    (408, 102),
+    (410, 22),
+    (411, 127),
+    (413, 127),
+    (414, 127),
+    (415, 79),
+    (416, 127),
+    (420, 127),
+    (421, 127),
+    (423, 127),
+    (480, 18),
+    (481, 41),
+    (482, 25),
+    (483, 25),
+    (484, 28),
+    (485, 1),
+    (486, 17),
+    (487, 31),
+    (488, 31),
+    (491, 17),
+    (493, 17),
+    (500, 41),
+    (501, 79),
+    (502, 38),
+    (503, 41),
+    (504, 102),
+    (505, 127),
+    (513, 127),
+    (600, 17),
+    (603, 21),
+    (604, 1),
+    (606, 31),
+];
+
 /// Cause sent for a CANCEL: normal call clearing.
 pub const CANCEL_CAUSE: u8 = 16;
 /// Cause for a SIP status without a row: interworking, unspecified.
 pub const OTHER_CAUSE: u8 = 127;
 /// Status for a cause without a row.
 pub const OTHER_STATUS: u16 = 500;
+
+/// Whose table has the cause of a status that nobody has configured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Causes {
+    /// That of IOS.
+    #[default]
+    Ios,
+    /// That of Unified CM.
+    UnifiedCm,
+}
 
 /// Both maps of a gateway, with what was configured over the defaults.
 ///
@@ -69,6 +123,8 @@ pub const OTHER_STATUS: u16 = 500;
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CauseMap {
+    /// Which causes statuses have by default.
+    pub causes: Causes,
     to_sip: BTreeMap<u8, u16>,
     to_pstn: BTreeMap<u16, u8>,
 }
@@ -81,7 +137,12 @@ impl CauseMap {
 
     /// The Q.850 cause for a SIP status.
     pub fn pstn_cause(&self, status: u16) -> u8 {
-        self.to_pstn.get(&status).copied().unwrap_or_else(|| default_cause(status))
+        let own = |table: Causes| match table {
+            Causes::Ios => None,
+            Causes::UnifiedCm => cause_in(UNIFIED_CM, status),
+        };
+        let configured = self.to_pstn.get(&status).copied();
+        configured.or_else(|| own(self.causes)).unwrap_or_else(|| default_cause(status))
     }
 
     /// `set pstn-cause CAUSE sip-status STATUS`; `None` returns to the default.
@@ -137,7 +198,11 @@ impl CauseMap {
     pub fn show_sip_pstn(&self) -> String {
         let mut out =
             String::from("SIP-Status   Configured        Default\n             PSTN-Cause      PSTN-Cause\n");
-        let known = SIP_TO_PSTN.iter().map(|(status, _)| *status);
+        let own = match self.causes {
+            Causes::Ios => &[],
+            Causes::UnifiedCm => UNIFIED_CM,
+        };
+        let known = SIP_TO_PSTN.iter().chain(own).map(|(status, _)| *status);
         let mut statuses: Vec<u16> = known.chain(self.to_pstn.keys().copied()).collect();
         statuses.sort_unstable();
         statuses.dedup();
@@ -173,7 +238,11 @@ pub fn default_status(cause: u8) -> u16 {
 
 /// IOS's default cause for a status.
 pub fn default_cause(status: u16) -> u8 {
-    SIP_TO_PSTN.iter().find(|(known, _)| *known == status).map_or(OTHER_CAUSE, |(_, cause)| *cause)
+    cause_in(SIP_TO_PSTN, status).unwrap_or(OTHER_CAUSE)
+}
+
+fn cause_in(table: &[(u16, u8)], status: u16) -> Option<u8> {
+    table.iter().find(|(known, _)| *known == status).map(|(_, cause)| *cause)
 }
 
 /// A cause or status outside its range.
@@ -275,5 +344,37 @@ mod tests {
             rows += 1;
         }
         assert!(rows > 30, "{rows}");
+    }
+
+    #[test]
+    fn unified_cm_has_causes_of_its_own_and_what_is_configured_counts_more() {
+        let mut map = CauseMap { causes: Causes::UnifiedCm, ..CauseMap::default() };
+        // Table 1-26, in its own order.
+        for (cause, statuses) in [
+            (1, &[404, 485, 604][..]),
+            (17, &[486, 491, 493, 600]),
+            (18, &[480]),
+            (21, &[401, 402, 403, 407, 603]),
+            (22, &[410]),
+            (25, &[482, 483]),
+            (28, &[484]),
+            (31, &[487, 488, 606]),
+            (38, &[502]),
+            (41, &[400, 481, 500, 503]),
+            (63, &[405]),
+            (79, &[406, 415, 501]),
+            (102, &[408, 504]),
+            (127, &[411, 413, 414, 416, 420, 421, 423, 505, 513]),
+            // Not in it: as IOS.
+            (47, &[580]),
+        ] {
+            statuses.iter().for_each(|status| assert_eq!(map.pstn_cause(*status), cause, "{status}"));
+        }
+        let shown = map.show_sip_pstn();
+        for line in ["403             21              57\n", "491             17              127\n"] {
+            assert!(shown.contains(line), "{shown}");
+        }
+        map.set_sip_status(403, Some(55)).unwrap();
+        assert_eq!(map.pstn_cause(403), 55);
     }
 }

@@ -11,7 +11,8 @@ use sip::net::{ClientAuth, Identity, Net, NetConfig, NetEvent, TlsConfig, TlsFor
 use tokio::sync::mpsc;
 
 use crate::keep::Keeper;
-use crate::leg::sip::transport::{TlsSettings, TransportSettings};
+use crate::leg::sip::tls::TlsSettings;
+use crate::leg::sip::transport::TransportSettings;
 use crate::service::message::Message;
 use crate::service::report::Reporter;
 use crate::switch::{Connections, Switch};
@@ -45,7 +46,7 @@ pub(crate) async fn bind(
     let read = |tls: &TlsSettings| match read(tls, &place.pki) {
         Ok(config) => Some(config),
         Err(why) => {
-            reporter.report(Message::PkiTrustpoint { name: &tls.trustpoint, why: &why });
+            reporter.report(Message::PkiTrustpoint { name: &tls.name, why: &why });
             None
         }
     };
@@ -132,33 +133,42 @@ pub(crate) fn connections(net: &Net) -> Connections {
     }
 }
 
-/// Reads `cert.pem` (our chain), `key.pem` and `ca.pem` (whom we believe, if there is one) of a trustpoint.
+/// Reads `cert.pem` (our chain), `key.pem` and `ca.pem` (whom we believe, if there is one) of a trustpoint; `ca.pem` of that of
+/// `client-vtp`, where one is named.
 fn read(tls: &TlsSettings, pki: &Path) -> Result<TlsConfig, String> {
-    let directory = pki.join(&tls.trustpoint);
-    let file = |name: &str| {
-        let path = directory.join(name);
+    if tls.trustpoint.is_empty() {
+        return Err("the tls-profile names no trustpoint".to_owned());
+    }
+    let file = |trustpoint: &str, name: &str| {
+        let path = pki.join(trustpoint).join(name);
         std::fs::read(&path).map_err(|error| (path.display().to_string(), error))
     };
     let said = |(path, error): (String, io::Error)| format!("{path}: {error}");
-    let chain = file("cert.pem").map_err(said)?;
-    let key = file("key.pem").map_err(said)?;
+    let chain = file(&tls.trustpoint, "cert.pem").map_err(said)?;
+    let key = file(&tls.trustpoint, "key.pem").map_err(said)?;
     let mut config = TlsConfig {
         identities: vec![Identity::from_pem(&chain, &key).map_err(|error| error.to_string())?],
         client_auth: ClientAuth::Off,
         check_names: tls.check_names,
+        check_clients: tls.check_clients,
+        permitted: tls.permitted.clone(),
+        sni: tls.sni,
         min_version: tls.versions.0,
         max_version: tls.versions.1,
+        ciphers: tls.ciphers.clone(),
+        only_p384: tls.only_p384,
         ..TlsConfig::default()
     };
-    match file("ca.pem") {
+    match file(tls.verification.as_ref().unwrap_or(&tls.trustpoint), "ca.pem") {
         Ok(pem) => {
             config.trust_pem(&pem).map_err(|error| error.to_string())?;
             // Who has told us whom to believe wants to know who calls.
             config.client_auth = ClientAuth::Required;
         }
-        Err((_, error)) if error.kind() == io::ErrorKind::NotFound => {}
+        Err((_, error)) if error.kind() == io::ErrorKind::NotFound && !tls.asks_for_issuers() => {}
         Err(error) => return Err(said(error)),
     }
+    config.check().map_err(|error| error.to_string())?;
     Ok(config)
 }
 

@@ -116,11 +116,14 @@ fn openssl(name: &str, arguments: &[String]) -> (Process, Receiver<String>, Rece
     Process::start(&format!("openssl {name}"), command)
 }
 
-fn wait_for(lines: &Receiver<String>, wanted: &str) {
+/// What came up to a line with `wanted`.
+fn wait_for(lines: &Receiver<String>, wanted: &str) -> Vec<String> {
+    let mut said = Vec::new();
     loop {
         let line = lines.recv_timeout(LONG).unwrap_or_else(|why| panic!("{wanted:?} did not come: {why}"));
-        if line.contains(wanted) {
-            return;
+        said.push(line);
+        if said.last().is_some_and(|line| line.contains(wanted)) {
+            return said;
         }
     }
 }
@@ -198,6 +201,82 @@ async fn openssl_calling_with_nothing_good_is_refused_by_name() {
     net.set_tls(Some(&newest)).unwrap();
     let (_client, _output, _errors) = s_client(net.tls_addrs()[0], with(&["-tls1_2"]));
     assert_eq!(failure(&mut events).await, TlsError::Version);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn openssl_that_calls_has_to_bear_a_name_of_the_list() {
+    let authority = Authority::new("Good Authority");
+    let mut config = authority.config(vec![authority.good("gw.example").identity()]);
+    config.check_clients = true;
+    config.permitted = strings(&["cm.example", "*.branch.example"]);
+    let (net, mut events) = net(config.clone()).await;
+    let at = net.tls_addrs()[0];
+    for (name, good) in [
+        ("cm.example", true),
+        ("CM.example", true),
+        ("gw.branch.example", true),
+        ("branch.example", false),
+        ("a.b.branch.example", false),
+        ("evilbranch.example", false),
+        ("cm.example.evil", false),
+    ] {
+        let (mut client, _output, _errors) = s_client(at, authority.arguments(&authority.good(name)));
+        if good {
+            client.write_line(OPTIONS);
+            assert!(matches!(next(&mut events).await, NetEvent::Certified { .. }), "{name}");
+            assert!(matches!(next(&mut events).await, NetEvent::Received { .. }), "{name}");
+            client.kill();
+            assert!(matches!(next(&mut events).await, NetEvent::Closed { .. }), "{name}");
+        } else {
+            let expected = "cm.example or *.branch.example".to_owned();
+            let error = TlsError::WrongName { expected, found: vec![name.to_owned()] };
+            assert_eq!(failure(&mut events).await, error);
+        }
+    }
+    // With an empty list nobody gets in.
+    config.permitted.clear();
+    net.set_tls(Some(&config)).unwrap();
+    let (_client, _output, _errors) = s_client(at, authority.arguments(&authority.good("cm.example")));
+    assert!(matches!(failure(&mut events).await, TlsError::WrongName { .. }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn openssl_is_shown_a_name_and_a_curve_as_the_settings_say() {
+    let authority = Authority::new("Good Authority");
+    let mut config = authority.config(vec![authority.good("gw.example").identity()]);
+    config.client_auth = ClientAuth::Off;
+    config.only_p384 = true;
+    let (net, mut events) = net(config.clone()).await;
+    let at = net.tls_addrs()[0];
+    for (curve, good) in [("P-256", false), ("X25519", false), ("P-384", true)] {
+        let (mut client, _output, _errors) = s_client(at, strings(&["-groups", curve]));
+        if good {
+            client.write_line(OPTIONS);
+            assert!(matches!(next(&mut events).await, NetEvent::Received { .. }));
+        } else {
+            assert_eq!(failure(&mut events).await, TlsError::Cipher, "{curve}");
+        }
+    }
+    // As client: the names of the list are as good as the one we call, and the server is told or not whom we look for.
+    for (sni, permitted, good) in
+        [(true, "cm.example", true), (false, "*.example", true), (true, "other.example", false)]
+    {
+        config.sni = sni;
+        config.permitted = strings(&[permitted]);
+        net.set_tls(Some(&config)).unwrap();
+        let more = strings(&["-tlsextdebug", "-groups", "P-256:P-384"]);
+        let (mut server, output, address) =
+            s_server([authority.arguments(&authority.good("cm.example")), more].concat());
+        call(&net, address, "gw.example");
+        if good {
+            let said = wait_for(&output, "OPTIONS");
+            assert_eq!(said.iter().any(|line| line.contains("\"server name\"")), sni, "{said:#?}");
+        } else {
+            assert!(matches!(failure(&mut events).await, TlsError::WrongName { .. }));
+        }
+        server.kill();
+        while !matches!(next(&mut events).await, NetEvent::Closed { .. } | NetEvent::SendFailed { .. }) {}
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,6 @@
 //! Voice classes, custom tones, translation rules and profiles.
 
-use super::reasons::{CALLS, MEDIA, OF_SIP_UA, SIP as SIP_LATER};
+use super::reasons::{CALLS, MEDIA, OF_SIP_UA, OLD_SUITE, SIP as SIP_LATER};
 use super::{Apply, Command, ModeKind, WHOLE};
 use crate::config::{ApplyError, Cx};
 use crate::{acted, command, kept};
@@ -66,6 +66,15 @@ pub(super) static SIP_PROFILES: &[Command] = &[
     },
 ];
 
+/// Whether this is the name of a host: labels of letters, digits and hyphens, 128 octets at most.
+fn is_host_name(name: &str) -> bool {
+    let labels = || name.split('.');
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len()) && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+    };
+    name.len() <= 128 && labels().all(is_label)
+}
+
 /// Refuses a rule of `voice class sip-profiles` that cannot be read; its text begins at this word.
 fn profile_rule(cx: &mut Cx<'_>, at: usize) -> Result<(), ApplyError> {
     let text = cx.args.words.iter().skip(at).map(|w| w.text.as_str()).collect::<Vec<_>>().join(" ");
@@ -74,6 +83,47 @@ fn profile_rule(cx: &mut Cx<'_>, at: usize) -> Result<(), ApplyError> {
         _ => Ok(()),
     }
 }
+
+pub(super) static TLS_PROFILE: &[Command] = &[
+    acted!("description LINE", ["Description", "Text"]),
+    acted!("trustpoint WORD", ["Certificate, key and issuers", "Name of the trustpoint"]),
+    acted!(
+        "client-vtp WORD",
+        ["Whose issuers are believed instead of those of the trustpoint", "Name of a trustpoint"]
+    ),
+    acted!(
+        "cn-san validate (server|client|bidirectional)",
+        [
+            "Names in certificates",
+            "Which certificates have to bear one that is known",
+            "Those of servers we call: the session target, or a name of the list",
+            "Those of clients that call us: a name of the list",
+            "Both"
+        ],
+        keyed: 2
+    ),
+    command! {
+        "cn-san <1-10> WORD", keyed: 2, sorted: true,
+        help: &["Names in certificates", "An entry of the list", "Name of a host, or *.DOMAIN for all of a domain"],
+        apply: Apply::Acted(|cx| match cx.args.argument(1) {
+            Some(name) if !is_host_name(name.strip_prefix("*.").unwrap_or(name)) => Err(ApplyError::Argument(1)),
+            _ => Ok(()),
+        }),
+    },
+    acted!("cipher (strict-cipher|ecdsa-cipher [curve-size 384]|<1-10000>)", ["Suites", "With RSA and AES, and TLS 1.3", "With ECDSA, and TLS 1.3",
+        "Keys are agreed upon on one curve", "P-384", "Those of a voice class tls-cipher"], keyed: 1),
+    acted!("sni send", ["Server name indication", "Servers are told whom we look for"]),
+];
+
+pub(super) static TLS_CIPHER: &[Command] = &[
+    acted!("description LINE", ["Description", "Text"]),
+    acted!("cipher <1-10> (AES128_GCM_SHA256|AES256_GCM_SHA384|CHACHA20_POLY1305_SHA256|ECDHE_RSA_AES128_GCM_SHA256|ECDHE_RSA_AES256_GCM_SHA384|ECDHE_ECDSA_AES128_GCM_SHA256|ECDHE_ECDSA_AES256_GCM_SHA384)",
+        ["A suite", "Its place, 1 is preferred", "TLS 1.3", "TLS 1.3", "TLS 1.3", "TLS 1.2", "TLS 1.2", "TLS 1.2", "TLS 1.2"],
+        keyed: 2, sorted: true),
+    kept!("cipher <1-10> (DHE_RSA_AES128_GCM_SHA256|DHE_RSA_AES256_GCM_SHA384|DHE_RSA_WITH_AES_128_CBC_SHA|DHE_RSA_WITH_AES_256_CBC_SHA|RSA_WITH_AES_128_CBC_SHA|RSA_WITH_AES_256_CBC_SHA)",
+        ["A suite", "Its place, 1 is preferred", "TLS 1.2", "TLS 1.2", "Weak", "Weak", "Weak", "Weak"], OLD_SUITE, keyed: 2,
+        sorted: true, with_previous: true),
+];
 
 pub(super) static SERVER_GROUP: &[Command] = &[
     acted!("description LINE", ["Description", "Text"]),

@@ -212,6 +212,8 @@ modes! {
     VoiceClassCodec "(config-class)#" "Voice class codec configuration" &[classes::CODEC];
     SipProfiles "(config-class)#" "SIP profiles configuration" &[classes::SIP_PROFILES];
     ServerGroup "(config-class)#" "Server group configuration" &[classes::SERVER_GROUP];
+    TlsCipher "(config-class)#" "TLS cipher configuration" &[classes::TLS_CIPHER];
+    TlsProfile "(config-class)#" "TLS profile configuration" &[classes::TLS_PROFILE];
     Tenant "(config-class)#" "Tenant configuration" &[classes::TENANT];
     VoiceClassUri "(config-voice-uri-class)#" "Voice class URI configuration" &[classes::URI];
     CustomCptone "(cfg-cptone)#" "Custom cptone configuration" &[classes::CPTONE];

@@ -11,6 +11,8 @@ pub(super) const HARDWARE: &str = "hardware is described by hardware.toml";
 pub(super) const CONSOLE: &str = "a console setting that the gateway does not act on yet";
 pub(super) const INFO: &str = "information without effect";
 pub(super) const OLD_TLS: &str = "TLS older than 1.2 is not spoken";
+pub(super) const OLD_SUITE: &str =
+    "suites with RSA key exchange or finite-field Diffie-Hellman are not spoken";
 pub(super) const PKI: &str = "certificates and keys are files below pki/ in the state directory";
 pub(super) const SERIAL: &str = "serial ports of the host have no such setting";
 pub(super) const SECOND_NUMBER: &str = "a second calling number never goes on";

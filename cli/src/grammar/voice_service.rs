@@ -5,6 +5,7 @@ use super::reasons::{CALLS, FEATURE, MEDIA, OLD_TLS, SIP as SIP_LATER};
 use super::{Apply, Command, ModeKind, WHOLE};
 use crate::config::{ApplyError, Cx, Network, SipServer};
 use crate::{acted, command, kept};
+use dialpeer::cause::Causes;
 use mwi::config::{MwiServer, Transport};
 use mwi::route::NumberSource;
 use std::net::Ipv4Addr;
@@ -88,6 +89,16 @@ pub(super) static SIP_UA: &[Command] = &[
                 () if cx.args.has("message-account") => NumberSource::MessageAccount,
                 () => NumberSource::RequestUri,
             };
+            Ok(())
+        }),
+    },
+    command! {
+        "tipring causes (ios|unified-cm)", keyed: 2, default: "tipring causes ios",
+        help: &["Settings of this gateway that IOS does not have", "Q.850 causes of SIP statuses, before set sip-status",
+            "As IOS has them (default)", "As Unified CM has them"],
+        apply: Apply::Acted(|cx| {
+            let own = !cx.no && cx.args.has("unified-cm");
+            cx.config.cause_map.causes = if own { Causes::UnifiedCm } else { Causes::Ios };
             Ok(())
         }),
     },
@@ -198,13 +209,19 @@ pub(super) static SIP_UA: &[Command] = &[
             cx.config.cause_map.set_sip_status(status, cause).map_err(|_| ApplyError::Argument(0))
         }),
     },
-    acted!("crypto signaling default trustpoint WORD [strict-cipher] [cn-san-validate (server|client|bidirectional)]",
-        ["TLS", "Signalling", "For every peer", "Certificate, key and issuers", "Name of the trustpoint", "Strong ciphers only",
-         "Names in certificates", "Of servers we call", "Of clients that call us", "Of both"], keyed: 3),
-    acted!("crypto signaling remote-addr A.B.C.D A.B.C.D trustpoint WORD [strict-cipher] [cn-san-validate (server|client|bidirectional)]",
+    acted!("crypto signaling default tls-profile <1-10000>", ["TLS", "Signalling", "For every peer", "As a voice class says", "Its tag"],
+        keyed: 3),
+    acted!("crypto signaling default trustpoint WORD [(strict-cipher|ecdsa-cipher [curve-size 384]|client-vtp WORD|cn-san-validate (server|client|bidirectional))...]",
+        ["TLS", "Signalling", "For every peer", "Certificate, key and issuers", "Name of the trustpoint", "Suites with RSA and AES, and TLS 1.3",
+         "Suites with ECDSA, and TLS 1.3", "Keys are agreed upon on one curve", "P-384", "Whose issuers are believed instead", "Name of a trustpoint",
+         "Names in certificates", "Of servers we call", "Of clients that call us", "Of both"], keyed: 3, with_previous: true),
+    acted!("crypto signaling remote-addr A.B.C.D A.B.C.D tls-profile <1-10000>", ["TLS", "Signalling", "For the peers of a network",
+        "Address", "Mask", "As a voice class says", "Its tag"], keyed: 5, with_previous: true),
+    acted!("crypto signaling remote-addr A.B.C.D A.B.C.D trustpoint WORD [(strict-cipher|ecdsa-cipher [curve-size 384]|client-vtp WORD|cn-san-validate (server|client|bidirectional))...]",
         ["TLS", "Signalling", "For the peers of a network", "Address", "Mask", "Certificate, key and issuers", "Name of the trustpoint",
-         "Strong ciphers only", "Names in certificates", "Of servers we call", "Of clients that call us", "Of both"], keyed: 5,
-        with_previous: true),
+         "Suites with RSA and AES, and TLS 1.3", "Suites with ECDSA, and TLS 1.3", "Keys are agreed upon on one curve", "P-384",
+         "Whose issuers are believed instead", "Name of a trustpoint", "Names in certificates", "Of servers we call", "Of clients that call us",
+         "Of both"], keyed: 5, with_previous: true),
     kept!("crypto signaling LINE", ["TLS", "Signalling", "Peers and trustpoint"], SIP_LATER, keyed: WHOLE, with_previous: true),
     kept!("srv version (1|2)", ["DNS SRV", "Version", "First", "Second"], SIP_LATER),
     kept!("offer call-hold LINE", ["Offer", "Call hold", "conn-addr or direction-attr"], SIP_LATER),

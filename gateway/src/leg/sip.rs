@@ -15,6 +15,7 @@ mod ping;
 pub mod policy;
 mod profiles;
 pub mod settings;
+pub mod tls;
 pub mod transport;
 mod tunnel;
 

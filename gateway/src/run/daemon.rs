@@ -267,6 +267,7 @@ impl Daemon {
                 NetEvent::Received { flow, data } => {
                     self.switch.offer_sip(now, flow, data);
                 }
+                NetEvent::Certified { flow } => self.switch.certify(&flow),
                 NetEvent::Closed { flow } | NetEvent::SendFailed { flow } => {
                     self.switch.handle_sip_failure(now, &flow);
                 }

@@ -1,11 +1,12 @@
 //! Who may send: the configured voice mail and the trusted list, everybody else is refused (IOS default).
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use cli::config::Config;
 use dialpeer::{PeerKind, SessionTarget};
 use mwi::config::MwiServer;
-use sip::Transport;
+use sip::{Flow, Transport};
 
 use super::names::{Lookup, Place};
 use super::servers::{destinations, keepalive_targets, mwi_servers, registrar_tenant, registrars};
@@ -32,7 +33,12 @@ pub struct Trust {
     /// Times the `mwi-server` name was asked for in vain since it last answered.
     pub lookup_retries: u32,
     names: Vec<Name>,
+    /// Connections whose peer has shown a certificate with a name that is permitted. Later ones have greater numbers.
+    certified: BTreeSet<u64>,
 }
+
+/// Most connections that are remembered as certified.
+const MAX_CERTIFIED: usize = 4096;
 
 /// A `mwi-server`.
 #[derive(Debug)]
@@ -65,6 +71,7 @@ impl Trust {
         let mut trust = Trust {
             authenticate: voip.trusted_authenticate,
             networks: voip.trusted.clone(),
+            certified: old.certified.clone(),
             ..Trust::default()
         };
         for server in mwi_servers(config) {
@@ -184,6 +191,31 @@ impl Trust {
         }
     }
 
+    /// What who sends this way is to us: [`Trust::sender`] of his address. Who has shown a certificate whose name is permitted
+    /// (`cn-san validate client`) need not be on the list, as in IOS.
+    #[must_use]
+    pub fn sender_by(&self, flow: &Flow) -> Sender {
+        match self.sender(flow.remote.ip()) {
+            Sender::Unknown if flow.connection.is_some_and(|id| self.certified.contains(&id)) => {
+                Sender::Trusted
+            }
+            sender => sender,
+        }
+    }
+
+    /// The peer of a connection has shown who it is.
+    pub fn certify(&mut self, connection: u64) {
+        self.certified.insert(connection);
+        if self.certified.len() > MAX_CERTIFIED {
+            self.certified.pop_first();
+        }
+    }
+
+    /// A connection is gone.
+    pub fn forget(&mut self, connection: u64) {
+        self.certified.remove(&connection);
+    }
+
     /// Whether a voice mail at this address may tell what nobody subscribed to: `unsolicited`.
     #[must_use]
     pub fn tells_unasked(&self, address: IpAddr) -> bool {
@@ -255,6 +287,30 @@ mod tests {
         assert_eq!((trust.sender(address), trust.lookup_retries), (Sender::MwiServer, 0));
         trust.resolved(name, &[]);
         assert_eq!(trust.sender(address), Sender::MwiServer);
+    }
+
+    #[test]
+    fn a_certified_connection_needs_no_list_while_it_lasts() {
+        let mut known = trust("");
+        let by = |connection| Flow {
+            transport: Transport::Tls,
+            local: SocketAddr::from(([192, 0, 2, 1], 5061)),
+            remote: SocketAddr::from(([192, 0, 2, 9], 40_000)),
+            connection,
+        };
+        known.certify(7);
+        let mut known = Trust::new(&Config::default(), &known);
+        assert_eq!(known.sender_by(&by(Some(7))), Sender::Trusted);
+        for other in [None, Some(8)] {
+            assert_eq!(known.sender_by(&by(other)), Sender::Unknown, "{other:?}");
+        }
+        known.forget(7);
+        assert_eq!(known.sender_by(&by(Some(7))), Sender::Unknown);
+        for connection in 0..=MAX_CERTIFIED as u64 {
+            known.certify(connection);
+        }
+        assert_eq!(known.sender_by(&by(Some(0))), Sender::Unknown);
+        assert_eq!(known.sender_by(&by(Some(1))), Sender::Trusted);
     }
 
     #[test]

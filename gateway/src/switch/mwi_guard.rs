@@ -50,7 +50,7 @@ impl Guard {
 
     /// Whether an INVITE is taken.
     pub(super) fn admit(&mut self, now: Instant, trust: &Trust, flow: &Flow, request: &Message) -> Admission {
-        if trust.sender(flow.remote.ip()) != Sender::Unknown {
+        if trust.sender_by(flow) != Sender::Unknown {
             return Admission::Granted;
         }
         if self.callers.is_empty() {
@@ -71,7 +71,7 @@ impl Switch {
     /// What the sender of a request is to us, or the answer it is owed: 403, or 401 where it may prove who it is. Who has proved
     /// it counts as trusted.
     pub(super) fn identify(&mut self, now: Instant, flow: &Flow, request: &Message) -> Result<Sender, Reply> {
-        let sender = self.trust.sender(flow.remote.ip());
+        let sender = self.trust.sender_by(flow);
         if sender != Sender::Unknown {
             return Ok(sender);
         }

@@ -53,9 +53,19 @@ impl Switch {
 
     /// A connection ended, or a message could not be sent.
     pub fn handle_sip_failure(&mut self, now: Instant, flow: &Flow) {
+        if let Some(connection) = flow.connection {
+            self.trust.forget(connection);
+        }
         let flow = self.own_side(flow.clone());
         self.sip.ua_mut().handle_transport_error(now, &flow);
         self.drain_sip(now);
+    }
+
+    /// The peer of a connection has shown a certificate with a name that `cn-san validate client` permits.
+    pub fn certify(&mut self, flow: &Flow) {
+        if let Some(connection) = flow.connection {
+            self.trust.certify(connection);
+        }
     }
 
     pub(super) fn drain_sip(&mut self, now: Instant) {

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
@@ -78,13 +78,15 @@ pub(super) struct Connections {
     open: HashMap<u64, Connection>,
     /// Flows given out before anything was sent on them.
     reserved: VecDeque<(Flow, Arc<str>)>,
-    next: u64,
 }
 
+/// The number of the connection made last: of all sockets of the program, so that a number never means another connection after
+/// they were opened anew.
+static LAST: AtomicU64 = AtomicU64::new(0);
+
 impl Connections {
-    pub(super) fn new_id(&mut self) -> u64 {
-        self.next += 1;
-        self.next
+    pub(super) fn new_id() -> u64 {
+        LAST.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     pub(super) fn get(&self, id: u64) -> Option<&Connection> {
@@ -155,7 +157,7 @@ impl Connections {
         if self.reserved.len() >= MAX_RESERVED {
             self.reserved.pop_front();
         }
-        let flow = Flow { connection: Some(self.new_id()), ..flow };
+        let flow = Flow { connection: Some(Self::new_id()), ..flow };
         self.reserved.push_back((flow.clone(), Arc::from(domain)));
         flow
     }

@@ -182,6 +182,11 @@ pub enum NetEvent {
         /// The octets.
         data: Bytes,
     },
+    /// Who has connected has shown a certificate with a name of [`TlsConfig::permitted`]. Comes before its messages.
+    Certified {
+        /// Which connection.
+        flow: Flow,
+    },
     /// A connection is gone; for [`crate::Endpoint::handle_transport_error`].
     Closed {
         /// Which.

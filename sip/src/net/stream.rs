@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
-use super::connections::{Connection, Waiting, queue};
+use super::connections::{Connection, Connections, Waiting, queue};
 use super::tls::{CertificateNames, TlsError, server_name};
 use super::{Alias, NetConfig, NetEvent, Shared, mark, new_socket, ready_socket};
 use crate::flow::{Flow, Transmit, Transport};
@@ -146,6 +146,8 @@ struct Link {
     ours: bool,
     /// Not to be used by other requests.
     single: bool,
+    /// The peer has come and shown who it is.
+    certified: bool,
 }
 
 fn start(
@@ -163,7 +165,7 @@ fn start(
     }
     // The entry stands before the task runs, so that the task finds it when it ends.
     let mut connections = shared.connections();
-    let id = asked.connection.unwrap_or_else(|| connections.new_id());
+    let id = asked.connection.unwrap_or_else(Connections::new_id);
     let flow = Flow { connection: Some(id), ..asked.clone() };
     let link = Link {
         shared: Arc::clone(shared),
@@ -173,6 +175,7 @@ fn start(
         domain: domain.clone(),
         ours,
         single: ours && !shared.config.connection_reuse,
+        certified: false,
     };
     let entry = Connection { flow, queue: sender, task: None, ours, domain, names: None, alias: None };
     connections.insert(id, entry);
@@ -197,6 +200,12 @@ impl Link {
             Ok(stream) => stream,
             Err(failure) => return self.fail(failure).await,
         };
+        if self.certified {
+            let certified = NetEvent::Certified { flow: self.flow.clone() };
+            if self.shared.events.send(certified).await.is_err() {
+                return;
+            }
+        }
         let (reader, writer) = tokio::io::split(stream);
         let (controls, control) = mpsc::channel(2);
         tokio::select! {
@@ -255,7 +264,7 @@ impl Link {
     }
 
     async fn handshake(
-        &self,
+        &mut self,
         stream: TcpStream,
         accepted: bool,
     ) -> Result<(Stream, Option<CertificateNames>), TlsError> {
@@ -283,6 +292,7 @@ impl Link {
             })
         };
         let outcome = outcome.map_err(|error| TlsError::from_io(&error))?;
+        self.certified = accepted && tls.certifies && outcome.1.is_some();
         self.shared.counters.tls_handshakes.fetch_add(1, Ordering::Relaxed);
         Ok(outcome)
     }

@@ -144,7 +144,9 @@ impl SipLegs {
         let described = match offer.as_ref().map(|sdp| Sdp::parse(sdp)) {
             Some(Err(error)) => {
                 tracing::debug!(%error, "offer");
-                return refuse(self, CODEC_MISMATCH);
+                // No cause says that a description cannot be read: the status is that of one with which nothing can be done.
+                let _ = self.ua.reject(now, call, 488, Content::new().q850(CODEC_MISMATCH.0));
+                return;
             }
             Some(Ok(sdp)) => Some(sdp),
             None => None,

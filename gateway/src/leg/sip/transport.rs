@@ -1,15 +1,16 @@
 //! How SIP messages travel: addresses, ports, protocols, TLS, and how long connections stay.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::time::Duration;
 
-use cli::config::{Config, Node};
+use cli::config::Config;
 use dialpeer::{DialPeer, SessionTransport};
 use sip::Transport;
-use sip::net::{NetConfig, TlsVersion};
+use sip::net::NetConfig;
 
 use super::agent::AgentSettings;
 use super::policy::tenant;
+use super::tls::{self, TlsSettings};
 
 /// Code point of signalling where no dial peer says another, as IOS has it: af31.
 const SIGNALING: u8 = 26;
@@ -27,7 +28,7 @@ pub struct TransportSettings {
     pub udp: bool,
     /// `no transport tcp` makes it false.
     pub tcp: bool,
-    /// Spoken once `crypto signaling` names a trustpoint; `no transport tcp tls` forbids it.
+    /// Spoken once `crypto signaling default` names a trustpoint or a profile; `no transport tcp tls` forbids it.
     pub tls: Option<TlsSettings>,
     /// `crypto signaling remote-addr`: how it is spoken with the peers of a network, given by an address and the bits that count.
     pub tls_for: Vec<(IpAddr, u8, TlsSettings)>,
@@ -37,17 +38,6 @@ pub struct TransportSettings {
     pub aging: (Duration, Duration),
     /// How long it may take to open one, TCP and TLS.
     pub establish: (Duration, Duration),
-}
-
-/// `crypto signaling default` and `transport tcp tls`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TlsSettings {
-    /// Whose certificate, key and issuers are used: the name of a directory.
-    pub trustpoint: String,
-    /// `cn-san-validate`: the certificate has to name the host we call.
-    pub check_names: bool,
-    /// Oldest and newest version spoken.
-    pub versions: (TlsVersion, TlsVersion),
 }
 
 impl TransportSettings {
@@ -65,8 +55,8 @@ impl TransportSettings {
             port_secure: sip.listen_port_secure.unwrap_or(5061),
             udp: !refused("no transport udp"),
             tcp: !refused("no transport tcp"),
-            tls: if no_tls { None } else { tls(ua) },
-            tls_for: if no_tls { Vec::new() } else { tls_for(ua) },
+            tls: ua.filter(|_| !no_tls).and_then(|ua| tls::of_all(config, ua)),
+            tls_for: ua.filter(|_| !no_tls).map(|ua| tls::of_networks(config, ua)).unwrap_or_default(),
             alias: ua.is_some_and(|ua| ua.lines().any(|line| line.starts_with("connection-reuse"))),
             aging: (agent.aging, agent.aging_tls),
             establish: (agent.establish, agent.establish_tls),
@@ -102,45 +92,6 @@ impl TransportSettings {
 pub fn address_of(config: &Config, interface: &str) -> Option<IpAddr> {
     let found = config.interfaces.iter().find(|i| i.name.eq_ignore_ascii_case(interface))?;
     found.address.map(|(address, _)| address.into())
-}
-
-fn tls(ua: Option<&Node>) -> Option<TlsSettings> {
-    spoken(ua?, ua?.value("crypto signaling default trustpoint ")?)
-}
-
-fn tls_for(ua: Option<&Node>) -> Vec<(IpAddr, u8, TlsSettings)> {
-    let lines = ua.into_iter().flat_map(Node::lines);
-    let networks = lines.filter_map(|line| {
-        let mut words = line.strip_prefix("crypto signaling remote-addr ")?.splitn(4, ' ');
-        let (network, mask): (Ipv4Addr, Ipv4Addr) =
-            (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
-        let _trustpoint = words.next()?;
-        // Of a mask with gaps the bits before the first count.
-        let prefix = u8::try_from(u32::from(mask).leading_ones()).ok()?;
-        Some((network.into(), prefix, spoken(ua?, words.next()?)?))
-    });
-    networks.collect()
-}
-
-/// A trustpoint and what stands behind it.
-fn spoken(ua: &Node, signaling: &str) -> Option<TlsSettings> {
-    let mut words = signaling.split_whitespace();
-    let trustpoint = words.next()?.to_owned();
-    let checks = words.collect::<Vec<_>>();
-    let wanted = ua.value("transport tcp tls ").unwrap_or_default();
-    let mut words = wanted.split_whitespace();
-    let version = match words.next() {
-        Some("v1.2") => Some(TlsVersion::V1_2),
-        Some("v1.3") => Some(TlsVersion::V1_3),
-        _ => None,
-    };
-    let least = words.next() == Some("minimum");
-    let newest = version.filter(|_| !least).unwrap_or(TlsVersion::V1_3);
-    Some(TlsSettings {
-        trustpoint,
-        check_names: matches!(checks.as_slice(), [.., "cn-san-validate", "server" | "bidirectional"]),
-        versions: (version.unwrap_or(TlsVersion::V1_2), newest),
-    })
 }
 
 /// How a dial peer's calls travel.
@@ -198,36 +149,9 @@ mod tests {
         let secure = settings(text);
         assert_eq!(secure.address, Some([192, 0, 2, 7].into()));
         assert_eq!((secure.udp, secure.tcp, secure.alias, secure.port_secure), (false, true, true, 5071));
-        let tls = TlsSettings {
-            trustpoint: "GW".into(),
-            check_names: true,
-            versions: (TlsVersion::V1_2, TlsVersion::V1_2),
-        };
-        assert_eq!(secure.tls, Some(tls));
+        assert!(secure.tls.is_some_and(|tls| tls.check_names));
         assert_eq!((secure.aging.0.as_secs(), secure.aging.1.as_secs()), (420, 3600));
         let none = settings("sip-ua\n crypto signaling default trustpoint GW\n no transport tcp tls\n");
         assert_eq!(none.tls, None);
-        let least =
-            settings("sip-ua\n crypto signaling default trustpoint GW\n transport tcp tls v1.2 minimum\n");
-        let versions = least.tls.map(|tls| tls.versions);
-        assert_eq!(versions, Some((TlsVersion::V1_2, TlsVersion::V1_3)));
-    }
-
-    #[test]
-    fn networks_have_trustpoints_of_their_own() {
-        let text = "sip-ua\n crypto signaling default trustpoint GW\n \
-                    crypto signaling remote-addr 192.0.2.0 255.255.255.0 trustpoint NEAR cn-san-validate server\n \
-                    crypto signaling remote-addr 192.0.2.7 255.255.255.255 trustpoint ONE\n";
-        let found = settings(text).tls_for;
-        let said: Vec<_> = found
-            .iter()
-            .map(|(network, bits, tls)| {
-                (network.to_string(), *bits, tls.trustpoint.as_str(), tls.check_names)
-            })
-            .collect();
-        assert_eq!(
-            said,
-            [("192.0.2.0".to_owned(), 24, "NEAR", true), ("192.0.2.7".to_owned(), 32, "ONE", false)]
-        );
     }
 }

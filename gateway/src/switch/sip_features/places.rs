@@ -274,7 +274,7 @@ fn descriptions_as_the_peers_of_a_trunk_write_them() {
     comes_through("an address of three numbers is a name nobody has", |raw| {
         raw.sdp("c=IN IP4 192.0.2.50", "c=IN IP4 192.0.250");
     });
-    is_refused("a line without =", "501 INVITE", |raw| raw.body.push_str("aptime:20\r\n"));
+    is_refused("a line without =", "488 INVITE", |raw| raw.body.push_str("aptime:20\r\n"));
 }
 
 #[test]

@@ -106,8 +106,17 @@ pub struct TlsConfig {
     /// What clients have to show. Default [`ClientAuth::Required`].
     pub client_auth: ClientAuth,
     /// Whether a server's certificate has to name the domain we call (RFC 5922 7). Default true; IOS does
-    /// so with `cn-san-validate server`.
+    /// so with `cn-san validate server`.
     pub check_names: bool,
+    /// Whether a client's certificate has to bear one of the names of [`TlsConfig::permitted`], so that without any nobody gets
+    /// in. Default false; IOS does so with `cn-san validate client`. Clients that are not asked for a certificate
+    /// ([`ClientAuth::Off`]) are not checked.
+    pub check_clients: bool,
+    /// Names that peers may bear, see [`CertificateNames::is_any_of`]: clients where [`TlsConfig::check_clients`] says so,
+    /// servers besides the domain we call. Default none.
+    pub permitted: Vec<String>,
+    /// Whether a server is told whom we look for (SNI, RFC 6066 3). Default true.
+    pub sni: bool,
     /// Oldest version spoken. Default 1.2.
     pub min_version: TlsVersion,
     /// Newest version spoken. Default 1.3.
@@ -115,6 +124,8 @@ pub struct TlsConfig {
     /// Cipher suites by name, such as `TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384` or `TLS13_AES_256_GCM_SHA384`,
     /// the preferred first. Empty, the default, for all we have.
     pub ciphers: Vec<String>,
+    /// Keys are agreed upon on the curve P-384 alone. Default false: on any we have.
+    pub only_p384: bool,
 }
 
 impl Default for TlsConfig {
@@ -124,9 +135,13 @@ impl Default for TlsConfig {
             trusted: Vec::new(),
             client_auth: ClientAuth::Required,
             check_names: true,
+            check_clients: false,
+            permitted: Vec::new(),
+            sni: true,
             min_version: TlsVersion::V1_2,
             max_version: TlsVersion::V1_3,
             ciphers: Vec::new(),
+            only_p384: false,
         }
     }
 }
@@ -139,6 +154,14 @@ impl TlsConfig {
     pub fn trust_pem(&mut self, pem: &[u8]) -> Result<(), TlsConfigError> {
         self.trusted.extend(certificates(pem)?);
         Ok(())
+    }
+
+    /// Whether it can be used, which [`super::Net::bind`] would find out too late to go on without TLS.
+    ///
+    /// # Errors
+    /// [`TlsConfigError`].
+    pub fn check(&self) -> Result<(), TlsConfigError> {
+        Tls::new(self).map(|_| ())
     }
 
     /// The names [`TlsConfig::ciphers`] may have.
@@ -204,7 +227,7 @@ pub enum TlsError {
     /// It names somebody else (RFC 5922 7).
     #[error("certificate expected for {expected:?}, got one for {found:?}")]
     WrongName {
-        /// The domain we called.
+        /// The domain we called, or the names a client may bear.
         expected: String,
         /// The identities in the certificate.
         found: Vec<String>,
@@ -311,6 +334,9 @@ pub(super) struct Tls {
     verifier: Arc<Verifier>,
     identity: Option<Identity>,
     check_names: bool,
+    sni: bool,
+    /// Who gets in as client has shown that it is one of [`TlsConfig::permitted`].
+    pub(super) certifies: bool,
 }
 
 impl Tls {
@@ -333,7 +359,7 @@ impl Tls {
         for certificate in &config.trusted {
             roots.add(certificate.clone()).map_err(|error| TlsConfigError::Certificate(error.to_string()))?;
         }
-        let verifier = Verifier::new(roots, config.trusted.clone(), &provider, config.client_auth);
+        let verifier = Verifier::new(roots, config, &provider);
         let mut tls = Tls {
             server: None,
             provider,
@@ -341,6 +367,8 @@ impl Tls {
             verifier: Arc::new(verifier),
             identity: config.identities.first().cloned(),
             check_names: config.check_names,
+            sni: config.sni,
+            certifies: config.check_clients && config.client_auth != ClientAuth::Off,
         };
         if !config.identities.is_empty() {
             tls.server = Some(Arc::new(tls.server_config(config)?));
@@ -380,12 +408,13 @@ impl Tls {
             .map_err(|error| TlsConfigError::Key(error.to_string()))?
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(verifier));
-        let config = match &self.identity {
+        let mut config = match &self.identity {
             Some(identity) => builder
                 .with_client_auth_cert(identity.chain.clone(), identity.key.clone_key())
                 .map_err(|error| TlsConfigError::Key(error.to_string()))?,
             None => builder.with_no_client_auth(),
         };
+        config.enable_sni = self.sni;
         Ok(Arc::new(config))
     }
 }
@@ -423,6 +452,9 @@ fn chosen(config: &TlsConfig) -> Result<CryptoProvider, TlsConfigError> {
             suites.push(*suite);
         }
         provider.cipher_suites = suites;
+    }
+    if config.only_p384 {
+        provider.kx_groups = vec![rustls::crypto::ring::kx_group::SECP384R1];
     }
     Ok(provider)
 }

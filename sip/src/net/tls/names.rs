@@ -14,6 +14,8 @@ pub struct CertificateNames {
     uris: Vec<String>,
     dns: Vec<String>,
     addresses: Vec<IpAddr>,
+    /// The common name, where it counts for nothing else.
+    common: Option<String>,
 }
 
 impl CertificateNames {
@@ -38,6 +40,8 @@ impl CertificateNames {
                     _ => {}
                 }
             }
+            let common = certificate.subject().iter_common_name().next();
+            names.common = common.and_then(|common| common.as_str().ok()).map(lower);
             return names;
         }
         // RFC 5922 7.1: only a certificate without subjectAltName is judged by its CN.
@@ -81,6 +85,16 @@ impl CertificateNames {
         //= RFC 5922 7.2: "Implementations MUST NOT match any form of wildcard, such as a leading "." or "*."
         //= with any other DNS label or sequence of labels."
         !domain.is_empty() && (self.uris.contains(&domain) || self.dns.contains(&domain))
+    }
+
+    /// Whether the certificate bears one of these names: `host.domain`, an address, or `*.domain` for any host of a domain. As in
+    /// IOS (`cn-san`) the common name counts too where there are others.
+    pub fn is_any_of(&self, permitted: &[String]) -> bool {
+        let hosts = || self.uris.iter().chain(&self.dns).chain(&self.common);
+        permitted.iter().any(|name| match lower(name).strip_prefix("*.") {
+            Some(domain) => hosts().any(|host| host.split_once('.').is_some_and(|(_, rest)| rest == domain)),
+            None => self.name(name) || self.common.as_ref().is_some_and(|common| *common == lower(name)),
+        })
     }
 }
 

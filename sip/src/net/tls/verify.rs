@@ -16,7 +16,7 @@ use rustls::{
 };
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use super::{CertificateNames, ClientAuth};
+use super::{CertificateNames, ClientAuth, TlsConfig};
 
 /// A certificate for somebody else.
 #[derive(Debug, thiserror::Error)]
@@ -38,25 +38,25 @@ pub(super) struct Verifier {
     mandatory: bool,
     /// Whom a server has to be.
     domain: Option<Arc<str>>,
+    /// Who a server may be besides, and a client has to be where `check_clients`.
+    permitted: Arc<[String]>,
+    check_clients: bool,
 }
 
 impl Verifier {
-    pub(super) fn new(
-        roots: RootCertStore,
-        pinned: Vec<CertificateDer<'static>>,
-        provider: &Arc<CryptoProvider>,
-        client_auth: ClientAuth,
-    ) -> Verifier {
+    pub(super) fn new(roots: RootCertStore, config: &TlsConfig, provider: &Arc<CryptoProvider>) -> Verifier {
         let roots = Arc::new(roots);
         Verifier {
             clients: WebPkiClientVerifier::builder_with_provider(Arc::clone(&roots), Arc::clone(provider))
                 .build()
                 .ok(),
             roots,
-            pinned: Arc::new(pinned),
+            pinned: Arc::new(config.trusted.clone()),
             algorithms: provider.signature_verification_algorithms,
-            mandatory: client_auth == ClientAuth::Required,
+            mandatory: config.client_auth == ClientAuth::Required,
             domain: None,
+            permitted: config.permitted.as_slice().into(),
+            check_clients: config.check_clients,
         }
     }
 
@@ -101,9 +101,8 @@ impl ServerCertVerifier for Verifier {
         }
         if let Some(domain) = &self.domain {
             let names = CertificateNames::of_parsed(&parse(end_entity)?);
-            if !names.name(domain) {
-                let mismatch = NameMismatch { expected: domain.to_string(), found: names.all() };
-                return Err(CertificateError::Other(OtherError(Arc::new(mismatch))).into());
+            if !names.name(domain) && !names.is_any_of(&self.permitted) {
+                return Err(mismatch(domain.to_string(), &names));
             }
         }
         Ok(ServerCertVerified::assertion())
@@ -148,13 +147,17 @@ impl ClientCertVerifier for Verifier {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        if self.is_pinned(end_entity, now)? {
-            return Ok(ClientCertVerified::assertion());
+        if !self.is_pinned(end_entity, now)? {
+            let clients = self.clients.as_ref().ok_or(CertificateError::UnknownIssuer)?;
+            clients.verify_client_cert(end_entity, intermediates, now)?;
         }
-        match &self.clients {
-            Some(clients) => clients.verify_client_cert(end_entity, intermediates, now),
-            None => Err(CertificateError::UnknownIssuer.into()),
+        if self.check_clients {
+            let names = CertificateNames::of_parsed(&parse(end_entity)?);
+            if !names.is_any_of(&self.permitted) {
+                return Err(mismatch(self.permitted.join(" or "), &names));
+            }
         }
+        Ok(ClientCertVerified::assertion())
     }
 
     fn verify_tls12_signature(
@@ -178,6 +181,10 @@ impl ClientCertVerifier for Verifier {
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.algorithms.supported_schemes()
     }
+}
+
+fn mismatch(expected: String, names: &CertificateNames) -> Error {
+    CertificateError::Other(OtherError(Arc::new(NameMismatch { expected, found: names.all() }))).into()
 }
 
 fn parse<'a>(certificate: &'a CertificateDer<'_>) -> Result<X509Certificate<'a>, Error> {
