@@ -15,6 +15,8 @@ pub struct Blast {
     pub notifies: Vec<(String, bool)>,
     /// Milliseconds of rest after every this many NOTIFYs; (0, _) for none.
     pub burst: (usize, u64),
+    /// Time from one NOTIFY to the next, whoever has been answered; zero: as fast as the others allow.
+    pub pace: Duration,
 }
 
 /// What came of it.
@@ -95,7 +97,8 @@ impl Blast {
         let mut rest_until = started;
         while next < self.notifies.len() || !open.is_empty() {
             let now = Instant::now();
-            while open.len() < self.window.max(1) && now >= rest_until {
+            let due = |next: usize| started + self.pace * u32::try_from(next).unwrap_or(u32::MAX);
+            while open.len() < self.window.max(1) && now >= rest_until && now >= due(next) {
                 let Some((user, waiting)) = self.notifies.get(next) else { break };
                 let octets = notify(self.target, local, &run, next, user, *waiting).into_bytes();
                 let _ = socket.send_to(&octets, self.target);
@@ -108,8 +111,8 @@ impl Blast {
                     rest_until = Instant::now() + Duration::from_millis(ms);
                 }
             }
-            let _ =
-                socket.set_read_timeout(Some(Duration::from_millis(if now < rest_until { 1 } else { 20 })));
+            let soon = now < rest_until || (self.pace > Duration::ZERO && next < self.notifies.len());
+            let _ = socket.set_read_timeout(Some(Duration::from_millis(if soon { 1 } else { 20 })));
             if let Ok(length) = socket.recv(&mut buffer) {
                 let now = Instant::now();
                 let answer = buffer.get(..length).and_then(|octets| read(octets, &run));
@@ -209,11 +212,22 @@ mod tests {
     fn every_request_is_answered_once_and_what_is_lost_is_sent_again() {
         let (target, thread) = peer(10, 100);
         let notifies = (0..100).map(|at| (format!("800{}", at % 2), true)).collect();
-        let report = Blast { target, window: 8, notifies, burst: (25, 5) }.run();
+        let report = Blast { target, window: 8, notifies, burst: (25, 5), pace: Duration::ZERO }.run();
         assert_eq!(thread.join().unwrap(), 100);
         assert_eq!(report.statuses, BTreeMap::from([(200, 50), (404, 50)]));
         assert_eq!((report.lost, report.retransmissions, report.latencies.len()), (0, 10, 100));
         assert!(report.percentile(99.0) >= Duration::from_millis(500), "{report:?}");
         assert!(report.percentile(50.0) < Duration::from_millis(500), "{report:?}");
+    }
+
+    #[test]
+    fn requests_go_out_at_their_pace_and_not_before() {
+        let (target, thread) = peer(1000, 50);
+        let notifies = (0..50).map(|_| ("8000".to_owned(), true)).collect();
+        let pace = Duration::from_millis(4);
+        let report = Blast { target, window: usize::MAX, notifies, burst: (0, 0), pace }.run();
+        assert_eq!(thread.join().unwrap(), 50);
+        assert_eq!((report.lost, report.latencies.len()), (0, 50));
+        assert!(report.wall >= pace * 49, "{report:?}");
     }
 }

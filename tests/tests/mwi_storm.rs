@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use system_tests::{Blast, Tipringd, Value, free_port};
 
@@ -65,7 +65,8 @@ fn ten_thousand_mailboxes_told_at_once_are_all_kept_in_little_memory_and_each_te
     let number = |at: usize| format!("{}{:04}", if at.is_multiple_of(2) { 8 } else { 4 }, at / 2);
     let send = |notifies: Vec<(String, bool)>| {
         let count = notifies.len();
-        let report = Blast { target: gateway.sip(), window: 256, notifies, burst: (0, 0) }.run();
+        let report =
+            Blast { target: gateway.sip(), window: 256, notifies, burst: (0, 0), pace: Duration::ZERO }.run();
         assert_eq!(report.lost, 0, "{report:?}");
         assert_eq!(report.statuses, BTreeMap::from([(200, count)]));
         println!("p50 {:?}, p99 {:?}, {:?}", report.percentile(50.0), report.percentile(99.0), report.wall);

@@ -98,7 +98,8 @@ fn ten_thousand_notifies_for_a_thousand_numbers_in_bursts_are_all_answered_and_t
             (number, waiting)
         })
         .collect();
-    let report = Blast { target: gateway.sip(), window: 64, notifies, burst: (500, 20) }.run();
+    let report =
+        Blast { target: gateway.sip(), window: 64, notifies, burst: (500, 20), pace: Duration::ZERO }.run();
     assert_eq!(report.lost, 0, "{report:?}");
     assert_eq!(report.statuses, BTreeMap::from([(200, 10_000)]));
     let shown = gateway.show("show sip-ua mwi");
@@ -116,7 +117,8 @@ fn a_burst_into_a_trunk_that_is_down_reaches_the_pbx_as_the_newest_states() {
     let notifies: Vec<(String, bool)> =
         (0..600_usize).map(|at| (format!("47{:03}", at % 100), (at / 100 + at) % 2 == 0)).collect();
     let last: BTreeMap<String, bool> = notifies.iter().cloned().collect();
-    let report = Blast { target: gateway.sip(), window: 32, notifies, burst: (0, 0) }.run();
+    let report =
+        Blast { target: gateway.sip(), window: 32, notifies, burst: (0, 0), pace: Duration::ZERO }.run();
     assert_eq!((report.lost, report.statuses.clone()), (0, BTreeMap::from([(200, 600)])), "{report:?}");
     let mut pbx = Pbx::connect(([127, 0, 0, 1], port).into(), Side::User, &[]);
     pbx.wait_up();

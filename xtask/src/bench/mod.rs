@@ -78,7 +78,9 @@ pub(crate) fn bench(name: Name) -> Outcome {
     let mut rows = Vec::new();
     let mut problems = Vec::new();
     if matches!(name, Name::Notify | Name::All) {
-        rows.extend(notify::bench());
+        let measured = notify::bench();
+        rows.extend(measured.rows);
+        problems.extend(measured.problems);
     }
     if matches!(name, Name::Calls | Name::All) {
         rows.extend(calls::bench());
