@@ -1,28 +1,19 @@
 //! One UDP socket that speaks SIP by hand, and remembers every datagram for tshark.
 
-use std::cell::RefCell;
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{SocketAddr, UdpSocket};
 use std::path::Path;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
+
+use crate::capture::Capture;
 
 /// Longest wait for a message.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// `LINKTYPE_RAW`: packets begin with their IP header.
-const RAW_IP: u32 = 101;
 
 /// The socket, and what went over it in either direction.
 #[derive(Debug)]
 pub struct SipWire {
     socket: UdpSocket,
-    seen: RefCell<Vec<Datagram>>,
-}
-
-#[derive(Debug)]
-struct Datagram {
-    at: SystemTime,
-    from: SocketAddr,
-    to: SocketAddr,
-    octets: Vec<u8>,
+    seen: Capture,
 }
 
 impl SipWire {
@@ -33,7 +24,7 @@ impl SipWire {
     #[must_use]
     pub fn open() -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
-        Self { socket, seen: RefCell::default() }
+        Self { socket, seen: Capture::default() }
     }
 
     /// Its own address.
@@ -51,7 +42,7 @@ impl SipWire {
     /// When the socket does not take it.
     pub fn send(&self, text: &str, to: SocketAddr) {
         self.socket.send_to(text.as_bytes(), to).expect("sent");
-        self.note(self.address(), to, text.as_bytes());
+        self.seen.udp(self.address(), to, text.as_bytes());
     }
 
     /// The next message whose start line begins so, and who sent it; others are passed over.
@@ -68,7 +59,7 @@ impl SipWire {
             let (n, from) =
                 self.socket.recv_from(&mut octets).unwrap_or_else(|e| panic!("waiting for {start}: {e}"));
             let octets = octets.get(..n).unwrap_or_default();
-            self.note(from, self.address(), octets);
+            self.seen.udp(from, self.address(), octets);
             let text = String::from_utf8_lossy(octets).into_owned();
             if text.starts_with(start) {
                 return (text, from);
@@ -129,49 +120,7 @@ impl SipWire {
     /// # Panics
     /// When the file cannot be written.
     pub fn write_pcap(&self, path: &Path) {
-        // Magic number of microseconds in our own byte order, version 2.4, UTC, exact, whole packets.
-        let mut file: Vec<u8> = Vec::new();
-        for word in [0xa1b2_c3d4, 4 << 16 | 2, 0, 0, 262_144, RAW_IP] {
-            file.extend(u32::to_le_bytes(word));
-        }
-        for datagram in self.seen.borrow().iter() {
-            let packet = datagram.packet();
-            let since = datagram.at.duration_since(UNIX_EPOCH).unwrap_or_default();
-            let len = u32::try_from(packet.len()).unwrap_or(u32::MAX);
-            let seconds = u32::try_from(since.as_secs()).unwrap_or(u32::MAX);
-            for word in [seconds, since.subsec_micros(), len, len] {
-                file.extend(word.to_le_bytes());
-            }
-            file.extend(packet);
-        }
-        std::fs::write(path, file).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-    }
-
-    fn note(&self, from: SocketAddr, to: SocketAddr, octets: &[u8]) {
-        let datagram = Datagram { at: SystemTime::now(), from, to, octets: octets.to_vec() };
-        self.seen.borrow_mut().push(datagram);
-    }
-}
-
-impl Datagram {
-    /// With headers of IPv4 and UDP; checksums of 0 are none (UDP) or not looked at (IP, tshark's default).
-    fn packet(&self) -> Vec<u8> {
-        let v4 = |address: SocketAddr| match address.ip() {
-            IpAddr::V4(v4) => v4.octets(),
-            IpAddr::V6(_) => [0; 4],
-        };
-        let udp = u16::try_from(self.octets.len() + 8).unwrap_or(u16::MAX);
-        let mut packet = vec![0x45, 0];
-        packet.extend((udp.saturating_add(20)).to_be_bytes());
-        packet.extend([0, 0, 0x40, 0, 64, 17, 0, 0]);
-        packet.extend(v4(self.from));
-        packet.extend(v4(self.to));
-        packet.extend(self.from.port().to_be_bytes());
-        packet.extend(self.to.port().to_be_bytes());
-        packet.extend(udp.to_be_bytes());
-        packet.extend([0, 0]);
-        packet.extend(&self.octets);
-        packet
+        self.seen.write(path);
     }
 }
 

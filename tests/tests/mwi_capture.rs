@@ -5,7 +5,9 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use system_tests::{SipPhone, Sipp, Tipringd, Transport, VoiceMail, json};
+use system_tests::{
+    SipPhone, SipTap, Sipp, Tipringd, Transport, VoiceMail, json, tshark_complaints, tshark_fields,
+};
 
 /// Longer than any flash of the handset.
 const RELEASE: Duration = Duration::from_millis(1500);
@@ -25,6 +27,7 @@ fn a_caller_who_finds_the_telephone_busy_leaves_a_message_and_the_user_hears_of_
         "[[fxs]]\nport = \"2/0\"\nbackend = \"sim\"\n",
     );
     server.set_gateway(gateway.sip());
+    let tap = SipTap::ahead_of(gateway.sip());
     let mut lines = gateway.lines();
     assert!(lines.listen("2/0", 1.0).is_dial_tone("us"));
 
@@ -33,7 +36,7 @@ fn a_caller_who_finds_the_telephone_busy_leaves_a_message_and_the_user_hears_of_
         lines.off_hook("2/0");
         let rows = vec!["78002".to_owned()];
         let sipp =
-            Sipp { scenario: "busy_message.xml".into(), target: gateway.sip(), transport, rows, rate: 1 };
+            Sipp { scenario: "busy_message.xml".into(), target: tap.address(), transport, rows, rate: 1 };
         let run = sipp.run();
         assert_eq!(run.code, Some(0), "SIPp on {transport:?}: {}\n{}", run.stderr, run.stdout);
         assert_eq!(gateway.lamp("78002"), Some(true));
@@ -47,7 +50,12 @@ fn a_caller_who_finds_the_telephone_busy_leaves_a_message_and_the_user_hears_of_
         let sdp = server.sdp("0", "a=rtpmap:0 PCMU/8000\r\n");
         server.reply(&invite, 200, "", &sdp);
         server.asked("ACK");
-        assert_eq!(VoiceMail::udp(gateway.sip()).notify("78002", false).status, 200);
+        let mut voice_mail = VoiceMail::udp(tap.address());
+        let mut deleted = voice_mail.text("78002", false);
+        for header in deleted.headers.iter_mut().filter(|header| header.starts_with("Via: ")) {
+            header.push_str(";rport");
+        }
+        assert_eq!(voice_mail.ask(&deleted.render()).status, 200);
         lines.act("2/0", "onhook", &json!({}));
         let bye = server.asked("BYE");
         server.reply(&bye, 200, "", "");
@@ -55,4 +63,33 @@ fn a_caller_who_finds_the_telephone_busy_leaves_a_message_and_the_user_hears_of_
         std::thread::sleep(RELEASE);
         assert!(lines.listen("2/0", 1.0).is_dial_tone("us"));
     }
+    drop(gateway);
+
+    // What passed, as tshark reads it: the same messages by both transports, and nothing to complain of.
+    let folder = tempfile::tempdir().unwrap();
+    let pcap = folder.path().join("sip.pcap");
+    tap.write_pcap(&pcap);
+    for (transport, deletions) in [("udp", 2), ("tcp", 0)] {
+        let read = tshark_fields(
+            &pcap,
+            &format!("sip && {transport}"),
+            &["sip.Method", "sip.Status-Code", "sip.CSeq.method"],
+        );
+        let count = |row: [&str; 3]| read.iter().filter(|known| **known == row).count();
+        for (number, row) in [
+            (1, ["INVITE", "", "INVITE"]),
+            (1, ["", "486", "INVITE"]),
+            (1, ["ACK", "", "ACK"]),
+            (1 + deletions, ["NOTIFY", "", "NOTIFY"]),
+            (1 + deletions, ["", "200", "NOTIFY"]),
+        ] {
+            assert_eq!(count(row), number, "{row:?} by {transport} in {read:#?}");
+        }
+        let refused =
+            tshark_fields(&pcap, &format!("sip.Status-Code == 486 && {transport}"), &["sip.Reason"]);
+        assert_eq!(refused, [["Q.850;cause=17"]]);
+    }
+    let told = tshark_fields(&pcap, "sip.Method == NOTIFY", &["sip.Event", "sip.Subscription-State"]);
+    assert!(told.iter().all(|row| row == &["message-summary", "active"]), "{told:?}");
+    assert_eq!(tshark_complaints(&pcap), Vec::<String>::new());
 }

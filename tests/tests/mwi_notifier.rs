@@ -4,7 +4,10 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use system_tests::{Pbx, Side, Sipp, Tipringd, Transport, VoiceMail, free_port, json};
+use system_tests::{
+    Pbx, Side, SipTap, Sipp, Tipringd, Transport, VoiceMail, free_port, json, tshark_complaints,
+    tshark_fields,
+};
 
 const LONG: Duration = Duration::from_secs(20);
 
@@ -24,8 +27,18 @@ fn gateway(trunk: SocketAddr) -> Tipringd {
 
 /// SIPp subscribes for a mailbox, is told "none", then of the change that `tell` makes, and leaves.
 fn subscribed(gateway: &Tipringd, number: &str, transport: Transport, tell: impl FnOnce()) {
+    subscribed_at(gateway.sip(), gateway, number, transport, tell);
+}
+
+fn subscribed_at(
+    target: SocketAddr,
+    gateway: &Tipringd,
+    number: &str,
+    transport: Transport,
+    tell: impl FnOnce(),
+) {
     let rows = vec![number.to_owned()];
-    let sipp = Sipp { scenario: "subscribe.xml".into(), target: gateway.sip(), transport, rows, rate: 1 };
+    let sipp = Sipp { scenario: "subscribe.xml".into(), target, transport, rows, rate: 1 };
     let subscriber = std::thread::spawn(move || sipp.run());
     gateway.show_until("show mwi statistics", LONG, |shown| shown.contains("Subscribers: 1"));
     tell();
@@ -47,7 +60,25 @@ fn sipp_hears_of_its_mailbox_from_the_voice_mail_the_pbx_and_the_console() {
     });
     pbx.send("mwi off 8000");
     gateway.lamp_becomes("8000", false);
-    subscribed(&gateway, "8000", Transport::Tcp, || pbx.send("mwi on 8000 n=5"));
+    // By TCP everything goes over the subscriber's connection, where tshark reads it.
+    let tap = SipTap::ahead_of(gateway.sip());
+    subscribed_at(tap.address(), &gateway, "8000", Transport::Tcp, || pbx.send("mwi on 8000 n=5"));
+    let folder = tempfile::tempdir().unwrap();
+    let pcap = folder.path().join("sip.pcap");
+    tap.write_pcap(&pcap);
+    // One segment may carry several messages, whose values stand in one row.
+    let all = |field: &str| -> Vec<String> {
+        let rows = tshark_fields(&pcap, "sip && tcp", &[field]);
+        let values = rows.iter().flat_map(|row| row[0].split(','));
+        values.filter(|value| !value.is_empty()).map(str::to_owned).collect()
+    };
+    let methods = all("sip.Method");
+    assert_eq!(methods, ["SUBSCRIBE", "NOTIFY", "NOTIFY", "SUBSCRIBE", "NOTIFY"]);
+    assert_eq!(all("sip.Status-Code"), ["200"; 5]);
+    let states = all("sip.Subscription-State");
+    let states: Vec<_> = states.iter().map(|state| state.split(';').next().unwrap()).collect();
+    assert_eq!(states, ["active", "active", "terminated"]);
+    assert_eq!(tshark_complaints(&pcap), Vec::<String>::new());
     assert!(gateway.lines().listen("2/0", 3.0).is_message_waiting_tone("us"));
     assert_eq!(gateway.show("mwi set 8000 off").trim(), "8000 OFF: port 2/0");
     subscribed(&gateway, "8000", Transport::Udp, || {

@@ -96,14 +96,14 @@ fn ten_thousand_mailboxes_told_at_once_are_all_kept_in_little_memory_and_each_te
     assert!(lines.listen("2/0", 1.0).is_dial_tone("us"));
 
     // One mailbox of each telephone that changes 201 times: whole messages, by turns, the newest state last, and no more than
-    // fit with a pause after each.
+    // fit with a pause after each. The telephone that was in use a moment ago may be told first of what it missed: that nothing waits.
     let started = Instant::now();
     let changes = (0..201).flat_map(|at| PORTS.iter().enumerate().map(move |(port, _)| (port, at % 2 == 0)));
     let changes: Vec<_> = changes.map(|(port, on)| (format!("8{port}000"), on)).collect();
     let read = told(&gateway, &PORTS, &|| send(changes.clone()));
-    let most = 2 + usize::try_from(started.elapsed().as_secs()).unwrap();
+    let most = 3 + usize::try_from(started.elapsed().as_secs()).unwrap();
     for told in &read {
-        assert!(told.iter().enumerate().all(|(at, on)| *on == at.is_multiple_of(2)), "{read:?}");
+        assert!(told.windows(2).all(|two| two[0] != two[1]), "{read:?}");
         assert!(told.last() == Some(&true) && told.len() <= most, "{read:?}");
     }
 }
