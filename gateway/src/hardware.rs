@@ -143,6 +143,17 @@ impl Smdi {
     }
 }
 
+/// Who cancels the echo of a pair (`echo-cancel` of its voice port).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EchoCanceller {
+    /// The gateway, the same on every board.
+    #[default]
+    Own,
+    /// The canceller that `dahdi_cfg` has attached to the channel: the board's own, or one of the kernel's.
+    Board,
+}
+
 /// One FXS port.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -153,6 +164,9 @@ pub struct Fxs {
     pub backend: FxsBackend,
     /// With backend `dahdi`: the channel's number in `lsdahdi`.
     pub channel: Option<u32>,
+    /// With backend `dahdi`: who cancels the echo of the pair.
+    #[serde(default, rename = "echo-canceller")]
+    pub echo_canceller: EchoCanceller,
 }
 
 /// What drives an FXS port.
@@ -178,6 +192,9 @@ pub struct Fxo {
     pub wired_to: Option<String>,
     /// With backend `dahdi`: the channel's number in `lsdahdi`.
     pub channel: Option<u32>,
+    /// With backend `dahdi`: who cancels the echo of the pair.
+    #[serde(default, rename = "echo-canceller")]
+    pub echo_canceller: EchoCanceller,
 }
 
 /// What drives an FXO port.
@@ -386,13 +403,26 @@ impl Hardware {
     }
 }
 
+impl EchoCanceller {
+    /// Only a board has one.
+    fn check(self, what: &'static str, name: &str, dahdi: bool) -> Result<(), HardwareError> {
+        if self == Self::Own || dahdi {
+            return Ok(());
+        }
+        let problem = "echo-canceller = \"board\" expects backend \"dahdi\"".into();
+        Err(HardwareError::Board { what, name: name.to_owned(), problem })
+    }
+}
+
 impl Fxs {
     /// The board's channel where the backend is `dahdi`.
     ///
     /// # Errors
     /// [`HardwareError::Board`] when it is missing, or given for another backend.
     pub fn dahdi_channel(&self) -> Result<Option<u32>, HardwareError> {
-        number("fxs port", &self.port, "channel", self.backend == FxsBackend::Dahdi, self.channel)
+        let dahdi = self.backend == FxsBackend::Dahdi;
+        self.echo_canceller.check("fxs port", &self.port, dahdi)?;
+        number("fxs port", &self.port, "channel", dahdi, self.channel)
     }
 }
 
@@ -402,7 +432,9 @@ impl Fxo {
     /// # Errors
     /// [`HardwareError::Board`] when it is missing, or given for another backend.
     pub fn dahdi_channel(&self) -> Result<Option<u32>, HardwareError> {
-        number("fxo port", &self.port, "channel", self.backend == FxoBackend::Dahdi, self.channel)
+        let dahdi = self.backend == FxoBackend::Dahdi;
+        self.echo_canceller.check("fxo port", &self.port, dahdi)?;
+        number("fxo port", &self.port, "channel", dahdi, self.channel)
     }
 
     /// A simulated one leads to a simulated telephone's port that no other leads to.
@@ -593,6 +625,10 @@ mod tests {
             (
                 "[[pri]]\ncontroller=\"E1 1/0\"\nbackend=\"socket\"\naddress=\"carrier-pigeon:1\"",
                 "carrier-pigeon",
+            ),
+            (
+                "[[fxs]]\nport=\"2/0\"\nbackend=\"sim\"\necho-canceller=\"board\"",
+                "fxs port 2/0: echo-canceller = \"board\" expects",
             ),
             ("audio-priority = 100", "audio-priority 100, expected 0 to 99"),
             ("[[smdi]]\nname=\"a\"\ntty=\"/dev/ttyS1\"\nnumbers=[\"4(\"]", "smdi a: numbers \"4(\""),

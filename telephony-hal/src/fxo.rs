@@ -61,6 +61,21 @@ pub trait FxoLine {
     /// `Closed`, `Io`. The call stays up; the audio is lost.
     fn write_audio(&mut self, samples: &[i16]) -> Result<usize, Self::Error>;
 
+    /// Whether the hardware has an echo canceller of its own now. Asks the system: not for every block of audio.
+    fn cancels_echo(&self) -> bool {
+        false
+    }
+
+    /// Lets the hardware's canceller take away echo that comes up to so many ms late, 8 to 128; `None`: no longer, as after the
+    /// opening. Allowed in every state of the line. Hardware without one does nothing.
+    ///
+    /// # Errors
+    /// `Closed`, `Io`. The hardware goes on as it did.
+    fn set_echo(&mut self, coverage: Option<u16>) -> Result<(), Self::Error> {
+        let _ = coverage;
+        Ok(())
+    }
+
     /// Reads linear 16-bit samples at 8 kHz from the exchange; returns how many were written. On hook this is how caller ID comes.
     ///
     /// # Errors
@@ -87,6 +102,12 @@ macro_rules! through {
             }
             fn write_audio(&mut self, samples: &[i16]) -> Result<usize, Self::Error> {
                 (**self).write_audio(samples)
+            }
+            fn cancels_echo(&self) -> bool {
+                (**self).cancels_echo()
+            }
+            fn set_echo(&mut self, coverage: Option<u16>) -> Result<(), Self::Error> {
+                (**self).set_echo(coverage)
             }
             fn read_audio(&mut self, out: &mut [i16]) -> Result<usize, Self::Error> {
                 (**self).read_audio(out)

@@ -241,6 +241,21 @@ pub trait FxsLine {
         Ok(())
     }
 
+    /// Whether the hardware has an echo canceller of its own now. Asks the system: not for every block of audio.
+    fn cancels_echo(&self) -> bool {
+        false
+    }
+
+    /// Lets the hardware's canceller take away echo that comes up to so many ms late, 8 to 128; `None`: no longer, as after the
+    /// opening. Allowed in every state of the line. Hardware without one does nothing.
+    ///
+    /// # Errors
+    /// `Closed`, `Io`. The hardware goes on as it did.
+    fn set_echo(&mut self, coverage: Option<u16>) -> Result<(), Self::Error> {
+        let _ = coverage;
+        Ok(())
+    }
+
     /// What the hardware can do. Constant for the life of the port.
     fn capabilities(&self) -> FxsCapabilities;
 }
@@ -276,6 +291,12 @@ macro_rules! through {
             }
             fn set_flash(&mut self, longest: Duration) -> Result<(), Self::Error> {
                 (**self).set_flash(longest)
+            }
+            fn cancels_echo(&self) -> bool {
+                (**self).cancels_echo()
+            }
+            fn set_echo(&mut self, coverage: Option<u16>) -> Result<(), Self::Error> {
+                (**self).set_echo(coverage)
             }
             fn capabilities(&self) -> FxsCapabilities {
                 (**self).capabilities()

@@ -11,7 +11,7 @@ pub(super) static CONTROLLER: &[Command] = &[
         apply: Apply::Acted(|cx| { let on = !cx.no; cx.controller()?.shutdown = on; Ok(()) }),
     },
     kept!("mode (atm|cas) [LINE]", ["Mode", "ATM", "CAS", "Options"], HARDWARE),
-    kept!(
+    acted!(
         "framing (crc4|NO-CRC4|esf|sf)",
         [
             "Specify the type of Framing on a DS1 link",
@@ -19,12 +19,11 @@ pub(super) static CONTROLLER: &[Command] = &[
             "No CRC-4",
             "Extended Superframe",
             "Superframe"
-        ],
-        HARDWARE
+        ]
     ),
     kept!("crc-threshold <0-3000>", ["CRC errors that take the link down", "Number"], HARDWARE),
     kept!("fdl (ansi|att|both)", ["Facility data link", "ANSI", "AT&T", "Both"], HARDWARE),
-    kept!(
+    acted!(
         "clock source (line [primary|secondary [LINE]]|internal|loop-timed|network|adaptive|free-running)",
         [
             "Clock",
@@ -38,13 +37,11 @@ pub(super) static CONTROLLER: &[Command] = &[
             "Network",
             "Adaptive",
             "Free running"
-        ],
-        HARDWARE
+        ]
     ),
-    kept!(
+    acted!(
         "linecode (ami|b8zs|hdb3)",
-        ["Specify the line encoding method for a DS1 link", "AMI", "B8ZS", "HDB3"],
-        HARDWARE
+        ["Specify the line encoding method for a DS1 link", "AMI", "B8ZS", "HDB3"]
     ),
     kept!("line-termination (75-ohm|120-ohm)", ["Line termination", "75 ohm", "120 ohm"], HARDWARE),
     kept!(

@@ -79,6 +79,10 @@ pub struct PortAudio {
     bypassed: bool,
     /// The call is between modems: no echo canceller.
     modem: bool,
+    /// Whether the hardware cancels echo in our place; nobody has asked it yet.
+    board: Option<bool>,
+    /// The far end of a call was on the pair in the last 20 ms.
+    talking: bool,
     /// `test voice port … loopback`, and what goes back.
     looped: Option<(Direction, [i16; TICK])>,
 }
@@ -94,6 +98,8 @@ impl PortAudio {
             injected: None,
             bypassed: false,
             modem: false,
+            board: None,
+            talking: false,
             looped: None,
         }
     }
@@ -109,13 +115,31 @@ impl PortAudio {
     /// The call is over: the next begins with a pair that is quiet and a canceller that knows nothing.
     pub fn rest(&mut self) {
         self.canceller = None;
-        self.modem = false;
+        (self.modem, self.talking) = (false, false);
         self.sent = [0; TICK];
     }
 
     /// The present call is one of modems from now on, or no longer: they are heard without echo cancellation.
     pub fn for_modem(&mut self, on: bool) {
         self.modem = on;
+    }
+
+    /// Leaves echo to the hardware's canceller, or takes it up again. Gives what was before.
+    pub fn leave_echo(&mut self, to_board: bool) -> Option<bool> {
+        self.board.replace(to_board)
+    }
+
+    /// How late echo may be that the hardware is to cancel now, ms; `None`: it is not to.
+    #[must_use]
+    pub fn board_echo(&self) -> Option<u16> {
+        let wanted = self.board == Some(true) && self.cancels();
+        let echo = self.settings.echo.filter(|_| wanted)?;
+        u16::try_from(echo.coverage_ms).ok()
+    }
+
+    /// Whether there may be echo in the present call that somebody should cancel.
+    fn cancels(&self) -> bool {
+        self.talking && !self.bypassed && !self.modem
     }
 
     /// `voice local-bypass`: whether the present call's audio passes as it is.
@@ -172,7 +196,9 @@ impl PortAudio {
         if !self.bypassed {
             mix::gain(samples, self.settings.input_gain);
         }
-        match (talking && !self.bypassed && !self.modem, self.settings.echo) {
+        self.talking = talking;
+        let ours = self.cancels() && self.board != Some(true);
+        match (ours, self.settings.echo) {
             (true, Some(config)) => {
                 let canceller = self.canceller.get_or_insert_with(|| Box::new(EchoCanceller::new(config)));
                 canceller.process(&self.sent, samples);

@@ -167,6 +167,11 @@ impl FxoPort {
         self.impedance
     }
 
+    /// The audio side, to be set, and the port's name.
+    pub fn audio_and_name(&mut self) -> (&mut PortAudio, &str) {
+        (&mut self.audio, &self.name)
+    }
+
     /// The audio side, to look at.
     #[must_use]
     pub fn audio_side(&self) -> &PortAudio {

@@ -1,6 +1,7 @@
 //! A primary rate trunk: its D channel machine, the legs of its calls, and the queue of message waiting operations.
 
 mod availability;
+pub(crate) mod board;
 mod call;
 mod convert;
 mod interface;
@@ -69,6 +70,8 @@ pub struct PriTrunk {
     pub performance: Performance,
     /// How the line is set and what its framer sees, where there is one.
     pub line: Option<LineStatus>,
+    /// In which ways that is not as configured, as people were told.
+    differences: Vec<String>,
     kind: LineKind,
     link: bool,
     operations: Operations,
@@ -116,6 +119,7 @@ impl PriTrunk {
             unsupported: false,
             performance: Performance::default(),
             line: None,
+            differences: Vec::new(),
             kind,
             link: false,
             operations: Operations::default(),
@@ -134,6 +138,14 @@ impl PriTrunk {
             reroutes: reroute::Asking::new(),
             lost: Vec::new(),
         }
+    }
+
+    /// How the line is set and what its framer sees. Gives in which ways its settings are not as configured, once each.
+    pub fn handle_line_status(&mut self, config: &Config, status: LineStatus) -> Vec<String> {
+        self.line = Some(status);
+        let now = board::differences(config, &self.controller, &status);
+        let before = std::mem::replace(&mut self.differences, now.clone());
+        now.into_iter().filter(|difference| !before.contains(difference)).collect()
     }
 
     /// Takes the configuration that concerns this trunk; what did not change is not touched. `neighbours`: all trunks, in order.

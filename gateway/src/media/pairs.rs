@@ -15,7 +15,7 @@ use telephony_hal::{
 
 use super::MediaEnd;
 use super::plane::{Plane, TICK};
-use crate::hardware::{FxoBackend, FxsBackend, Hardware};
+use crate::hardware::{EchoCanceller, FxoBackend, FxsBackend, Hardware};
 use crate::leg::fxo::OfficeAction;
 use crate::leg::fxs::LineAction;
 use crate::service::message::Message;
@@ -53,6 +53,35 @@ struct Pair {
     detector: DtmfDetector,
     /// Its audio moved in the last tick.
     active: bool,
+    /// `hardware.toml` leaves its echo to the board.
+    board_echo: bool,
+    /// What the board was told of it.
+    echo: Option<u16>,
+}
+
+impl Pair {
+    /// Whether its board has a canceller now: `dahdi_cfg` may attach one at any time.
+    fn cancels_echo(&self) -> bool {
+        match &self.port {
+            Port::Station(port) => port.as_ref().is_some_and(FxsLine::cancels_echo),
+            Port::Office(port) => port.as_ref().is_some_and(FxoLine::cancels_echo),
+        }
+    }
+
+    /// Switches the board's canceller as the switch wants it.
+    fn tell_echo(&mut self, coverage: Option<u16>) {
+        if std::mem::replace(&mut self.echo, coverage) == coverage {
+            return;
+        }
+        let done = match &mut self.port {
+            Port::Station(None) | Port::Office(None) => return,
+            Port::Station(Some(port)) => port.set_echo(coverage),
+            Port::Office(Some(port)) => port.set_echo(coverage),
+        };
+        if let Err(error) = done {
+            tracing::warn!(%error, ?coverage, "echo canceller of a board");
+        }
+    }
 }
 
 /// All pairs.
@@ -66,11 +95,13 @@ impl Pairs {
     /// the FXO ports wired to them. What cannot be opened is [away](Self::away), and said to `reporter`.
     #[must_use]
     pub fn open(hardware: &Hardware, plant: &Plant, reporter: &Reporter) -> Self {
-        let pair = |port, channel| Pair {
+        let pair = |port, channel, echo| Pair {
             port,
             channel,
             detector: DtmfDetector::new(DtmfConfig::default()),
             active: false,
+            board_echo: echo == EchoCanceller::Board,
+            echo: None,
         };
         let missing = |port: &String, error| reporter.report(Message::PortDevice { port, error: &error });
         let mut pairs = Vec::new();
@@ -101,11 +132,11 @@ impl Pairs {
                     Some(Box::new(Erased(station)))
                 }
             };
-            pairs.push(pair(Port::Station(line), fxs.channel));
+            pairs.push(pair(Port::Station(line), fxs.channel, fxs.echo_canceller));
         }
         let stations = pairs.len();
         for (fxo, office) in hardware.fxo.iter().zip(offices) {
-            pairs.push(pair(Port::Office(office), fxo.channel));
+            pairs.push(pair(Port::Office(office), fxo.channel, fxo.echo_canceller));
         }
         Self { pairs, stations }
     }
@@ -147,7 +178,7 @@ impl Pairs {
             };
             match opened {
                 Ok(which) => {
-                    pair.active = false;
+                    (pair.active, pair.echo) = (false, None);
                     pair.detector = DtmfDetector::new(DtmfConfig::default());
                     returned.push(which);
                 }
@@ -220,6 +251,10 @@ impl Pairs {
     pub fn hear(&mut self, now: Instant, switch: &mut Switch, plane: &mut Plane) {
         for (at, pair) in self.pairs.iter_mut().enumerate() {
             let was_active = std::mem::replace(&mut pair.active, switch.line_is_active(at));
+            if pair.board_echo && pair.active && !was_active {
+                switch.leave_echo(now, at, pair.cancels_echo());
+            }
+            pair.tell_echo(switch.board_echo(at).filter(|_| pair.active));
             if !pair.active {
                 continue;
             }

@@ -193,7 +193,7 @@ impl Daemon {
                         self.switch.handle_line_errors(Instant::now(), trunk, kind, errors);
                     }
                     for (trunk, status) in self.media.line_status() {
-                        self.switch.handle_line_status(trunk, status);
+                        self.switch.handle_line_status(Instant::now(), trunk, status);
                     }
                     self.reopen();
                 }

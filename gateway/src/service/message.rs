@@ -105,6 +105,9 @@ messages! {
     ConsoleAccept { error } "CONSOLE" 4 "ACCEPT" "{error}";
     /// The D channel's device gives errors. Look at the board and its driver.
     ControllerDevice { controller, error } "CONTROLLER" 4 "DEVICE" "Controller {controller}: {error}";
+    /// A board is not set as the configuration says; the board's setting counts. Change `/etc/dahdi/system.conf` and run `dahdi_cfg`,
+    /// or the configuration.
+    ControllerSetting { controller, difference } "CONTROLLER" 4 "SETTING" "Controller {controller}: {difference}";
     /// Layer 1 of a trunk came or went.
     ControllerUpDown { controller, state } "CONTROLLER" 5 "UPDOWN" "Controller {controller}, changed state to {state}";
     /// A fax wants T.38 at a telephone or trunk, and there is no `libspandsp.so.2` with the modems for it: the call stays audio.
@@ -126,6 +129,9 @@ messages! {
     /// A voice port's channel cannot be opened: the board, its driver or its line in `system.conf` is missing, or another program
     /// has it. The port is down, and tried every second.
     PortDevice { port, error } "LINK" 4 "DEVICE" "voice-port {port}: {error}";
+    /// `hardware.toml` leaves a port's echo to its board, and no canceller is attached to the channel (`echocanceller=` of
+    /// `/etc/dahdi/system.conf`): the gateway cancels it.
+    PortNoCanceller { port } "LINK" 4 "ECHOCANCEL" "voice-port {port}: its board has no echo canceller, ours is used";
     /// A server refuses our NOTIFY about a telephone behind it. 403: its trunk has to accept unsolicited notifications. It is told
     /// again when the state changes.
     MwiNotifyRefused { server, number, status } "MWI" 4 "NOTIFYREFUSED" "{server} refused the NOTIFY for {number}: {status}";

@@ -77,6 +77,31 @@ impl Switch {
         }
     }
 
+    /// Of a pair whose echo `hardware.toml` leaves to its board: it has a canceller, or has none and ours is used.
+    pub fn leave_echo(&mut self, now: Instant, line: usize, to_board: bool) {
+        let (audio, name) = if let Some(port) = self.lines.get_mut(line) {
+            port.audio_and_name()
+        } else if let Some(port) = self.office_of(line).and_then(|office| self.offices.get_mut(office)) {
+            port.audio_and_name()
+        } else {
+            return;
+        };
+        let before = audio.leave_echo(to_board);
+        if !to_board && before != Some(false) {
+            self.monitor.syslog(now, Message::PortNoCanceller { port: &name });
+        }
+    }
+
+    /// How late echo may be that a pair's hardware is to cancel now, ms; `None`: it is not to.
+    #[must_use]
+    pub fn board_echo(&self, line: usize) -> Option<u16> {
+        let audio = match self.lines.get(line) {
+            Some(port) => Some(port.audio_side()),
+            None => self.office_at(line).map(FxoPort::audio_side),
+        };
+        audio.and_then(crate::leg::audio::PortAudio::board_echo)
+    }
+
     /// Whether the telephone of a line hears a call's far end now.
     #[must_use]
     pub fn line_is_talking(&self, line: usize) -> bool {

@@ -51,9 +51,11 @@ impl Switch {
     }
 
     /// How a trunk's line is set and what its framer sees; asked about once a second.
-    pub fn handle_line_status(&mut self, trunk: usize, status: LineStatus) {
-        if let Some(pri) = self.trunks.get_mut(trunk) {
-            pri.line = Some(status);
+    pub fn handle_line_status(&mut self, now: Instant, trunk: usize, status: LineStatus) {
+        let Some(pri) = self.trunks.get_mut(trunk) else { return };
+        for difference in pri.handle_line_status(&self.config, status) {
+            let controller = &pri.controller;
+            self.monitor.syslog(now, Message::ControllerSetting { controller, difference: &difference });
         }
     }
 

@@ -11,6 +11,7 @@ use qsig::{CallRecord, ChannelState, DLink, LineKind, ServiceState, Side};
 use telephony_hal::{Alarms, Framing, LineCode, LineStatus};
 
 use super::Switch;
+use crate::leg::pri::board;
 use crate::leg::pri::{Counts, INTERVAL, MemberOf, PriTrunk, Service};
 
 const RULE: &str = "--------------------------------------------------------------------------------\n";
@@ -272,17 +273,7 @@ fn controller(out: &mut String, now: Instant, trunk: &PriTrunk) {
     // A trunk without a framer is as most lines are.
     let status =
         trunk.line.unwrap_or(LineStatus { alarms: Alarms::default(), framing, code, gives_clock: true });
-    let framing = match status.framing {
-        Framing::Crc4 => "CRC4",
-        Framing::NoCrc4 => "NO-CRC4",
-        Framing::ExtendedSuperframe => "ESF",
-        Framing::Superframe => "SF",
-    };
-    let code = match status.code {
-        LineCode::Hdb3 => "HDB3",
-        LineCode::B8zs => "B8ZS",
-        LineCode::Ami => "AMI",
-    };
+    let (framing, code) = (board::framing(status.framing), board::code(status.code));
     let clock = if status.gives_clock { "Line" } else { "Internal" };
     let down = trunk.service == Service::Out("controller is shut down");
     let state = match (down, up) {

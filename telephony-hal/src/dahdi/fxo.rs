@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use super::DahdiError;
 use super::audio::{AudioSlips, BLOCK, BUFFERS};
 use super::carrier::Carrier;
 use super::channel::Channel;
 use super::port::{self, Port as _, WatchedPort};
 use super::sys::{Request, event, hook, signalling};
+use super::{DahdiError, echo};
 use crate::{FxoEvent, FxoLine, Impedance};
 
 /// One FXO port of a DAHDI board.
@@ -24,6 +24,7 @@ pub struct DahdiFxo {
     ringing: bool,
     reversed: bool,
     battery: bool,
+    span: i32,
 }
 
 impl DahdiFxo {
@@ -45,7 +46,8 @@ impl DahdiFxo {
         carrier: Arc<Carrier>,
     ) -> Result<Self, DahdiError> {
         let mut channel = Channel::of_line(number, port, carrier)?;
-        let found = channel.params()?.signalling;
+        let params = channel.params()?;
+        let (found, span) = (params.signalling, params.span);
         if ![signalling::FXS_KEWL, signalling::FXS_LOOP, signalling::FXS_GROUND].contains(&found) {
             return Err(DahdiError::Signalling { channel: number, found, expected: "fxsks, fxsls or fxsgs" });
         }
@@ -57,6 +59,7 @@ impl DahdiFxo {
             ringing: false,
             reversed: false,
             battery: true,
+            span,
         })
     }
 
@@ -126,6 +129,14 @@ impl FxoLine for DahdiFxo {
             Impedance::R600 => Ok(()),
             _ => Err(DahdiError::Unsupported { channel: self.channel.number, what: "choice of impedance" }),
         }
+    }
+
+    fn cancels_echo(&self) -> bool {
+        echo::is_attached(self.span, self.channel.number)
+    }
+
+    fn set_echo(&mut self, coverage: Option<u16>) -> Result<(), DahdiError> {
+        self.channel.set(Request::EchoCancel, coverage.map_or(0, echo::taps))
     }
 
     fn write_audio(&mut self, samples: &[i16]) -> Result<usize, DahdiError> {

@@ -12,7 +12,7 @@ use super::carrier::Carrier;
 use super::channel::Channel;
 use super::port::{self, Port as _, WatchedPort};
 use super::sys::{Request, event, hook, lamp, signalling};
-use super::{DahdiError, zone};
+use super::{DahdiError, echo, zone};
 use crate::{ErrorKind, FxsCapabilities, FxsLine, HalError as _, Impedance, Lamp, LineEvent};
 
 /// In ms; one burst of our own cadence never lasts so long.
@@ -45,6 +45,7 @@ pub struct DahdiFxs {
     restore: Option<Pin<Box<Sleep>>>,
     /// Until when audio reaches a telephone on hook.
     transfer: Option<Instant>,
+    span: i32,
 }
 
 impl DahdiFxs {
@@ -82,6 +83,7 @@ impl DahdiFxs {
             return Err(DahdiError::Signalling { channel: number, found, expected: "fxoks, fxols or fxogs" });
         }
         limit_flash(&mut channel, FLASH)?;
+        let span = params.span;
         let lamps = if channel.can(Request::VmwiConfig, 0) { lamps } else { 0 };
         let capabilities = FxsCapabilities {
             polarity_reversal: channel.can(Request::Polarity, 0),
@@ -107,6 +109,7 @@ impl DahdiFxs {
             battery: true,
             restore: None,
             transfer: None,
+            span,
         })
     }
 
@@ -259,6 +262,14 @@ impl FxsLine for DahdiFxs {
 
     fn set_flash(&mut self, longest: Duration) -> Result<(), DahdiError> {
         limit_flash(&mut self.channel, longest)
+    }
+
+    fn cancels_echo(&self) -> bool {
+        echo::is_attached(self.span, self.channel.number)
+    }
+
+    fn set_echo(&mut self, coverage: Option<u16>) -> Result<(), DahdiError> {
+        self.channel.set(Request::EchoCancel, coverage.map_or(0, echo::taps))
     }
 
     fn capabilities(&self) -> FxsCapabilities {

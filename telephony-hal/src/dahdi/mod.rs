@@ -2,7 +2,8 @@
 //!
 //! Ports are opened by the numbers that `lsdahdi` and `dahdi_scan` print. Signalling, framing and timing are the system's
 //! business (`/etc/dahdi/system.conf`, `dahdi_cfg`); nothing of them is changed here, and what does not fit is refused with the
-//! name of what was expected. Tones, cadences, caller ID and echo cancelling are ours: of the kernel's only ringing is used.
+//! name of what was expected. Tones, cadences and caller ID are ours, and echo cancelling unless the owner asks the board for it: of
+//! the kernel's only ringing is used.
 //!
 //! Audio moves at the board's clock, in blocks of 20 ms: each span has a thread for it, which the board wakes. The caller's own clock
 //! may differ, and the caller may be late by up to 40 ms in sending and 140 ms in receiving without loss; what waits on either
@@ -15,6 +16,7 @@ mod audio;
 mod carrier;
 mod channel;
 mod discover;
+mod echo;
 mod error;
 mod events;
 mod fxo;

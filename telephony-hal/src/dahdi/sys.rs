@@ -215,6 +215,7 @@ mod raw {
     nix::ioctl_write_ptr_bad!(load_zone, nix::request_code_write!(GROUP, 25, 112), super::Zone);
     nix::ioctl_write_ptr!(set_buffers, GROUP, 27, super::BufferInfo);
     nix::ioctl_write_ptr!(audio_mode, GROUP, 32, c_int);
+    nix::ioctl_write_ptr!(echo_cancel, GROUP, 33, c_int);
     nix::ioctl_write_ptr!(hdlc_fcs_mode, GROUP, 37, c_int);
     nix::ioctl_write_ptr!(specify, GROUP, 38, c_int);
     nix::ioctl_write_ptr!(set_law, GROUP, 39, c_int);
@@ -234,6 +235,8 @@ pub(super) enum Request {
     Hook,
     ToneZone,
     AudioMode,
+    /// Taps of 125 us; 0 switches the canceller off.
+    EchoCancel,
     HdlcFcsMode,
     Specify,
     Law,
@@ -254,6 +257,7 @@ impl Request {
             Self::Hook => "HOOK",
             Self::ToneZone => "SETTONEZONE",
             Self::AudioMode => "AUDIOMODE",
+            Self::EchoCancel => "ECHOCANCEL",
             Self::HdlcFcsMode => "HDLCFCSMODE",
             Self::Specify => "SPECIFY",
             Self::Law => "SETLAW",
@@ -278,6 +282,7 @@ pub(super) fn set(fd: impl AsFd, request: Request, value: i32) -> io::Result<()>
             Request::Hook => raw::hook(fd, &raw const integer),
             Request::ToneZone => raw::set_tone_zone(fd, &raw const integer),
             Request::AudioMode => raw::audio_mode(fd, &raw const integer),
+            Request::EchoCancel => raw::echo_cancel(fd, &raw const integer),
             Request::HdlcFcsMode => raw::hdlc_fcs_mode(fd, &raw const integer),
             Request::Specify => raw::specify(fd, &raw const integer),
             Request::Law => raw::set_law(fd, &raw const integer),

@@ -219,6 +219,31 @@ fn the_kernel_waits_for_a_release_as_long_as_a_flash_may_last() {
 }
 
 #[test]
+fn the_board_s_canceller_is_as_long_as_the_echo_may_be_late() {
+    let kernel = Fake::new(signalling::FXO_KEWL);
+    let mut line = fxs(&kernel);
+    for coverage in [Some(64), Some(8), Some(24), Some(128), Some(500), None] {
+        line.set_echo(coverage).unwrap();
+    }
+    assert_eq!(kernel.requests(Request::EchoCancel), [512, 64, 256, 1024, 1024, 0]);
+}
+
+#[test]
+fn a_channel_has_a_canceller_when_its_folder_names_one() {
+    let span = tempfile::tempdir().unwrap();
+    for (channel, canceller) in [("1", "MG2\n"), ("2", "\n"), ("12", "HWEC\n")] {
+        let folder = span.path().join(format!("channel-{channel}"));
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(folder.join("channo"), format!("{channel}\n")).unwrap();
+        std::fs::write(folder.join("ec_factory"), canceller).unwrap();
+    }
+    std::fs::write(span.path().join("name"), "VLINE/1\n").unwrap();
+    let attached = [1, 2, 3, 12].map(|channel| echo::attached_below(span.path(), channel));
+    assert_eq!(attached, [true, false, false, true]);
+    assert!(!echo::attached_below(&span.path().join("none"), 1));
+}
+
+#[test]
 fn a_telephone_that_is_off_hook_at_the_opening_is_told() {
     let kernel = Fake::new(signalling::FXO_KEWL);
     kernel.with(|kernel| kernel.off_hook = true);

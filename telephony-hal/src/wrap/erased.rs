@@ -53,6 +53,12 @@ impl<T: FxoLine> FxoLine for Erased<T> {
     fn set_ring_ground(&mut self, on: bool) -> Result<(), AnyError> {
         self.0.set_ring_ground(on).map_err(AnyError::new)
     }
+    fn cancels_echo(&self) -> bool {
+        self.0.cancels_echo()
+    }
+    fn set_echo(&mut self, coverage: Option<u16>) -> Result<(), AnyError> {
+        self.0.set_echo(coverage).map_err(AnyError::new)
+    }
     fn set_impedance(&mut self, impedance: Impedance) -> Result<(), AnyError> {
         self.0.set_impedance(impedance).map_err(AnyError::new)
     }
@@ -86,6 +92,12 @@ impl<T: FxsLine> FxsLine for Erased<T> {
     }
     fn set_battery(&mut self, on: bool) -> Result<(), AnyError> {
         self.0.set_battery(on).map_err(AnyError::new)
+    }
+    fn cancels_echo(&self) -> bool {
+        self.0.cancels_echo()
+    }
+    fn set_echo(&mut self, coverage: Option<u16>) -> Result<(), AnyError> {
+        self.0.set_echo(coverage).map_err(AnyError::new)
     }
     fn set_impedance(&mut self, impedance: Impedance) -> Result<(), AnyError> {
         self.0.set_impedance(impedance).map_err(AnyError::new)

@@ -234,6 +234,15 @@ impl<L: FxsLine> FxsLine for Faulty<L> {
         self.inner.set_battery(on).map_err(FaultyError::Inner)
     }
 
+    fn cancels_echo(&self) -> bool {
+        self.inner.cancels_echo()
+    }
+
+    fn set_echo(&mut self, coverage: Option<u16>) -> Result<(), Self::Error> {
+        self.refuses()?;
+        self.inner.set_echo(coverage).map_err(FaultyError::Inner)
+    }
+
     fn set_impedance(&mut self, impedance: Impedance) -> Result<(), Self::Error> {
         self.refuses()?;
         self.inner.set_impedance(impedance).map_err(FaultyError::Inner)
@@ -283,6 +292,15 @@ impl<L: FxoLine> FxoLine for Faulty<L> {
     fn set_ring_ground(&mut self, on: bool) -> Result<(), Self::Error> {
         self.refuses()?;
         self.inner.set_ring_ground(on).map_err(FaultyError::Inner)
+    }
+
+    fn cancels_echo(&self) -> bool {
+        self.inner.cancels_echo()
+    }
+
+    fn set_echo(&mut self, coverage: Option<u16>) -> Result<(), Self::Error> {
+        self.refuses()?;
+        self.inner.set_echo(coverage).map_err(FaultyError::Inner)
     }
 
     fn set_impedance(&mut self, impedance: Impedance) -> Result<(), Self::Error> {

@@ -144,6 +144,14 @@ impl<L: FxsLine, W: Write + Seek> FxsLine for Record<L, LineWav<W>> {
         self.inner.set_battery(on)
     }
 
+    fn cancels_echo(&self) -> bool {
+        self.inner.cancels_echo()
+    }
+
+    fn set_echo(&mut self, coverage: Option<u16>) -> Result<(), L::Error> {
+        self.inner.set_echo(coverage)
+    }
+
     fn set_impedance(&mut self, impedance: Impedance) -> Result<(), L::Error> {
         self.inner.set_impedance(impedance)
     }
@@ -170,6 +178,14 @@ impl<L: FxoLine, W: Write + Seek> FxoLine for Record<L, LineWav<W>> {
 
     fn set_ring_ground(&mut self, on: bool) -> Result<(), L::Error> {
         self.inner.set_ring_ground(on)
+    }
+
+    fn cancels_echo(&self) -> bool {
+        self.inner.cancels_echo()
+    }
+
+    fn set_echo(&mut self, coverage: Option<u16>) -> Result<(), L::Error> {
+        self.inner.set_echo(coverage)
     }
 
     fn set_impedance(&mut self, impedance: Impedance) -> Result<(), L::Error> {

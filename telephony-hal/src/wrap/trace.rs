@@ -156,6 +156,14 @@ impl<L: FxsLine, F: FnMut(Traced<'_>)> FxsLine for Trace<L, F> {
         self.done(result, Traced::Battery(on))
     }
 
+    fn cancels_echo(&self) -> bool {
+        self.inner.cancels_echo()
+    }
+
+    fn set_echo(&mut self, coverage: Option<u16>) -> Result<(), L::Error> {
+        self.inner.set_echo(coverage)
+    }
+
     fn set_impedance(&mut self, impedance: Impedance) -> Result<(), L::Error> {
         let result = self.inner.set_impedance(impedance);
         self.done(result, Traced::Impedance(impedance))
@@ -191,6 +199,14 @@ impl<L: FxoLine, F: FnMut(Traced<'_>)> FxoLine for Trace<L, F> {
     fn set_ring_ground(&mut self, on: bool) -> Result<(), L::Error> {
         let result = self.inner.set_ring_ground(on);
         self.done(result, Traced::RingGround(on))
+    }
+
+    fn cancels_echo(&self) -> bool {
+        self.inner.cancels_echo()
+    }
+
+    fn set_echo(&mut self, coverage: Option<u16>) -> Result<(), L::Error> {
+        self.inner.set_echo(coverage)
     }
 
     fn set_impedance(&mut self, impedance: Impedance) -> Result<(), L::Error> {

@@ -53,6 +53,33 @@ fn a_local_call_goes_around_gain_attenuation_and_canceller() {
     assert!(level_dbm0(&said) > -16.5 && port.echo_stats().is_some());
 }
 
+#[test]
+fn echo_that_is_left_to_the_board_is_not_ours_to_cancel() {
+    let mut port = PortAudio::new(AudioSettings::new(None));
+    let mut voice = sine(1000.0, -20.0);
+    let mut talk = |port: &mut PortAudio| {
+        let said = block(&mut voice);
+        let mut passed = said;
+        port.from_pair(&mut passed, true);
+        port.to_pair(&mut block(&mut voice));
+        (passed == said, port.echo_stats().is_some(), port.board_echo())
+    };
+    assert_eq!(port.leave_echo(true), None);
+    assert_eq!(port.board_echo(), None, "nobody talks");
+    assert_eq!(talk(&mut port), (true, false, Some(64)));
+    port.for_modem(true);
+    assert_eq!(talk(&mut port), (true, false, None));
+    port.rest();
+    assert_eq!(port.board_echo(), None);
+    port.configure(NO_ECHO);
+    assert_eq!(talk(&mut port), (true, false, None));
+    // The board has lost its canceller.
+    port.configure(AudioSettings::new(None));
+    assert_eq!(port.leave_echo(false), Some(true));
+    let (_, ours, board) = talk(&mut port);
+    assert_eq!((ours, board), (true, None));
+}
+
 /// A voice-like far end: noise that comes and goes.
 fn far(state: &mut u32, loud: bool) -> [i16; TICK] {
     std::array::from_fn(|_| {

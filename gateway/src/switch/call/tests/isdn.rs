@@ -606,7 +606,7 @@ fn show_controllers_tells_how_the_line_is_set_and_what_is_wrong_with_it() {
         (false, true, "  Transmitter is sending remote alarm.\n  Receiver is getting AIS.\n"),
     ] {
         (status.alarms.remote, status.alarms.all_ones) = (remote, all_ones);
-        sim.switch.handle_line_status(0, status);
+        sim.switch.handle_line_status(sim.now, 0, status);
         let shown = sim.switch.show_controllers(sim.now, Some("1/0"));
         assert!(shown.contains(expected) && !shown.contains("No alarms"), "{shown}");
         assert!(
@@ -614,4 +614,64 @@ fn show_controllers_tells_how_the_line_is_set_and_what_is_wrong_with_it() {
             "{shown}"
         );
     }
+}
+
+#[test]
+fn the_log_says_when_a_board_is_not_set_as_configured() {
+    use telephony_hal::{Alarms, Framing, LineCode, LineStatus};
+    let said = |more: &str, section: &str, status: LineStatus| {
+        let config = format!("{more}\n!\ncontroller E1 1/0\n{section} pri-group timeslots 1-31\n!\n");
+        let mut sim = Sim::and(&config);
+        for _ in 0..3 {
+            sim.switch.handle_line_status(sim.now, 0, status);
+        }
+        let log = sim.switch.monitor.show_logging();
+        let lines =
+            log.lines().filter_map(|line| Some(line.split_once("%CONTROLLER-4-SETTING: ")?.1.to_owned()));
+        lines.collect::<Vec<_>>()
+    };
+    let board = LineStatus {
+        alarms: Alarms::default(),
+        framing: Framing::Crc4,
+        code: LineCode::Hdb3,
+        gives_clock: true,
+    };
+    let nothing: [&str; 0] = [];
+    assert_eq!(said("", "", board), nothing);
+    assert_eq!(said("", " framing crc4\n linecode hdb3\n clock source line primary\n", board), nothing);
+    let other = LineStatus { framing: Framing::NoCrc4, code: LineCode::Ami, gives_clock: false, ..board };
+    assert_eq!(
+        said("", " framing crc4\n linecode hdb3\n clock source line primary\n", other),
+        [
+            "Controller E1 1/0: framing crc4 is configured, the board has NO-CRC4",
+            "Controller E1 1/0: linecode hdb3 is configured, the board has AMI",
+            "Controller E1 1/0: clock source line primary is configured, the board does not take its clock from this line",
+        ],
+        "once each"
+    );
+    let takes =
+        ["the board takes its clock from this line", "the board does not take its clock from this line"];
+    let slave = LineStatus { gives_clock: false, ..board };
+    for (more, section, status, why) in [
+        ("", " clock source internal\n", board, Some(("clock source internal is configured", takes[0]))),
+        ("", " clock source internal\n", slave, None),
+        ("network-clock-select 1 E1 1/0", "", slave, Some(("network-clock-select names it first", takes[1]))),
+        ("network-clock-select 1 E1 1/0", "", board, None),
+        ("network-clock-select 2 E1 1/0\nnetwork-clock-select 1 E1 1/1", "", slave, None),
+        (
+            "no network-clock-participate slot 1",
+            "",
+            board,
+            Some(("its slot does not participate in clocking", takes[0])),
+        ),
+        ("no network-clock-participate slot 2", "", board, None),
+    ] {
+        let expected: Vec<_> =
+            why.map(|(why, what)| format!("Controller E1 1/0: {why}, {what}")).into_iter().collect();
+        assert_eq!(said(more, section, status), expected, "{more}{section}");
+    }
+    // A line that is down gives none for now.
+    let mut down = slave;
+    down.alarms.loss_of_signal = true;
+    assert_eq!(said("network-clock-select 1 E1 1/0", "", down), nothing);
 }
