@@ -1,26 +1,27 @@
-//! Which digits of the called number go to the telephone network.
+//! Which digits of the called number go to the other network.
 
 use crate::peer::{DialPeer, ForwardDigits};
 
-/// The digits a POTS peer sends for the called number: `forward-digits` or digit strip, then `prefix` in front.
+/// The digits a peer sends for the called number. A POTS peer: `forward-digits` or digit strip, then `prefix` in front; a VoIP peer:
+/// all of them, with `tech-prefix` in front.
 ///
 /// Without `forward-digits`, `digit-strip` removes the leading digits the destination pattern matched explicitly;
 /// `no digit-strip` sends all. A `,` of the prefix stays in the result: a pause of 1 s for whoever dials.
-/// `called` is the number after translation; a VoIP peer sends it as it is.
+/// `called` is the number after translation.
 ///
 /// ```
-/// use dialpeer::{DialPeer, PeerKind, digits_for_pots};
+/// use dialpeer::{DialPeer, PeerKind, digits_sent};
 ///
 /// let mut peer = DialPeer::new(9, PeerKind::Pots);
 /// peer.destination_pattern = Some("9T".parse()?);
-/// assert_eq!(digits_for_pots(&peer, "90301234"), "0301234");
+/// assert_eq!(digits_sent(&peer, "90301234"), "0301234");
 /// peer.prefix = Some("0,".into());
-/// assert_eq!(digits_for_pots(&peer, "90301234"), "0,0301234");
+/// assert_eq!(digits_sent(&peer, "90301234"), "0,0301234");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn digits_for_pots(peer: &DialPeer, called: &str) -> String {
+pub fn digits_sent(peer: &DialPeer, called: &str) -> String {
     if peer.kind == crate::peer::PeerKind::Voip {
-        return called.to_owned();
+        return [peer.tech_prefix.as_deref().unwrap_or_default(), called].concat();
     }
     let pattern = peer.destination_pattern.as_ref();
     let rest = match peer.forward_digits {
@@ -80,11 +81,7 @@ mod tests {
             peer.digit_strip = strip;
             peer.forward_digits = forward;
             peer.prefix = Some(prefix.to_owned()).filter(|p| !p.is_empty());
-            assert_eq!(
-                digits_for_pots(&peer, called),
-                sent,
-                "{pattern} {strip} {forward:?} {prefix} {called}"
-            );
+            assert_eq!(digits_sent(&peer, called), sent, "{pattern} {strip} {forward:?} {prefix} {called}");
         }
     }
 
@@ -92,7 +89,9 @@ mod tests {
     fn voip_peers_never_strip_and_a_peer_without_pattern_sends_all() {
         let mut peer = DialPeer::new(1, PeerKind::Voip);
         peer.destination_pattern = Some("9T".parse().unwrap());
-        assert_eq!(digits_for_pots(&peer, "9123"), "9123");
-        assert_eq!(digits_for_pots(&DialPeer::new(2, PeerKind::Pots), "9123"), "9123");
+        assert_eq!(digits_sent(&peer, "9123"), "9123");
+        peer.tech_prefix = Some("1#".into());
+        assert_eq!(digits_sent(&peer, "9123"), "1#9123");
+        assert_eq!(digits_sent(&DialPeer::new(2, PeerKind::Pots), "9123"), "9123");
     }
 }

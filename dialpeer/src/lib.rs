@@ -19,7 +19,7 @@
 //! | [`cor`] | class of restriction |
 //!
 //! ```
-//! use dialpeer::{DialPeer, InboundLeg, PeerKind, Progress, Table, digits_for_pots};
+//! use dialpeer::{DialPeer, InboundLeg, PeerKind, Progress, Table, digits_sent};
 //!
 //! // dial-peer voice 1 pots / destination-pattern 8000 / port 2/0
 //! let mut phone = DialPeer::new(1, PeerKind::Pots);
@@ -44,7 +44,7 @@
 //! assert_eq!(table.inbound(leg).map(|found| found.peer.tag), Some(3));
 //! let ways = table.outbound("90301234");
 //! assert_eq!(ways.iter().map(|way| way.peer.tag).collect::<Vec<_>>(), [9, 3]);
-//! assert_eq!(digits_for_pots(ways[0].peer, "90301234"), "0301234");
+//! assert_eq!(digits_sent(ways[0].peer, "90301234"), "0301234");
 //!
 //! // A telephone that has dialled 80: more digits may come, and `.T` matches already.
 //! assert_eq!(table.progress("80"), Progress::Open);
@@ -68,7 +68,7 @@ pub mod table;
 pub mod translation;
 pub mod uri;
 
-pub use digits::digits_for_pots;
+pub use digits::digits_sent;
 pub use index::PatternIndex;
 pub use pattern::{Pattern, PatternError, Progress, Rank};
 pub use peer::{

@@ -15,6 +15,8 @@ pub const MAX_PREFERENCE: u8 = 10;
 pub const MAX_FORWARD_DIGITS: u8 = 32;
 /// Longest `prefix`, in characters.
 pub const MAX_PREFIX: usize = 32;
+/// Longest `tech-prefix`, in characters (IOS's command reference, from memory).
+pub const MAX_TECH_PREFIX: usize = 11;
 
 /// A dial peer.
 ///
@@ -68,6 +70,8 @@ pub struct DialPeer {
     pub forward_digits: Option<ForwardDigits>,
     /// `prefix` of a POTS peer: digits put in front, `,` is a pause of 1 s.
     pub prefix: Option<String>,
+    /// `tech-prefix` of a VoIP peer: put in front of every number called, 1 to [`MAX_TECH_PREFIX`] of `0-9 * #`.
+    pub tech_prefix: Option<String>,
     /// `direct-inward-dial` (`true`) or `no direct-inward-dial` (`false`) was typed.
     pub direct_inward_dial: Option<bool>,
     /// `max-conn`, calls at a time; `None` is unlimited.
@@ -120,6 +124,7 @@ impl DialPeer {
             digit_strip: kind == PeerKind::Pots,
             forward_digits: None,
             prefix: None,
+            tech_prefix: None,
             direct_inward_dial: None,
             max_conn: None,
             translation_incoming: None,

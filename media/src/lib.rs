@@ -9,6 +9,7 @@
 //! | [`echo`] | taking the hybrid's echo out of what a telephone says (G.168) |
 //! | [`supervision`] | hearing call-progress tones (`supervisory disconnect`) |
 //! | [`rtp`] | packets, telephone events, jitter buffer, comfort noise, RTCP, a whole audio stream |
+//! | [`modem`] | hearing the answering tone of modems (V.25, V.8) |
 //! | [`t38`] | fax between a pair and T.38, by libspandsp where it is present |
 //! | [`g711`], [`mix`], [`wav`] | companding; gain and conference; files |
 //!
@@ -48,6 +49,7 @@ pub mod fsk;
 pub mod g711;
 pub mod locale;
 pub mod mix;
+pub mod modem;
 pub mod rtp;
 pub mod supervision;
 pub mod t38;

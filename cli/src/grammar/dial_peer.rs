@@ -73,11 +73,10 @@ pub(super) static COMMON: &[Command] = &[
         "huntstop", help: &["Stop hunting on Dial-Peers"],
         apply: Apply::Acted(|cx| { let on = !cx.no; cx.peer()?.huntstop = on; Ok(()) }),
     },
-    kept!(
-        "modem (passthrough|relay) LINE",
-        ["Modem commands", "Modem passthrough", "Modem relay", "Its settings"],
-        MEDIA
-    ),
+    acted!("modem passthrough (nse [payload-type <96-119>]|protocol) codec (g711ulaw|g711alaw)", super::voice_service::MODEM_PASSTHROUGH, keyed: 2, no_shown: true),
+    acted!("modem passthrough system", ["Modem commands", "Modem passthrough", "As voice service voip says"], keyed: 2,
+        no_shown: true, default: "modem passthrough system", with_previous: true),
+    kept!("modem relay LINE", ["Modem commands", "Modem relay", "Its settings"], MEDIA, keyed: 2, with_previous: true),
     command! {
         "preference <0-10>", default: "preference 0",
         help: &["Configure the preference order of each dial peer", "Preference order"],
@@ -388,7 +387,6 @@ pub(super) static COMMON: &[Command] = &[
     acted!("playout-delay LINE", ["Configure voice playout delay", "The setting"], keyed: WHOLE),
     kept!("icpif <0-55>", ["Calculated planning impairment factor", "Value"], FEATURE),
     kept!("snmp enable peer-trap LINE", ["Modify SNMP voice peer parameters", "Enable", "Trap", "Kind"], FEATURE, keyed: WHOLE),
-    kept!("tech-prefix WORD", ["H.323 gateway technology prefix", "Prefix"], FEATURE),
     kept!("dnis-map WORD", ["DNIS map", "Name"], CALLS),
     kept!("trunk-group-label LINE", ["Trunk group label", "Direction and label"], CALLS, keyed: WHOLE),
     kept!("carrier-id LINE", ["Carrier", "Direction and name"], CALLS, keyed: WHOLE),
@@ -513,6 +511,21 @@ pub(super) static VOIP: &[Command] = &[
         "sip-register", no_shown: true, default: "sip-register",
         help: &["Register this peer's number"],
         apply: Apply::Acted(|cx| { let on = !cx.no; cx.peer()?.sip_register = on; Ok(()) }),
+    },
+    command! {
+        "tech-prefix WORD",
+        help: &["Technology prefix", "Put in front of every number called: up to 11 of 0-9, * and #"],
+        apply: Apply::Acted(|cx| {
+            let text = cx.text(0);
+            let fits = |t: &String| {
+                t.len() <= dialpeer::peer::MAX_TECH_PREFIX && t.bytes().all(|b| b.is_ascii_digit() || b"*#".contains(&b))
+            };
+            if text.as_ref().is_some_and(|t| !fits(t)) {
+                return Err(ApplyError::Argument(0));
+            }
+            cx.peer()?.tech_prefix = text;
+            Ok(())
+        }),
     },
     kept!("settle-call LINE", ["Settlement", "Provider"], FEATURE),
     kept!("roaming", ["Roaming"], FEATURE),

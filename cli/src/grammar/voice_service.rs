@@ -32,6 +32,19 @@ pub(super) const SIGNALING_FORWARD: [&str; 6] = [
     "The same",
 ];
 
+/// Help of `modem passthrough …`, of the whole gateway and of a dial peer.
+pub(super) const MODEM_PASSTHROUGH: [&str; 9] = [
+    "Modem commands",
+    "Modem passthrough",
+    "Both gateways are told by named signalling events in RTP",
+    "Their payload type",
+    "96 to 119, default 100",
+    "Both are told by re-INVITE",
+    "What modems are passed in",
+    "G.711 u-law",
+    "G.711 A-law",
+];
+
 const TRANSPORT: &str = "Enable SIP User Agent transport for TCP/UDP";
 
 pub(super) static POTS: &[Command] =
@@ -298,11 +311,8 @@ pub(super) static VOIP: &[Command] = &[
     acted!("fax protocol LINE", ["Set fax options", "Fax protocol", "t38, pass-through or none"]),
     acted!("fax-relay ecm disable", ["Fax relay", "Error correction mode", "Faxes do without"]),
     kept!("fax-relay LINE", ["Fax relay", "The setting"], MEDIA, keyed: WHOLE, no_shown: true, with_previous: true),
-    kept!(
-        "modem (passthrough|relay) LINE",
-        ["Modem commands", "Modem passthrough", "Modem relay", "Its settings"],
-        MEDIA
-    ),
+    acted!("modem passthrough (nse [payload-type <96-119>]|protocol) codec (g711ulaw|g711alaw)", MODEM_PASSTHROUGH, keyed: 2),
+    kept!("modem relay LINE", ["Modem commands", "Modem relay", "Its settings"], MEDIA, keyed: 2, with_previous: true),
     kept!("qsig decode", ["QSIG", "Decode"], CALLS),
     acted!("signaling forward (conditional|none|rawmsg|unconditional)", SIGNALING_FORWARD),
     kept!("callmonitor", ["Call monitoring"], FEATURE),
@@ -310,7 +320,7 @@ pub(super) static VOIP: &[Command] = &[
     kept!("dtmf-interworking LINE", ["DTMF interworking", "rtp-nte or standard"], MEDIA),
     kept!("srtp [LINE]", ["Secure RTP", "The setting"], MEDIA, keyed: WHOLE, no_shown: true),
     kept!("srtp-auth LINE", ["Secure RTP authentication", "sha1-32 or sha1-80"], MEDIA),
-    kept!("shutdown [forced]", ["Shut VoIP services", "At once"], CALLS, no_shown: true),
+    acted!("shutdown [forced]", ["Shut VoIP services: no calls by SIP", "End those under way"], no_shown: true),
     kept!("call spike LINE", ["Call", "Spike", "Threshold"], CALLS, keyed: WHOLE),
     kept!("notify redirect LINE", ["Notify", "Redirect", "The setting"], CALLS, keyed: WHOLE),
     kept!("cause-code legacy", ["Cause code", "Legacy"], CALLS),

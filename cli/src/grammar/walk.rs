@@ -83,6 +83,7 @@ const WORDS: &[(&str, &str)] = &[
     ("incoming called-number", "80.."),
     ("prefix", "9"),
     ("isdn mwi", "9"),
+    ("tech-prefix", "1#"),
     ("num-exp", "80.."),
     ("port", "2/0"),
     ("voice-port", "2/0"),

@@ -347,6 +347,17 @@ pub enum FaxStep {
     Audio,
 }
 
+/// Modems in a call, from the end that noticed to the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ModemStep {
+    /// One answers: the call is not voice any more.
+    Begins,
+    /// It asks for echo cancellers to be switched off.
+    Reversed,
+    /// It is voice again.
+    Over,
+}
+
 /// The wires at one end of a permanent call (`connection trunk`), as the other end is told of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum LineSignal {
@@ -424,6 +435,8 @@ pub enum LegCommand {
     TransferFailed(Cause),
     /// What the other end says about fax, or answers.
     Fax(FaxStep),
+    /// A modem at the other end. Only SIP legs need to know.
+    Modem(ModemStep),
     /// A message of the trunk at the other end that says something by itself, to be carried on; or the one its call is
     /// cleared with, just before [`LegCommand::Release`].
     Raw(Box<RawMessage>),
@@ -483,6 +496,8 @@ pub enum LegEvent {
     Conference(LegId),
     /// What this end says about fax, or answers.
     Fax(FaxStep),
+    /// A modem, on whose side of the call or by whose word does not matter.
+    Modem(ModemStep),
     /// A message that says something by itself, for a leg that can carry it; or the one the call is cleared with, just before
     /// [`LegEvent::Released`].
     Raw(Box<RawMessage>),

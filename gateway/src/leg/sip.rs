@@ -11,6 +11,7 @@ mod events;
 mod fax;
 pub mod identity;
 mod kpml;
+pub mod modem;
 mod ping;
 pub mod policy;
 mod profiles;
@@ -45,6 +46,7 @@ use crate::media::{MediaCommand, MediaEnd};
 use describe::{Offerable, octets};
 use digits::{PeerDigits, Relay};
 use fax::Fax;
+use modem::Modem;
 use settings::SipSettings;
 
 /// Bearer capability not implemented: no codec in common.
@@ -141,6 +143,7 @@ struct SipLeg {
     relay: Relay,
     kpml: kpml::Subscriptions,
     fax: Fax,
+    modem: Modem,
     /// The leg for whose user this one calls.
     caller: Option<LegId>,
     /// The status and cause with which the call that was made for this leg's user failed.
@@ -350,7 +353,7 @@ impl SipLegs {
         };
         let number = &setup.called.number;
         let scheme = if can.settings.sips { "sips" } else { "sip" };
-        let uri = format!("{scheme}:{number}@{}", to.host);
+        let uri = format!("{scheme}:{}@{}", identity::escape_user(number), to.host);
         let policy = can.settings.policy.clone();
         let from_sip = caller.is_some_and(|caller| self.legs.contains_key(&caller));
         let (from, calling) = match from_sip {
@@ -449,6 +452,7 @@ impl SipLegs {
             }
             LegCommand::Dtmf(digit) => self.dtmf(now, id, digit),
             LegCommand::Fax(step) => self.fax(now, id, step),
+            LegCommand::Modem(step) => self.modem(now, id, step),
             LegCommand::Raw(raw) => self.carry(now, id, raw),
             LegCommand::Release(cause) => self.release(now, id, cause),
             LegCommand::MoreDigits { .. }
@@ -481,6 +485,7 @@ impl SipLegs {
         let stream = match event {
             PlaneEvent::Digit { stream, .. }
             | PlaneEvent::Inactive { stream }
+            | PlaneEvent::Modem { stream, .. }
             | PlaneEvent::Fax { stream } => *stream,
             PlaneEvent::Key { .. } | PlaneEvent::Signal { .. } => return,
         };
@@ -489,6 +494,7 @@ impl SipLegs {
             PlaneEvent::Digit { digit, ms, .. } => self.signal_digit(now, id, *digit, *ms),
             PlaneEvent::Inactive { .. } => self.release(now, id, Cause(102)),
             PlaneEvent::Fax { .. } => self.offer_fax(now, id, fax::own()),
+            PlaneEvent::Modem { sign, .. } => self.modem_sign(now, id, *sign),
             PlaneEvent::Key { .. } | PlaneEvent::Signal { .. } => {}
         }
     }
@@ -497,6 +503,16 @@ impl SipLegs {
     #[must_use]
     pub fn leg_of(&self, stream: u64) -> Option<LegId> {
         self.legs.iter().find(|(_, leg)| leg.stream == stream).map(|(id, _)| *id)
+    }
+
+    /// Our address in the descriptions of a leg.
+    pub(crate) fn local_of(&self, id: LegId) -> Option<IpAddr> {
+        self.legs.get(&id).map(|leg| leg.local)
+    }
+
+    /// Legs with this address of ours in their descriptions.
+    pub(crate) fn legs_at(&self, local: IpAddr) -> usize {
+        self.legs.values().filter(|leg| leg.local == local).count()
     }
 
     /// What a leg's peer has described last, for a leg at the other end.
@@ -584,9 +600,8 @@ impl SipLegs {
             Some(local) => {
                 let (sdp, agreed) = leg.exchange.make_answer(&local).map_err(|_| CODEC_MISMATCH)?;
                 let rtp = leg.can.settle(&agreed, symmetric, inactivity).ok_or(CODEC_MISMATCH)?;
-                let (stream, settings) = (leg.stream, rtp.clone());
                 leg.rtp = Some(rtp);
-                self.media(MediaCommand::Rtp { stream, command: RtpCommand::Settings(Box::new(settings)) });
+                self.set_stream(id);
                 sdp
             }
             None => {
@@ -739,6 +754,7 @@ impl SipLeg {
             relay: Relay::default(),
             kpml: kpml::Subscriptions::default(),
             fax: Fax::default(),
+            modem: Modem::default(),
             caller: None,
             failed: None,
             remote: Party::default(),

@@ -64,6 +64,18 @@ pub enum DigitRelay {
     Signalled,
 }
 
+/// What of modems is listened for at the end a stream is connected with ([`super::plane::PlaneEvent::Modem`]).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum ModemWatch {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// The call is voice: an answering tone.
+    Answer,
+    /// The call is one of modems: their silence, too.
+    End,
+}
+
 /// What offer and answer agreed on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RtpSettings {
@@ -83,6 +95,10 @@ pub struct RtpSettings {
     pub event_payload_type: Option<u8>,
     /// Payload type of events received.
     pub receive_event_payload_type: Option<u8>,
+    /// Payload type of named signalling events (`X-NSE`) sent.
+    pub signal_payload_type: Option<u8>,
+    /// Payload type of those received.
+    pub receive_signal_payload_type: Option<u8>,
     /// How digits travel.
     pub digits: DigitRelay,
     /// Packet time in ms, 10 to 60.
@@ -103,6 +119,8 @@ pub struct RtpSettings {
     pub fax: GatewayConfig,
     /// A fax that begins at an end that is heard is told ([`super::plane::PlaneEvent::Fax`]).
     pub listens_for_fax: bool,
+    /// Modems.
+    pub modem: ModemWatch,
 }
 
 impl RtpSettings {
@@ -118,6 +136,8 @@ impl RtpSettings {
             receive_payload_type: law.payload_type(),
             event_payload_type: None,
             receive_event_payload_type: None,
+            signal_payload_type: None,
+            receive_signal_payload_type: None,
             digits: DigitRelay::InBand,
             packet_ms: 20,
             vad: false,
@@ -128,6 +148,7 @@ impl RtpSettings {
             udptl: false,
             fax: GatewayConfig::default(),
             listens_for_fax: false,
+            modem: ModemWatch::Nothing,
         }
     }
 
@@ -136,6 +157,7 @@ impl RtpSettings {
         self.codec == other.codec
             && self.payload_type == other.payload_type
             && self.event_payload_type == other.event_payload_type
+            && self.signal_payload_type == other.signal_payload_type
             && self.packet_ms == other.packet_ms
             && self.vad == other.vad
             && self.music_dbm0 == other.music_dbm0
@@ -155,6 +177,8 @@ pub enum RtpCommand {
     },
     /// Offer and answer have come to this.
     Settings(Box<RtpSettings>),
+    /// Send this named signalling event, where they were agreed on.
+    Signal(u8),
     /// Close the ports.
     Close,
 }
@@ -312,6 +336,7 @@ impl RtpStream {
                 payload_type: settings.payload_type,
                 packet_ms: settings.packet_ms,
                 event_payload_type: settings.event_payload_type,
+                signal_payload_type: settings.signal_payload_type,
                 vad: settings.vad,
                 music_dbm0: settings.music_dbm0,
                 playout: settings.playout,
@@ -337,6 +362,9 @@ impl RtpStream {
             p if p == settings.receive_payload_type => settings.payload_type,
             p if Some(p) == settings.receive_event_payload_type => {
                 settings.event_payload_type.unwrap_or(settings.payload_type)
+            }
+            p if Some(p) == settings.receive_signal_payload_type => {
+                settings.signal_payload_type.unwrap_or(settings.payload_type)
             }
             p => p,
         };
@@ -391,6 +419,13 @@ impl RtpStream {
     pub(super) fn begin_event(&mut self, event: Event) {
         if let Some(audio) = self.audio() {
             audio.begin_event(event);
+        }
+    }
+
+    /// Sends a named signalling event.
+    pub(super) fn signal(&mut self, event: u8) {
+        if let Some(audio) = self.audio() {
+            audio.signal(Event(event));
         }
     }
 

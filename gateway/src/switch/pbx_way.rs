@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use cli::session::DebugTopic;
-use dialpeer::digits_for_pots;
+use dialpeer::digits_sent;
 use mwi::queue::{Finished, Job, Push, TrunkQueue};
 use mwi::translate::{Services, activations};
 use mwi::verdict::{Outcome, RetryClass, Verdict, sip_status};
@@ -109,9 +109,7 @@ impl Switch {
         let prefix = self.trunks.get(trunk).map(PriTrunk::mwi_prefix).unwrap_or_default();
         let peer = self.plan.peer(peer);
         let digits = match peer {
-            Some(peer) if peer.prefix.is_some() || peer.forward_digits.is_some() => {
-                digits_for_pots(peer, number)
-            }
+            Some(peer) if peer.prefix.is_some() || peer.forward_digits.is_some() => digits_sent(peer, number),
             _ => number.to_owned(),
         };
         prefix.chars().chain(digits.trim_start_matches('+').chars().filter(|c| *c != ',')).collect()

@@ -74,12 +74,14 @@ impl Switch {
     pub(super) fn show_sip_ua_service(&self) -> String {
         let voip = self.config.tree().section("voice service voip");
         let sip = voip.and_then(|voip| voip.subsection("sip"));
-        let (what, mode) = match sip.and_then(|sip| sip.value("call service stop")) {
-            None => return "SIP Service is up\n".to_owned(),
-            Some(rest) if rest.contains("forced") => ("forced shut", "'sip' submode"),
-            Some(_) => ("shut", "'sip' submode"),
-        };
-        format!("SIP service is {what}\nunder 'voice service voip', {mode}\n")
+        let globally = voip.and_then(|voip| voip.value("shutdown"));
+        let how = globally.or_else(|| sip?.value("call service stop"));
+        let Some(how) = how else { return "SIP Service is up\n".to_owned() };
+        let what = if how.contains("forced") { "forced shut" } else { "shut" };
+        match globally {
+            Some(_) => format!("SIP service is {what} globally\nunder 'voice service voip'\n"),
+            None => format!("SIP service is {what}\nunder 'voice service voip', 'sip' submode\n"),
+        }
     }
 
     /// `show sip-ua min-se`.

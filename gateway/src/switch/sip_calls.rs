@@ -16,7 +16,7 @@ use crate::leg::{LegCommand, LegEvent, LegId, LegPort, LineSignal};
 use crate::media::MediaCommand;
 use crate::media::plane::PlaneEvent;
 use crate::media::ports::Ports;
-use crate::media::rtp::RtpCommand;
+use crate::media::rtp::{ModemWatch, RtpCommand};
 use crate::service::logins;
 use crate::service::message::Message;
 use crate::service::names::Place;
@@ -42,7 +42,10 @@ impl Switch {
                 self.media_event(now, *end, LegEvent::Signal(LineSignal::from_abcd(*abcd)));
             }
             PlaneEvent::Fax { .. } if !self.fax_gateway => {}
-            PlaneEvent::Digit { .. } | PlaneEvent::Inactive { .. } | PlaneEvent::Fax { .. } => {
+            PlaneEvent::Digit { .. }
+            | PlaneEvent::Inactive { .. }
+            | PlaneEvent::Fax { .. }
+            | PlaneEvent::Modem { .. } => {
                 self.sip.plane_event(now, event);
             }
         }
@@ -54,11 +57,14 @@ impl Switch {
         let MediaCommand::Rtp { stream, command: RtpCommand::Settings(settings) } = &mut command else {
             return command;
         };
+        // A modem's own buffer has one length, whatever a port says for voices.
+        let modem = settings.modem == ModemWatch::End;
         let leg = self.sip.leg_of(*stream);
         let other = leg.and_then(|leg| self.calls.legs.get(&self.other_leg(leg)?));
         let Some(name) = other.and_then(|other| self.port_name(other.port)) else { return command };
         let peer = leg.and_then(|leg| self.calls.legs.get(&leg)).map_or(0, |leg| leg.peer);
-        if self.sip.settings().peer(peer).playout.is_none()
+        if !modem
+            && self.sip.settings().peer(peer).playout.is_none()
             && let Some(port) = self.config.tree().section(&format!("voice-port {name}"))
         {
             settings.playout = playout_delay(port).unwrap_or(settings.playout);
@@ -79,15 +85,20 @@ impl Switch {
         let LegCommand::Offer(setup) = command else {
             return self.sip.command(now, leg, peer, command);
         };
-        match self.destination(setup.peer, setup.server) {
+        let refused = match self.destination(setup.peer, setup.server) {
             Some((to, local)) => {
-                let caller = self.other_leg(leg);
-                self.sip.offer(now, leg, caller, &setup, &to, local);
+                let heard_at = self.sip.settings().peer(setup.peer).media_address.unwrap_or(local);
+                let admitted = self.admit_on(heard_at, 1);
+                if admitted.is_ok() {
+                    let caller = self.other_leg(leg);
+                    self.sip.offer(now, leg, caller, &setup, &to, local);
+                }
+                admitted
             }
-            None => {
-                let event = LegEvent::Released(crate::leg::Cause::NETWORK_OUT_OF_ORDER);
-                self.calls.events.push_back((leg, LegPort::Sip, event));
-            }
+            None => Err(crate::leg::Cause::NETWORK_OUT_OF_ORDER),
+        };
+        if let Err(cause) = refused {
+            self.calls.events.push_back((leg, LegPort::Sip, LegEvent::Released(cause)));
         }
     }
 

@@ -209,6 +209,11 @@ pub enum Heard {
         /// How long it was, in samples.
         samples: u32,
     },
+    /// A named signalling event (NSE) came, which has no end.
+    Signal {
+        /// Which: 192 and above.
+        event: Event,
+    },
 }
 
 /// A packet this much older than the newest event, in samples, or less, is a late copy: one minute.

@@ -46,6 +46,8 @@ pub struct StreamConfig {
     pub packet_ms: u32,
     /// Payload type of telephone events in both directions, if negotiated.
     pub event_payload_type: Option<u8>,
+    /// Payload type of named signalling events (`X-NSE`) in both directions, if negotiated.
+    pub signal_payload_type: Option<u8>,
     /// Whether pauses are not sent, but described by comfort noise (RFC 3389).
     pub vad: bool,
     /// What is louder is never a pause, dBm0 (`music-threshold`).
@@ -69,6 +71,7 @@ impl StreamConfig {
             payload_type: law.payload_type(),
             packet_ms: 20,
             event_payload_type: None,
+            signal_payload_type: None,
             vad: false,
             music_dbm0: noise::MUSIC_DBM0,
             playout: PlayoutConfig::default(),
@@ -113,6 +116,7 @@ pub struct AudioStream {
     wire: Vec<u8>,
     marker: bool,
     events: EventSender,
+    signals: EventSender,
     voice: VoiceDetector,
     noise_sent: Option<u8>,
     sent_packets: u32,
@@ -123,6 +127,7 @@ pub struct AudioStream {
     buffer: JitterBuffer,
     reception: Reception,
     heard: EventReceiver,
+    signalled: EventReceiver,
     last_event: u32,
     noise: Option<u8>,
     generator: NoiseGenerator,
@@ -143,6 +148,7 @@ impl AudioStream {
             wire: Vec::new(),
             marker: true,
             events: EventSender::default(),
+            signals: EventSender::default(),
             voice: VoiceDetector::new(config.music_dbm0),
             noise_sent: None,
             sent_packets: 0,
@@ -152,6 +158,7 @@ impl AudioStream {
             buffer: JitterBuffer::new(config.playout),
             reception: Reception::default(),
             heard: EventReceiver::default(),
+            signalled: EventReceiver::default(),
             last_event: 0,
             noise: None,
             generator: NoiseGenerator::new(config.ssrc),
@@ -192,6 +199,18 @@ impl AudioStream {
         self.events.finish(self.now());
     }
 
+    /// Sends a named signalling event: three packets, beside the audio. Returns false, and does nothing, if those were not
+    /// negotiated.
+    pub fn signal(&mut self, event: Event) -> bool {
+        if self.config.signal_payload_type.is_none() {
+            return false;
+        }
+        let now = self.now();
+        self.signals.begin(event, 0, now);
+        self.signals.finish(now);
+        true
+    }
+
     /// Takes a datagram from the far end, `on` hears of events in it.
     ///
     /// # Errors
@@ -203,6 +222,7 @@ impl AudioStream {
             self.buffer.reset();
             self.heard.expire(&mut on);
             self.heard = EventReceiver::default();
+            self.signalled = EventReceiver::default();
             self.noise = None;
         }
         if !self.reception.packet(&header, self.clock) {
@@ -212,6 +232,12 @@ impl AudioStream {
         if self.config.event_payload_type == Some(header.payload_type) {
             self.last_event = self.clock;
             self.heard.packet(header.timestamp, header.marker, packet.payload(), on);
+        } else if self.config.signal_payload_type == Some(header.payload_type) {
+            self.signalled.packet(header.timestamp, header.marker, packet.payload(), |heard| {
+                if let Heard::Begin { event } = heard {
+                    on(Heard::Signal { event });
+                }
+            });
         } else if let Some(law) = self.law(header.payload_type) {
             self.noise = None;
             let mut samples = vec![0; packet.payload().len().min(SAMPLE_RATE as usize)];
@@ -328,6 +354,11 @@ impl AudioStream {
         if let Some(payload_type) = self.config.event_payload_type {
             while let Some(event) = self.events.poll(end) {
                 self.emit(payload_type, event.marker, event.timestamp, &event.payload, out);
+            }
+        }
+        if let Some(payload_type) = self.config.signal_payload_type {
+            while let Some(signal) = self.signals.poll(end) {
+                self.emit(payload_type, signal.marker, signal.timestamp, &signal.payload, out);
             }
         }
         let speaks = !self.config.vad || self.voice.voice(&samples);

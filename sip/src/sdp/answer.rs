@@ -124,8 +124,7 @@ pub fn answer(offer: &Sdp, local: &Local) -> Result<(Sdp, Vec<Agreed>), OfferAns
                 Vec::new()
             };
             // Tones alone are no conversation.
-            let speaks =
-                formats.iter().any(|format| !format.is_telephone_event() && !is_comfort_noise(format));
+            let speaks = formats.iter().any(|format| !format.is_named_event() && !is_comfort_noise(format));
             speaks.then_some((at, medium, formats))
         });
         let Some(((at, medium, formats), remote)) = fitting.zip(offer.destination(offered)) else {

@@ -145,6 +145,11 @@ impl Format {
         self.encoding.eq_ignore_ascii_case("telephone-event")
     }
 
+    /// `telephone-event`, or Cisco's named signalling events (`X-NSE`): beside audio, never instead of it.
+    pub fn is_named_event(&self) -> bool {
+        self.is_telephone_event() || self.encoding.eq_ignore_ascii_case("X-NSE")
+    }
+
     /// Whether both name the same coding: encoding name (case blind), clock rate and channels. Parameters
     /// and numbers are not compared.
     pub fn is_same_coding(&self, other: &Format) -> bool {

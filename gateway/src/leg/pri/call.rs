@@ -156,7 +156,8 @@ impl PriTrunk {
             | LegCommand::TransferFailed(_)
             | LegCommand::Fax(_)
             | LegCommand::Dtmf(_)
-            | LegCommand::Signal(_) => return,
+            | LegCommand::Signal(_)
+            | LegCommand::Modem(_) => return,
         };
         // A message the state no longer allows is not needed any more.
         if let Err(error) = done {

@@ -75,6 +75,7 @@ impl SipLegs {
         let Some(leg) = self.legs.get_mut(&id) else { return };
         leg.exchange.cancel();
         let before = leg.changing.take();
+        self.modem_refused(id);
         if self.fax_refused(id) {
             return self.reconcile(now, id);
         }

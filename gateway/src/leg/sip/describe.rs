@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use sip::sdp::{Agreed, Direction, Format, Local, LocalMedia, Media, Origin, Sdp};
 
+use super::modem::is_signals;
 use super::settings::{DtmfRelay, PeerSettings};
 use crate::media::Inactivity;
 use crate::media::rtp::{Codec, DigitRelay, RtpSettings};
@@ -77,6 +78,7 @@ impl Offerable {
     }
 
     fn extras(&self, formats: &mut Vec<Format>) {
+        formats.extend(self.settings.modem.format());
         if self.settings.dtmf.contains(&DtmfRelay::RtpNte) {
             let events = Format::new(self.settings.nte, "telephone-event", 8000);
             formats.push(events.with_parameters("0-15"));
@@ -101,7 +103,13 @@ impl Offerable {
         self.local(address, port, direction, self.chosen(offer))
     }
 
-    fn local(&self, address: IpAddr, port: u16, direction: Direction, formats: Vec<Format>) -> Local {
+    pub(super) fn local(
+        &self,
+        address: IpAddr,
+        port: u16,
+        direction: Direction,
+        formats: Vec<Format>,
+    ) -> Local {
         let family = if address.is_ipv4() { "IP4" } else { "IP6" };
         let origin = Origin {
             username: "Tipring".to_owned(),
@@ -142,9 +150,10 @@ impl Offerable {
     ) -> Option<RtpSettings> {
         let audio = agreed.iter().find(|a| a.local == 0)?;
         let pairs = || audio.formats.iter().zip(audio.receive_payloads.iter().copied());
-        let (format, receive) = pairs().find(|(f, _)| !f.is_telephone_event() && !is_noise(f))?;
+        let (format, receive) = pairs().find(|(f, _)| !f.is_named_event() && !is_noise(f))?;
         let payload_type = format.payload?;
         let events = pairs().find(|(f, _)| f.is_telephone_event());
+        let signals = pairs().find(|(f, _)| is_signals(f));
         let address: Option<IpAddr> = audio.remote.0.parse().ok();
         let remote = address
             .filter(|address| !address.is_unspecified())
@@ -158,6 +167,8 @@ impl Offerable {
             receive_payload_type: receive.unwrap_or(payload_type),
             event_payload_type: events.and_then(|(f, _)| f.payload),
             receive_event_payload_type: events.and_then(|(f, own)| own.or(f.payload)),
+            signal_payload_type: signals.and_then(|(f, _)| f.payload),
+            receive_signal_payload_type: signals.and_then(|(f, own)| own.or(f.payload)),
             // Chosen when it is known what the peer takes.
             digits: DigitRelay::InBand,
             packet_ms: audio.ptime.unwrap_or(self.packet_ms()).clamp(*PACKET_MS.start(), *PACKET_MS.end()),
@@ -170,6 +181,7 @@ impl Offerable {
             udptl: false,
             fax: self.settings.fax.gateway(),
             listens_for_fax: self.settings.fax.t38,
+            modem: self.settings.modem.watch(signals.is_some()),
         })
     }
 }

@@ -9,7 +9,7 @@ use sip::{Header, Message, Method};
 use super::settings::DtmfRelay;
 use super::{SipLegs, kpml};
 use crate::leg::LegId;
-use crate::media::rtp::{DigitRelay, RtpCommand};
+use crate::media::rtp::DigitRelay;
 use crate::media::{DigitTiming, MediaCommand, MediaEnd};
 
 /// NOTIFYs sent for one digit at most, however long it was held.
@@ -145,8 +145,7 @@ impl SipLegs {
         leg.relay = leg.digits.choose(&leg.can.settings.dtmf, rtp.event_payload_type.is_some(), own);
         let digits = leg.relay.in_media();
         if std::mem::replace(&mut rtp.digits, digits) != digits {
-            let (stream, settings) = (leg.stream, Box::new(rtp.clone()));
-            self.media(MediaCommand::Rtp { stream, command: RtpCommand::Settings(settings) });
+            self.set_stream(id);
         }
     }
 

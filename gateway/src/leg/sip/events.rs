@@ -11,15 +11,13 @@ use sip::{Flow, Header, Message, Method, Reply, ServerTransactionId};
 use super::describe::{Offerable, octets};
 use super::digits::Said;
 use super::{
-    Admission, CODEC_MISMATCH, Ends, SipLeg, SipLegs, SipOutput, Stage, bracketed, digits, fax, identity,
-    policy, tunnel,
+    Admission, CODEC_MISMATCH, Ends, Modem, SipLeg, SipLegs, SipOutput, Stage, bracketed, digits, fax,
+    identity, modem, policy, tunnel,
 };
 use crate::leg::{
     Answer, Cause, LegEvent, LegId, LegIds, Party, Progress, RedirectReason, Setup, TransferTarget,
 };
-use crate::media::MediaCommand;
 use crate::media::MediaEnd;
-use crate::media::rtp::RtpCommand;
 
 /// Longest Replaces that is passed on.
 const MAX_REPLACES: usize = 512;
@@ -229,11 +227,10 @@ impl SipLegs {
         leg.held = false;
         let party = identity::sender(request).unwrap_or_default();
         leg.remote = party.clone();
-        let settled = leg.can.settle(&agreed, symmetric, inactivity);
-        let stream = leg.stream;
-        if let Some(rtp) = settled {
-            leg.rtp = Some(rtp.clone());
-            self.media(MediaCommand::Rtp { stream, command: RtpCommand::Settings(Box::new(rtp)) });
+        if let Some(rtp) = leg.can.settle(&agreed, symmetric, inactivity) {
+            leg.rtp = Some(rtp);
+            leg.modem = Modem::Voice;
+            self.set_stream(id);
         }
         self.by_call.remove(&old);
         self.by_call.insert(call, id);
@@ -276,12 +273,16 @@ impl SipLegs {
             Ok(agreed) => {
                 leg.described = Some(sdp.clone());
                 let answered = leg.stage == Stage::Answered;
+                self.modem_agreed(id);
                 if self.settle(id, &agreed) && answered {
                     // The peer had asked for our offer, to hold or to take back.
                     self.hold_changed(id);
                 }
             }
-            Err(error) => tracing::debug!(%error, "answer"),
+            Err(error) => {
+                tracing::debug!(%error, "answer");
+                self.modem_refused(id);
+            }
         }
     }
 
@@ -290,9 +291,8 @@ impl SipLegs {
         let (symmetric, inactivity) = (self.settings.symmetric, self.settings.inactivity);
         let Some(leg) = self.legs.get_mut(&id) else { return false };
         let Some(rtp) = leg.can.settle(agreed, symmetric, inactivity) else { return false };
-        let stream = leg.stream;
-        leg.rtp = Some(rtp.clone());
-        self.media(MediaCommand::Rtp { stream, command: RtpCommand::Settings(Box::new(rtp)) });
+        leg.rtp = Some(rtp);
+        self.set_stream(id);
         self.choose_digits(id);
         true
     }
@@ -320,11 +320,19 @@ impl SipLegs {
         let Some(leg) = self.legs.get_mut(&id) else { return };
         let call = leg.call;
         let direction = if leg.holding { Direction::SendOnly } else { Direction::SendRecv };
+        let mut all = false;
         let made = Sdp::parse(sdp).ok().and_then(|offer| {
-            let local = leg.can.answer(&offer, leg.local, leg.port, direction);
+            let mut local = leg.can.answer(&offer, leg.local, leg.port, direction);
+            all = modem::wants_all(&offer);
+            if all {
+                modem::send_all(&mut local);
+            }
             leg.exchange.handle_offer(offer).ok()?;
             leg.exchange.make_answer(&local).ok()
         });
+        if made.is_some() {
+            self.modem_offered(id, all);
+        }
         let settled = match &made {
             Some((_, agreed)) => self.settle(id, agreed),
             None => false,

@@ -13,10 +13,9 @@ use sip::sdp::{Agreed, Direction, ErrorCorrection, Format, Local, LocalMedia, Or
 
 use super::describe::octets;
 use super::settings::FaxSettings;
-use super::{SipLegs, Stage};
+use super::{Modem, SipLegs, Stage};
 use crate::leg::{FaxStep, LegEvent, LegId};
-use crate::media::MediaCommand;
-use crate::media::rtp::{RtpCommand, RtpSettings};
+use crate::media::rtp::RtpSettings;
 
 /// `T38FaxMaxDatagram` of our own modems: room for repetitions, as IOS of late writes it.
 const OWN_DATAGRAM: u32 = 320;
@@ -227,7 +226,7 @@ impl SipLegs {
     }
 
     /// Offers the audio there was before.
-    fn offer_audio(&mut self, now: Instant, id: LegId) {
+    pub(super) fn offer_audio(&mut self, now: Instant, id: LegId) {
         let Some(leg) = self.legs.get_mut(&id) else { return };
         let direction = if leg.holding { Direction::SendOnly } else { Direction::SendRecv };
         let local = leg.can.offer(leg.local, leg.port, direction);
@@ -256,10 +255,10 @@ impl SipLegs {
             (fax.low_speed_redundancy, fax.high_speed_redundancy) = (0, 0);
         }
         let rtp = RtpSettings { remote, sends: true, receives: true, udptl: true, fax, ..rtp };
-        leg.rtp = Some(rtp.clone());
+        leg.rtp = Some(rtp);
         leg.fax = Fax::Active(t38.clone());
-        let stream = leg.stream;
-        self.media(MediaCommand::Rtp { stream, command: RtpCommand::Settings(Box::new(rtp)) });
+        leg.modem = Modem::Voice;
+        self.set_stream(id);
         true
     }
 }

@@ -261,7 +261,7 @@ fn quote(name: &str) -> String {
 }
 
 /// Escapes what may not stand in the user part of a URI (RFC 3261 25.1).
-fn escape_user(user: &str) -> String {
+pub(crate) fn escape_user(user: &str) -> String {
     let mut out = String::new();
     for octet in user.bytes() {
         if octet.is_ascii_alphanumeric() || b"-_.!~*'()&=+$,;?/".contains(&octet) {

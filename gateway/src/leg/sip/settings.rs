@@ -14,6 +14,7 @@ use sip::call::{CallOverrides, Rel1xx};
 use sip::sdp::Format;
 
 use super::agent::{self, AgentSettings};
+use super::modem::ModemSettings;
 use super::policy::tenant;
 pub use super::policy::{AssertedId, CallingInfo, HeaderPolicy};
 use super::transport::address_of;
@@ -113,6 +114,8 @@ pub struct PeerSettings {
     pub dscp: u8,
     /// Fax.
     pub fax: FaxSettings,
+    /// Modems.
+    pub modem: ModemSettings,
     /// Headers.
     pub policy: HeaderPolicy,
     /// `bind media`: our address in session descriptions, where it is not that of the signalling.
@@ -163,6 +166,7 @@ impl Default for PeerSettings {
             playout: None,
             dscp: 46,
             fax: FaxSettings::default(),
+            modem: ModemSettings::default(),
             policy: HeaderPolicy::default(),
             media_address: None,
             control_address: None,
@@ -359,6 +363,7 @@ fn system(config: &Config, voip: Option<&Node>) -> PeerSettings {
             fax(&mut settings.fax, line);
         }
         settings.fax.ecm = !voip.has("fax-relay ecm disable");
+        settings.modem.read(voip);
     }
     settings
 }
@@ -397,6 +402,7 @@ fn peer(
         fax(&mut settings.fax, line);
     }
     settings.fax.ecm &= !node.has("fax-relay ecm disable");
+    settings.modem.read(node);
     match node.value("fax rate ").and_then(|rest| rest.split_whitespace().next()) {
         Some("disable") => settings.fax.t38 = false,
         Some(rate) => settings.fax.rate = rate.parse().ok(),

@@ -1,11 +1,13 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 use media::dtmf::DtmfDetector;
-use media::g711::Law;
+use media::g711::{self, Law};
 use media::level_dbm0;
 use media::locale::ToneKind;
-use media::rtp::Header;
+use media::rtp::event::EventPayload;
+use media::rtp::{Header, Packet};
 
 use super::*;
+use crate::media::rtp::Codec;
 use crate::media::{Criteria, Inactivity};
 
 const LINE: MediaEnd = MediaEnd::Line(0);
@@ -793,4 +795,29 @@ fn a_fax_that_begins_at_a_pair_or_channel_is_told_once() {
         let told: Vec<PlaneEvent> = std::iter::from_fn(|| plane.poll_event()).collect();
         assert_eq!(told, [PlaneEvent::Fax { stream: 1 }]);
     }
+}
+
+#[test]
+fn named_signalling_events_pass_between_streams_under_each_one_s_own_number() {
+    let (mut plane, now) = plane();
+    let with = |law, port, signals| RtpSettings {
+        signal_payload_type: signals,
+        receive_signal_payload_type: signals,
+        ..settings(law, port)
+    };
+    let a = open(&mut plane, now, 1, with(Law::A, 4000, Some(100)));
+    let b = open(&mut plane, now, 2, with(Law::A, 5000, Some(97)));
+    plane.handle(now, MediaCommand::Connect { a, b });
+    let payload = EventPayload { event: Event(192), end: true, volume: 0, duration: 1 }.octets();
+    plane.handle_rtp(now, 1, peer(4000), &mut packet(100, 1, &payload));
+    let passed = plane.poll_datagram().unwrap();
+    let passed = Packet::parse(&passed.octets).unwrap();
+    assert_eq!((passed.header().payload_type, passed.payload()), (97, &payload[..]));
+    assert_eq!(plane.poll_event(), None);
+    // Who knows none does not get it, and the switch hears of it.
+    plane.set(now, 2, with(Law::A, 5000, None));
+    plane.handle_rtp(now, 1, peer(4000), &mut packet(100, 2, &payload));
+    assert_eq!(plane.poll_datagram(), None);
+    let sign = ModemSign::Told(192);
+    assert_eq!(plane.poll_event(), Some(PlaneEvent::Modem { stream: 1, sign }));
 }

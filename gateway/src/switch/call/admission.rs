@@ -1,12 +1,15 @@
-//! Who is let in: `call threshold`, `call spike`, `call service stop`, `max-conn`.
+//! Who is let in: `call threshold`, `call spike`, `call treatment`, `call service stop`, `shutdown` of VoIP, `max-conn`, `max-calls`.
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use cli::config::Config;
+use cli::config::{Config, Node};
 
-use super::Switch;
-use crate::leg::{Cause, LegPort};
+use super::{Call, Switch};
+use crate::leg::sip::transport::address_of;
+use crate::leg::{Cause, LegId, LegPort};
 use crate::service::load::Load;
 use crate::service::message::Message;
 
@@ -21,7 +24,12 @@ pub(crate) struct Admission {
     load: Load,
     /// `call spike N [steps S size MS]`: calls in a window.
     pub(crate) spike: Option<Spike>,
-    /// `call service stop`; forced ones end calls too.
+    /// `call threshold interface … int-calls`, with the address of the interface.
+    interfaces: Vec<InterfaceLimit>,
+    /// `call treatment on`: what refused calls are told, in place of congestion.
+    treatment: Option<Treatment>,
+    /// `call service stop` of SIP, or `shutdown` of VoIP as a whole: no calls by SIP, while telephones and trunks go on calling each
+    /// other. Forced ones end such calls too.
     pub(crate) stopped: Option<Stop>,
     /// The gateway is to end: calls under way go on.
     draining: bool,
@@ -45,6 +53,24 @@ struct Limit {
     above: bool,
 }
 
+/// Calls by SIP over one interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct InterfaceLimit {
+    address: IpAddr,
+    low: u32,
+    high: u32,
+    above: bool,
+}
+
+/// `call treatment`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Treatment {
+    /// `cause-code`.
+    cause: Cause,
+    /// `isdn-reject`: on trunks.
+    isdn: Option<Cause>,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Resource {
     /// The processor, over the last so many seconds.
@@ -52,7 +78,7 @@ enum Resource {
     Memory,
 }
 
-/// `call service stop`.
+/// `call service stop` and `shutdown`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stop {
     /// Calls under way go on.
@@ -88,15 +114,6 @@ enum Refusal {
     MaxConn,
 }
 
-impl Refusal {
-    fn cause(self) -> Cause {
-        match self {
-            Self::Stopped => Cause::TEMPORARY,
-            Self::Threshold | Self::Spike | Self::MaxConn => Cause::CONGESTION,
-        }
-    }
-}
-
 /// Most arrivals that are remembered; `call spike` takes 1 to 2147483647, a window never holds more than this.
 const MAX_RECENT: usize = 100_000;
 
@@ -117,8 +134,30 @@ impl Admission {
         let service = config.tree().section("voice service voip");
         let sip = service.and_then(|node| node.subsection("sip"));
         self.connects_sip = service.is_some_and(|node| node.has("allow-connections sip to sip"));
-        let stop = [service, sip].into_iter().flatten().find_map(|node| node.value("call service stop"));
+        let stop = sip.and_then(|node| node.value("call service stop"));
+        let stop = service.and_then(|node| node.value("shutdown")).or(stop);
         self.stopped = stop.map(|rest| if rest.contains("forced") { Stop::Forced } else { Stop::New });
+        self.treatment = treatment(lines);
+        let old = std::mem::take(&mut self.interfaces);
+        self.interfaces = lines.iter().filter_map(|node| interface(config, &node.line)).collect();
+        for limit in &mut self.interfaces {
+            limit.above = old.iter().any(|known| known.address == limit.address && known.above);
+        }
+    }
+
+    /// Whether one more call by SIP, on an interface that has `calls` of them, is let in; `None` for an address without limit.
+    fn admit_on(&mut self, address: IpAddr, calls: impl FnOnce() -> u32) -> Option<bool> {
+        let limit = self.interfaces.iter_mut().find(|limit| limit.address == address)?;
+        let calls = calls();
+        limit.above = if limit.above { calls > limit.low } else { calls > limit.high };
+        Some(!limit.above)
+    }
+
+    /// What a call is told that is too much, by where it came from.
+    fn too_much(&self, from: LegPort) -> Cause {
+        let Some(treatment) = self.treatment else { return Cause::CONGESTION };
+        let isdn = treatment.isdn.filter(|_| matches!(from, LegPort::Trunk(_)));
+        isdn.unwrap_or(treatment.cause)
     }
 
     /// Whether `call threshold` refuses calls now.
@@ -155,10 +194,26 @@ impl Admission {
         }
     }
 
+    /// Whether calls go by SIP at all.
+    fn serves_sip(&self) -> Result<(), Refusal> {
+        if self.stopped.is_some() { Err(Refusal::Stopped) } else { Ok(()) }
+    }
+
     /// Whether one more call, the `calls`th, is let in.
-    fn admit(&mut self, now: Instant, calls: u32) -> Result<(), Refusal> {
-        if self.stopped.is_some() || self.draining {
+    fn admit(&mut self, now: Instant, calls: u32, from: LegPort) -> Result<(), Refusal> {
+        if self.draining {
             return Err(Refusal::Stopped);
+        }
+        if from == LegPort::Sip {
+            self.serves_sip()?;
+        }
+        Ok(())
+    }
+
+    /// Whether one more call, the `calls`th, is let in.
+    fn admit(&mut self, now: Instant, calls: u32, from: LegPort) -> Result<(), Cause> {
+        if from == LegPort::Sip {
+            self.serves_sip()?;
         }
         if let Some((low, high)) = self.total_calls {
             // Between the two marks it stays what it was.
@@ -205,6 +260,27 @@ fn limit(line: &str) -> Option<Limit> {
     Some(Limit { of, low, high, above: false })
 }
 
+/// `call threshold interface Loopback0 int-calls low 5 high 8`
+fn interface(config: &Config, line: &str) -> Option<InterfaceLimit> {
+    let (name, rest) = line.strip_prefix("call threshold interface ")?.split_once(" int-calls low ")?;
+    let (low, high) = rest.split_once(" high ")?;
+    let address = address_of(config, name)?;
+    Some(InterfaceLimit { address, low: low.parse().ok()?, high: high.parse().ok()?, above: false })
+}
+
+/// `call treatment on`, and what it says. (IOS: no-resource where no cause is given; the numbers are those of Q.850.)
+fn treatment(lines: &[Arc<Node>]) -> Option<Treatment> {
+    let value = |words: &str| lines.iter().find_map(|node| node.line.strip_prefix(words));
+    value("call treatment on")?;
+    let cause = match value("call treatment cause-code ") {
+        Some("busy") => Cause::BUSY,
+        Some("no-QoS") => Cause(49),
+        _ => Cause::UNAVAILABLE,
+    };
+    let isdn = value("call treatment isdn-reject ").and_then(|number| number.trim().parse().ok());
+    Some(Treatment { cause, isdn: isdn.map(Cause) })
+}
+
 /// `call spike 30 steps 10 size 2000`: IOS's defaults are 5 steps of 200 ms.
 fn spike(line: &str) -> Option<Spike> {
     let mut words = line.strip_prefix("call spike ")?.split_whitespace();
@@ -227,13 +303,40 @@ impl Switch {
         self.calls.admission.load = load;
     }
 
-    /// Whether a call that has just come in is served.
-    pub(super) fn admit(&mut self, now: Instant) -> Result<(), Cause> {
+    /// Whether a call that has just come in on a leg is served.
+    pub(super) fn admit(&mut self, now: Instant, leg: LegId, from: LegPort) -> Result<(), Cause> {
         let calls = u32::try_from(self.calls.calls.len()).unwrap_or(u32::MAX);
-        self.calls.admission.admit(now, calls).map_err(|refusal| {
-            self.count_refusal(refusal);
-            refusal.cause()
-        })
+        let admitted = self.calls.admission.admit(now, calls, from);
+        admitted.map_err(|refusal| self.refuse(refusal, from))?;
+        match self.sip.local_of(leg) {
+            Some(local) => self.admit_on(local, 0),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether a call may go by SIP.
+    pub(super) fn serves_sip(&mut self) -> Result<(), Cause> {
+        self.calls.admission.serves_sip().map_err(|refusal| self.refuse(refusal, LegPort::Sip))
+    }
+
+    /// Whether the calls by SIP over the interface of this address, and `more`, are not too many.
+    pub(in crate::switch) fn admit_on(&mut self, local: IpAddr, more: usize) -> Result<(), Cause> {
+        let sip = &self.sip;
+        let calls = || u32::try_from(sip.legs_at(local) + more).unwrap_or(u32::MAX);
+        match self.calls.admission.admit_on(local, calls) {
+            Some(false) => Err(self.refuse(Refusal::Threshold, LegPort::Sip)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Counts a refusal, and gives the cause for a caller from there.
+    fn refuse(&mut self, refusal: Refusal, from: LegPort) -> Cause {
+        self.count_refusal(refusal);
+        match refusal {
+            Refusal::Threshold | Refusal::Spike => self.calls.admission.too_much(from),
+            Refusal::Stopped => Cause::TEMPORARY,
+            Refusal::MaxConn => Cause::NO_CIRCUIT,
+        }
     }
 
     fn count_refusal(&mut self, refusal: Refusal) {
@@ -293,7 +396,16 @@ impl Switch {
     pub(in crate::switch) fn configure_admission(&mut self, now: Instant) {
         self.calls.admission.configure(&self.config);
         if self.calls.admission.stopped == Some(Stop::Forced) {
-            self.end_all_calls(now);
+            let by_sip = |call: &Call| {
+                let mut legs = [call.caller, call.callee].into_iter().flatten();
+                legs.any(|leg| self.calls.legs.get(&leg).is_some_and(|leg| leg.port == LegPort::Sip))
+            };
+            let calls: Vec<_> =
+                self.calls.calls.iter().filter(|(_, call)| by_sip(call)).map(|(id, _)| *id).collect();
+            for call in calls {
+                self.end_call(now, call, Cause::TEMPORARY);
+            }
+            self.settle_calls(now);
         }
     }
 }

@@ -10,6 +10,7 @@ use super::plan::{Blocked, Target, Way};
 use super::{CallId, Leg, Stage, Switch};
 use crate::leg::raw::RawProtocol;
 use crate::leg::sip::CODEC_MISMATCH;
+use crate::leg::sip::identity::escape_user;
 use crate::leg::{Answer, Cause, LegCommand, LegEvent, LegId, LegPort, Party, Redirection, Reroute};
 use crate::media::MediaEnd;
 
@@ -116,7 +117,7 @@ impl Switch {
                 sip::Transport::Tcp => ";transport=tcp",
                 sip::Transport::Tls => ";transport=tls",
             };
-            Some(format!("<sip:{}@{host}{by}>", setup.called.number))
+            Some(format!("<sip:{}@{host}{by}>", escape_user(&setup.called.number)))
         };
         let contacts: Vec<String> = ways.iter().filter_map(contact).take(MAX_CONTACTS).collect();
         (!contacts.is_empty()).then_some((caller.id, contacts))
@@ -177,6 +178,9 @@ impl Switch {
         let takes_over = self.calls.calls.get(&id).is_some_and(|call| call.routed.replaces.is_some());
         if takes_over && kind == PeerKind::Pots {
             return Err(Cause::REJECTED);
+        }
+        if kind == PeerKind::Voip && !loops {
+            self.serves_sip()?;
         }
         if kind == PeerKind::Voip && self.keepalives.is_down(way.peer) {
             return Err(Cause::NETWORK_OUT_OF_ORDER);

@@ -8,7 +8,7 @@ use super::super::Output;
 use super::{Answer, Call, CallId, Leg, Progress, Stage, Switch};
 use crate::leg::audio::PortAudio;
 use crate::leg::sip::own_fax;
-use crate::leg::{FaxStep, LegCommand, LegId, LegPort, LineSignal};
+use crate::leg::{FaxStep, LegCommand, LegId, LegPort, LineSignal, ModemStep};
 use crate::media::{DigitTiming, MediaCommand, MediaEnd};
 use crate::service::message::Message;
 
@@ -222,6 +222,17 @@ impl Switch {
             (FaxStep::Accept(_), Some(end)) => self.listen_undisturbed(end, true),
             (_, Some(end)) => self.listen_undisturbed(end, false),
             (_, None) => {}
+        }
+    }
+
+    /// A modem was noticed at one end.
+    pub(super) fn modem(&mut self, now: Instant, leg: LegId, step: ModemStep) {
+        let Some(other) = self.other_leg(leg).and_then(|other| self.calls.legs.get(&other)) else { return };
+        match (other.port, other.media, step) {
+            (LegPort::Sip, ..) => self.command(now, other.id, LegCommand::Modem(step)),
+            (_, Some(end), ModemStep::Reversed) => self.listen_undisturbed(end, true),
+            (_, Some(end), ModemStep::Over) => self.listen_undisturbed(end, false),
+            _ => {}
         }
     }
 

@@ -357,6 +357,7 @@ impl Switch {
             LegEvent::Transfer(target) => self.transfer(now, leg, target),
             LegEvent::Conference(held) => self.join(now, leg, held),
             LegEvent::Fax(step) => self.fax(now, leg, step),
+            LegEvent::Modem(step) => self.modem(now, leg, step),
             LegEvent::Raw(raw) => self.raw_came(now, leg, raw),
             // The number was sent whole.
             LegEvent::WantsDigits | LegEvent::Incoming(_) | LegEvent::Released(_) | LegEvent::Media(_) => {}
@@ -388,7 +389,7 @@ impl Switch {
         });
         self.calls.calls.insert(id, Box::new(Call::new(now, Some(leg), setup, guid)));
         self.metrics.calls.active.inc();
-        match self.admit(now) {
+        match self.admit(now, leg, port) {
             Ok(()) => self.begin(now, id),
             Err(cause) => self.end_call(now, id, cause),
         }

@@ -264,7 +264,7 @@ impl DialPlan {
         if let Some(name) = &peer.translation_outgoing {
             self.translate(name, setup)?;
         }
-        setup.called.number = dialpeer::digits_for_pots(peer, &setup.called.number);
+        setup.called.number = dialpeer::digits_sent(peer, &setup.called.number);
         let group = group.and_then(|label| self.group(label)?.profiles.outgoing.clone());
         let port = port.and_then(|port| self.port_profiles.get(port)?.outgoing.clone());
         group.into_iter().chain(port).try_for_each(|name| self.translate(&name, setup))

@@ -3,10 +3,12 @@
 //! What the configuration says about SIP calls, seen in the messages: two SIP telephones that write theirs by hand, 192.0.2.50
 //! with 5... and 192.0.2.60 with 6..., and telephones 8000 and 8001 at ports of the gateway.
 
+mod admission;
 mod classes;
 mod digits;
 mod fax;
 mod headers;
+mod modem;
 mod places;
 mod statuses;
 mod timers;

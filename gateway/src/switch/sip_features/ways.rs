@@ -146,3 +146,17 @@ fn ports_that_watch_the_keepalive_target_are_out_of_service_while_it_is_silent()
     ping(&mut desk, 200);
     assert!(!out(&desk, 0));
 }
+
+#[test]
+fn a_technology_prefix_goes_before_every_number_called_and_the_peer_is_chosen_without_it() {
+    let mut desk = Desk::new("", "dial-peer voice 6 voip\n tech-prefix 1#\n!\n");
+    desk.dial(0, "6000");
+    let invite = desk.take(SIX, "INVITE");
+    assert_eq!(invite.request_uri(), Some("sip:1%236000@192.0.2.60"));
+    assert!(header(&invite, "To").contains("sip:1%236000@"), "{invite:?}");
+    desk.call(FIVE, "6000", "", &audio(FIVE));
+    assert_eq!(desk.take(SIX, "INVITE").request_uri(), Some("sip:1%236000@192.0.2.60"));
+    // The other peer has none.
+    desk.dial(1, "5000");
+    assert_eq!(desk.take(FIVE, "INVITE").request_uri(), Some("sip:5000@192.0.2.50"));
+}

@@ -166,6 +166,7 @@ proptest! {
         let mut on = |e: Heard| match e {
             Heard::Begin { event } => begun.push(event.0),
             Heard::End { event, .. } => ended.push(event.0),
+            Heard::Signal { event } => unreachable!("{event:?} is none of these"),
         };
         for (_, p) in &arrived {
             receiver.packet(p.timestamp, p.marker, &p.payload, &mut on);
@@ -186,6 +187,7 @@ proptest! {
             receiver.packet(timestamp, marker, &payload, |e| match e {
                 Heard::Begin { .. } => { assert!(!open); open = true; }
                 Heard::End { .. } => { assert!(open); open = false; }
+                Heard::Signal { event } => unreachable!("{event:?} is none of these"),
             });
         }
     }

@@ -72,6 +72,7 @@ fn digits_are_heard_once_though_every_third_packet_is_lost() {
     let mut on = |h: Heard| match h {
         Heard::Begin { event } => heard.push(event.digit().unwrap()),
         Heard::End { .. } => ends += 1,
+        Heard::Signal { event } => unreachable!("{event:?}"),
     };
     let mut count = 0;
     for digit in "1234567890*#ABCD".chars() {
@@ -200,4 +201,28 @@ proptest! {
             let _ = stream.stats();
         }
     }
+}
+
+#[test]
+fn a_signal_goes_three_times_beside_the_audio_and_counts_once() {
+    let with = |ssrc| StreamConfig { signal_payload_type: Some(100), ..config(Law::Mu, ssrc) };
+    let (mut a, mut b) = (AudioStream::new(with(1)), AudioStream::new(with(2)));
+    let (mut heard, mut types) = (Vec::new(), Vec::new());
+    assert!(a.signal(Event(192)));
+    for n in 0..10 {
+        if n == 5 {
+            a.signal(Event(193));
+        }
+        a.send(&[500; 160], |datagram| {
+            types.push(datagram[1] & 0x7F);
+            // The first of each is lost.
+            if types.iter().filter(|kind| **kind == 100).count() % 3 != 1 || types.last() == Some(&0) {
+                b.receive(datagram, |h| heard.push(h)).unwrap();
+            }
+        });
+    }
+    assert_eq!(types.iter().filter(|kind| **kind == 100).count(), 6);
+    assert_eq!(types.iter().filter(|kind| **kind == 0).count(), 10, "the audio goes on");
+    assert_eq!(heard, [Heard::Signal { event: Event(192) }, Heard::Signal { event: Event(193) }]);
+    assert!(!AudioStream::new(config(Law::Mu, 3)).signal(Event(192)), "not negotiated");
 }

@@ -309,30 +309,6 @@ fn a_port_taken_out_of_service_ends_its_call_and_touches_no_other() {
 }
 
 #[test]
-fn call_service_stop_drains_and_forced_ends() {
-    let stop = |how: &str| format!("{CONFIG}voice service voip\n sip\n  call service stop{how}\n");
-    let mut sim = Sim::new();
-    sim.call(0, "8001");
-    sim.off_hook(1);
-    sim.apply(&stop(""));
-    sim.assert_talk(line(0), line(1));
-    sim.off_hook(2);
-    assert_eq!(sim.tone(2), Tone::Congestion, "no new call");
-    sim.on_hook(2);
-    sim.apply(&stop(" forced"));
-    sim.wait(1000);
-    assert!(sim.wires.is_silent());
-    sim.apply(CONFIG);
-    for at in 0..2 {
-        sim.on_hook(at);
-    }
-    sim.call(0, "8001");
-    assert_eq!(sim.tone(0), Tone::Ringback);
-    sim.on_hook(0);
-    sim.assert_nothing_left();
-}
-
-#[test]
 fn csim_start_rings_a_telephone_for_half_a_minute() {
     let mut sim = Sim::new();
     let said = sim.switch.csim(sim.now, "8001").text;

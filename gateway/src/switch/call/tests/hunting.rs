@@ -225,3 +225,31 @@ fn thresholds_and_spikes_refuse_what_is_too_much() {
     sim.on_hook(0);
     sim.assert_nothing_left();
 }
+
+#[test]
+fn call_treatment_says_what_those_are_told_that_are_too_much() {
+    for (treatment, cause, tone) in [
+        ("", 42, Tone::Congestion),
+        ("call treatment cause-code busy\n", 42, Tone::Congestion),
+        ("call treatment on\n", 47, Tone::Congestion),
+        ("call treatment on\ncall treatment cause-code no-QoS\n", 49, Tone::Congestion),
+        ("call treatment on\ncall treatment cause-code busy\n", 17, Tone::Busy),
+        (
+            "call treatment on\ncall treatment cause-code busy\ncall treatment isdn-reject 38\n",
+            38,
+            Tone::Busy,
+        ),
+    ] {
+        let mut sim = Sim::and(&format!("call threshold global total-calls low 1 high 1\n{treatment}"));
+        sim.call(0, "8001");
+        sim.pbx_call(0, &CallRequest::new("8002"));
+        sim.wait(100);
+        assert_eq!(sim.pbx_cause(0), Some(cause), "{treatment}");
+        sim.off_hook(3);
+        assert_eq!(sim.tone(3), tone, "{treatment}");
+        sim.on_hook(3);
+        sim.on_hook(0);
+        sim.wait(1000);
+        sim.assert_nothing_left();
+    }
+}

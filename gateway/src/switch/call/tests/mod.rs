@@ -8,6 +8,7 @@ mod forward;
 mod hunting;
 mod isdn;
 mod matrix;
+mod modem;
 mod phones;
 mod raw;
 mod replace;
@@ -125,6 +126,7 @@ impl Wires {
                     self.mute.remove(stream);
                     self.mute.extend((!settings.sends).then_some(*stream));
                 }
+                RtpCommand::Signal(_) => assert!(self.streams.contains(stream), "{stream} is closed"),
                 RtpCommand::Close => {
                     assert!(self.streams.remove(stream), "{stream} is closed");
                     self.mute.remove(stream);

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use media::dtmf::{self, DtmfDetector, DtmfEvent};
 use media::g711::{self, Law};
 use media::locale;
-use media::rtp::event::EventPayload;
+use media::rtp::event::{Event, EventPayload};
 use media::rtp::{Header, Packet};
 use media::tone::{ToneGenerator, ToneSpec};
 use media::{SAMPLE_RATE, level_dbm0};
@@ -16,6 +16,8 @@ use crate::media::plane::{Plane, TICK};
 /// Where the SIP telephones send from, and the payload type of their telephone events.
 const PHONES: &str = "192.0.2.9:4000";
 const EVENTS: u8 = 101;
+/// That of their named signalling events.
+const SIGNALS: u8 = 100;
 /// 20 ms, the time of a block.
 const BLOCK_MS: u64 = 20;
 
@@ -25,6 +27,8 @@ pub(super) struct Heard {
     pub(super) samples: Vec<i16>,
     /// Digits told by telephone events.
     events: String,
+    /// Named signalling events, each once.
+    pub(super) signals: Vec<u8>,
 }
 
 impl Heard {
@@ -130,6 +134,19 @@ impl Sim {
         heard
     }
 
+    /// A SIP telephone sends a named signalling event, three times.
+    pub(super) fn signal(&mut self, stream: u64, event: u8) {
+        let begins = self.rtp_sequence;
+        for n in 0..3 {
+            let payload = EventPayload { event: Event(event), end: true, volume: 0, duration: 1 }.octets();
+            let mut packet = self.next_packet(SIGNALS, n == 0, &payload);
+            packet.splice(4..8, (u32::from(begins) * 160).to_be_bytes());
+            let plane = self.plane.as_mut().expect("a media plane");
+            plane.handle_rtp(self.now, stream, PHONES.parse().unwrap(), &mut packet);
+            self.turn(MediaEnd::Rtp(stream), &mut Heard::default());
+        }
+    }
+
     fn next_packet(&mut self, payload_type: u8, marker: bool, payload: &[u8]) -> Vec<u8> {
         self.rtp_sequence = self.rtp_sequence.wrapping_add(1);
         let sequence = self.rtp_sequence;
@@ -166,6 +183,12 @@ impl Sim {
             if packet.header().payload_type == EVENTS {
                 if packet.header().marker {
                     heard.events.extend(EventPayload::parse(packet.payload()).unwrap().event.digit());
+                }
+                continue;
+            }
+            if packet.header().payload_type == SIGNALS {
+                if packet.header().marker {
+                    heard.signals.push(EventPayload::parse(packet.payload()).unwrap().event.0);
                 }
                 continue;
             }
