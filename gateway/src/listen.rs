@@ -57,12 +57,17 @@ pub(crate) async fn bind(
             Some(TlsFor { network: *network, prefix: *prefix, config: read(tls)? })
         })
         .collect();
+    // A socket of all addresses has those of tenants, too. One that this host has not got would keep the others from being opened.
+    let others: Vec<IpAddr> = settings.others.iter().copied().filter(|other| is_ours(*other)).collect();
     let config = |address: IpAddr| {
+        let beside = if address.is_unspecified() { &[] } else { others.as_slice() };
         let at = |wanted: bool, port| {
             let port = place.port.unwrap_or(port);
-            if wanted { vec![SocketAddr::new(address, port)] } else { Vec::new() }
+            let all = [address].into_iter().chain(beside.iter().copied());
+            if wanted { all.map(|address| SocketAddr::new(address, port)).collect() } else { Vec::new() }
         };
         NetConfig {
+            sources: others.clone(),
             udp: at(settings.udp, settings.port),
             tcp: at(settings.tcp, settings.port),
             tls: at(tls.is_some() || !tls_for.is_empty(), settings.port_secure),
@@ -91,6 +96,11 @@ async fn open(config: NetConfig, keeper: &Keeper) -> io::Result<(Net, mpsc::Rece
     let opened = Net::bind_over(config, keeper.take(SIP, &wanted)).await?;
     keeper.keep(SIP, opened.0.sockets()?);
     Ok(opened)
+}
+
+/// Whether this host has an address.
+fn is_ours(address: IpAddr) -> bool {
+    std::net::UdpSocket::bind((address, 0)).is_ok()
 }
 
 /// [`bind`], while the sockets before are still being closed.

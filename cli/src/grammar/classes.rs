@@ -135,7 +135,8 @@ pub(super) static SERVER_GROUP: &[Command] = &[
         ["A server", "Name", "Its port", "Port", "Its place", "0 is tried first"], keyed: 2),
     acted!("hunt-scheme (preference|round-robin)", ["Which server is tried first", "That of the lowest preference (default)",
         "Each in turn"], default: "hunt-scheme preference"),
-    kept!("huntstop LINE", ["Answers after which no other server is tried", "Rule"], CALLS, keyed: WHOLE),
+    acted!("huntstop <1-1000> resp-code <400-599> [to <400-599>]", ["Answers after which no other server is tried", "Rule",
+        "Statuses", "The one, or the first of several", "To", "The last"], keyed: 2, sorted: true),
     acted!("shutdown", ["Take the group out of use"]),
 ];
 
@@ -225,6 +226,7 @@ pub(super) static TENANT: &[Command] = &[
         "min-se <90-86400> [session-expires <90-86400>]",
         ["Minimum session timer", "Seconds", "Session timer", "Seconds"]
     ),
+    acted!("midcall-signaling (passthru [media-change]|block|preserve-codec)", super::voice_service::MIDCALL),
     acted!("max-forwards <1-70>", ["Hops that requests may make", "Number"]),
     acted!("retry (bye|cancel|prack|refer|invite|info|register|rel1xx|response|update) <1-10>",
         ["How often messages are sent again", "BYE", "CANCEL", "PRACK", "REFER", "INVITE", "INFO", "REGISTER", "Reliable 1xx",

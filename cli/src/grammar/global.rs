@@ -1,6 +1,6 @@
 //! Global configuration, in the order of `show running-config`.
 
-use super::reasons::{CALLS, CONSOLE, FEATURE, HARDWARE, HOST, INFO, ISDN, MEDIA, PKI, SIP};
+use super::reasons::{CALLS, CONSOLE, FEATURE, HARDWARE, HOST, INFO, ISDN, PKI, SIP};
 use super::{Apply, Command, ModeKind, WHOLE, access};
 use crate::config::{
     ApplyError, Controller, ControllerKind, Interface, PortId, ProtocolEmulate, SerialInterface, TrunkGroup,
@@ -138,7 +138,11 @@ pub(super) static VOICE: &[Command] = &[
         enters: Some(ModeKind::Kept), keyed: 4),
     kept!("crypto LINE", ["Encryption", "The setting"], HOST, enters: Some(ModeKind::Kept), keyed: WHOLE, no_shown: true),
     kept!("voice-card LINE", ["Voice card", "Slot"], HARDWARE, enters: Some(ModeKind::KeptVoiceCard), keyed: WHOLE),
-    kept!("voice rtp send-recv", ["Voice", "RTP", "Both directions before the answer"], MEDIA),
+    kept!(
+        "voice rtp send-recv",
+        ["Voice", "RTP", "Both directions before the answer"],
+        "audio goes both ways from the first answer on, always"
+    ),
     kept!("voice call LINE", ["Voice", "Calls", "The setting"], CALLS, keyed: WHOLE),
     acted!("voice service pots", ["Voice", "Voice service", "POTS"], enters: Some(ModeKind::KeptVoiceServicePots), keyed: 3),
     command! {
@@ -212,10 +216,10 @@ pub(super) static VOICE: &[Command] = &[
     acted!("call threshold global (cpu-5sec|cpu-avg|io-mem|proc-mem|total-mem) low <1-100> high <1-100>",
         ["Calls", "Thresholds", "Of the whole gateway", "Processor in the last 5 seconds", "Processor in the last minute", "Memory",
          "Memory", "Memory", "Low mark", "Percent", "High mark", "Percent"], keyed: 4, with_previous: true),
-    acted!("call spike <1-2147483647> [steps <3-10> size <100-2000>]",
-        ["Calls", "Spike", "Calls in the window", "Steps of the window", "Number", "Length of a step", "Milliseconds"], keyed: 2),
     acted!("call threshold interface INTERFACE int-calls low <1-10000> high <1-10000>", ["Calls", "Thresholds", "Of an interface",
         "Interface", "Calls by SIP over it", "Low mark", "Calls", "High mark", "Calls"], keyed: 4, with_previous: true),
+    acted!("call spike <1-2147483647> [steps <3-10> size <100-2000>]",
+        ["Calls", "Spike", "Calls in the window", "Steps of the window", "Number", "Length of a step", "Milliseconds"], keyed: 2),
     acted!("call treatment on", ["Calls", "What those are told that are too much", "As `call treatment` says, not congestion"], keyed: 3),
     acted!("call treatment action reject", ["Calls", "What those are told that are too much", "What becomes of them",
         "They are refused (default)"], keyed: 3, with_previous: true),

@@ -415,8 +415,10 @@ pub(super) static LINE: &[Command] = &[
 pub(super) static TRUNK_GROUP: &[Command] = &[
     kept!("description LINE", ["Description of the trunk group", "Text"], super::reasons::INFO),
     kept!("carrier-id WORD", ["Carrier", "Name"], CALLS),
-    kept!("max-calls (any|data|voice) <0-1000> [direction (in|out)]", ["Maximum calls", "Any", "Data", "Voice", "Number", "Direction",
-        "In", "Out"], CALLS, keyed: 2),
+    acted!("max-calls (any|voice) <0-1000> [direction (in|out)]", ["Maximum calls", "Any", "Voice", "Number", "Direction",
+        "In", "Out"], keyed: WHOLE, replaces: Some(same_calls)),
+    kept!("max-calls data <0-1000> [direction (in|out)]", ["Maximum calls", "Data", "Number", "Direction", "In", "Out"],
+        "no data calls are made here", keyed: WHOLE, with_previous: true),
     kept!("max-retry <1-5>", ["Maximum attempts", "Number"], CALLS),
     command! {
         "hunt-scheme (least-idle|least-used|longest-idle|random|round-robin|sequential) [both|even|odd] [up|down]",
@@ -433,6 +435,16 @@ pub(super) static TRUNK_GROUP: &[Command] = &[
     kept!("xfer-trunk LINE", ["Transfer", "The setting"], CALLS),
     kept!("default-label LINE", ["Default label", "The setting"], LINE_LATER),
 ];
+
+/// There is one number of calls for each kind and direction.
+fn same_calls(new: &str, old: &str) -> bool {
+    let which = |line: &str| -> Option<(String, Option<String>)> {
+        let mut words = line.strip_prefix("max-calls ")?.split_whitespace();
+        let kind = words.next()?.to_owned();
+        Some((kind, words.nth(2).map(str::to_owned)))
+    };
+    which(old).is_some() && which(new) == which(old)
+}
 
 /// `isdn switch-type` in global configuration and on an interface.
 pub(super) fn switch_type(cx: &Cx<'_>) -> Result<Option<SwitchType>, ApplyError> {

@@ -32,6 +32,15 @@ pub(super) const SIGNALING_FORWARD: [&str; 6] = [
     "The same",
 ];
 
+/// Help of `midcall-signaling …`, of the whole gateway, a tenant and a dial peer.
+pub(super) const MIDCALL: [&str; 5] = [
+    "What SIP peers change within a call",
+    "The other end is told (default)",
+    "Of what changes something",
+    "It is answered here, the other end is not told",
+    "An offer without the codec of the call is refused",
+];
+
 /// Help of `modem passthrough …`, of the whole gateway and of a dial peer.
 pub(super) const MODEM_PASSTHROUGH: [&str; 9] = [
     "Modem commands",
@@ -248,7 +257,7 @@ pub(super) static SIP_UA: &[Command] = &[
     kept!("xfer target LINE", ["Transfer", "Target", "dial-peer or hostname"], SIP_LATER),
     kept!("aaa username LINE", ["AAA", "User name", "Kind"], SIP_LATER),
     kept!("handle-replaces", ["Replaces header"], SIP_LATER),
-    kept!("silent-discard untrusted", ["Discard silently", "Requests of unknown senders"], SIP_LATER, no_shown: true),
+    acted!("silent-discard untrusted", ["Discard silently", "Requests of unknown senders"], no_shown: true),
     kept!("tcp-retry LINE", ["TCP retries", "Number"], SIP_LATER),
     acted!("error-passthru", ["The status of one SIP side is that of the other"]),
 ];
@@ -411,7 +420,19 @@ pub(super) static SIP: &[Command] = &[
         ["Headers nobody here knows go on to the other SIP side", "And the status of a refusal"]
     ),
     acted!("error-passthru", ["The status of one SIP side is that of the other"]),
-    kept!("registrar server [LINE]", ["Registrar", "Local registrar", "Expiry"], SIP_LATER),
+    kept!(
+        "registrar server [expires max <120-86400> [min <60-3600>]]",
+        [
+            "Registrar",
+            "Local registrar",
+            "How long bindings last",
+            "At most",
+            "Seconds, default 3600",
+            "At least",
+            "Seconds, default 60"
+        ],
+        "there is no registrar here yet: telephones register elsewhere"
+    ),
     acted!("options-ping <60-1200>", ["OPTIONS within calls", "Seconds"]),
     kept!("e911", ["E911 features"], SIP_LATER),
     acted!("asserted-id LINE", ["Asserted identity", "pai or ppi"]),
@@ -434,11 +455,7 @@ pub(super) static SIP: &[Command] = &[
             "Of every codec"
         ]
     ),
-    kept!(
-        "midcall-signaling [LINE]",
-        ["Signalling within a call", "passthru, block or preserve-codec"],
-        SIP_LATER
-    ),
+    acted!("midcall-signaling (passthru [media-change]|block|preserve-codec)", MIDCALL),
     acted!(
         "privacy-policy (send-always|strip diversion)",
         ["Privacy policy", "Say that nothing is to be hidden, too", "Leave out", "Diversion headers"]
@@ -494,7 +511,7 @@ pub(super) static SIP: &[Command] = &[
     acted!("url (sip|sips)", ["URIs of calls", "sip:, the default", "sips:, by TLS alone"], keyed: 1),
     kept!("url tel [LINE]", ["URIs of calls", "tel:", "Options"], SIP_LATER, keyed: 1),
     kept!("xfer target LINE", ["Transfer", "Target", "The setting"], SIP_LATER),
-    kept!("silent-discard untrusted", ["Discard silently", "Requests of unknown senders"], SIP_LATER, no_shown: true),
+    acted!("silent-discard untrusted", ["Discard silently", "Requests of unknown senders"], no_shown: true),
     kept!("dynamic-payload LINE", ["Dynamic payload types", "The setting"], MEDIA, keyed: WHOLE),
     kept!("random-contact", ["Random contact"], SIP_LATER),
     kept!("random-request-uri LINE", ["Random Request-URI", "validate"], SIP_LATER),

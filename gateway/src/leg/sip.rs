@@ -192,6 +192,8 @@ pub struct SipLegs {
     last_stream: u64,
     pings: ping::Pings,
     kpml: kpml::Refreshes,
+    /// Statuses that legs were refused with, until the switch has heard of their end.
+    refusals: BTreeMap<LegId, u16>,
     profiled: profiles::Profiled,
     local_address: fn(IpAddr) -> Option<IpAddr>,
     rng: StdRng,
@@ -227,6 +229,7 @@ impl SipLegs {
             last_stream: 0,
             pings: ping::Pings::default(),
             kpml: kpml::Refreshes::default(),
+            refusals: BTreeMap::new(),
             profiled: profiles::Profiled::default(),
             local_address,
             rng: StdRng::from_seed(seed.map(|octet| octet ^ 0xa5)),
@@ -423,6 +426,10 @@ impl SipLegs {
         if leg.peer != peer {
             leg.peer = peer;
             leg.can.settings = Arc::clone(self.settings.peer(peer));
+            if let Some(address) = leg.can.settings.control_address {
+                self.ua.set_address(leg.call, leg.local, address);
+                leg.host = bracketed(address);
+            }
             leg.local = leg.can.settings.media_address.unwrap_or(leg.local);
             if let Some(name) = &leg.can.settings.localhost {
                 leg.host.clone_from(name);
@@ -503,6 +510,11 @@ impl SipLegs {
     #[must_use]
     pub fn leg_of(&self, stream: u64) -> Option<LegId> {
         self.legs.iter().find(|(_, leg)| leg.stream == stream).map(|(id, _)| *id)
+    }
+
+    /// The status a leg was refused with that has ended, asked once.
+    pub(crate) fn take_refusal(&mut self, id: LegId) -> Option<u16> {
+        self.refusals.remove(&id)
     }
 
     /// Our address in the descriptions of a leg.

@@ -72,6 +72,18 @@ pub fn is_round_robin(config: &Config, group: u32) -> bool {
     class.is_some_and(|class| class.has("hunt-scheme round-robin"))
 }
 
+/// `huntstop … resp-code` of a server group: the first and the last status of each.
+#[must_use]
+pub fn hunt_stops(config: &Config, group: u32) -> Vec<(u16, u16)> {
+    let class = config.tree().section(&format!("voice class server-group {group}"));
+    let stop = |line: &str| -> Option<(u16, u16)> {
+        let (_, codes) = line.strip_prefix("huntstop ")?.split_once(" resp-code ")?;
+        let (first, last) = codes.split_once(" to ").unwrap_or((codes, codes));
+        Some((first.trim().parse().ok()?, last.trim().parse().ok()?))
+    };
+    class.into_iter().flat_map(Node::lines).filter_map(stop).collect()
+}
+
 /// Every server a dial peer may lead to.
 #[must_use]
 pub fn destinations(config: &Config, peer: &DialPeer) -> Vec<Place> {

@@ -174,7 +174,8 @@ impl Switch {
         }
         for (peer, transport, address, host) in due {
             let key = (peer, transport, address);
-            match self.flow_to(transport, address) {
+            let bound = self.sip.settings().peer(peer).control_address;
+            match self.flow_from(bound, transport, address) {
                 Some(flow) => {
                     let request = options(&host, transport, flow.local);
                     let id = self.sip.ua_mut().endpoint_mut().request(now, flow, request);

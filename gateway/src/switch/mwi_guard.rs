@@ -48,6 +48,11 @@ impl Guard {
         self.callers = named("tipring call login ");
     }
 
+    /// Whether anybody may prove who he is.
+    pub(super) fn asks(&self) -> bool {
+        !self.users.is_empty() || !self.callers.is_empty()
+    }
+
     /// Whether an INVITE is taken.
     pub(super) fn admit(&mut self, now: Instant, trust: &Trust, flow: &Flow, request: &Message) -> Admission {
         if trust.sender_by(flow) != Sender::Unknown {

@@ -10,6 +10,7 @@ use sip::{ClientTransactionId, Event, Flow, Message, Method, Transmit};
 use super::{Output, Switch};
 use crate::leg::LegPort;
 use crate::leg::sip::SipOutput;
+use crate::service::trust::Sender;
 
 impl Switch {
     /// A datagram, or one message of a stream, and whatever waited before it.
@@ -37,10 +38,28 @@ impl Switch {
     pub fn serve_sip(&mut self, now: Instant, most: usize) -> bool {
         for _ in 0..most {
             let Some(admitted) = self.gate.poll() else { break };
+            if self.discards(&admitted.flow, &admitted.message) {
+                if admitted.message.method_ref() == Some(&Method::Invite) {
+                    self.sip.refused += 1;
+                    self.call_refused(now, admitted.flow.remote.ip());
+                }
+                continue;
+            }
             self.sip.ua_mut().handle_message(now, admitted.flow, admitted.message);
             self.drain_sip(now);
         }
         self.gate.waiting() > 0
+    }
+
+    /// `silent-discard untrusted`: whether a request gets no answer at all, so that whoever looks for gateways finds none. Only what
+    /// is in no dialog: a call there is may have come to an address that is on no list. Where strangers may prove who they are, they
+    /// are asked.
+    fn discards(&self, flow: &Flow, message: &Message) -> bool {
+        self.sip.settings().silent_discard
+            && message.is_request()
+            && !message.to().is_ok_and(|to| to.tag().is_some())
+            && self.trust.sender(flow.remote.ip()) == Sender::Unknown
+            && !self.guard.asks()
     }
 
     fn send_sip(&mut self, now: Instant, transmit: Transmit) {

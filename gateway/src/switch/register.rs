@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -19,6 +19,7 @@ use sip::{ClientTransactionId, Message, RequestBuilder, Retransmissions, Transpo
 
 use super::{PortIndex, Switch};
 use crate::leg::sip::agent;
+use crate::leg::sip::transport::control_of;
 use crate::service::logins;
 use crate::service::servers::{RegistrarServer, registrars, tenants};
 
@@ -102,7 +103,9 @@ impl Switch {
         for server in known.clone() {
             // The contact says by which of our addresses the registrar reaches us: that needs its own.
             let targets = self.trust.targets(&server.place);
-            let Some(flow) = targets.first().and_then(|first| self.flow_to(server.transport, *first)) else {
+            let bound = self.address_of_tenant(server.tenant);
+            let first = targets.first();
+            let Some(flow) = first.and_then(|first| self.flow_from(bound, server.transport, *first)) else {
                 continue;
             };
             let is_here = |wanted: &&Wanted| {
@@ -253,6 +256,12 @@ impl Switch {
         self.registrations.entries.retain(|entry| !gone(entry));
     }
 
+    /// The address that `bind control` of a tenant names.
+    fn address_of_tenant(&self, tenant: Option<u32>) -> Option<IpAddr> {
+        let section = self.config.tree().section(&format!("voice class tenant {}", tenant?))?;
+        control_of(&self.config, section, "")
+    }
+
     /// How often and how fast a REGISTER is sent again, where its tenant says it.
     fn retransmissions_of(&self, entry: u64) -> Option<Arc<Retransmissions>> {
         let tag = self.registrations.entries.iter().find(|known| known.id == entry)?.tenant?;
@@ -262,9 +271,11 @@ impl Switch {
 
     /// Sends a REGISTER to the next address of its registrar.
     fn register(&mut self, now: Instant, transport: Transport, mut pending: Pending) {
+        let tenant = self.registrations.entries.iter().find(|known| known.id == pending.entry);
+        let bound = self.address_of_tenant(tenant.and_then(|entry| entry.server.tenant));
         let flow = match pending.left.is_empty() {
             true => None,
-            false => self.flow_to(transport, pending.left.remove(0)),
+            false => self.flow_from(bound, transport, pending.left.remove(0)),
         };
         match flow {
             Some(flow) => {

@@ -110,7 +110,9 @@ impl Switch {
         if !self.keepalives.is_down(peer.tag) {
             targets.retain(|address| !self.keepalives.is_gone(peer.tag, *address));
         }
-        let flows: Vec<Flow> = targets.iter().filter_map(|to| self.flow_to(transport, *to)).collect();
+        let bound = self.sip.settings().peer(peer.tag).control_address;
+        let flows: Vec<Flow> =
+            targets.iter().filter_map(|to| self.flow_from(bound, transport, *to)).collect();
         let own = flows.first()?.local.ip();
         Some((Destination { flows, host }, own))
     }
@@ -144,7 +146,18 @@ impl Switch {
 
     /// The way to an address: with our own address toward it, and the port that we listen on.
     pub(super) fn flow_to(&self, transport: Transport, remote: SocketAddr) -> Option<Flow> {
-        let local = self.listen.address.or_else(|| (self.local_address)(remote.ip()))?;
+        self.flow_from(None, transport, remote)
+    }
+
+    /// The same from the address that a tenant or dial peer is bound to, if it is.
+    pub(super) fn flow_from(
+        &self,
+        bound: Option<IpAddr>,
+        transport: Transport,
+        remote: SocketAddr,
+    ) -> Option<Flow> {
+        let bound = bound.filter(|bound| bound.is_ipv4() == remote.is_ipv4());
+        let local = bound.or(self.listen.address).or_else(|| (self.local_address)(remote.ip()))?;
         let port = match transport {
             Transport::Tls => self.ports_in_use.1,
             Transport::Udp | Transport::Tcp => self.ports_in_use.0,

@@ -1,13 +1,14 @@
 //! The called side of an INVITE, the first and any later one (RFC 3261 13.3 and 14.2, RFC 3262 3).
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use super::content::sdp_of;
 use super::leg::{Exchange, Leg, Vehicle};
 use super::session::Call;
 use super::shared::{Core, dialog_headers};
-use super::{CallError, CallEvent, CallId, Content, EndedBy, Rel1xx};
+use super::{CallError, CallEvent, CallId, Content, EndedBy, Rel1xx, UserAgent};
 use crate::dialog::Dialog;
 use crate::endpoint::{ReliableError, ServerTransactionId};
 use crate::flow::Flow;
@@ -16,6 +17,27 @@ use crate::session_timer::{Agreed, Refresher};
 
 /// Most responses that wait for a PRACK.
 const MAX_QUEUED: usize = 8;
+
+impl UserAgent {
+    /// Another address of ours in the Contact of a call that has come in, in place of `old`, by which it came. A call that is over is
+    /// left alone, and so is a Contact with a name.
+    pub fn set_address(&mut self, id: CallId, old: IpAddr, new: IpAddr) {
+        let Some(call) = self.calls.get_mut(id.index).filter(|call| call.id == id) else { return };
+        // As it stands before a port.
+        let host = |address: IpAddr| match address {
+            IpAddr::V4(v4) => format!("{v4}:"),
+            IpAddr::V6(v6) => format!("[{v6}]:"),
+        };
+        let (old, new) = (host(old), host(new));
+        for before in ["@", "<sip:"] {
+            let known = format!("{before}{old}");
+            if call.contact.contains(&known) {
+                call.contact = call.contact.replacen(&known, &format!("{before}{new}"), 1);
+                return;
+            }
+        }
+    }
+}
 
 /// An INVITE of the peer without final response.
 pub(super) struct Inbound {

@@ -94,6 +94,9 @@ pub struct NetConfig {
     pub tls_for: Vec<TlsFor>,
     /// Network devices that sockets of an address are held to (`SO_BINDTODEVICE`), by the address bound.
     pub devices: Vec<(IpAddr, String)>,
+    /// Addresses of ours that datagrams leave from where their flow says so, though their socket is bound to all addresses. Others
+    /// leave from the one that the routing table gives. Default: none.
+    pub sources: Vec<IpAddr>,
     /// Differentiated services code point, 0 to 63, for everything sent. Default 24 (CS3), as IOS marks
     /// signalling.
     pub dscp: u8,
@@ -148,6 +151,7 @@ impl Default for NetConfig {
             tls_config: None,
             tls_for: Vec::new(),
             devices: Vec::new(),
+            sources: Vec::new(),
             dscp: 24,
             max_connections: 1024,
             max_connections_per_source: 64,

@@ -532,7 +532,11 @@ async fn connect(config: &NetConfig, flow: &Flow, dscp: Option<u8>) -> io::Resul
         mark(&socket, any.is_ipv4(), dscp);
     }
     if !any.ip().is_unspecified() {
-        socket.bind(&any.into())?;
+        match socket.bind(&any.into()) {
+            // An address of the configuration that this host has not got: the routing table knows a better one.
+            Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable => {}
+            result => result?,
+        }
     }
     let socket = TcpSocket::from_std_stream(socket.into());
     timeout(config.connect, socket.connect(flow.remote))

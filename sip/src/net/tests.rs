@@ -207,3 +207,32 @@ async fn sockets_outlive_their_net_and_what_came_in_between_is_received() {
     caller.read_exact(&mut answer).await.unwrap();
     assert_eq!(&answer, b"answer");
 }
+
+#[tokio::test]
+async fn datagrams_leave_from_the_address_their_flow_says_where_that_is_one_of_ours() {
+    let all: SocketAddr = "0.0.0.0:0".parse().unwrap();
+    let sources = vec!["127.0.0.9".parse().unwrap(), "192.0.2.99".parse().unwrap()];
+    let config = NetConfig { udp: vec![all], sources, ..NetConfig::default() };
+    let (net, _events) = Net::bind(config).await.unwrap();
+    let peer = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    peer.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let port = net.udp_addrs()[0].port();
+    for (local, seen) in [
+        ("127.0.0.9", "127.0.0.9"),
+        // Not asked for, and not an address of this host.
+        ("127.0.0.8", "127.0.0.1"),
+        ("192.0.2.99", "127.0.0.1"),
+    ] {
+        for dscp in [None, Some(40)] {
+            let flow = Flow {
+                transport: Transport::Udp,
+                local: SocketAddr::new(local.parse().unwrap(), port),
+                remote: peer.local_addr().unwrap(),
+                connection: None,
+            };
+            net.send(Transmit { dscp, ..Transmit::new(flow, Bytes::from_static(b"x")) });
+            let (_, from) = peer.recv_from(&mut [0; 8]).unwrap();
+            assert_eq!(from, SocketAddr::new(seen.parse().unwrap(), port), "{local} {dscp:?}");
+        }
+    }
+}

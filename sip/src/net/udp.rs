@@ -1,7 +1,7 @@
 //! UDP sockets, and the ICMP errors of what was sent on them.
 
 use std::io::{self, IoSliceMut};
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -101,9 +101,14 @@ pub(super) fn send(shared: &Shared, transmit: Transmit) {
         .or_else(|| shared.udp.iter().find(|(address, _)| address.is_ipv4() == flow.remote.is_ipv4()));
     let Some((local, socket)) = socket else { return shared.failed(flow) };
     let socket = socket.get_ref();
-    let attempt = || match dscp {
-        None => socket.send_to(&payload, flow.remote),
-        Some(dscp) => send_marked(socket, &payload, flow.remote, dscp),
+    let source = Some(flow.local.ip())
+        .filter(|source| local.ip().is_unspecified() && shared.config.sources.contains(source));
+    let attempt = || match (source, dscp) {
+        (None, None) => socket.send_to(&payload, flow.remote),
+        // An address of the configuration that this host has not got cannot be sent from.
+        (Some(_), _) => send_with(socket, &payload, flow.remote, dscp, source)
+            .or_else(|_| send_with(socket, &payload, flow.remote, dscp, None)),
+        (None, Some(_)) => send_with(socket, &payload, flow.remote, dscp, None),
     };
     // The error of an earlier datagram to somebody else may be told first; then this one has not been sent.
     let outcome = attempt().or_else(|error| match take_errors(shared, *local, socket) {
@@ -123,16 +128,40 @@ pub(super) fn send(shared: &Shared, transmit: Transmit) {
     }
 }
 
-/// One datagram with a code point of its own.
-fn send_marked(socket: &UdpSocket, payload: &[u8], remote: SocketAddr, dscp: u8) -> io::Result<usize> {
+/// One datagram with a code point or a source of its own.
+fn send_with(
+    socket: &UdpSocket,
+    payload: &[u8],
+    remote: SocketAddr,
+    dscp: Option<u8>,
+    source: Option<IpAddr>,
+) -> io::Result<usize> {
     let slices = [io::IoSlice::new(payload)];
-    let (tos, class) = ((dscp & 0x3f) << 2, i32::from(dscp & 0x3f) << 2);
+    let tos = dscp.map(|dscp| (dscp & 0x3f) << 2);
+    let class = tos.map(i32::from);
     let mark = match remote {
-        SocketAddr::V4(_) => ControlMessage::Ipv4Tos(&tos),
-        SocketAddr::V6(_) => ControlMessage::Ipv6TClass(&class),
+        SocketAddr::V4(_) => tos.as_ref().map(ControlMessage::Ipv4Tos),
+        SocketAddr::V6(_) => class.as_ref().map(ControlMessage::Ipv6TClass),
     };
+    let v4 = |address: Ipv4Addr| libc::in_pktinfo {
+        ipi_ifindex: 0,
+        ipi_spec_dst: libc::in_addr { s_addr: u32::from_ne_bytes(address.octets()) },
+        ipi_addr: libc::in_addr { s_addr: 0 },
+    };
+    let v6 = |address: Ipv6Addr| libc::in6_pktinfo {
+        ipi6_ifindex: 0,
+        ipi6_addr: libc::in6_addr { s6_addr: address.octets() },
+    };
+    let (v4, v6) = match source {
+        Some(IpAddr::V4(address)) => (Some(v4(address)), None),
+        Some(IpAddr::V6(address)) => (None, Some(v6(address))),
+        None => (None, None),
+    };
+    let from = v4.as_ref().map(ControlMessage::Ipv4PacketInfo);
+    let from = from.or_else(|| v6.as_ref().map(ControlMessage::Ipv6PacketInfo));
+    let control: Vec<ControlMessage<'_>> = mark.into_iter().chain(from).collect();
     let (remote, flags) = (SockaddrStorage::from(remote), MsgFlags::MSG_DONTWAIT);
-    Ok(sendmsg(socket.as_raw_fd(), &slices, &[mark], flags, Some(&remote))?)
+    Ok(sendmsg(socket.as_raw_fd(), &slices, &control, flags, Some(&remote))?)
 }
 
 /// Empties the socket's error queue. True when there was something in it.

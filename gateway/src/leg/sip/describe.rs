@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use sip::sdp::{Agreed, Direction, Format, Local, LocalMedia, Media, Origin, Sdp};
 
+use super::SipLeg;
 use super::modem::is_signals;
 use super::settings::{DtmfRelay, PeerSettings};
 use crate::media::Inactivity;
@@ -182,6 +183,18 @@ impl Offerable {
             fax: self.settings.fax.gateway(),
             listens_for_fax: self.settings.fax.t38,
             modem: self.settings.modem.watch(signals.is_some()),
+        })
+    }
+}
+
+impl SipLeg {
+    /// Whether a description has the codec that the call has.
+    pub(super) fn has_codec(&self, sdp: &[u8]) -> bool {
+        let Some(rtp) = &self.rtp else { return true };
+        let is_it = |format: &Format| Codec::from_encoding(&format.encoding) == rtp.codec;
+        let parsed = Sdp::parse(sdp);
+        parsed.is_ok_and(|sdp| {
+            sdp.media.iter().any(|media| media.port != 0 && media.formats().iter().any(is_it))
         })
     }
 }

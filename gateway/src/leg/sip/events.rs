@@ -10,6 +10,7 @@ use sip::{Flow, Header, Message, Method, Reply, ServerTransactionId};
 
 use super::describe::{Offerable, octets};
 use super::digits::Said;
+use super::settings::Midcall;
 use super::{
     Admission, CODEC_MISMATCH, Ends, Modem, SipLeg, SipLegs, SipOutput, Stage, bracketed, digits, fax,
     identity, modem, policy, tunnel,
@@ -107,6 +108,7 @@ impl SipLegs {
                 if let Some(caller) = caller.and_then(|caller| self.legs.get_mut(&caller)) {
                     caller.failed = Some((status, cause));
                 }
+                self.refusals.insert(id, status);
                 self.finish(id, told.unwrap_or(cause));
             }
             CallEvent::Ended { by, message } => {
@@ -319,6 +321,11 @@ impl SipLegs {
         }
         let Some(leg) = self.legs.get_mut(&id) else { return };
         let call = leg.call;
+        if leg.can.settings.midcall == Midcall::KeepsCodec && !leg.has_codec(sdp) {
+            // The call goes on with what it had.
+            let _ = self.ua.refuse_offer(now, call, 488, Content::new());
+            return self.reconcile(now, id);
+        }
         let direction = if leg.holding { Direction::SendOnly } else { Direction::SendRecv };
         let mut all = false;
         let made = Sdp::parse(sdp).ok().and_then(|offer| {
@@ -376,7 +383,8 @@ impl SipLegs {
         let Some(rtp) = &leg.rtp else { return };
         // We may not send: the peer does not want to hear us.
         let held = !rtp.sends || rtp.remote.is_none();
-        if std::mem::replace(&mut leg.held, held) != held && !leg.holding {
+        let tells = leg.can.settings.midcall != Midcall::Blocked;
+        if std::mem::replace(&mut leg.held, held) != held && !leg.holding && tells {
             self.tell(id, LegEvent::Held(held));
         }
     }
@@ -387,7 +395,8 @@ impl SipLegs {
             [Header::PAssertedIdentity, Header::RemotePartyId].iter().any(|h| message.header(*h).is_some());
         let Some(party) = identity::sender(message).filter(|_| has) else { return };
         let Some(leg) = self.legs.get_mut(&id) else { return };
-        if leg.remote != party {
+        let tells = leg.can.settings.midcall != Midcall::Blocked;
+        if leg.remote != party && tells {
             leg.remote = party.clone();
             self.tell(id, LegEvent::Updated(Box::new(party)));
         }

@@ -12,7 +12,7 @@ use sip::call::Content;
 use sip::sdp::{Agreed, Direction, ErrorCorrection, Format, Local, LocalMedia, Origin, Sdp, T38};
 
 use super::describe::octets;
-use super::settings::FaxSettings;
+use super::settings::{FaxSettings, Midcall};
 use super::{Modem, SipLegs, Stage};
 use crate::leg::{FaxStep, LegEvent, LegId};
 use crate::media::rtp::RtpSettings;
@@ -94,7 +94,8 @@ impl SipLegs {
     pub(super) fn fax_wanted(&mut self, now: Instant, id: LegId, offer: Sdp, t38: T38) {
         let Some(leg) = self.legs.get_mut(&id) else { return };
         let settings = leg.can.settings.fax;
-        if settings.t38 && leg.stage == Stage::Answered && leg.exchange.handle_offer(offer).is_ok() {
+        let lets = settings.t38 && leg.can.settings.midcall != Midcall::Blocked;
+        if lets && leg.stage == Stage::Answered && leg.exchange.handle_offer(offer).is_ok() {
             let limited = limited(t38.clone(), settings);
             leg.fax = Fax::Offered(t38);
             self.tell(id, LegEvent::Fax(FaxStep::Offer(limited)));

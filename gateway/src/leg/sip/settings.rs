@@ -17,7 +17,7 @@ use super::agent::{self, AgentSettings};
 use super::modem::ModemSettings;
 use super::policy::tenant;
 pub use super::policy::{AssertedId, CallingInfo, HeaderPolicy};
-use super::transport::address_of;
+use super::transport::{address_of, control_of};
 use crate::media::Inactivity;
 use crate::service::logins;
 
@@ -88,6 +88,19 @@ impl Default for FaxSettings {
     }
 }
 
+/// What becomes of the changes that a SIP peer makes within a call (`midcall-signaling`).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Midcall {
+    /// `passthru`, and where nothing is said: the other end is told of hold, of another party, of fax. What changes nothing, such
+    /// as a session refresh, never goes on (`passthru media-change`).
+    #[default]
+    Passes,
+    /// `block`: they are answered here, and the other end is not told.
+    Blocked,
+    /// `preserve-codec`: an offer without the codec of the call is refused.
+    KeepsCodec,
+}
+
 /// One codec a peer may use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CodecChoice {
@@ -126,6 +139,8 @@ pub struct PeerSettings {
     pub switch_to_tcp: bool,
     /// `url sips`, `voice-class sip url sips`: calls go to `sips:` URIs.
     pub sips: bool,
+    /// `midcall-signaling`: what becomes of changes that its peer makes within a call.
+    pub midcall: Midcall,
     /// `redirect ip2ip`: a SIP caller whose call leads to SIP again is sent there.
     pub redirects: bool,
     /// `supplementary-service sip moved-temporarily`: a SIP caller of a telephone whose calls go to SIP is sent there.
@@ -172,6 +187,7 @@ impl Default for PeerSettings {
             control_address: None,
             switch_to_tcp: false,
             sips: false,
+            midcall: Midcall::Passes,
             redirects: false,
             moved_temporarily: true,
             rel1xx: None,
@@ -211,6 +227,8 @@ pub struct SipSettings {
     pub redirect_best_match: bool,
     /// `sip-profiles inbound`: classes for messages that come count.
     pub inbound_profiles: bool,
+    /// `silent-discard untrusted`: requests of unknown senders get no answer.
+    pub silent_discard: bool,
     /// Dial peers are chosen by URIs (`incoming uri`, `destination uri`).
     pub keeps_uris: bool,
     /// Each with the section it was read from.
@@ -285,6 +303,10 @@ impl SipSettings {
             keeps_uris: tree
                 .beginning("dial-peer voice ")
                 .any(|node| node.lines().any(|line| URI_LINES.iter().any(|words| line.starts_with(words)))),
+            silent_discard: [sip, sip_ua]
+                .into_iter()
+                .flatten()
+                .any(|node| node.has("silent-discard untrusted")),
             inbound_profiles: sip.is_some_and(|node| node.has("sip-profiles inbound")),
             peers,
             default: Arc::new(base),
@@ -350,6 +372,7 @@ fn system(config: &Config, voip: Option<&Node>) -> PeerSettings {
     settings.media_address = media.and_then(|name| address_of(config, name));
     let sip = voip.and_then(|node| node.subsection("sip"));
     settings.localhost = localhost(sip.and_then(|sip| sip.value("localhost ")));
+    settings.midcall = midcall(sip, "").unwrap_or_default();
     tell_switches(&mut settings, config.tree().section("sip-ua"));
     let class = |inbound| profile(config.tree(), class_of(sip?, "sip-profiles ", inbound)?);
     settings.profile = class(false);
@@ -391,6 +414,8 @@ fn peer(
             _ => {}
         }
     }
+    let own = midcall(Some(node), "voice-class sip ");
+    settings.midcall = own.or_else(|| midcall(tenant, "")).unwrap_or(base.midcall);
     let switch = "transport switch udp tcp";
     settings.switch_to_tcp = node.has("voice-class sip transport switch udp tcp")
         || tenant.is_some_and(|tenant| tenant.has(switch));
@@ -427,7 +452,8 @@ fn peer(
         let name = own.or_else(|| tenant?.value(&format!("bind {kind} source-interface ")))?;
         address_of(config, name.split(" ipv").next().unwrap_or(name).trim())
     };
-    settings.control_address = bound("control").or(bound("all"));
+    let of_tenant = || control_of(config, tenant?, "");
+    settings.control_address = control_of(config, node, "voice-class sip ").or_else(of_tenant);
     settings.media_address = bound("media").or(bound("all")).or(settings.media_address);
     if let Some(forwards) = forwards(node) {
         settings.forwards = forwards;
@@ -465,6 +491,18 @@ fn peer(
         }
     }
     settings
+}
+
+/// `midcall-signaling` of a section, where it has a word on it.
+fn midcall(section: Option<&Node>, before: &str) -> Option<Midcall> {
+    let words = format!("{before}midcall-signaling");
+    let value = section?.lines().find_map(|line| line.strip_prefix(&words))?.trim();
+    match value {
+        "block" => Some(Midcall::Blocked),
+        "preserve-codec" => Some(Midcall::KeepsCodec),
+        "system" => None,
+        _ => Some(Midcall::Passes),
+    }
 }
 
 /// Takes what `sip-ua` or a tenant switches on or off.

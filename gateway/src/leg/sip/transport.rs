@@ -20,6 +20,8 @@ const SIGNALING: u8 = 26;
 pub struct TransportSettings {
     /// Address of the interface `bind control` names, if it has one.
     pub address: Option<IpAddr>,
+    /// Addresses of the interfaces that `bind control` of tenants and dial peers names beside that.
+    pub others: Vec<IpAddr>,
     /// `listen-port non-secure`: UDP and TCP.
     pub port: u16,
     /// `listen-port secure`: TLS.
@@ -49,8 +51,10 @@ impl TransportSettings {
         let agent = AgentSettings::new(config);
         let refused = |line: &str| ua.is_some_and(|ua| ua.has(line));
         let no_tls = refused("no transport tcp tls");
+        let address = sip.control_interface().and_then(|name| address_of(config, name));
         Self {
-            address: sip.control_interface().and_then(|name| address_of(config, name)),
+            address,
+            others: others(config, address),
             port: sip.listen_port_non_secure.unwrap_or(5060),
             port_secure: sip.listen_port_secure.unwrap_or(5061),
             udp: !refused("no transport udp"),
@@ -85,6 +89,27 @@ impl TransportSettings {
             ..NetConfig::default()
         }
     }
+}
+
+/// The address that `bind control` of a section names: of a dial peer with `voice-class sip ` before it, or of a tenant.
+pub(crate) fn control_of(config: &Config, section: &Node, before: &str) -> Option<IpAddr> {
+    let name = |kind: &str| section.value(&format!("{before}bind {kind} source-interface "));
+    let name = name("control").or_else(|| name("all"))?;
+    address_of(config, name.split(" ipv").next().unwrap_or(name).trim())
+}
+
+/// Addresses that tenants and dial peers bind to, but for `known`; each once.
+fn others(config: &Config, known: Option<IpAddr>) -> Vec<IpAddr> {
+    let tree = config.tree();
+    let peers = tree.beginning("dial-peer voice ").map(|node| (node, "voice-class sip "));
+    let tenants = tree.beginning("voice class tenant ").map(|node| (node, ""));
+    let mut found = Vec::new();
+    for address in tenants.chain(peers).filter_map(|(node, before)| control_of(config, node, before)) {
+        if known != Some(address) && !found.contains(&address) {
+            found.push(address);
+        }
+    }
+    found
 }
 
 /// The address of an interface of the configuration.

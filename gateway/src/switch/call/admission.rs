@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use cli::config::{Config, Node};
 
+use super::plan::{MostCalls, TrunkGroup};
 use super::{Call, Switch};
 use crate::leg::sip::transport::address_of;
 use crate::leg::{Cause, LegId, LegPort};
@@ -384,6 +385,20 @@ impl Switch {
     #[must_use]
     pub fn awaits_releases(&self) -> bool {
         self.calls.legs.values().any(|leg| matches!(leg.port, LegPort::Sip | LegPort::Trunk(_)))
+    }
+
+    /// `max-calls`: whether a trunk group may have one more call, beside `beside` that is there already.
+    pub(super) fn group_has_room(&self, group: &TrunkGroup, outgoing: bool, beside: Option<LegId>) -> bool {
+        if group.most == MostCalls::default() {
+            return true;
+        }
+        let is_member = |port: LegPort| {
+            let name = self.port_name(port);
+            name.is_some_and(|name| group.members.iter().any(|(member, _)| member == name))
+        };
+        let legs = || self.calls.legs.values().filter(|leg| Some(leg.id) != beside && is_member(leg.port));
+        let going_out = legs().filter(|leg| leg.outgoing).count();
+        group.most.has_room(outgoing, legs().count() - going_out, going_out)
     }
 
     /// A dial peer has all the calls it may have.

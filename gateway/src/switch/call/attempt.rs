@@ -266,6 +266,9 @@ impl Switch {
     /// The next port or channel of a trunk group.
     fn hunt(&mut self, label: &str) -> Result<Place, Cause> {
         let group = self.dial_plan.group(label).ok_or(Cause::NO_ROUTE)?;
+        if !self.group_has_room(group, true, None) {
+            return Err(Cause::NO_CIRCUIT);
+        }
         let mut members = Vec::with_capacity(group.members.len());
         let mut ports = Vec::with_capacity(group.members.len());
         let one = u32::from;

@@ -17,6 +17,14 @@ const INTERDIGIT: Duration = Duration::from_secs(10);
 impl Switch {
     /// Finds the inbound peer; then the number is looked at.
     pub(super) fn begin(&mut self, now: Instant, id: CallId) {
+        let caller = self.calls.calls.get(&id).and_then(|call| self.calls.legs.get(&call.caller?));
+        let full = caller.is_some_and(|leg| {
+            let groups = self.port_name(leg.port).map(|name| self.dial_plan.groups_of_port(name));
+            groups.into_iter().flatten().any(|group| !self.group_has_room(group, false, Some(leg.id)))
+        });
+        if full {
+            return self.end_call(now, id, Cause::NO_CIRCUIT);
+        }
         let Some(call) = self.calls.calls.get_mut(&id) else { return };
         let Some((leg, known)) = call.caller.and_then(|leg| Some((leg, self.calls.legs.get_mut(&leg)?)))
         else {

@@ -451,8 +451,17 @@ impl Switch {
             call.caller = None;
         }
         self.calls.records.leg(id, ends);
+        let status = self.sip.take_refusal(leg);
         if is_attempt {
             self.forward_busy(id, gone.port, cause);
+            if status.is_some_and(|status| self.dial_plan.stops_at(gone.peer, status))
+                && let Some(call) = self.calls.calls.get_mut(&id)
+            {
+                // The group's other servers are not asked; that the peer ends the hunt stands with its last one.
+                let of_group = |way: &Way| way.peer == gone.peer;
+                call.huntstop |= call.ways.iter().any(|way| of_group(way) && way.huntstop);
+                call.ways.retain(|way| !of_group(way));
+            }
             self.attempt_failed(now, id, cause);
         } else {
             self.end_call(now, id, cause);

@@ -17,7 +17,7 @@ use dialpeer::{DialPeer, InboundLeg, InboundMatch, OutboundMatch, PeerKind, Perm
 
 use super::forward::{self, Codes, Forwarding, Reroutes};
 use crate::leg::{Party, Setup, SetupUris};
-use crate::service::servers::{group_of, is_round_robin};
+use crate::service::servers::{group_of, hunt_stops, is_round_robin};
 
 /// Everything of a configuration that says where a call goes, compiled.
 #[derive(Debug)]
@@ -63,11 +63,13 @@ struct IncomingUri {
 }
 
 /// What a dial peer's server group has.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Servers {
     count: usize,
     /// `hunt-scheme round-robin`.
     in_turn: bool,
+    /// `huntstop … resp-code`: statuses, the first and the last, after which no other server is tried.
+    stops: Vec<(u16, u16)>,
 }
 
 /// `translation-profile incoming` and `outgoing`.
@@ -84,7 +86,49 @@ pub(in crate::switch) struct TrunkGroup {
     /// Voice ports and preferences, in order of preference.
     pub(in crate::switch) members: Vec<(String, Option<u8>)>,
     pub(in crate::switch) hunt: TrunkHunt,
+    /// `max-calls`: most calls at a time, in, out and both together.
+    pub(super) most: MostCalls,
     profiles: Profiles,
+}
+
+/// `max-calls` of a trunk group.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct MostCalls {
+    pub(super) incoming: Option<usize>,
+    pub(super) outgoing: Option<usize>,
+    pub(super) together: Option<usize>,
+}
+
+impl MostCalls {
+    fn read(section: &Node) -> Self {
+        let mut most = Self::default();
+        for line in section.lines() {
+            let mut words = line.split_whitespace();
+            let (Some("max-calls"), Some("any" | "voice"), Some(Ok(number))) =
+                (words.next(), words.next(), words.next().map(str::parse))
+            else {
+                continue;
+            };
+            let place = match words.nth(1) {
+                Some("in") => &mut most.incoming,
+                Some("out") => &mut most.outgoing,
+                _ => &mut most.together,
+            };
+            // `any` and `voice` both count: the smaller one.
+            *place = Some(place.map_or(number, |known: usize| known.min(number)));
+        }
+        most
+    }
+
+    /// Whether there is room for one more beside so many.
+    pub(super) fn has_room(self, outgoing: bool, incoming_now: usize, outgoing_now: usize) -> bool {
+        let (own, now) = match outgoing {
+            true => (self.outgoing, outgoing_now),
+            false => (self.incoming, incoming_now),
+        };
+        own.is_none_or(|most| now < most)
+            && self.together.is_none_or(|most| incoming_now + outgoing_now < most)
+    }
 }
 
 /// A way a call can go.
@@ -170,6 +214,7 @@ impl DialPlan {
                 label: group.label.clone(),
                 members,
                 hunt: hunt.unwrap_or_default(),
+                most: section.map(MostCalls::read).unwrap_or_default(),
                 profiles: section.map(profiles).unwrap_or_default(),
             });
         }
@@ -180,7 +225,8 @@ impl DialPlan {
         let servers = config.dial_peers.iter().filter_map(|peer| {
             let count = group_of(config, peer)?.len();
             let in_turn = peer.server_group.is_some_and(|group| is_round_robin(config, group));
-            Some((peer.tag, Servers { count, in_turn }))
+            let stops = peer.server_group.map(|group| hunt_stops(config, group)).unwrap_or_default();
+            Some((peer.tag, Servers { count, in_turn, stops }))
         });
         Self {
             incoming_uris: incoming_uris(config),
@@ -222,6 +268,11 @@ impl DialPlan {
     /// A trunk group.
     pub(in crate::switch) fn group(&self, label: &str) -> Option<&TrunkGroup> {
         self.trunk_groups.iter().find(|group| group.label.eq_ignore_ascii_case(label))
+    }
+
+    /// The trunk groups of a port.
+    pub(super) fn groups_of_port(&self, port: &str) -> impl Iterator<Item = &TrunkGroup> {
+        self.port_groups.get(port).into_iter().flatten().filter_map(|label| self.group(label))
     }
 
     /// The dial peer an incoming leg is on; `None` is dial peer 0.
@@ -367,7 +418,7 @@ impl DialPlan {
             let mut targets = Vec::new();
             match way.peer.kind {
                 PeerKind::Voip => match self.servers.get(&tag) {
-                    Some(Servers { count, in_turn }) => {
+                    Some(Servers { count, in_turn, .. }) => {
                         let first = if *in_turn { turn(tag) % (*count).max(1) } else { 0 };
                         targets.extend((0..*count).map(|at| Target::Server((first + at) % *count)));
                     }
@@ -403,6 +454,12 @@ impl DialPlan {
             ports.chain(groups).chain(session).collect()
         };
         self.table.outbound(number).into_iter().map(|way| (way.peer, target(way.peer))).collect()
+    }
+
+    /// Whether a server of this dial peer's group that has answered so is the last one tried of the group.
+    pub(super) fn stops_at(&self, peer: u32, status: u16) -> bool {
+        let stops = self.servers.get(&peer).map(|servers| servers.stops.as_slice()).unwrap_or_default();
+        stops.iter().any(|(first, last)| (*first..=*last).contains(&status))
     }
 
     /// The number after `num-exp`.

@@ -207,3 +207,19 @@ fn a_tenant_says_how_often_and_how_fast_a_register_is_sent_again() {
         assert_eq!(!registers(&mut bench).is_empty(), tried_again, "{lines}");
     }
 }
+
+#[test]
+fn a_tenant_registers_the_address_it_is_bound_to() {
+    let mut bench = SipBench::new(&format!(
+        "{TELEPHONES}interface Loopback7\n ip address 192.0.2.7 255.255.255.255\n!\nvoice class tenant 3\n \
+         registrar ipv4:192.0.2.9\n credentials number 7000 username gw password 0 secret realm example\n \
+         bind control source-interface Loopback7\n!\nsip-ua\n registrar ipv4:192.0.2.8\n"
+    ));
+    let all = registers(&mut bench);
+    let said = |number: &str| {
+        let found = all.iter().find(|(_, message)| field(message, "To").contains(number)).unwrap();
+        (found.0.local.to_string(), field(&found.1, "Contact"))
+    };
+    assert_eq!(said("7000"), ("192.0.2.7:5060".into(), "<sip:7000@192.0.2.7:5060>".into()));
+    assert_eq!(said("8000"), ("192.0.2.1:5060".into(), "<sip:8000@192.0.2.1:5060>".into()));
+}

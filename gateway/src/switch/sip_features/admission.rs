@@ -64,7 +64,9 @@ fn an_interface_has_so_many_sip_calls_and_no_more_until_there_are_few_again() {
     let mut calls = Vec::new();
     for line in [0, 1] {
         desk.dial(line, "5000");
-        calls.push(desk.called(FIVE));
+        let call = desk.called(FIVE);
+        desk.reply(&call, &call.invite.clone().unwrap(), 180, "", "");
+        calls.push(call);
     }
     desk.call(SIX, "5000", "", &audio(SIX));
     desk.none(FIVE, "INVITE");
@@ -84,5 +86,100 @@ fn an_interface_has_so_many_sip_calls_and_no_more_until_there_are_few_again() {
             _ => drop(desk.take(FIVE, "INVITE")),
         }
         desk.on_hook(line);
+    }
+}
+
+#[test]
+fn strangers_get_no_answer_at_all_where_untrusted_requests_are_discarded() {
+    const STRANGER: &str = "203.0.113.9";
+    for (setting, silent) in [
+        ("", false),
+        ("voice service voip\n sip\n  silent-discard untrusted\n!\n", true),
+        ("sip-ua\n silent-discard untrusted\n!\n", true),
+        (
+            "voice service voip\n sip\n  silent-discard untrusted\n!\nsip-ua\n tipring call login a password 0 b\n!\n",
+            false,
+        ),
+    ] {
+        let mut desk = Desk::new("", setting);
+        let (mut five, six) = desk.talk("", "");
+        let before = desk.bench.switch.sip.refused;
+        let mut stranger = desk.call(STRANGER, "8000", "", &audio(STRANGER));
+        for method in ["OPTIONS", "SUBSCRIBE", "NOTIFY", "REGISTER"] {
+            desk.request(&mut stranger, method, "Event: message-summary\r\n", "");
+        }
+        desk.wait(1000);
+        desk.look();
+        let answers = desk.inbox.iter().filter(|(flow, _)| flow.remote.ip().to_string() == STRANGER).count();
+        assert_eq!(answers == 0, silent, "{setting}");
+        if silent {
+            assert_eq!(desk.bench.switch.sip.refused, before + 1, "it is counted all the same");
+        }
+        // A call there is goes on, wherever its requests come from; and who is trusted is answered.
+        five.at = STRANGER;
+        desk.request(&mut five, "BYE", "", "");
+        let bye = desk.take(SIX, "BYE");
+        desk.reply(&six, &bye, 200, "", "");
+        let mut other = desk.call(SIX, "8000", "", &audio(SIX));
+        desk.take(SIX, "180 INVITE");
+        desk.request(&mut other, "CANCEL", "", "");
+    }
+}
+
+#[test]
+fn changes_within_a_call_pass_or_stay_here_or_are_refused_as_the_service_peer_and_tenant_say() {
+    let held = |at: &str| format!("{}a=sendonly\r\n", audio(at));
+    let image = |at: &str| {
+        format!(
+            "v=0\r\no=- 1 9 IN IP4 {at}\r\ns=-\r\nc=IN IP4 {at}\r\nt=0 0\r\nm=image 4400 udptl t38\r\na=T38FaxVersion:0\r\n"
+        )
+    };
+    let service = |word: &str| format!("voice service voip\n sip\n  midcall-signaling {word}\n!\n");
+    let tenant = "voice class tenant 3\n midcall-signaling block\n!\ndial-peer voice 5 voip\n voice-class sip tenant 3\n!\n";
+    for (both, more, passes) in [
+        ("", String::new(), true),
+        ("", service("passthru"), true),
+        ("", service("passthru media-change"), true),
+        ("", service("block"), false),
+        (" voice-class sip midcall-signaling passthru\n", service("block"), true),
+        (" voice-class sip midcall-signaling system\n", service("block"), false),
+        ("", tenant.to_owned(), false),
+    ] {
+        let mut desk = Desk::new(both, &more);
+        let (mut five, six) = desk.talk("", "");
+        desk.request(&mut five, "INVITE", "", held(FIVE));
+        let ok = desk.take(FIVE, "200 INVITE");
+        assert!(body_of(&ok).contains("a=recvonly"), "{more}{}", body_of(&ok));
+        desk.request(&mut five, "ACK", "", "");
+        match passes {
+            true => {
+                let hold = desk.take(SIX, "INVITE");
+                assert!(body_of(&hold).contains("a=sendonly"), "{}", body_of(&hold));
+                desk.reply(&six, &hold, 200, "", &audio(SIX));
+                desk.take(SIX, "ACK");
+            }
+            false => {
+                desk.none(SIX, "INVITE");
+                desk.request(&mut five, "INVITE", "", image(FIVE));
+                desk.take(FIVE, "488 INVITE");
+                desk.none(SIX, "INVITE");
+            }
+        }
+        // A refresh that changes nothing never goes on.
+        desk.request(&mut five, "UPDATE", "", "");
+        desk.none(SIX, "UPDATE");
+        desk.none(SIX, "INVITE");
+    }
+    // The codec of the call stays.
+    for (word, status) in [("preserve-codec", "488 INVITE"), ("passthru", "200 INVITE")] {
+        let codecs = "voice class codec 1\n codec preference 1 g711ulaw\n codec preference 2 g711alaw\n!\n";
+        let mut desk = Desk::new(" voice-class codec 1\n", &format!("{codecs}{}", service(word)));
+        let (mut five, _) = desk.talk("", "");
+        let other = audio(FIVE).replace("RTP/AVP 0 101", "RTP/AVP 8");
+        desk.request(&mut five, "INVITE", "", &other);
+        desk.take(FIVE, status);
+        desk.request(&mut five, "ACK", "", "");
+        desk.request(&mut five, "INVITE", "", audio(FIVE));
+        desk.take(FIVE, "200 INVITE");
     }
 }

@@ -58,6 +58,8 @@ fn a_tenant_s_settings_count_for_its_dial_peers_behind_their_own() {
     let (flow, invite) = desk.take_with_flow("192.0.2.63", "INVITE");
     assert_eq!((flow.transport, flow.remote.port()), (sip::Transport::Tcp, 5063));
     assert!(header(&invite, "P-Asserted-Identity").contains("<sip:8000@192.0.2.7>"), "{invite:?}");
+    assert_eq!(header(&invite, "Contact"), "<sip:8000@192.0.2.7:5060;transport=tcp>");
+    assert_eq!(flow.local.to_string(), "192.0.2.7:5060");
     assert!(body_of(&invite).contains("c=IN IP4 192.0.2.7\r\n"));
     assert_eq!(header(&invite, "X-Tenant"), "yes");
     desk.dial(1, "6000");
@@ -338,4 +340,98 @@ fn a_request_uri_leads_to_the_dial_peer_of_its_class_whatever_the_number() {
         }
     }
     invite("sip:alice@192.0.2.1").take(FIVE, "404 INVITE");
+}
+
+#[test]
+fn a_status_of_a_huntstop_rule_ends_the_hunt_in_its_group_and_not_beyond() {
+    let config = "voice class server-group 4\n ipv4 192.0.2.71 preference 1\n ipv4 192.0.2.72 preference 2\n \
+                  huntstop 1 resp-code 500 to 599\n huntstop 2 resp-code 486\n!\n\
+                  dial-peer voice 7 voip\n destination-pattern 7...\n session protocol sipv2\n session server-group 4\n \
+                  codec g711ulaw\n!\n\
+                  dial-peer voice 8 voip\n destination-pattern 7...\n preference 1\n session protocol sipv2\n \
+                  session target ipv4:192.0.2.63\n codec g711ulaw\n!\n";
+    for (more, status, next) in [
+        ("", 480, Some("192.0.2.72")),
+        ("", 503, Some(SEVEN)),
+        ("dial-peer voice 7 voip\n huntstop\n!\n", 503, None),
+        ("dial-peer voice 7 voip\n huntstop\n!\n", 480, Some("192.0.2.72")),
+        // Whatever the group says, a busy user is not hunted for.
+        ("", 486, None),
+        ("voice hunt user-busy\n", 486, Some(SEVEN)),
+    ] {
+        let mut desk = Desk::new("", &format!("{config}{more}"));
+        desk.dial(0, "7000");
+        let invite = desk.take("192.0.2.71", "INVITE");
+        let end = End { at: "192.0.2.71", own: format!("{};tag=x", header(&invite, "To")), ..ended() };
+        desk.reply(&end, &invite, status, "", "");
+        for at in ["192.0.2.72", SEVEN] {
+            match next {
+                Some(next) if next == at => drop(desk.take(at, "INVITE")),
+                _ => desk.none(at, "INVITE"),
+            }
+        }
+    }
+}
+
+#[test]
+fn a_tenant_s_url_cause_and_transport_are_those_of_its_calls_alone() {
+    // `url`: of tenant, dial peer and service, in this order of weight.
+    for (service, tenant, peer, scheme) in [
+        ("", "", "", "sip:"),
+        ("", " url sips\n", "", "sips:"),
+        ("", " url sips\n", " voice-class sip url sip\n", "sip:"),
+        ("", " url sip\n", " voice-class sip url sips\n", "sips:"),
+        ("voice service voip\n sip\n  url sips\n!\n", "", "", "sips:"),
+        ("voice service voip\n sip\n  url sips\n!\n", " url sip\n", "", "sip:"),
+    ] {
+        let mut desk = of_tenant(tenant, peer, service);
+        desk.dial(0, "7000");
+        let (_, invite) = desk.take_with_flow(SEVEN, "INVITE");
+        assert!(invite.request_uri().unwrap().starts_with(scheme), "{service}{tenant}{peer}{invite:?}");
+        assert!(header(&invite, "From").contains(&format!("<{scheme}")), "{invite:?}");
+    }
+    // `reason-header override`: 480 is cause 18 or 19 by the tables, 21 by the header; the caller is told what counts.
+    let reason = "Reason: Q.850;cause=21\r\n";
+    for (tenant, ua, status) in [
+        ("", "", "480 INVITE"),
+        (" reason-header override\n", "", "403 INVITE"),
+        ("", "sip-ua\n reason-header override\n!\n", "403 INVITE"),
+        (" no reason-header override\n", "sip-ua\n reason-header override\n!\n", "480 INVITE"),
+    ] {
+        let mut desk = of_tenant(tenant, "", ua);
+        desk.call(FIVE, "7000", "", &audio(FIVE));
+        let invite = desk.take(SEVEN, "INVITE");
+        let end = End { at: SEVEN, own: format!("{};tag=x", header(&invite, "To")), ..ended() };
+        desk.reply(&end, &invite, 480, reason, "");
+        desk.take(FIVE, status);
+    }
+    // `transport switch udp tcp`: of what is too long, and of nothing else.
+    let long = format!("X-Long: {}\r\n", "y".repeat(1000));
+    for (tenant, service, headers, by) in [
+        ("", "", long.as_str(), sip::Transport::Udp),
+        (" transport switch udp tcp\n", "", long.as_str(), sip::Transport::Tcp),
+        (" transport switch udp tcp\n", "", "", sip::Transport::Udp),
+        ("", "sip-ua\n transport switch udp tcp\n!\n", long.as_str(), sip::Transport::Tcp),
+        ("", "voice service voip\n sip\n  transport switch udp tcp\n!\n", long.as_str(), sip::Transport::Tcp),
+    ] {
+        let mut desk = of_tenant(&format!(" header-passing\n{tenant}"), "", service);
+        desk.call(FIVE, "7000", headers, &audio(FIVE));
+        let (flow, invite) = desk.take_with_flow(SEVEN, "INVITE");
+        assert_eq!(flow.transport, by, "{tenant}{service}");
+        assert_eq!(header(&invite, "Via").contains("/TCP "), by == sip::Transport::Tcp);
+    }
+    // `session transport`: of dial peer, tenant and service.
+    let system = "voice service voip\n sip\n  session transport tcp\n!\n";
+    for (service, tenant, peer, by) in [
+        (system, "", "", sip::Transport::Tcp),
+        (system, " session transport udp\n", "", sip::Transport::Udp),
+        ("", " session transport tcp\n", "", sip::Transport::Tcp),
+        (system, " session transport udp\n", " session transport tcp\n", sip::Transport::Tcp),
+    ] {
+        let mut desk = of_tenant(tenant, peer, service);
+        desk.dial(0, "7000");
+        let (flow, invite) = desk.take_with_flow(SEVEN, "INVITE");
+        assert_eq!(flow.transport, by, "{service}{tenant}{peer}");
+        assert_eq!(header(&invite, "Contact").contains(";transport=tcp"), by == sip::Transport::Tcp);
+    }
 }

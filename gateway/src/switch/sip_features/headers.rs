@@ -94,11 +94,22 @@ fn bind_says_by_which_address_we_are_known_and_heard() {
     let six = desk.called(SIX);
     let invite = six.invite.clone().unwrap();
     assert!(header(&invite, "From").contains("@198.51.100.8>"), "{invite:?}");
+    assert_eq!(header(&invite, "Contact"), "<sip:5000@198.51.100.8:5060>");
+    assert!(header(&invite, "Via").starts_with("SIP/2.0/UDP 198.51.100.8:5060;"), "{invite:?}");
     assert!(body_of(&invite).contains("c=IN IP4 198.51.100.8\r\n"), "{}", body_of(&invite));
     desk.answer(&six, "");
     let ok = desk.answered(&mut five);
     assert!(body_of(&ok).contains("c=IN IP4 198.51.100.7\r\n"), "{}", body_of(&ok));
     desk.hang_up(five, &six);
+    // A call from there is answered with the same address, and the other peer has that of the host.
+    let mut six = desk.call(SIX, "8000", "", &audio(SIX));
+    desk.off_hook(0);
+    let ok = desk.answered(&mut six);
+    assert_eq!(header(&ok, "Contact"), "<sip:8000@198.51.100.8:5060>");
+    let mut five = desk.call(FIVE, "8001", "", &audio(FIVE));
+    desk.off_hook(1);
+    let ok = desk.answered(&mut five);
+    assert_eq!(header(&ok, "Contact"), "<sip:8001@192.0.2.1:5060>");
 }
 
 #[test]

@@ -253,3 +253,37 @@ fn call_treatment_says_what_those_are_told_that_are_too_much() {
         sim.assert_nothing_left();
     }
 }
+
+#[test]
+fn a_trunk_group_has_so_many_calls_in_and_out_and_no_more() {
+    for (most, out, incoming) in [
+        ("", 3, 3),
+        (" max-calls voice 2\n", 2, 2),
+        (" max-calls any 2\n max-calls voice 1\n", 1, 1),
+        (" max-calls voice 1 direction out\n", 1, 3),
+        (" max-calls voice 1 direction in\n", 3, 1),
+        (" max-calls voice 0 direction in\n", 3, 0),
+    ] {
+        let mut sim = Sim::and(&format!("trunk group PBX\n{most}"));
+        for at in 0..3 {
+            sim.call(at, "4800");
+        }
+        let there = |sim: &Sim| sim.pbx_calls(0).len() + sim.pbx_calls(1).len();
+        assert_eq!(there(&sim), out, "{most}");
+        for at in 0..3 {
+            sim.on_hook(at);
+        }
+        sim.wait(5_000);
+        assert_eq!(there(&sim), 0);
+        // On two interfaces, they are counted together.
+        for (trunk, number) in [(0, "8000"), (1, "8001"), (0, "8002")] {
+            sim.pbx_call(trunk, &CallRequest::new(number));
+        }
+        sim.wait(100);
+        let ringing = (0..3).filter(|at| sim.state(*at) == State::Ringing).count();
+        assert_eq!(ringing, incoming, "{most}");
+        if incoming == 0 {
+            assert_eq!(sim.pbx_cause(0), Some(34));
+        }
+    }
+}
