@@ -2,7 +2,7 @@
 //! watched by OPTIONS.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Command;
 use std::time::Duration;
 
@@ -379,6 +379,42 @@ fn each_remote_address_is_shown_the_certificate_of_its_trustpoint() {
         ));
         wait_for(&said, "SIP/2.0 200 OK");
     }
+}
+
+/// `bind control` of a tenant: SIP listens there, and its calls say so.
+#[test]
+fn a_tenant_calls_and_is_called_by_the_address_it_is_bound_to() {
+    let mut phone = phone();
+    let gateway = Tipringd::start(
+        &format!(
+            "{TELEPHONE}interface Loopback7\n ip address 127.0.0.7 255.255.255.255\n!\nvoice class tenant 3\n \
+             bind control source-interface Loopback7\n!\ndial-peer voice 5 voip\n destination-pattern 5...\n \
+             session protocol sipv2\n session target ipv4:{}\n incoming called-number .\n codec g711ulaw\n \
+             voice-class sip tenant 3\n!\n",
+            phone.address()
+        ),
+        HARDWARE,
+    );
+    let bound = SocketAddr::new([127, 0, 0, 7].into(), gateway.sip().port());
+    phone.set_gateway(bound);
+    let mut lines = gateway.lines();
+    lines.dial("2/0", "5123");
+    let invite = phone.asked("INVITE");
+    assert_eq!(invite.header("Contact"), format!("<sip:8000@{bound}>"));
+    assert!(invite.header("Via").starts_with(&format!("SIP/2.0/UDP {bound};")), "{invite:?}");
+    phone.reply(&invite, 486, "", "");
+    phone.asked("ACK");
+    lines.act("2/0", "onhook", &json!({}));
+    let sdp = phone.sdp("0", "");
+    phone.invite("8000", "", &sdp);
+    phone.response("INVITE", 180);
+    lines.act("2/0", "offhook", &json!({}));
+    let ok = phone.response("INVITE", 200);
+    assert_eq!(ok.header("Contact"), format!("<sip:8000@{bound}>"));
+    phone.request("ACK", "", "");
+    phone.request("BYE", "", "");
+    phone.response("BYE", 200);
+    lines.act("2/0", "onhook", &json!({}));
 }
 
 /// `ip qos dscp`: what leaves is marked as the dial peer says, signalling and media, and by IOS's defaults.

@@ -208,14 +208,6 @@ impl Admission {
         if from == LegPort::Sip {
             self.serves_sip()?;
         }
-        Ok(())
-    }
-
-    /// Whether one more call, the `calls`th, is let in.
-    fn admit(&mut self, now: Instant, calls: u32, from: LegPort) -> Result<(), Cause> {
-        if from == LegPort::Sip {
-            self.serves_sip()?;
-        }
         if let Some((low, high)) = self.total_calls {
             // Between the two marks it stays what it was.
             self.refusing = if self.refusing { calls > low } else { calls > high };
