@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use cli::config::Config;
+use cli::config::{Config, Node};
 use dialpeer::{DialPeer, SessionTransport};
 use sip::Transport;
 use sip::net::NetConfig;
