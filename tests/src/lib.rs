@@ -20,6 +20,7 @@
 //! ```
 #![allow(clippy::panic, clippy::unwrap_used, reason = "test support: a failed expectation is a failed test")]
 
+mod baresip;
 mod bearers;
 mod blast;
 mod call_load;
@@ -50,6 +51,7 @@ mod trunk;
 mod tshark;
 mod unified_cm;
 
+pub use baresip::Baresip;
 pub use bearers::Bearers;
 pub use blast::{Blast, BlastReport};
 pub use call_load::{CallAnswerer, CallReport, CallSink, CallSource, speak_rtp};
@@ -65,7 +67,7 @@ pub use marks::Marked;
 pub use paths::{build_peers, peer, target_dir, workspace_root};
 pub use pbx::{Pbx, Side};
 pub use pki::Pki;
-pub use ports::free_port;
+pub use ports::{free_port, free_ports};
 pub use process::{Finished, Process, finish};
 pub use python::python;
 pub use serde_json::{Value, json};

@@ -43,6 +43,26 @@ pub fn free_port() -> u16 {
     panic!("no free port in {PORTS:?}")
 }
 
+/// The first of so many ports in a row, each as [`free_port`] gives it.
+///
+/// # Panics
+/// When there are none.
+#[must_use]
+pub fn free_ports(count: u16) -> u16 {
+    let (mut first, mut last) = (free_port(), 0);
+    loop {
+        last = last.max(first);
+        if last - first + 1 >= count {
+            return first;
+        }
+        let next = free_port();
+        if next != last + 1 {
+            first = next;
+        }
+        last = next;
+    }
+}
+
 /// The local ports of every socket in this thread's network namespace, as the kernel lists them.
 fn ports_in_use() -> BTreeSet<u16> {
     ["tcp", "tcp6", "udp", "udp6"]

@@ -81,9 +81,11 @@ struct Audio {
     hz: Option<f64>,
     /// Digit being sent as an event, and its payload type.
     event: Option<(u8, u8)>,
+    /// Said in place of a tone: payload type and payload of every packet.
+    other: Option<(u8, Vec<u8>)>,
     heard: Vec<u8>,
-    /// Payload types and first payload octets of what came.
-    packets: Vec<(u8, u8)>,
+    /// Payload types and payloads of what came.
+    packets: Vec<(u8, Vec<u8>)>,
 }
 
 /// The telephone.
@@ -299,7 +301,20 @@ impl SipPhone {
     /// Sends RTP there from now on, µ-law, 20 ms: a tone of `hz`, or silence.
     pub fn speak(&self, to: SocketAddr, hz: Option<f64>) {
         let mut audio = self.audio.lock().expect("no panic");
-        (audio.to, audio.hz) = (Some(to), hz);
+        (audio.to, audio.hz, audio.other) = (Some(to), hz, None);
+    }
+
+    /// Sends RTP there from now on, every 20 ms this payload, whatever it means.
+    pub fn speak_coded(&self, to: SocketAddr, payload_type: u8, payload: &[u8]) {
+        let mut audio = self.audio.lock().expect("no panic");
+        (audio.to, audio.other) = (Some(to), Some((payload_type, payload.to_vec())));
+    }
+
+    /// How many packets of this payload type with this payload have come.
+    #[must_use]
+    pub fn coded_heard(&self, payload_type: u8, payload: &[u8]) -> usize {
+        let audio = self.audio.lock().expect("no panic");
+        audio.packets.iter().filter(|(kind, octets)| *kind == payload_type && octets == payload).count()
     }
 
     /// Stops sending.
@@ -320,7 +335,7 @@ impl SipPhone {
         let mut codes: Vec<u8> = Vec::new();
         let mut last = None;
         for (kind, first) in &audio.packets {
-            let event = (*kind == payload_type).then_some(*first);
+            let event = if *kind == payload_type { first.first().copied() } else { None };
             if let Some(code) = event
                 && last != Some(code)
             {
@@ -384,7 +399,7 @@ fn carry(socket: &UdpSocket, audio: &Mutex<Audio>, over: &AtomicBool) {
         {
             let mut audio = audio.lock().expect("no panic");
             let kind = buffer[1] & 0x7F;
-            audio.packets.push((kind, buffer[12]));
+            audio.packets.push((kind, buffer[12..len].to_vec()));
             if kind == 0 {
                 audio.heard.extend(&buffer[12..len]);
             }
@@ -393,12 +408,12 @@ fn carry(socket: &UdpSocket, audio: &Mutex<Audio>, over: &AtomicBool) {
             continue;
         }
         due += Duration::from_millis(20);
-        let (to, hz) = {
+        let (to, hz, other) = {
             let mut audio = audio.lock().expect("no panic");
             if let Some((kind, code)) = audio.event.take() {
                 event = Some((kind, code, timestamp, 0));
             }
-            (audio.to, audio.hz)
+            (audio.to, audio.hz, audio.other.clone())
         };
         timestamp = timestamp.wrapping_add(160);
         let Some(to) = to else { continue };
@@ -415,6 +430,11 @@ fn carry(socket: &UdpSocket, audio: &Mutex<Audio>, over: &AtomicBool) {
             if *steps == 12 {
                 event = None;
             }
+        } else if let Some((kind, payload)) = other {
+            packet[1] = kind;
+            packet.extend(timestamp.to_be_bytes());
+            packet.extend(source);
+            packet.extend(payload);
         } else {
             packet.extend(timestamp.to_be_bytes());
             packet.extend(source);

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::net::Ipv4Addr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use system_tests::{
     FaxEnd, Lines, Measured, Said, SipPhone, Sipp, Tipringd, Transport, Value, json, tone_measure,
@@ -381,6 +381,70 @@ fn sip_calls_sip_through_the_gateway_and_any_codec_passes() {
     caller.response("BYE", 200);
     called.asked("BYE");
     ended(&gateway);
+}
+
+/// The payload type that a description has for an encoding.
+fn payload_of(said: &Said, encoding: &str) -> u8 {
+    let line = said.body.lines().find(|line| line.contains(&format!(" {encoding}/")));
+    let number = line.and_then(|line| line.strip_prefix("a=rtpmap:")?.split(' ').next()?.parse().ok());
+    number.unwrap_or_else(|| panic!("no {encoding} in {}", said.body))
+}
+
+/// Codings nobody here can hear, each end with payload types of its own, for digits too.
+#[test]
+fn every_coding_passes_between_sip_telephones_octet_for_octet() {
+    let codecs = ["g729r8", "g726r32", "ilbc", "g722-64"];
+    let lines: String =
+        (1..).zip(codecs).map(|(at, codec)| format!(" codec preference {at} {codec}\n")).collect();
+    let (gateway, mut called) =
+        gateway(&format!(" voice-class codec 1\n dtmf-relay rtp-nte\n!\nvoice class codec 1\n{lines}"));
+    let mut caller = SipPhone::new(Ipv4Addr::LOCALHOST, gateway.sip());
+    let codings = [
+        ("G729", [18, 18], 20),
+        ("G726-32", [112, 113], 80),
+        ("iLBC", [114, 115], 38),
+        ("G722", [9, 9], 160),
+    ];
+    for (encoding, [own, theirs], octets) in codings {
+        let lines = |coding: u8, events: u8| {
+            format!(
+                "a=rtpmap:{coding} {encoding}/8000\r\na=rtpmap:{events} telephone-event/8000\r\n\
+                 a=fmtp:{events} 0-15\r\n"
+            )
+        };
+        let offer = caller.sdp(&format!("{own} 120"), &lines(own, 120));
+        caller.invite("5777", "", &offer);
+        let invite = called.asked("INVITE");
+        let answer = called.sdp(&format!("{theirs} 121"), &lines(theirs, 121));
+        called.reply(&invite, 200, "", &answer);
+        called.asked("ACK");
+        let ok = caller.response("INVITE", 200);
+        caller.request("ACK", "", "");
+        assert_eq!(
+            (ok.rtp().port() % 2, invite.rtp().port() % 2),
+            (0, 0),
+            "RTP on even ports, RTCP on the next"
+        );
+        let (said, answered) = (vec![own; octets], vec![theirs ^ 0x55; octets]);
+        caller.speak_coded(ok.rtp(), payload_of(&ok, encoding), &said);
+        called.speak_coded(invite.rtp(), payload_of(&invite, encoding), &answered);
+        let end = Instant::now() + RING;
+        while called.coded_heard(theirs, &said) < 20 || caller.coded_heard(own, &answered) < 20 {
+            assert!(Instant::now() < end, "{encoding}: {ok:?} {invite:?}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        caller.event(payload_of(&ok, "telephone-event"), 7);
+        called.event(payload_of(&invite, "telephone-event"), 3);
+        assert_eq!(called.events_heard(121).last(), Some(&7), "{encoding}");
+        assert_eq!(caller.events_heard(120).last(), Some(&3), "{encoding}");
+        caller.silent();
+        called.silent();
+        caller.request("BYE", "", "");
+        caller.response("BYE", 200);
+        let bye = called.asked("BYE");
+        called.reply(&bye, 200, "", "");
+        ended(&gateway);
+    }
 }
 
 #[test]

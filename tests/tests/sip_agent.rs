@@ -10,7 +10,8 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use system_tests::{
-    Events, Finished, Kamailio, Process, Value, finish, free_port, json, target_dir, workspace_root,
+    Baresip, Events, Finished, Kamailio, Process, Value, finish, free_port, free_ports, json, target_dir,
+    workspace_root,
 };
 use tempfile::TempDir;
 
@@ -58,22 +59,6 @@ impl Agent {
     #[track_caller]
     fn ended(&mut self, by: &str) -> Value {
         self.events.wait(&json!({ "event": "ended", "by": by }), LONG)
-    }
-}
-
-/// The first of `count` free ports in a row.
-fn free_ports(count: u16) -> u16 {
-    let (mut first, mut last) = (free_port(), 0);
-    loop {
-        last = last.max(first);
-        if last - first + 1 >= count {
-            return first;
-        }
-        let next = free_port();
-        if next != last + 1 {
-            first = next;
-        }
-        last = next;
     }
 }
 
@@ -287,53 +272,11 @@ fn the_agent_takes_the_session_interval_sipp_asks_for() {
     });
 }
 
-/// baresip, without sound.
-struct Baresip {
-    process: Process,
-    lines: std::sync::mpsc::Receiver<String>,
-    port: u16,
-    _dir: TempDir,
-}
-
-impl Baresip {
-    fn start(account: &str) -> Baresip {
-        let dir = tempfile::tempdir().unwrap();
-        let port = free_ports(2);
-        let modules = "/usr/lib/baresip/modules";
-        let config = format!(
-            "sip_listen 127.0.0.1:{port}\nmodule_path {modules}\nmodule stdio.so\nmodule g711.so\n\
-             module_tmp account.so\nmodule_app menu.so\naudio_source aubridge,x\n\
-             audio_player aubridge,x\nmodule aubridge.so\n"
-        );
-        std::fs::write(dir.path().join("config"), config).unwrap();
-        std::fs::write(dir.path().join("accounts"), format!("{account}\n")).unwrap();
-        std::fs::write(dir.path().join("contacts"), "").unwrap();
-        let mut command = Command::new("baresip");
-        command.arg("-f").arg(dir.path());
-        let (process, lines, _) = Process::start("baresip", command);
-        wait_for_port(port, false);
-        Baresip { process, lines, port, _dir: dir }
-    }
-
-    #[track_caller]
-    fn wait(&self, text: &str) {
-        let end = std::time::Instant::now() + LONG;
-        loop {
-            let left = end.saturating_duration_since(std::time::Instant::now());
-            match self.lines.recv_timeout(left) {
-                Ok(line) if line.contains(text) => return,
-                Ok(_) => {}
-                Err(_) => panic!("baresip does not say {text:?}\n{}", self.process.log()),
-            }
-        }
-    }
-}
-
 #[test]
 fn baresip_answers_is_put_on_hold_and_hung_up() {
     let baresip = Baresip::start("<sip:bare@127.0.0.1>;regint=0;answermode=auto");
     let mut agent = Agent::start(&[]);
-    agent.say(&format!("call sip:bare@127.0.0.1:{}", baresip.port));
+    agent.say(&format!("call sip:bare@127.0.0.1:{}", baresip.port()));
     agent.wait("answered");
     agent.say("hold 1");
     agent.wait("updated");
@@ -349,11 +292,11 @@ fn baresip_calls_and_hangs_up() {
     let mut baresip = Baresip::start("<sip:bare@127.0.0.1>;regint=0");
     let mut agent = Agent::start(&["--ring", "--answer", "300"]);
     let address = agent.address;
-    baresip.process.write_line(&format!("/dial sip:agent@{address}"));
+    baresip.dial(&format!("sip:agent@{address}"));
     agent.wait("incoming");
     agent.wait("acknowledged");
     baresip.wait("Call established");
-    baresip.process.write_line("/hangup");
+    baresip.hang_up();
     agent.ended("Remote");
 }
 

@@ -4,7 +4,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use system_tests::{
     Dns, Kamailio, Marked, Pki, Process, Profile, Record, Run, SipPhone, Tipringd, free_port, json,
@@ -96,7 +96,7 @@ fn kamailio_registers_a_telephone_calls_it_and_forgets_it_when_told() {
             // A gateway that ends in good order says so.
             gateway.stop();
         }
-        let end = std::time::Instant::now() + LONG;
+        let end = Instant::now() + LONG;
         loop {
             caller.invite("8000", "", &offer);
             let status = loop {
@@ -108,7 +108,7 @@ fn kamailio_registers_a_telephone_calls_it_and_forgets_it_when_told() {
             if status == Some(404) {
                 break;
             }
-            assert!(std::time::Instant::now() < end, "still registered: {status:?}");
+            assert!(Instant::now() < end, "still registered: {status:?}");
             caller.request("CANCEL", "", "");
             caller.response("INVITE", 487);
             caller.acknowledge_refusal();
@@ -324,10 +324,10 @@ fn a_notify_and_a_call_go_by_tls_and_openssl_believes_the_certificates() {
     let shown = gateway.show("show sip-ua connections tcp tls detail");
     assert!(shown.contains("Total active connections      : 1\n"), "{shown}");
     // A server behind OpenSSL is called.
-    let port = called.to_string();
+    let accept = format!("127.0.0.1:{called}");
     let (_server, heard) =
-        openssl(&pki, &["s_server", "-accept", &port, "-Verify", "1", "-verify_return_error"]);
-    std::thread::sleep(Duration::from_millis(500));
+        openssl(&pki, &["s_server", "-accept", &accept, "-Verify", "1", "-verify_return_error"]);
+    wait_for_listener("127.0.0.1", called);
     let mut lines = gateway.lines();
     lines.dial("2/0", "5123");
     wait_for(&heard, &format!("INVITE sip:5123@127.0.0.1:{called}"));
@@ -415,6 +415,59 @@ fn a_tenant_calls_and_is_called_by_the_address_it_is_bound_to() {
     phone.request("BYE", "", "");
     phone.response("BYE", 200);
     lines.act("2/0", "onhook", &json!({}));
+}
+
+/// Who is called asks for our certificate and gets that of its line; OpenSSL says whose it was.
+#[test]
+fn each_remote_address_is_called_with_the_certificate_of_its_trustpoint() {
+    let (pki, secure, called) = (Pki::new("peer.example"), free_port(), free_port());
+    let peer = |number: u32, host: &str| {
+        format!(
+            "dial-peer voice {number} voip\n destination-pattern {number}...\n session protocol sipv2\n \
+             session target ipv4:{host}:{called}\n session transport tcp tls\n!\n"
+        )
+    };
+    let gateway = Tipringd::start(
+        &format!(
+            "{TELEPHONE}{}{}voice service voip\n sip\n  listen-port secure {secure}\n!\n",
+            peer(5, "127.0.0.1"),
+            peer(6, "127.0.0.2")
+        ),
+        HARDWARE,
+    );
+    pki.install(&gateway);
+    pki.install_as(&gateway, "OTHER", "peer.example");
+    configure(
+        &gateway,
+        "sip-ua\n crypto signaling default trustpoint GW\n \
+         crypto signaling remote-addr 127.0.0.2 255.255.255.255 trustpoint OTHER\n",
+    );
+    let mut lines = gateway.lines();
+    for (host, number, name) in
+        [("127.0.0.1", "5123", "gateway.example"), ("127.0.0.2", "6123", "peer.example")]
+    {
+        let accept = format!("{host}:{called}");
+        let (server, heard) =
+            openssl(&pki, &["s_server", "-accept", &accept, "-Verify", "1", "-verify_return_error"]);
+        wait_for_listener(host, called);
+        lines.dial("2/0", number);
+        wait_for(&heard, &format!("INVITE sip:{number}@{host}:{called}"));
+        let log = server.log();
+        assert!(log.contains(&format!("depth=0 CN = {name}\n")), "{log}");
+        lines.act("2/0", "onhook", &json!({}));
+        gateway.show_until("show voice call summary", LONG, |shown| shown.contains("FXSLS_ONHOOK"));
+    }
+}
+
+/// Until somebody listens there by TCP, with no connection of ours, which would be the first.
+fn wait_for_listener(host: &str, port: u16) {
+    let octets = host.parse::<std::net::Ipv4Addr>().unwrap().octets();
+    let address = format!("{:08X}:{port:04X} 00000000:0000 0A", u32::from_le_bytes(octets));
+    let end = Instant::now() + LONG;
+    while !std::fs::read_to_string("/proc/thread-self/net/tcp").unwrap().contains(&address) {
+        assert!(Instant::now() < end, "nobody listens on {host}:{port}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 /// `ip qos dscp`: what leaves is marked as the dial peer says, signalling and media, and by IOS's defaults.

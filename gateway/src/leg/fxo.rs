@@ -354,7 +354,8 @@ impl FxoPort {
 
     /// The next thing to do or to know.
     pub fn poll(&mut self, now: Instant, ids: &mut LegIds) -> Option<OfficePortOutput> {
-        self.make_permanent_call(now, ids);
+        let permanent = self.permanent.as_mut();
+        self.events.extend(permanent.and_then(|it| it.make(now, &self.settings.station, ids)));
         loop {
             if let Some((leg, event)) = self.events.pop_front() {
                 return Some(OfficePortOutput::Leg(leg, event));
@@ -522,15 +523,9 @@ impl FxoPort {
 
     fn offer(&mut self, now: Instant, leg: LegId, setup: &Setup) {
         if let Some(permanent) = &mut self.permanent {
-            match permanent.called(leg) {
-                Ok(given_up) => {
-                    if let Some(ours) = given_up {
-                        self.tell(ours, LegEvent::Released(Cause::NORMAL));
-                    }
-                    self.tell(leg, LegEvent::Answered(Answer::default()));
-                    self.tell_wires(leg);
-                }
-                Err(()) => self.tell(leg, LegEvent::Released(Cause::BUSY)),
+            self.events.extend(permanent.offered(leg));
+            if permanent.leg() == Some(leg) {
+                self.tell_wires(leg);
             }
             return;
         }

@@ -405,7 +405,8 @@ impl FxsPort {
 
     /// The next thing to do or to know; tones are dealt with inside.
     pub fn poll(&mut self, now: Instant, ids: &mut LegIds) -> Option<FxsOutput> {
-        self.make_permanent_call(now, ids);
+        let permanent = self.permanent.as_mut();
+        self.events.extend(permanent.and_then(|it| it.make(now, &self.station, ids)));
         if std::mem::take(&mut self.untold) {
             self.line.refresh_message_waiting(now);
         }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use cli::config::{Connection, VoicePort};
 
-use super::{LegCommand, LegId, LineSignal};
+use super::{Answer, LegCommand, LegEvent, LegId, LegIds, LineSignal, Party, Setup};
 
 /// A call that failed or ended is made again after so long.
 const RETRY: Duration = Duration::from_secs(10);
@@ -81,26 +81,37 @@ impl Permanent {
         self.due
     }
 
-    /// The number to call now; the leg that calls is told to [`Permanent::calling`].
-    pub(super) fn take_due(&mut self, now: Instant) -> Option<String> {
+    /// Makes the call when it is due, in the name of `station`: what the switch is to be told.
+    pub(super) fn make(
+        &mut self,
+        now: Instant,
+        station: &Party,
+        ids: &mut LegIds,
+    ) -> Option<(LegId, LegEvent)> {
         self.due.take_if(|at| *at <= now)?;
-        Some(self.number.clone())
+        let leg = ids.take();
+        (self.leg, self.up) = (Some(leg), false);
+        let setup = Setup {
+            called: Party::new(&self.number),
+            calling: station.clone(),
+            complete: true,
+            ..Setup::default()
+        };
+        Some((leg, LegEvent::Incoming(Box::new(setup))))
     }
 
-    /// This leg makes the call.
-    pub(super) fn calling(&mut self, leg: LegId) {
-        self.leg = Some(leg);
-        self.up = false;
-    }
-
-    /// The other side calls. `Err`: the call stands already. `Ok`: it stands now; a leg of ours that was calling is over.
-    pub(super) fn called(&mut self, leg: LegId) -> Result<Option<LegId>, ()> {
-        if self.up || !self.in_service {
-            return Err(());
-        }
-        self.up = true;
-        self.due = None;
-        Ok(self.leg.replace(leg))
+    /// The other side calls: what the switch is to be told. The call stands afterwards if [`Permanent::leg`] says `leg`; a leg of
+    /// ours that was calling is over then.
+    pub(super) fn offered(&mut self, leg: LegId) -> impl Iterator<Item = (LegId, LegEvent)> + use<> {
+        let (given_up, answer) = if self.up || !self.in_service {
+            (None, LegEvent::Released(super::Cause::BUSY))
+        } else {
+            self.up = true;
+            self.due = None;
+            (self.leg.replace(leg), LegEvent::Answered(Answer::default()))
+        };
+        let given_up = given_up.map(|ours| (ours, LegEvent::Released(super::Cause::NORMAL)));
+        given_up.into_iter().chain([(leg, answer)])
     }
 
     /// Whether this is its leg.

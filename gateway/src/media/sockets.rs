@@ -122,9 +122,10 @@ impl Sockets {
 
     fn bind_next(&mut self) -> io::Result<u64> {
         let (low, high) = (even(self.range.0), self.range.1);
-        let pairs = u32::from(high.saturating_sub(low)).div_ceil(2);
+        // An even port and the next, both in the range.
+        let pairs = (u32::from(high) + 1).saturating_sub(u32::from(low)) / 2;
         let mut last = io::Error::from(io::ErrorKind::AddrInUse);
-        for _ in 0..pairs.max(1) {
+        for _ in 0..pairs {
             let port = self.next;
             self.next = match port.checked_add(2) {
                 Some(next) if next < high => next,
@@ -301,6 +302,34 @@ mod tests {
         assert_eq!(heard(&mut sockets), []);
         peer.send_to(b"new", (HERE, port)).unwrap();
         assert_eq!(heard(&mut sockets), [(100, false, b"new".to_vec())]);
+    }
+
+    //= RFC 3550 11: "For UDP and similar protocols, RTP SHOULD use an even destination port number and the corresponding RTCP stream SHOULD use the next higher (odd) destination port number."
+    #[test]
+    fn rtp_is_on_even_ports_and_rtcp_on_the_next_wherever_the_range_begins_and_ends() {
+        // An address of its own, where nobody else takes ports.
+        let here = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 77));
+        for (range, wanted) in [
+            ((24_000, 24_005), vec![24_000, 24_002, 24_004]),
+            ((24_001, 24_006), vec![24_002, 24_004]),
+            ((24_001, 24_003), vec![24_002]),
+            ((24_000, 24_002), vec![24_000]),
+            ((24_001, 24_002), vec![]),
+            ((65_534, 65_535), vec![65_534]),
+            ((65_535, 65_535), vec![]),
+        ] {
+            let mut sockets = Sockets::new(here, range).unwrap();
+            let mut ports: Vec<u16> = std::iter::from_fn(|| sockets.prepare().ok()).take(9).collect();
+            ports.sort_unstable();
+            assert_eq!(ports, wanted, "{range:?}");
+            let peer = UdpSocket::bind((HERE, 0)).unwrap();
+            for port in ports {
+                sockets.open(u64::from(port), port, 46);
+                peer.send_to(b"report", (here, port + 1)).unwrap();
+            }
+            let reports = heard(&mut sockets);
+            assert!(reports.iter().all(|(_, rtcp, _)| *rtcp) && reports.len() == wanted.len(), "{reports:?}");
+        }
     }
 
     #[test]

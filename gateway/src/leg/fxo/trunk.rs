@@ -5,27 +5,12 @@ use std::time::Instant;
 use telephony_hal::line::fxo::{FxoEventOut, FxoState};
 
 use super::{Far, FxoPort};
-use crate::leg::{LegCommand, LegEvent, LegId, LegIds, LineSignal, Party, Setup};
+use crate::leg::{LegCommand, LegEvent, LegId, LineSignal};
 
 impl FxoPort {
     /// Whether the permanent call stands.
     pub(super) fn stands(&self) -> bool {
         self.permanent.as_ref().is_some_and(|permanent| permanent.leg().is_some())
-    }
-
-    /// Makes the call of `connection trunk` when it is due.
-    pub(super) fn make_permanent_call(&mut self, now: Instant, ids: &mut LegIds) {
-        let Some(permanent) = &mut self.permanent else { return };
-        let Some(number) = permanent.take_due(now) else { return };
-        let leg = ids.take();
-        permanent.calling(leg);
-        let setup = Setup {
-            called: Party::new(number),
-            calling: self.settings.station.clone(),
-            complete: true,
-            ..Setup::default()
-        };
-        self.tell(leg, LegEvent::Incoming(Box::new(setup)));
     }
 
     /// What the switch wants of the permanent call's leg.

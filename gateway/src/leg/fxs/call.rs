@@ -9,7 +9,7 @@ use telephony_hal::line::{
 use super::FxsPort;
 use crate::leg::permanent::Heard;
 use crate::leg::{
-    Answer, Cause, LegCommand, LegEvent, LegId, LegIds, LineSignal, MAX_DIGITS, Party, Presentation, Setup,
+    Cause, LegCommand, LegEvent, LegId, LegIds, LineSignal, MAX_DIGITS, Party, Presentation, Setup,
     TransferTarget,
 };
 
@@ -161,21 +161,6 @@ impl FxsPort {
         }
     }
 
-    /// Makes the call of `connection trunk` when it is due.
-    pub(super) fn make_permanent_call(&mut self, now: Instant, ids: &mut LegIds) {
-        let Some(permanent) = &mut self.permanent else { return };
-        let Some(number) = permanent.take_due(now) else { return };
-        let leg = ids.take();
-        permanent.calling(leg);
-        let setup = Setup {
-            called: Party::new(number),
-            calling: self.station.clone(),
-            complete: true,
-            ..Setup::default()
-        };
-        self.tell(leg, LegEvent::Incoming(Box::new(setup)));
-    }
-
     /// What the switch wants of the permanent call's leg.
     fn permanent_command(&mut self, now: Instant, leg: LegId, command: &LegCommand) {
         let Some(permanent) = &mut self.permanent else { return };
@@ -245,15 +230,9 @@ impl FxsPort {
 
     fn offer(&mut self, now: Instant, leg: LegId, setup: &Setup) {
         if let Some(permanent) = &mut self.permanent {
-            match permanent.called(leg) {
-                Ok(given_up) => {
-                    if let Some(ours) = given_up {
-                        self.tell(ours, LegEvent::Released(Cause::NORMAL));
-                    }
-                    self.tell(leg, LegEvent::Answered(Answer::default()));
-                    self.tell_wires();
-                }
-                Err(()) => self.tell(leg, LegEvent::Released(Cause::BUSY)),
+            self.events.extend(permanent.offered(leg));
+            if permanent.leg() == Some(leg) {
+                self.tell_wires();
             }
             return;
         }

@@ -10,6 +10,8 @@ use super::*;
 use crate::media::rtp::Codec;
 use crate::media::{Criteria, Inactivity};
 
+mod sources;
+
 const LINE: MediaEnd = MediaEnd::Line(0);
 const OTHER: MediaEnd = MediaEnd::Line(1);
 const THIRD: MediaEnd = MediaEnd::Channel { trunk: 0, timeslot: 1 };
@@ -116,7 +118,9 @@ fn three_hear_the_sum_of_the_others_and_two_stay_when_one_leaves() {
 
 #[test]
 fn a_line_and_a_stream_hear_each_other_at_their_level() {
-    for (law, packet_ms) in [(Law::A, 10), (Law::Mu, 20), (Law::A, 30), (Law::Mu, 60)] {
+    for (law, packet_ms) in
+        [(Law::A, 10), (Law::Mu, 20), (Law::A, 30), (Law::Mu, 40), (Law::A, 50), (Law::Mu, 60)]
+    {
         let (mut plane, now) = plane();
         let end = open(&mut plane, now, 1, RtpSettings { packet_ms, ..settings(law, 4000) });
         plane.handle(now, MediaCommand::Connect { a: LINE, b: end });

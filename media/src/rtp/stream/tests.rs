@@ -47,7 +47,9 @@ fn one_way(
 
 #[test]
 fn audio_arrives_whole_at_its_level_whatever_the_packet_time() {
-    for (law, packet_ms) in [(Law::Mu, 10), (Law::A, 20), (Law::Mu, 30), (Law::A, 60)] {
+    for (law, packet_ms) in
+        [(Law::Mu, 10), (Law::A, 20), (Law::Mu, 30), (Law::A, 40), (Law::Mu, 50), (Law::A, 60)]
+    {
         let mut a = AudioStream::new(StreamConfig { packet_ms, ..config(law, 1) });
         let mut b = AudioStream::new(config(law, 2));
         let audio = dial(32_000);
