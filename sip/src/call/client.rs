@@ -74,7 +74,7 @@ impl Call {
             Some(call_id) => call_id.clone(),
             None => core.endpoint.new_call_id(),
         };
-        self.out = Some(Outbound {
+        self.out = Some(Box::new(Outbound {
             uri: invite.uri.clone(),
             call_id,
             tag: core.endpoint.new_tag(),
@@ -93,7 +93,7 @@ impl Call {
             follow_until: None,
             redirection: None,
             invite,
-        });
+        }));
         self.send_invite(core, now, true);
         Ok(())
     }
@@ -529,7 +529,7 @@ impl Call {
             Some(id) => core.endpoint.cancel_with(now, id, &content.headers),
             None => false,
         };
-        self.bye_wanted = Some(content);
+        self.bye_wanted = Some(Box::new(content));
         if !under_way {
             self.finish(core, now, self.end_by, None);
         }

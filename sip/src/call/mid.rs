@@ -117,7 +117,7 @@ impl Call {
             Err(reply) => return core.respond(now, transaction, *reply),
         };
         let offer = sdp_of(&request);
-        self.inbound = Some(Inbound::new(transaction, request.clone(), agreed));
+        self.inbound = Some(Box::new(Inbound::new(transaction, request.clone(), agreed)));
         core.servers.insert(transaction, self.id.index);
         let answers_refreshes = core.config.answer_refreshes;
         let Some(leg) = self.leg(number) else { return };

@@ -445,7 +445,7 @@ impl UserAgent {
                 //= has received an ACK for its 2xx response or until the server transaction times out."
                 Some(_) if call.awaiting_ack.as_ref().is_some_and(|waiting| waiting.first) => {
                     call.closing = true;
-                    call.bye_wanted = Some(content);
+                    call.bye_wanted = Some(Box::new(content));
                 }
                 Some(number) => call.send_bye(core, now, number, &content),
             }
@@ -482,7 +482,7 @@ impl UserAgent {
             if call.out.is_none() || call.confirmed.is_some() {
                 return Err(CallError::State("no INVITE of ours waits for its answer"));
             }
-            call.prack_offer = Some(content);
+            call.prack_offer = Some(Box::new(content));
             Ok(())
         })
     }
@@ -671,7 +671,7 @@ impl UserAgent {
         let call = self.calls.get(id.index).filter(|call| call.id == id)?;
         match call.legs.first() {
             Some(leg) => Some(leg.dialog.call_id()),
-            None => call.out.as_ref().map(client::Outbound::call_id),
+            None => call.out.as_deref().map(client::Outbound::call_id),
         }
     }
 

@@ -83,7 +83,7 @@ impl Call {
         }
         let waits = waits && (method == Method::Invite || offers);
         let before = leg.local_sdp.clone();
-        self.modify = Some(Modify {
+        self.modify = Some(Box::new(Modify {
             leg: number,
             method,
             content,
@@ -95,7 +95,7 @@ impl Call {
             intervals: 0,
             before,
             rack: None,
-        });
+        }));
         if !waits {
             self.send_modify(core, now);
         }
@@ -117,7 +117,7 @@ impl Call {
         let Some(content) = self.prack_offer.take() else {
             return self.send_prack(core, now, number, &rack, &Content::new());
         };
-        self.modify = Some(Modify {
+        self.modify = Some(Box::new(Modify {
             leg: number,
             method: Method::Prack,
             content: content.header(Header::RAck, rack.as_str()),
@@ -129,7 +129,7 @@ impl Call {
             intervals: 0,
             before,
             rack: Some(rack),
-        });
+        }));
         self.send_modify(core, now);
     }
 

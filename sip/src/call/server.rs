@@ -118,7 +118,7 @@ impl Call {
             Ok(Some(seconds)) => Some(now + Duration::from_secs(u64::from(seconds.max(1)))),
             _ => None,
         };
-        self.inbound = Some(inbound);
+        self.inbound = Some(Box::new(inbound));
         core.servers.insert(transaction, self.id.index);
         self.tell(core, CallEvent::Incoming { request, flow: flow.clone(), offer, replaces });
         Ok(())

@@ -23,25 +23,26 @@ const MAX_LEGS: usize = 16;
 /// Challenges answered and collisions tried again for one request inside a dialog.
 const MAX_TRIES: u8 = 6;
 
+/// What it has only for a while stands apart: a call that stands holds little.
 pub(super) struct Call {
     pub(super) id: CallId,
     /// Whether we made the Call-ID, which decides about back-off (RFC 3261 14.1).
     pub(super) caller: bool,
     pub(super) contact: String,
-    pub(super) out: Option<Outbound>,
-    pub(super) inbound: Option<Inbound>,
+    pub(super) out: Option<Box<Outbound>>,
+    pub(super) inbound: Option<Box<Inbound>>,
     pub(super) awaiting_ack: Option<AwaitingAck>,
     pub(super) legs: Vec<Leg>,
     pub(super) confirmed: Option<u32>,
-    pub(super) modify: Option<Modify>,
+    pub(super) modify: Option<Box<Modify>>,
     /// An offer that waits for a PRACK to go in.
-    pub(super) prack_offer: Option<Content>,
+    pub(super) prack_offer: Option<Box<Content>>,
     pub(super) refers: Vec<ReferUsage>,
     pub(super) timer_config: SessionTimerConfig,
     pub(super) timer: Option<SessionTimer>,
     pub(super) agreed: Option<(Agreed, Refresher)>,
     pub(super) refresh_at: Option<Instant>,
-    pub(super) auth: Option<Authenticator>,
+    pub(super) auth: Option<Box<Authenticator>>,
     /// What is different in this call.
     pub(super) own: Option<Arc<CallOverrides>>,
     /// Requests of ours without final response.
@@ -56,7 +57,7 @@ pub(super) struct Call {
     /// The INVITE failed for a reason of ours with this status.
     pub(super) fail_status: Option<u16>,
     /// A BYE that waits for the ACK.
-    pub(super) bye_wanted: Option<Content>,
+    pub(super) bye_wanted: Option<Box<Content>>,
     pub(super) next_leg: u32,
     pub(super) scheduled: Option<Instant>,
     /// An UPDATE of the peer is being answered.
@@ -303,7 +304,7 @@ impl Call {
                 let own = self.own.as_ref().and_then(|own| own.credentials.as_ref());
                 let Some(provider) = own.or(core.config.credentials.as_ref()) else { return false };
                 let Some(credentials) = provider.for_response(response) else { return false };
-                none.insert(Authenticator::new(Some(credentials)))
+                none.insert(Box::new(Authenticator::new(Some(credentials))))
             }
         };
         let cnonce = core.endpoint.new_tag();
@@ -503,8 +504,8 @@ impl Call {
         let mut next = [self.refresh_at, self.linger].into_iter().flatten().min();
         let mut add = |at: Option<Instant>| next = [next, at].into_iter().flatten().min();
         add(self.timer.as_ref().and_then(SessionTimer::poll_timeout));
-        add(self.out.as_ref().and_then(Outbound::next_timeout));
-        add(self.inbound.as_ref().and_then(Inbound::next_timeout));
+        add(self.out.as_deref().and_then(Outbound::next_timeout));
+        add(self.inbound.as_deref().and_then(Inbound::next_timeout));
         add(self.modify.as_ref().and_then(|modify| modify.again_at));
         for refer in &self.refers {
             add(Some(refer.expires_at));

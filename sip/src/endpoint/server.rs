@@ -75,9 +75,9 @@ pub(super) struct Server {
     pub(super) destination: Flow,
     pub(super) invite: bool,
     pub(super) state: State,
-    /// Kept until the final response.
+    /// Kept until the final response; with a 2xx until its ACK.
     pub(super) request: Option<Message>,
-    /// The last response sent.
+    /// The last response sent, while it may have to be sent again.
     pub(super) last: Option<Bytes>,
     to_tag: Tag,
     received: Instant,
@@ -111,7 +111,8 @@ impl Endpoint {
     /// are accepted and not sent, and a 408 ends the transaction in silence.
     ///
     /// 1xx may be sent several times; a final response ends the transaction's waiting, and its repetitions
-    /// are the endpoint's business from then on. To an INVITE further 2xx are accepted (RFC 6026 7.1).
+    /// are the endpoint's business from then on. To an INVITE further 2xx are accepted (RFC 6026 7.1)
+    /// as long as none has been acknowledged.
     ///
     /// # Errors
     /// [`TransactionGone`] after a final response, a timeout, or for an `id` of another endpoint.
@@ -288,6 +289,7 @@ impl Endpoint {
                 //= RFC 3261 17.2.1: "The purpose of the "Confirmed" state is to absorb any additional ACK
                 //= messages that arrive"
                 server.state = State::Confirmed;
+                server.last = None;
                 let wait =
                     if server.flow.transport.is_reliable() { Duration::ZERO } else { self.config.timers.t4 };
                 self.set_server_soon(index, None);
@@ -299,6 +301,8 @@ impl Endpoint {
             }
             State::Accepted if !server.acknowledged => {
                 server.acknowledged = true;
+                // Half a minute more the transaction absorbs what comes late; for that it needs neither.
+                (server.request, server.last) = (None, None);
                 let id = ServerTransactionId { index, serial: server.serial };
                 self.set_server_soon(index, None);
                 self.events.push_back(Event::Ack { id, flow, request: ack });

@@ -1,9 +1,4 @@
-//! What a call costs the switch alone, without kernel and sockets: `cargo run --release -p gateway --example call_cost`.
-//!
-//! SIP to PRI over eight E1 in virtual time, as `cargo xtask bench calls` makes them: INVITE, SETUP, CONNECT, 200, ACK, BYE. The
-//! PBX is a machine of ours too; its part is measured by itself and taken off. For instructions and allocations run it under
-//! `valgrind --tool=callgrind --toggle-collect='*serve_sip*'` or `--tool=dhat` with few calls as its argument. A second argument
-//! is a pause after each call, in ms: what a call costs when others have had the processor's caches meanwhile.
+//! A switch and its media plane with eight E1 and a SIP caller, in virtual time: what [`super`] measures.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant, SystemTime};
@@ -12,88 +7,41 @@ use bytes::Bytes;
 use cli::config::Config;
 use gateway::clock::Clock;
 use gateway::hardware::Hardware;
+use gateway::media::plane::Plane;
 use gateway::service::metrics::Metrics;
 use gateway::store::Store;
 use gateway::switch::{Output, Parts, Switch};
 use qsig::{CallDetail, CallEvent, Event, Side, Span, SpanConfig};
 use sip::{Flow, Transport};
 
-/// As the daemon has it.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Eight E1, as in the benchmark of the daemon.
 const TRUNKS: usize = 8;
-/// Calls, unless the first argument says another number.
-const CALLS: usize = 20_000;
 /// From one call to the next: 200 calls/s.
 const STEP: Duration = Duration::from_millis(5);
 
-type Failure = Box<dyn std::error::Error>;
+/// Why it cannot be measured.
+pub(crate) type Failure = Box<dyn std::error::Error>;
 
-struct World {
+/// The switch, the PBXs, and the network between.
+pub(crate) struct World {
     switch: Switch,
+    plane: Plane,
     pbx: Vec<Span>,
     now: Instant,
     next_port: u16,
     /// What the switch has sent by SIP.
     sent: Vec<Bytes>,
     /// Time spent in the PBXs.
-    outside: Duration,
+    pub(crate) outside: Duration,
+    /// Octets of the heap the PBXs have taken and not given back, if somebody counts them.
+    pub(crate) outside_heap: usize,
+    heap: fn() -> usize,
     _directory: tempfile::TempDir,
 }
 
-fn main() -> Result<(), Failure> {
-    let calls = std::env::args().nth(1).map_or(Ok(CALLS), |text| text.parse())?;
-    if std::env::args().nth(2).as_deref() == Some("stand") {
-        return stand(calls);
-    }
-    let pause = std::env::args().nth(2).map(|text| text.parse().map(Duration::from_millis)).transpose()?;
-    let mut world = World::new()?;
-    for warm in 0..calls / 10 {
-        world.call(warm)?;
-    }
-    world.outside = Duration::ZERO;
-    let started = Instant::now();
-    for number in 0..calls {
-        world.call(calls + number)?;
-        if let Some(pause) = pause {
-            let rest = Instant::now();
-            std::thread::sleep(pause);
-            world.outside += rest.elapsed();
-        }
-    }
-    let took = started.elapsed().saturating_sub(world.outside);
-    #[allow(clippy::cast_precision_loss)]
-    let each = took.as_secs_f64() * 1e6 / calls.max(1) as f64;
-    println!("{each:.1} us a call SIP to PRI in the switch alone, {calls} calls");
-    Ok(())
-}
-
-/// Calls that stay: what each holds, as the system counts it. For where it is held: `valgrind --tool=dhat`.
-fn stand(calls: usize) -> Result<(), Failure> {
-    let mut world = World::new()?;
-    for number in 0..240 {
-        world.call(number)?;
-    }
-    let before = resident()?;
-    for number in 0..calls {
-        world.answer(240 + number)?;
-    }
-    let grown = resident()?.saturating_sub(before);
-    println!("{} octets for each of {calls} calls", grown / calls.max(1));
-    Ok(())
-}
-
-/// Resident memory of this process, octets.
-fn resident() -> Result<usize, Failure> {
-    let pages = std::fs::read_to_string("/proc/self/statm")?;
-    let pages: usize = pages.split_whitespace().nth(1).ok_or("statm")?.parse()?;
-    Ok(pages * 4096)
-}
-
 impl World {
-    fn new() -> Result<Self, Failure> {
+    /// Everything up, no call. `heap` counts the octets of the heap in use.
+    pub(crate) fn new(heap: fn() -> usize) -> Result<Self, Failure> {
         let now = Instant::now();
         let directory = tempfile::tempdir()?;
         let (store, records) = Store::open(directory.path(), |_| {})?;
@@ -123,6 +71,9 @@ impl World {
                 local_address: |_| Some([192, 0, 2, 1].into()),
             },
         )?;
+        let mut plane = Plane::new([7; 32], "tipring");
+        // As with trunks over sockets: signalling alone.
+        plane.carry_only([]);
         let span = |_| {
             let config = SpanConfig { side: Side::Network, accept_calls: true, ..SpanConfig::default() };
             let mut span = Span::new(config);
@@ -132,11 +83,14 @@ impl World {
         let pbx = (0..TRUNKS).map(span).collect();
         let mut world = Self {
             switch,
+            plane,
             pbx,
             now,
             next_port: 16_384,
             sent: Vec::new(),
             outside: Duration::ZERO,
+            outside_heap: 0,
+            heap,
             _directory: directory,
         };
         for trunk in 0..TRUNKS {
@@ -147,6 +101,15 @@ impl World {
             return Err("the trunks do not come up".into());
         }
         Ok(world)
+    }
+
+    fn leave_switch(&self) -> (Instant, usize) {
+        (Instant::now(), (self.heap)())
+    }
+
+    fn enter_switch(&mut self, (left, heap): (Instant, usize)) {
+        self.outside += left.elapsed();
+        self.outside_heap = self.outside_heap.wrapping_add((self.heap)()).wrapping_sub(heap);
     }
 
     /// Carries everything to and fro until nobody has anything to say.
@@ -162,16 +125,17 @@ impl World {
                 match output {
                     Output::Sip(transmit) => self.sent.push(transmit.payload),
                     Output::Frame { trunk, frame } => {
-                        let started = Instant::now();
+                        let entered = self.leave_switch();
                         if let Some(span) = self.pbx.get_mut(trunk) {
                             span.handle_frame(self.now, &frame);
                         }
-                        self.outside += started.elapsed();
+                        self.enter_switch(entered);
                     }
+                    Output::Media(command) => self.plane.handle(self.now, command),
                     _ => {}
                 }
             }
-            let started = Instant::now();
+            let entered = self.leave_switch();
             let mut frames = Vec::new();
             for (trunk, span) in self.pbx.iter_mut().enumerate() {
                 span.handle_timeout(self.now);
@@ -190,7 +154,7 @@ impl World {
                     frames.push((trunk, frame));
                 }
             }
-            self.outside += started.elapsed();
+            self.enter_switch(entered);
             for (trunk, frame) in frames {
                 idle = false;
                 self.switch.handle_trunk_frame(self.now, trunk, &frame);
@@ -225,7 +189,11 @@ impl World {
         found.ok_or_else(|| format!("no {status} to {method} among {all:?}").into())
     }
 
-    fn call(&mut self, number: usize) -> Result<(), Failure> {
+    /// A call from INVITE to BYE.
+    ///
+    /// # Errors
+    /// When something else comes than is expected.
+    pub(crate) fn call(&mut self, number: usize) -> Result<(), Failure> {
         let to = self.answer(number)?;
         self.receive(request(number, "BYE", 2, &to, ""));
         self.response("SIP/2.0 200", "BYE")?;
@@ -233,7 +201,10 @@ impl World {
     }
 
     /// A call as far as its ACK; gives its To.
-    fn answer(&mut self, number: usize) -> Result<String, Failure> {
+    ///
+    /// # Errors
+    /// As [`World::call`].
+    pub(crate) fn answer(&mut self, number: usize) -> Result<String, Failure> {
         let sdp = "v=0\r\no=load 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n\
                    a=ptime:20\r\n";
         self.now += STEP;
