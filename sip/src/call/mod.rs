@@ -96,7 +96,7 @@ use rand::rngs::StdRng;
 use slab::Slab;
 
 use crate::config::EndpointConfig;
-use crate::endpoint::{Endpoint, ServerTransactionId};
+use crate::endpoint::{AHEAD, Endpoint, ServerTransactionId};
 use crate::flow::{Flow, Transmit};
 use crate::message::{Header, Message, Method, Reply};
 
@@ -153,7 +153,7 @@ impl UserAgent {
                 serial,
                 replaced: Vec::new(),
             },
-            calls: Slab::new(),
+            calls: Slab::with_capacity(AHEAD),
             timers: BTreeSet::new(),
             now: None,
         }

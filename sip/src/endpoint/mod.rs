@@ -127,6 +127,10 @@ pub enum Event {
     },
 }
 
+/// Transactions of each side, and calls, that tables have room for from the beginning. Room nobody has used is no memory yet,
+/// while a table that doubles leaves as much behind as it takes.
+pub(crate) const AHEAD: usize = 256;
+
 /// All transactions of one user agent.
 ///
 /// See the crate's first page for a complete drive loop.
@@ -156,9 +160,9 @@ impl Endpoint {
             config: Arc::new(config),
             keys,
             rng,
-            servers: Slab::new(),
+            servers: Slab::with_capacity(AHEAD),
             server_index: KeyMap::default(),
-            clients: Slab::new(),
+            clients: Slab::with_capacity(AHEAD),
             client_index: KeyMap::default(),
             dialogs: KeyMap::default(),
             timers: TimerQueue::default(),
