@@ -245,3 +245,38 @@ fn subscriptions_granted_are_kept_over_kill_9_and_told_once_in_their_dialog() {
     let bench = bench.restart(CONFIG);
     assert_eq!(bench.switch.watchers.count(), 0);
 }
+
+#[test]
+fn one_server_tells_in_a_subscription_and_unasked_at_once() {
+    let own = "destination-pattern 8000\n mwi-server ipv4:192.0.2.10 expires 300\n";
+    let config = CONFIG.replace("destination-pattern 8000\n", own);
+    let mut bench = Bench::open(tempfile::tempdir().unwrap(), &config);
+    bench.wait(Duration::from_secs(2));
+    let sent = subscribes(&mut bench);
+    let uris: Vec<_> = sent.iter().map(|s| s.request_uri().unwrap()).collect();
+    assert_eq!(uris, ["sip:8000@192.0.2.10"], "the other telephones are told unasked");
+    bench.receive(&answer(&sent[0], "200 OK", "Expires: 300\r\nContact: <sip:vm@192.0.2.10>\r\n"));
+    let call_id = sent[0].call_id().unwrap();
+    bench.receive(&notify(&sent[0], "192.0.2.10", true));
+    assert_eq!(bench.status(call_id), Some(200));
+    assert_eq!(bench.tone_off_hook(0), Tone::Stutter);
+    // Unasked of another mailbox of the same telephone, and of the one subscribed for: the newest counts, whichever way it came.
+    let id = bench.notify("8002", true);
+    assert_eq!(bench.status(&id), Some(200));
+    let id = bench.notify("8000", false);
+    assert_eq!(bench.status(&id), Some(200));
+    assert_eq!(bench.tone_off_hook(0), Tone::Stutter);
+    bench.notify("8002", false);
+    assert_eq!(bench.tone_off_hook(0), Tone::Dial);
+    bench.answers.clear();
+    bench.receive(
+        &notify(&sent[0], "192.0.2.10", true).replace("CSeq: 5", "CSeq: 6").replace("z9hG4bKs", "z9hG4bKt"),
+    );
+    assert_eq!(bench.status(call_id), Some(200));
+    assert_eq!(bench.tone_off_hook(0), Tone::Stutter);
+    // The subscription goes on as if nothing else had been heard: one refresh, in its dialog.
+    bench.requests.clear();
+    bench.wait(Duration::from_secs(295));
+    let refreshes = subscribes(&mut bench);
+    assert!(!refreshes.is_empty() && refreshes.iter().all(|s| s.call_id().unwrap() == call_id));
+}
