@@ -1,7 +1,7 @@
 //! The journal ahead of the database: what was written since the database's last commit, block behind block.
 //!
-//! A commit of the database turns pages over, however little was written; a block of the journal is one write and one
-//! `fdatasync` in a file whose space is there already. Blocks are numbered through for ever, and the database knows the number
+//! A commit of the database turns pages over, however little was written; a block of the journal is one write in a file whose
+//! space is there already and which is open with `O_DSYNC`: the write returns when its octets are on disk (open(2)). Blocks are numbered through for ever, and the database knows the number
 //! of the last one it holds: the journal begins at its first octet again after each commit, and what it held before is
 //! told from what it holds now by the numbers. A block that a crash cut in two is told by its checksum; nothing of it was
 //! acknowledged.
@@ -10,9 +10,10 @@
 
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
+use nix::fcntl::OFlag;
 use sha2::{Digest as _, Sha256};
 
 /// Octets of the file. So much is read again after a crash, and so seldom the database is written.
@@ -39,7 +40,13 @@ impl Journal {
     /// # Errors
     /// What the system says when the file cannot be made or read, or its space is not to be had.
     pub(super) fn open(path: &Path, last: u64) -> io::Result<(Self, Vec<Vec<u8>>)> {
-        let mut file = File::options().read(true).write(true).create(true).truncate(false).open(path)?;
+        let mut file = File::options()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .custom_flags(OFlag::O_DSYNC.bits())
+            .open(path)?;
         let mut octets = Vec::with_capacity(SIZE);
         (&mut file).take(SIZE as u64).read_to_end(&mut octets)?;
         if octets.len() < SIZE {
@@ -84,8 +91,7 @@ impl Journal {
         let sum = sum(&octets, body);
         octets.extend(sum);
         octets.extend(body);
-        let written = self.file.write_all_at(&octets, self.at as u64).and_then(|()| self.file.sync_data());
-        self.is_broken = written.is_err();
+        self.is_broken = self.file.write_all_at(&octets, self.at as u64).is_err();
         self.at += octets.len();
         !self.is_broken
     }
@@ -116,5 +122,11 @@ impl Journal {
     pub(super) fn on_a_full_disk() -> Self {
         let file = File::options().write(true).open("/dev/full").unwrap_or_else(|e| unreachable!("{e}"));
         Self { file, at: 0, last: 7, is_broken: false }
+    }
+
+    /// Whether a write returns only when its octets are on disk.
+    pub(super) fn is_synchronous(&self) -> bool {
+        let flags = nix::fcntl::fcntl(&self.file, nix::fcntl::FcntlArg::F_GETFL).unwrap_or(0);
+        OFlag::from_bits_truncate(flags).contains(OFlag::O_DSYNC)
     }
 }
