@@ -52,6 +52,27 @@ pub enum DtmfError {
     Tone(#[from] ToneError),
 }
 
+/// The digits that begin in a recording, as a receiver with the default settings hears them.
+///
+/// ```
+/// use media::{dtmf, locale, tone::ToneGenerator};
+///
+/// let mut audio = vec![0; 8000];
+/// ToneGenerator::new(&dtmf::sequence("42#", locale::default().dtmf, 100, 100)?).fill(&mut audio);
+/// assert_eq!(dtmf::digits_in(&audio), "42#");
+/// # Ok::<(), dtmf::DtmfError>(())
+/// ```
+#[must_use]
+pub fn digits_in(samples: &[i16]) -> String {
+    let mut digits = String::new();
+    DtmfDetector::default().feed(samples, |event| {
+        if let DtmfEvent::Start { digit, .. } = event {
+            digits.push(digit);
+        }
+    });
+    digits
+}
+
 /// Low and high frequency of a digit in Hz (`A` to `D` in either case); `None` if it is none.
 ///
 /// ```

@@ -5,7 +5,7 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use media::dtmf::{DtmfDetector, DtmfEvent};
+use media::dtmf::digits_in;
 use system_tests::{
     Bearers, FaxEnd, Lines, Measured, Pbx, Side, SipPhone, Tipringd, free_port, json, t38_description,
     t38_port,
@@ -102,16 +102,6 @@ fn begins_within(measured: &Measured, ms: f64) {
     assert!(first.start_ms < ms, "heard after {} ms", first.start_ms);
 }
 
-fn digits(samples: &[i16]) -> String {
-    let mut found = String::new();
-    DtmfDetector::default().feed(samples, |event| {
-        if let DtmfEvent::Start { digit, .. } = event {
-            found.push(digit);
-        }
-    });
-    found
-}
-
 #[test]
 fn what_one_exchange_says_the_other_hears() {
     let mut site = Site::new("");
@@ -126,7 +116,7 @@ fn what_one_exchange_says_the_other_hears() {
     // Keys pass as the tones they are.
     let [said, heard] = &site.bearers;
     said.dials("159#");
-    assert_eq!(digits(&heard.hear(1.5)), "159#");
+    assert_eq!(digits_in(&heard.hear(1.5)), "159#");
     // Each call has one channel, on each trunk.
     assert_eq!([said.slots().len(), heard.slots().len()], [1, 1]);
     site.ends();
@@ -169,7 +159,7 @@ fn a_telephone_and_an_exchange_hear_each_other() {
     lines.wait(&json!({"port": "2/0", "event": "dialled"}), Duration::from_secs(10));
     // Keys of the telephone.
     lines.act("2/0", "dial", &json!({"digits": "159"}));
-    assert_eq!(digits(&channel.hear(2.0)), "159");
+    assert_eq!(digits_in(&channel.hear(2.0)), "159");
     lines.act("2/0", "onhook", &json!({}));
     site.ended();
     // And the other way.

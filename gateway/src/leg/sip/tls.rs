@@ -215,15 +215,8 @@ fn hosts(config: &Config) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::super::transport::TransportSettings;
+    use super::super::transport::tests::settings;
     use super::*;
-
-    fn settings(text: &str) -> TransportSettings {
-        let parsed = Config::parse(text);
-        let odd: Vec<_> =
-            parsed.messages.iter().filter(|m| m.kind != cli::config::MessageKind::Acted).collect();
-        assert!(odd.is_empty(), "{odd:?}");
-        TransportSettings::new(&parsed.config)
-    }
 
     #[test]
     fn a_trustpoint_says_whose_names_count() {

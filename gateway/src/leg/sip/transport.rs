@@ -152,10 +152,11 @@ fn of_system(config: &Config) -> Transport {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn settings(text: &str) -> TransportSettings {
+    /// Those of a configuration of which every line is acted upon.
+    pub(in crate::leg::sip) fn settings(text: &str) -> TransportSettings {
         let parsed = Config::parse(text);
         let odd: Vec<_> =
             parsed.messages.iter().filter(|m| m.kind != cli::config::MessageKind::Acted).collect();

@@ -1,5 +1,5 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
-use media::dtmf::DtmfDetector;
+use media::dtmf::digits_in;
 use media::g711::{self, Law};
 use media::level_dbm0;
 use media::locale::ToneKind;
@@ -63,16 +63,6 @@ fn keys(digits: &str) -> Vec<i16> {
     let mut out = vec![0; digits.len() * 1600];
     ToneGenerator::new(&spec).fill(&mut out);
     out
-}
-
-fn digits_in(samples: &[i16]) -> String {
-    let mut found = String::new();
-    DtmfDetector::default().feed(samples, |event| {
-        if let DtmfEvent::Start { digit, .. } = event {
-            found.push(digit);
-        }
-    });
-    found
 }
 
 #[test]

@@ -237,10 +237,15 @@ impl Desk {
 
     pub(super) fn dial(&mut self, line: usize, digits: &str) {
         self.off_hook(line);
+        self.digits(line, digits, 100);
+    }
+
+    /// A telephone off hook dials on, each digit so many milliseconds after the one before.
+    pub(super) fn digits(&mut self, line: usize, digits: &str, ms: u64) {
         for digit in digits.chars() {
             self.bench.switch.handle_digit(self.bench.now, line, digit);
             self.bench.settle();
-            self.wait(100);
+            self.wait(ms);
         }
     }
 
@@ -254,6 +259,44 @@ impl Desk {
         let switch = &self.bench.switch;
         assert!(switch.calls.calls.is_empty() && switch.calls.legs.is_empty(), "{:?}", switch.calls);
         assert!(switch.sip.is_empty() && switch.sip.ports.used() == 0, "{:?}", switch.sip);
+    }
+
+    /// 5000 calls 8000 with these headers, which rings and answers: its end and the 200.
+    #[track_caller]
+    pub(super) fn line_answers(&mut self, headers: &str) -> (End, Message) {
+        let mut end = self.call(FIVE, "8000", headers, &audio(FIVE));
+        self.take(FIVE, "180 INVITE");
+        self.off_hook(0);
+        let ok = self.answered(&mut end);
+        (end, ok)
+    }
+
+    /// 8000 hangs up; the other end is told, by this BYE.
+    #[track_caller]
+    pub(super) fn line_hangs_up(&mut self, end: &End) -> Message {
+        self.on_hook(0);
+        let bye = self.take(end.at, "BYE");
+        self.reply(end, &bye, 200, "", "");
+        self.assert_nothing_left();
+        bye
+    }
+
+    /// The other end of 8000's call hangs up.
+    #[track_caller]
+    pub(super) fn far_hangs_up(&mut self, mut end: End) {
+        self.request(&mut end, "BYE", "", "");
+        self.take(end.at, "200 BYE");
+        self.on_hook(0);
+        self.assert_nothing_left();
+    }
+
+    /// The gateway has ended 8000's call: its BYE is answered with `status`.
+    #[track_caller]
+    pub(super) fn gateway_hung_up(&mut self, end: &End, status: u16) {
+        let bye = self.take(end.at, "BYE");
+        self.reply(end, &bye, status, "", "");
+        self.on_hook(0);
+        self.assert_nothing_left();
     }
 
     /// A telephone hangs up; the other is told.

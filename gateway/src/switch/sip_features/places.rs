@@ -95,11 +95,8 @@ fn comes_through(what: &str, change: Change) -> String {
     let mut end = raw.end();
     let ok = desk.answered(&mut end);
     assert_eq!(header(&ok, "CSeq"), "101 INVITE", "{what}");
-    desk.on_hook(0);
-    let bye = desk.take(FIVE, "BYE");
+    let bye = desk.line_hangs_up(&end);
     assert!(bye.request_uri().is_some_and(|uri| uri.starts_with("sip:phone@192.0.2.50")), "{what}: {bye:?}");
-    desk.reply(&end, &bye, 200, "", "");
-    desk.assert_nothing_left();
     body_of(&ok)
 }
 
@@ -307,10 +304,7 @@ fn what_cannot_be_meant_is_refused_by_name() {
 fn talking(headers: &str) -> (Desk, End) {
     let mut desk = Desk::new(" dtmf-relay sip-notify\n", "");
     let call_info = "Call-Info: <sip:192.0.2.50>;method=\"NOTIFY;Event=telephone-event;Duration=500\"\r\n";
-    let mut end = desk.call(FIVE, "8000", &format!("{call_info}{headers}"), &audio(FIVE));
-    desk.take(FIVE, "180 INVITE");
-    desk.off_hook(0);
-    desk.answered(&mut end);
+    let (end, _) = desk.line_answers(&format!("{call_info}{headers}"));
     (desk, end)
 }
 
@@ -352,10 +346,7 @@ fn within_a_call_nothing_of_it_does_harm() {
         desk.wait(40_000);
         desk.none(FIVE, "BYE");
     }
-    desk.request(&mut end, "BYE", "", "");
-    desk.take(FIVE, "200 BYE");
-    desk.on_hook(0);
-    desk.assert_nothing_left();
+    desk.far_hangs_up(end);
 }
 
 #[test]
@@ -395,10 +386,7 @@ fn an_answer_by_prack_may_be_said_again_and_100_may_have_a_tag() {
     let ack = desk.take(SIX, "ACK");
     assert_eq!(body_of(&ack), "");
     desk.none(SIX, "BYE");
-    desk.on_hook(0);
-    let bye = desk.take(SIX, "BYE");
-    desk.reply(&end, &bye, 200, "", "");
-    desk.assert_nothing_left();
+    desk.line_hangs_up(&end);
 }
 
 #[test]
@@ -422,10 +410,7 @@ fn a_call_that_comes_again_under_another_tag_after_a_redirection_is_a_new_one() 
 #[test]
 fn of_damaged_xml_counts_what_can_be_read() {
     let mut desk = Desk::new(" dtmf-relay sip-kpml\n", "");
-    let mut end = desk.call(FIVE, "8000", "Allow-Events: kpml\r\n", &audio(FIVE));
-    desk.take(FIVE, "180 INVITE");
-    desk.off_hook(0);
-    desk.answered(&mut end);
+    let (mut end, _) = desk.line_answers("Allow-Events: kpml\r\n");
     let headers = "Event: kpml\r\nExpires: 7200\r\nContent-Type: application/kpml-request+xml\r\n";
     // Doubled brackets and closing tags of others, nothing closed at all, no XML.
     for body in [

@@ -13,10 +13,7 @@ fn that_a_call_is_forwarded_or_queued_is_passed_over() {
         desk.none(SIX, "CANCEL");
     }
     desk.answer(&end, "");
-    desk.on_hook(0);
-    let bye = desk.take(SIX, "BYE");
-    desk.reply(&end, &bye, 200, "", "");
-    desk.assert_nothing_left();
+    desk.line_hangs_up(&end);
 }
 
 #[test]
@@ -37,10 +34,7 @@ fn every_redirection_is_followed_to_its_contact() {
         // RFC 5806: who has diverted goes with it.
         assert_eq!(header(invite, "Diversion"), "<sip:6000@192.0.2.60>;reason=no-answer", "{status}");
         desk.answer(&again, "");
-        desk.on_hook(0);
-        let bye = desk.take(FIVE, "BYE");
-        desk.reply(&again, &bye, 200, "", "");
-        desk.assert_nothing_left();
+        desk.line_hangs_up(&again);
     }
 }
 
@@ -76,10 +70,7 @@ fn a_node_that_fails_is_passed_over_for_the_next() {
         desk.take(FIVE, "ACK");
         let second = desk.called(SIX);
         desk.answer(&second, "");
-        desk.on_hook(0);
-        let bye = desk.take(SIX, "BYE");
-        desk.reply(&second, &bye, 200, "", "");
-        desk.assert_nothing_left();
+        desk.line_hangs_up(&second);
     }
 }
 

@@ -9,22 +9,13 @@ fn expires(message: &Message) -> String {
     header(message, "Session-Expires")
 }
 
-/// 5000 calls 8000 with these headers; 8000 answers.
-fn answered(desk: &mut Desk, headers: &str) -> (End, Message) {
-    let mut end = desk.call(FIVE, "8000", headers, &audio(FIVE));
-    desk.take(FIVE, "180 INVITE");
-    desk.off_hook(0);
-    let ok = desk.answered(&mut end);
-    (end, ok)
-}
-
 #[test]
 fn flow_12_1_the_interval_is_negotiated_and_we_refresh_at_half_time() {
     let mut desk = Desk::new("", "voice service voip\n sip\n  min-se 120\n!\n");
     // 90 s are too few.
     desk.call(FIVE, "8000", "Supported: timer\r\nSession-Expires: 90\r\nMin-SE: 60\r\n", &audio(FIVE));
     assert_eq!(header(&desk.take(FIVE, "422 INVITE"), "Min-SE"), "120");
-    let (mut end, ok) = answered(&mut desk, &format!("{TIMER}uas\r\nMin-SE: 120\r\n"));
+    let (end, ok) = desk.line_answers(&format!("{TIMER}uas\r\nMin-SE: 120\r\n"));
     assert_eq!(expires(&ok), "120;refresher=uas");
     for _ in 0..3 {
         desk.wait(59_000);
@@ -38,16 +29,13 @@ fn flow_12_1_the_interval_is_negotiated_and_we_refresh_at_half_time() {
         desk.reply(&end, &refresh, 200, headers, &audio(FIVE));
         desk.take(FIVE, "ACK");
     }
-    desk.request(&mut end, "BYE", "", "");
-    desk.take(FIVE, "200 BYE");
-    desk.on_hook(0);
-    desk.assert_nothing_left();
+    desk.far_hangs_up(end);
 }
 
 #[test]
 fn flow_12_2_refreshes_of_one_who_was_granted_none_are_answered_for_ever() {
     let mut desk = Desk::new("", "");
-    let (mut end, ok) = answered(&mut desk, "Supported: timer\r\nMin-SE: 60\r\n");
+    let (mut end, ok) = desk.line_answers("Supported: timer\r\nMin-SE: 60\r\n");
     assert_eq!(expires(&ok), "");
     for _ in 0..100 {
         desk.wait(45_000);
@@ -57,16 +45,13 @@ fn flow_12_2_refreshes_of_one_who_was_granted_none_are_answered_for_ever() {
         desk.request(&mut end, "ACK", "", "");
     }
     desk.none(FIVE, "BYE");
-    desk.request(&mut end, "BYE", "", "");
-    desk.take(FIVE, "200 BYE");
-    desk.on_hook(0);
-    desk.assert_nothing_left();
+    desk.far_hangs_up(end);
 }
 
 #[test]
 fn flow_12_3_a_session_whose_refresher_has_gone_ends_before_it_expires() {
     let mut desk = Desk::new("", "voice service voip\n sip\n  min-se 120\n!\n");
-    let (mut end, ok) = answered(&mut desk, &format!("{TIMER}uac\r\n"));
+    let (mut end, ok) = desk.line_answers(&format!("{TIMER}uac\r\n"));
     assert_eq!((expires(&ok), header(&ok, "Require")), ("120;refresher=uac".into(), "timer".into()));
     for _ in 0..2 {
         desk.wait(60_000);
@@ -78,22 +63,16 @@ fn flow_12_3_a_session_whose_refresher_has_gone_ends_before_it_expires() {
     desk.wait(87_000);
     desk.none(FIVE, "BYE");
     desk.wait(2_000);
-    let bye = desk.take(FIVE, "BYE");
-    desk.reply(&end, &bye, 200, "", "");
-    desk.on_hook(0);
-    desk.assert_nothing_left();
+    desk.gateway_hung_up(&end, 200);
 }
 
 #[test]
 fn flow_12_4_a_refresh_that_finds_no_call_ends_it() {
     let mut desk = Desk::new("", "voice service voip\n sip\n  min-se 120\n!\n");
-    let (end, _) = answered(&mut desk, &format!("{TIMER}uas\r\n"));
+    let (end, _) = desk.line_answers(&format!("{TIMER}uas\r\n"));
     desk.wait(61_000);
     let refresh = desk.take(FIVE, "INVITE");
     desk.reply(&end, &refresh, 481, "", "");
     desk.take(FIVE, "ACK");
-    let bye = desk.take(FIVE, "BYE");
-    desk.reply(&end, &bye, 481, "", "");
-    desk.on_hook(0);
-    desk.assert_nothing_left();
+    desk.gateway_hung_up(&end, 481);
 }

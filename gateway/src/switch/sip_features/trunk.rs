@@ -5,6 +5,9 @@ use super::*;
 /// `examples/unified-cm`: one silent node costs 150 + 300 + 600 ms.
 const TUNED: &str = "sip-ua\n retry invite 2\n timers trying 150\n!\n";
 
+/// We are the ones who refresh.
+const TIMER: &str = "Supported: timer\r\nSession-Expires: 120;refresher=uas\r\n";
+
 /// Two nodes with the same numbers, 192.0.2.50 first.
 pub(super) fn nodes(transport: &str, timers: &str) -> Desk {
     let mut config = String::new();
@@ -23,12 +26,7 @@ fn a_silent_first_node_costs_exactly_what_its_timers_say_and_the_second_answers_
     for transport in ["udp", "tcp"] {
         let mut desk = nodes(transport, TUNED);
         desk.off_hook(0);
-        for digit in ["2", "0", "0"] {
-            desk.bench.switch.handle_digit(desk.bench.now, 0, digit.chars().next().unwrap());
-            desk.bench.settle();
-        }
-        desk.bench.switch.handle_digit(desk.bench.now, 0, '3');
-        desk.bench.settle();
+        desk.digits(0, "2003", 0);
         desk.take(FIVE, "INVITE");
         desk.wait(1_049);
         desk.none(SIX, "INVITE");
@@ -66,11 +64,7 @@ fn a_node_whose_connection_is_refused_costs_nothing() {
 #[test]
 fn a_trunk_that_dies_under_a_call_leaves_the_audio_and_is_taken_up_again_every_five_seconds() {
     let mut desk = Desk::new("", "voice service voip\n sip\n  min-se 120\n!\n");
-    let mut end =
-        desk.call(FIVE, "8000", "Supported: timer\r\nSession-Expires: 120;refresher=uas\r\n", &audio(FIVE));
-    desk.take(FIVE, "180 INVITE");
-    desk.off_hook(0);
-    desk.answered(&mut end);
+    let (end, _) = desk.line_answers(TIMER);
     desk.media();
     // Our refresh finds nobody, three times.
     desk.wait(60_000);
@@ -94,20 +88,13 @@ fn a_trunk_that_dies_under_a_call_leaves_the_audio_and_is_taken_up_again_every_f
     let refresh = desk.take(FIVE, "INVITE");
     desk.reply(&end, &refresh, 200, "Session-Expires: 120;refresher=uac\r\nRequire: timer\r\n", &audio(FIVE));
     desk.take(FIVE, "ACK");
-    desk.request(&mut end, "BYE", "", "");
-    desk.take(FIVE, "200 BYE");
-    desk.on_hook(0);
-    desk.assert_nothing_left();
+    desk.far_hangs_up(end);
 }
 
 #[test]
 fn a_trunk_that_stays_dead_ends_the_call_when_the_session_expires_and_not_before() {
     let mut desk = Desk::new("", "voice service voip\n sip\n  min-se 120\n!\n");
-    let mut end =
-        desk.call(FIVE, "8000", "Supported: timer\r\nSession-Expires: 120;refresher=uas\r\n", &audio(FIVE));
-    desk.take(FIVE, "180 INVITE");
-    desk.off_hook(0);
-    desk.answered(&mut end);
+    let (end, _) = desk.line_answers(TIMER);
     desk.wait(60_000);
     let mut tries = 0;
     for _ in 0..60 {
@@ -126,8 +113,5 @@ fn a_trunk_that_stays_dead_ends_the_call_when_the_session_expires_and_not_before
     }
     // At 60, 65 … 85 s; at 120 - min(32, 120 / 3) s nobody may wait any longer (RFC 4028 10).
     assert_eq!(tries, 6);
-    let bye = desk.take(FIVE, "BYE");
-    desk.reply(&end, &bye, 200, "", "");
-    desk.on_hook(0);
-    desk.assert_nothing_left();
+    desk.gateway_hung_up(&end, 200);
 }

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use media::dtmf::{self, DtmfDetector, DtmfEvent};
+use media::dtmf;
 use media::g711::{self, Law};
 use media::locale;
 use media::rtp::event::{Event, EventPayload};
@@ -37,13 +37,7 @@ impl Heard {
         if !self.events.is_empty() {
             return self.events.clone();
         }
-        let mut found = String::new();
-        DtmfDetector::default().feed(&self.samples, |event| {
-            if let DtmfEvent::Start { digit, .. } = event {
-                found.push(digit);
-            }
-        });
-        found
+        dtmf::digits_in(&self.samples)
     }
 
     /// It is what was said: as loud, not later than 100 ms, and never silent once it began.
