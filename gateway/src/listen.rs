@@ -42,21 +42,43 @@ pub(crate) async fn bind(
     place: &Place,
     reporter: &Reporter,
 ) -> Result<(Net, mpsc::Receiver<NetEvent>), (String, io::Error)> {
+    bind_with(settings, place, reporter, &Secured::read(settings, place, reporter)).await
+}
+
+/// How TLS is spoken, with the certificates read.
+struct Secured {
+    tls: Option<TlsConfig>,
+    tls_for: Vec<TlsFor>,
+}
+
+impl Secured {
+    /// Says of what cannot be read that it is not spoken.
+    fn read(settings: &TransportSettings, place: &Place, reporter: &Reporter) -> Self {
+        let read = |tls: &TlsSettings| {
+            let report = |why: &String| reporter.report(Message::PkiTrustpoint { name: &tls.name, why });
+            read(tls, &place.pki).inspect_err(report).ok()
+        };
+        let own = settings.tls_for.iter();
+        let own = own.map(|(network, prefix, tls)| TlsFor {
+            network: *network,
+            prefix: *prefix,
+            config: read(tls),
+        });
+        Self { tls: settings.tls.as_ref().and_then(read), tls_for: own.collect() }
+    }
+
+    fn is_spoken(&self) -> bool {
+        self.tls.is_some() || self.tls_for.iter().any(|own| own.config.is_some())
+    }
+}
+
+async fn bind_with(
+    settings: &TransportSettings,
+    place: &Place,
+    reporter: &Reporter,
+    secured: &Secured,
+) -> Result<(Net, mpsc::Receiver<NetEvent>), (String, io::Error)> {
     let address = settings.address.unwrap_or(place.fallback);
-    let read = |tls: &TlsSettings| match read(tls, &place.pki) {
-        Ok(config) => Some(config),
-        Err(why) => {
-            reporter.report(Message::PkiTrustpoint { name: &tls.name, why: &why });
-            None
-        }
-    };
-    let tls = settings.tls.as_ref().and_then(read);
-    let own = settings.tls_for.iter();
-    let tls_for: Vec<TlsFor> = own
-        .filter_map(|(network, prefix, tls)| {
-            Some(TlsFor { network: *network, prefix: *prefix, config: read(tls)? })
-        })
-        .collect();
     // A socket of all addresses has those of tenants, too. One that this host has not got would keep the others from being opened.
     let others: Vec<IpAddr> = settings.others.iter().copied().filter(|other| is_ours(*other)).collect();
     let config = |address: IpAddr| {
@@ -70,9 +92,9 @@ pub(crate) async fn bind(
             sources: others.clone(),
             udp: at(settings.udp, settings.port),
             tcp: at(settings.tcp, settings.port),
-            tls: at(tls.is_some() || !tls_for.is_empty(), settings.port_secure),
-            tls_config: tls.clone(),
-            tls_for: tls_for.clone(),
+            tls: at(secured.is_spoken(), settings.port_secure),
+            tls_config: secured.tls.clone(),
+            tls_for: secured.tls_for.clone(),
             ..settings.net()
         }
     };
@@ -82,8 +104,11 @@ pub(crate) async fn bind(
     };
     match open(config(address), &place.keeper).await {
         Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable && address != place.fallback => {
-            reporter.report(Message::SipBind { address: &address, fallback: &place.fallback });
-            open(config(place.fallback), &place.keeper).await.map_err(failed(place.fallback))
+            let opened = open(config(place.fallback), &place.keeper).await;
+            if opened.is_ok() {
+                reporter.report(Message::SipBind { address: &address, fallback: &place.fallback });
+            }
+            opened.map_err(failed(place.fallback))
         }
         result => result.map_err(failed(address)),
     }
@@ -112,15 +137,16 @@ pub(crate) async fn rebind(
     place: &Place,
     reporter: &Reporter,
 ) -> Result<(Net, mpsc::Receiver<NetEvent>), (String, io::Error)> {
+    let secured = Secured::read(settings, place, reporter);
     for _ in 0..50 {
-        match bind(settings, place, reporter).await {
+        match bind_with(settings, place, reporter, &secured).await {
             Err((_, error)) if error.kind() == io::ErrorKind::AddrInUse => {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
             result => return result,
         }
     }
-    bind(settings, place, reporter).await
+    bind_with(settings, place, reporter, &secured).await
 }
 
 /// What the sockets have to say about connections.

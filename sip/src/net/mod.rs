@@ -60,8 +60,8 @@ pub struct TlsFor {
     pub network: IpAddr,
     /// Leading bits that a peer's address shares with it, 0 to 32, or to 128 for IPv6.
     pub prefix: u8,
-    /// How TLS is spoken.
-    pub config: TlsConfig,
+    /// How TLS is spoken; `None`: not at all, though it is with others.
+    pub config: Option<TlsConfig>,
 }
 
 impl TlsFor {
@@ -258,7 +258,7 @@ struct Shared {
     tls_listeners: Vec<(SocketAddr, Arc<TcpListener>)>,
     tls: RwLock<Option<Tls>>,
     /// In the order of [`NetConfig::tls_for`].
-    tls_for: Vec<Tls>,
+    tls_for: Vec<Option<Tls>>,
     events: mpsc::Sender<NetEvent>,
     connections: Mutex<Connections>,
     counters: NetCounters,
@@ -300,7 +300,11 @@ impl Net {
         let tls = config.tls_config.as_ref().map(Tls::new).transpose();
         let invalid = |error| io::Error::new(io::ErrorKind::InvalidInput, error);
         let tls = tls.map_err(invalid)?;
-        let tls_for = config.tls_for.iter().map(|own| Tls::new(&own.config)).collect::<Result<_, _>>();
+        let tls_for = config
+            .tls_for
+            .iter()
+            .map(|own| own.config.as_ref().map(Tls::new).transpose())
+            .collect::<Result<_, _>>();
         let tls_for = tls_for.map_err(invalid)?;
         let shared = Arc::new(Shared {
             config,
@@ -437,7 +441,7 @@ impl Shared {
     fn tls(&self, peer: IpAddr) -> Option<Tls> {
         let known = self.config.tls_for.iter().zip(&self.tls_for).filter(|(network, _)| network.has(peer));
         if let Some((_, tls)) = known.max_by_key(|(network, _)| network.prefix) {
-            return Some(tls.clone());
+            return tls.clone();
         }
         self.tls.read().unwrap_or_else(PoisonError::into_inner).clone()
     }

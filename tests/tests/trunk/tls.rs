@@ -184,6 +184,16 @@ fn flow_6_1_a_unified_cm_that_calls_has_to_bear_a_name_of_the_list() {
             }
         }
     }
+    // With peers whose profile is not there TLS is not spoken at all, rather than as with the others. That is said once.
+    let file = site.gateway.scratch().join("network.cfg");
+    std::fs::write(&file, "sip-ua\n crypto signaling remote-addr 127.0.0.9 255.255.255.255 tls-profile 9\n")
+        .unwrap();
+    assert_eq!(site.gateway.tipring(&[file.to_str().unwrap()]).code, Some(0));
+    site.gateway.show_until("show logging", SOON, |log| log.matches("%SIP-5-LISTEN").count() > 4);
+    let (_client, said) = calls_by_tls(&pki, secure, "8000", 9);
+    assert!(!says(&said, "SIP/2.0"));
+    let log = site.gateway.show("show logging");
+    assert_eq!(log.matches("%PKI-3-TRUSTPOINT: tls-profile 9: ").count(), 1, "{log}");
 }
 
 #[test]

@@ -72,17 +72,13 @@ pub fn redirection(message: &Message) -> Option<Redirection> {
     Some(Redirection { from: diverter(last), original, reason, count })
 }
 
-/// The Cisco-Guid, four numbers; zeros where there is none.
+/// The Cisco-Guid, four numbers; zeros where there is none that can be read.
 #[must_use]
 pub fn guid(message: &Message) -> [u32; 4] {
-    let mut guid = [0; 4];
-    if let Some(value) = message.header(Header::CiscoGuid) {
-        let text = value.to_str();
-        for (slot, number) in guid.iter_mut().zip(text.trim().split('-')) {
-            *slot = number.parse().unwrap_or(0);
-        }
-    }
-    guid
+    let Some(value) = message.header(Header::CiscoGuid) else { return [0; 4] };
+    let text = value.to_str();
+    let numbers: Option<Vec<u32>> = text.trim().split('-').map(|number| number.parse().ok()).collect();
+    numbers.and_then(|numbers| numbers.try_into().ok()).unwrap_or_default()
 }
 
 /// The cause in a `Reason: Q.850` header (RFC 3326).

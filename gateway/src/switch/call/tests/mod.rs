@@ -6,6 +6,7 @@
 mod analogue;
 mod forward;
 mod hunting;
+mod interwork;
 mod isdn;
 mod matrix;
 mod modem;
