@@ -84,7 +84,7 @@ pub(crate) fn previous(path: &Path) -> PathBuf {
 fn damage(parsed: &Parsed, text: &str) -> Vec<(usize, String)> {
     let garbled = (1..).zip(text.lines()).filter(|(_, line)| line.contains('\u{fffd}'));
     let refused = parsed.messages.iter().filter_map(|message| match &message.kind {
-        MessageKind::Refused { text, .. } => Some((message.line, text.replace('\n', " ").trim().to_owned())),
+        MessageKind::Refused { text, column } => Some((message.line, in_one_line(text, *column))),
         _ => None,
     });
     let mut wrong: Vec<(usize, String)> =
@@ -92,6 +92,14 @@ fn damage(parsed: &Parsed, text: &str) -> Vec<(usize, String)> {
     wrong.sort_by_key(|(number, _)| *number);
     wrong.dedup_by_key(|(number, _)| *number);
     wrong
+}
+
+/// A router's words without the line of the caret, whose place is told instead. The refused line itself is not: there may be a
+/// secret in it.
+fn in_one_line(text: &str, column: usize) -> String {
+    let is_caret = |line: &&str| line.trim() == "^";
+    let words = text.lines().filter(|line| !is_caret(line)).map(str::trim).collect::<Vec<_>>().join(" ");
+    if text.lines().any(|line| is_caret(&line)) { format!("column {}: {words}", column + 1) } else { words }
 }
 
 #[cfg(test)]
@@ -121,7 +129,9 @@ mod tests {
         assert_eq!(
             lines,
             [
-                format!("%SYS-3-CONFIG_REFUSED: {file} line 2: ^ % Invalid input detected at '^' marker."),
+                format!(
+                    "%SYS-3-CONFIG_REFUSED: {file} line 2: column 1: % Invalid input detected at '^' marker."
+                ),
                 format!("%SYS-2-CONFIG_PREVIOUS: {file}.previous is used in its place"),
             ]
         );

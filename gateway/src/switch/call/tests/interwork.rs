@@ -3,7 +3,7 @@
 
 use super::phones::{AUDIO, Manner};
 use super::*;
-use qsig::q931::{Element, ie};
+use qsig::q931::{Element, Number, NumberPlan, ie};
 use sip::call::Content;
 
 /// Somebody behind the PBX calls a SIP telephone that refuses with this status: the cause he is told.
@@ -129,6 +129,42 @@ fn user_to_user_information_passes_both_ways() {
     sim.wait(100);
     let invite = &sim.phones.last_invite;
     assert!(invite.contains("\r\nUser-to-User: 046869;encoding=hex\r\n"), "{invite}");
+}
+
+#[test]
+fn who_has_screened_the_caller_and_whether_he_is_shown_passes_both_ways() {
+    // Octet 3a of the calling number: Q.931 4.5.10, table 4-11.
+    for (headers, octet) in [
+        (&[("Remote-Party-ID", "<sip:5555@x>;party=calling;screen=no;privacy=off")][..], 0x80),
+        (&[("Remote-Party-ID", "<sip:5555@x>;party=calling;screen=yes;privacy=off")], 0x81),
+        (&[("Remote-Party-ID", "<sip:5555@x>;party=calling;screen=yes;privacy=full")], 0xA1),
+        (&[("P-Asserted-Identity", "<sip:5555@x>")], 0x83),
+        (&[("P-Asserted-Identity", "<sip:5555@x>"), ("Privacy", "id")], 0xA3),
+    ] {
+        let mut sim = Sim::with_sip();
+        let content = Content::sdp(AUDIO);
+        let content = headers.iter().fold(content, |content, (name, value)| content.header(*name, *value));
+        sim.phones.call_with(sim.now, "4711", content);
+        sim.settle();
+        sim.wait(100);
+        let calling = Number::parse(setup(&sim).get(ie::CALLING_NUMBER).unwrap()).unwrap();
+        assert_eq!((calling.digits.as_str(), calling.presentation), ("5555", Some(octet)), "{headers:?}");
+    }
+    for (octet, said) in [
+        (0x80, "screen=no;privacy=off"),
+        (0x81, "screen=yes;privacy=off"),
+        (0x83, "screen=yes;privacy=off"),
+        (0xA1, "screen=yes;privacy=full"),
+    ] {
+        let mut sim = Sim::with_sip();
+        let calling = Number { plan: NumberPlan::UNKNOWN, presentation: Some(octet), digits: "4711".into() };
+        sim.pbx_call(0, &CallRequest { calling: Some(calling), ..CallRequest::new("5001") });
+        sim.wait(100);
+        let invite = &sim.phones.last_invite;
+        let identity = invite.lines().find(|line| line.starts_with("Remote-Party-ID: ")).unwrap();
+        assert!(identity.contains("<sip:4711@") && identity.contains(said), "{octet:x}: {identity}");
+        assert_eq!(invite.contains("\r\nFrom: <sip:4711@"), octet < 0xA0, "{invite}");
+    }
 }
 
 /// When the bell of 8000 was switched in the first eight seconds, in hundredths of a second.
