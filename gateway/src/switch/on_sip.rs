@@ -58,7 +58,7 @@ impl Switch {
         self.sip.settings().silent_discard
             && message.is_request()
             && !message.to().is_ok_and(|to| to.tag().is_some())
-            && self.trust.sender(flow.remote.ip()) == Sender::Unknown
+            && self.trust.sender_by(flow) == Sender::Unknown
             && !self.guard.asks()
     }
 
