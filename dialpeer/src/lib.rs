@@ -40,7 +40,7 @@
 //! let table = Table::new([phone, trunk, sip]);
 //!
 //! // A SIP call for 90301234: it arrives on peer 3 and goes to the trunk, without the 9.
-//! let leg = InboundLeg { kind: PeerKind::Voip, called: "90301234", calling: "8000", port: None };
+//! let leg = InboundLeg { kind: PeerKind::Voip, called: "90301234", calling: "8000", port: None, labels: None };
 //! assert_eq!(table.inbound(leg).map(|found| found.peer.tag), Some(3));
 //! let ways = table.outbound("90301234");
 //! assert_eq!(ways.iter().map(|way| way.peer.tag).collect::<Vec<_>>(), [9, 3]);
@@ -58,6 +58,7 @@ pub mod cor;
 pub mod digits;
 pub mod hunt;
 pub mod index;
+pub mod labels;
 pub mod num_exp;
 pub mod pattern;
 pub mod peer;
@@ -70,6 +71,7 @@ pub mod uri;
 
 pub use digits::digits_sent;
 pub use index::PatternIndex;
+pub use labels::Labels;
 pub use pattern::{Pattern, PatternError, Progress, Rank};
 pub use peer::{
     DialPeer, ForwardDigits, PeerKind, Permission, SessionProtocol, SessionTarget, SessionTransport,

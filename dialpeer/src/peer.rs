@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
+use crate::labels::Labels;
 use crate::pattern::Pattern;
 use crate::shape::Shape;
 
@@ -96,6 +97,8 @@ pub struct DialPeer {
     pub permission: Permission,
     /// The number is registered at the registrar of `sip-ua`: off with `no sip-register`.
     pub sip_register: bool,
+    /// `trunk-group-label` and `carrier-id`; none where nothing is named.
+    pub labels: Option<Box<Labels>>,
     /// `clid`, `progress_ind`, `bearer-cap`, `call-block`, `numbering-type`.
     pub shape: Shape,
 }
@@ -137,6 +140,7 @@ impl DialPeer {
             destination_dpg: None,
             permission: Permission::Both,
             sip_register: true,
+            labels: None,
             shape: Shape::default(),
         }
     }
@@ -152,7 +156,8 @@ impl DialPeer {
         let chosen_inbound = self.incoming_called.is_some()
             || self.answer_address.is_some()
             || self.incoming_called_map.is_some()
-            || self.incoming_calling_map.is_some();
+            || self.incoming_calling_map.is_some()
+            || self.labels.as_ref().is_some_and(|labels| labels.names_source());
         !self.shutdown && ((chosen_outbound && target) || chosen_inbound || self.port.is_some())
     }
 }

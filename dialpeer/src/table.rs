@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::index::PatternIndex;
+use crate::labels::Labels;
 use crate::pattern::{Pattern, Progress, Rank};
 use crate::peer::{DialPeer, PeerKind, Permission};
 
@@ -40,6 +41,8 @@ pub struct Table {
     incoming_called: PatternIndex<u32>,
     incoming_calling: PatternIndex<u32>,
     by_port: HashMap<String, Vec<u32>>,
+    /// Peers that name a source.
+    labelled: Vec<u32>,
 }
 
 impl Table {
@@ -211,31 +214,37 @@ impl Table {
     /// | `answer-address` or `incoming calling` map | `answer-address` |
     /// | `destination-pattern` against the calling number | the same |
     /// | | `port` |
+    /// | `trunk-group-label source`, `carrier-id source` | the same |
     ///
     /// Within one criterion the longest match wins, of equals the first configured. With an empty called number
-    /// `incoming called-number` comes last for POTS. `None` is dial peer 0.
+    /// `incoming called-number` comes last for POTS. A peer that names a source takes calls from there alone. `None` is dial peer 0.
     pub fn inbound(&self, leg: InboundLeg<'_>) -> Option<InboundMatch<'_>> {
-        let called = || self.best(&self.incoming_called, leg.called, leg.kind, Criterion::CalledNumber);
+        let called = || self.best(&self.incoming_called, leg.called, leg, Criterion::CalledNumber);
         let others = || {
-            let answer = self.best(&self.incoming_calling, leg.calling, leg.kind, Criterion::AnswerAddress);
+            let answer = self.best(&self.incoming_calling, leg.calling, leg, Criterion::AnswerAddress);
             answer
-                .or_else(|| {
-                    self.best(&self.destination, leg.calling, leg.kind, Criterion::DestinationPattern)
-                })
+                .or_else(|| self.best(&self.destination, leg.calling, leg, Criterion::DestinationPattern))
                 .or_else(|| self.at_port(leg))
         };
-        if leg.called.is_empty() && leg.kind == PeerKind::Pots {
+        let found = if leg.called.is_empty() && leg.kind == PeerKind::Pots {
             others().or_else(called)
         } else {
             called().or_else(others)
-        }
+        };
+        found.or_else(|| self.by_label(leg))
+    }
+
+    fn by_label(&self, leg: InboundLeg<'_>) -> Option<InboundMatch<'_>> {
+        leg.labels?;
+        let slots = self.labelled.iter().filter_map(|&at| self.slot(at));
+        let first = slots.filter(|slot| takes_inbound(&slot.peer, leg)).min_by_key(|slot| slot.sequence)?;
+        Some(InboundMatch { peer: &first.peer, by: Criterion::Label })
     }
 
     fn at_port(&self, leg: InboundLeg<'_>) -> Option<InboundMatch<'_>> {
         let port = leg.port.filter(|_| leg.kind == PeerKind::Pots)?;
         let slots = self.by_port.get(port)?.iter().filter_map(|&at| self.slot(at));
-        let first =
-            slots.filter(|slot| takes_inbound(&slot.peer, leg.kind)).min_by_key(|slot| slot.sequence)?;
+        let first = slots.filter(|slot| takes_inbound(&slot.peer, leg)).min_by_key(|slot| slot.sequence)?;
         Some(InboundMatch { peer: &first.peer, by: Criterion::Port })
     }
 
@@ -243,12 +252,12 @@ impl Table {
         &self,
         index: &PatternIndex<u32>,
         number: &str,
-        kind: PeerKind,
+        leg: InboundLeg<'_>,
         by: Criterion,
     ) -> Option<InboundMatch<'_>> {
         let found = index.lookup(number).into_iter().filter_map(|(&at, rank)| Some((self.slot(at)?, rank)));
         let (slot, _) = found
-            .filter(|(slot, _)| takes_inbound(&slot.peer, kind))
+            .filter(|(slot, _)| takes_inbound(&slot.peer, leg))
             .max_by_key(|(slot, rank)| (*rank, std::cmp::Reverse(slot.sequence)))?;
         Some(InboundMatch { peer: &slot.peer, by })
     }
@@ -261,6 +270,9 @@ impl Table {
         self.each_pattern(&slot.peer, |index, pattern| index.insert(at, pattern));
         if let Some(port) = slot.peer.port.as_ref().filter(|_| !slot.peer.shutdown) {
             self.by_port.entry(port.clone()).or_default().push(at);
+        }
+        if slot.peer.labels.as_ref().is_some_and(|labels| labels.names_source()) {
+            self.labelled.push(at);
         }
         if let Some(head) = self.heads.get_mut(at as usize) {
             *head = Head {
@@ -280,6 +292,7 @@ impl Table {
         self.each_pattern(&slot.peer, |index, pattern| {
             index.remove(&at, pattern);
         });
+        self.labelled.retain(|labelled| *labelled != at);
         if let Some(port) = &slot.peer.port
             && let Some(users) = self.by_port.get_mut(port)
         {
@@ -330,6 +343,8 @@ pub struct InboundLeg<'a> {
     pub calling: &'a str,
     /// Voice port, as dial peers name it.
     pub port: Option<&'a str>,
+    /// Trunk group and carrier it comes from, where they are known.
+    pub labels: Option<&'a Labels>,
 }
 
 /// The peer a call arrives on, from [`Table::inbound`].
@@ -352,6 +367,8 @@ pub enum Criterion {
     DestinationPattern,
     /// `port`
     Port,
+    /// `trunk-group-label source` or `carrier-id source`.
+    Label,
 }
 
 #[derive(Clone, Debug)]
@@ -379,8 +396,11 @@ fn takes_outbound(peer: &DialPeer) -> bool {
     target && !peer.shutdown && matches!(peer.permission, Permission::Both | Permission::Term)
 }
 
-fn takes_inbound(peer: &DialPeer, kind: PeerKind) -> bool {
-    peer.kind == kind && !peer.shutdown && matches!(peer.permission, Permission::Both | Permission::Orig)
+fn takes_inbound(peer: &DialPeer, leg: InboundLeg<'_>) -> bool {
+    peer.kind == leg.kind
+        && !peer.shutdown
+        && matches!(peer.permission, Permission::Both | Permission::Orig)
+        && peer.labels.as_ref().is_none_or(|labels| labels.takes_from(leg.labels))
 }
 
 #[cfg(test)]

@@ -405,6 +405,8 @@ fn a_tenant_calls_and_is_called_by_the_address_it_is_bound_to() {
     phone.reply(&invite, 486, "", "");
     phone.asked("ACK");
     lines.act("2/0", "onhook", &json!({}));
+    // A flash of the hook might follow.
+    gateway.show_until("show voice call summary", LONG, |shown| shown.contains("FXSLS_ONHOOK"));
     let sdp = phone.sdp("0", "");
     phone.invite("8000", "", &sdp);
     phone.response("INVITE", 180);

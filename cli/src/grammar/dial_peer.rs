@@ -12,6 +12,8 @@ use dialpeer::{ForwardDigits, Pattern, Permission, SessionProtocol, SessionTrans
 const CLASS: &str = "Set dial-peer voice class control parameters";
 /// Help of `clid`.
 pub(super) const CLID: &str = "Caller ID option";
+/// Longest label of a trunk group or name of a carrier, as IOS has it (from memory).
+const MAX_LABEL: usize = 127;
 const PROGRESS_IND: &str = "Configure Progress Indicator";
 
 /// Help of `authentication`.
@@ -381,7 +383,6 @@ pub(super) static COMMON: &[Command] = &[
     kept!("media [LINE]", ["Media handling", "The setting"], MEDIA, keyed: WHOLE, no_shown: true),
     kept!("srtp [LINE]", ["Secure RTP", "The setting"], MEDIA, keyed: WHOLE, no_shown: true),
     kept!("dspfarm-profile LINE", ["Transcoding profile", "Tag"], FEATURE),
-    kept!("source trunk-group-label WORD", ["Source of the call", "Trunk group", "Label"], CALLS),
     kept!("lpcor LINE", ["Logical partitioning", "The setting"], FEATURE, keyed: WHOLE),
     kept!("application LINE", ["The selected application", "Its name"], FEATURE, keyed: WHOLE),
     kept!("service LINE", ["The selected application", "Its name"], FEATURE, keyed: WHOLE),
@@ -393,8 +394,21 @@ pub(super) static COMMON: &[Command] = &[
     kept!("icpif <0-55>", ["Calculated planning impairment factor", "Value"], FEATURE),
     kept!("snmp enable peer-trap LINE", ["Modify SNMP voice peer parameters", "Enable", "Trap", "Kind"], FEATURE, keyed: WHOLE),
     kept!("dnis-map WORD", ["DNIS map", "Name"], CALLS),
-    kept!("trunk-group-label LINE", ["Trunk group label", "Direction and label"], CALLS, keyed: WHOLE),
-    kept!("carrier-id LINE", ["Carrier", "Direction and name"], CALLS, keyed: WHOLE),
+    command! {
+        "trunk-group-label (source|target) WORD", keyed: 2,
+        help: &["Trunk group label", "Calls from there come in on this peer", "Calls for there go out on this peer", "Label"],
+        apply: Apply::Acted(label),
+    },
+    command! {
+        "source trunk-group-label WORD", with_previous: true,
+        help: &["Source of the call", "Trunk group", "Label"],
+        apply: Apply::Acted(label),
+    },
+    command! {
+        "carrier-id (source|target) WORD", keyed: 2,
+        help: &["Carrier", "Calls from there come in on this peer", "Calls for there go out on this peer", "Name"],
+        apply: Apply::Acted(label),
+    },
     acted!("redirect ip2ip", ["Redirect calls", "From IP to IP"]),
     kept!(
         "signal-type LINE",
@@ -538,6 +552,27 @@ pub(super) static VOIP: &[Command] = &[
     kept!("video LINE", ["Video", "The setting"], FEATURE, keyed: WHOLE),
     kept!("monitor probe LINE", ["Monitor", "Probe", "icmp-ping or rtr"], FEATURE, keyed: WHOLE),
 ];
+
+/// `trunk-group-label` and `carrier-id`.
+fn label(cx: &mut Cx<'_>) -> Result<(), ApplyError> {
+    let text = cx.text(0);
+    if text.as_ref().is_some_and(|text| text.len() > MAX_LABEL) {
+        return Err(ApplyError::Argument(0));
+    }
+    let word = |at: usize| cx.args.word(at);
+    let group = [word(0), word(1)].contains(&Some("trunk-group-label"));
+    let source = [word(0), word(1)].contains(&Some("source"));
+    let peer = cx.peer()?;
+    let labels = peer.labels.get_or_insert_default();
+    *match (group, source) {
+        (true, true) => &mut labels.source_group,
+        (true, false) => &mut labels.target_group,
+        (false, true) => &mut labels.source_carrier,
+        (false, false) => &mut labels.target_carrier,
+    } = text;
+    peer.labels.take_if(|labels| labels.is_empty());
+    Ok(())
+}
 
 fn clid(cx: &mut Cx<'_>) -> Result<(), ApplyError> {
     let line = cx.args.canonical();

@@ -414,7 +414,7 @@ pub(super) static LINE: &[Command] = &[
 
 pub(super) static TRUNK_GROUP: &[Command] = &[
     kept!("description LINE", ["Description of the trunk group", "Text"], super::reasons::INFO),
-    kept!("carrier-id WORD", ["Carrier", "Name"], CALLS),
+    acted!("carrier-id WORD", ["Carrier of the calls that come in here", "Name"]),
     acted!("max-calls (any|voice) <0-1000> [direction (in|out)]", ["Maximum calls", "Any", "Voice", "Number", "Direction",
         "In", "Out"], keyed: WHOLE, replaces: Some(same_calls)),
     kept!("max-calls data <0-1000> [direction (in|out)]", ["Maximum calls", "Data", "Number", "Direction", "In", "Out"],

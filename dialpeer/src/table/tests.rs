@@ -91,7 +91,7 @@ fn inbound_criteria_are_tried_over_all_peers_one_after_the_other() {
     longer.incoming_called = Some("80..".parse().unwrap());
     let mut table = Table::new([by_destination, by_answer, by_called, longer]);
     let find = |table: &Table, called: &str, calling: &str| {
-        let leg = InboundLeg { kind: PeerKind::Voip, called, calling, port: None };
+        let leg = InboundLeg { kind: PeerKind::Voip, called, calling, port: None, labels: None };
         table.inbound(leg).map(|found| (found.peer.tag, found.by))
     };
     assert_eq!(find(&table, "8000", "4711"), Some((4, Criterion::CalledNumber)));
@@ -114,7 +114,13 @@ fn a_telephone_arrives_on_the_first_peer_of_its_port() {
     let mut general = pots(3, "9T");
     general.incoming_called = Some("T".parse().unwrap());
     let table = Table::new([second, first, general, voip(4)]);
-    let leg = |called, calling| InboundLeg { kind: PeerKind::Pots, called, calling, port: Some("2/0") };
+    let leg = |called, calling| InboundLeg {
+        kind: PeerKind::Pots,
+        called,
+        calling,
+        port: Some("2/0"),
+        labels: None,
+    };
     let find = |leg| table.inbound(leg).map(|found| (found.peer.tag, found.by));
     assert_eq!(find(leg("", "")), Some((2, Criterion::Port)));
     assert_eq!(find(leg("", "8000")), Some((1, Criterion::DestinationPattern)));
@@ -136,7 +142,8 @@ fn pattern_maps_stand_for_their_patterns_and_follow_changes() {
     table.set_map(3, patterns.to_vec());
     assert_eq!(tags(&table, "8135550111"), [1]);
     assert_eq!(table.outbound("8135550111").first().map(|found| found.explicit), Some(10));
-    let leg = |called, calling| InboundLeg { kind: PeerKind::Voip, called, calling, port: None };
+    let leg =
+        |called, calling| InboundLeg { kind: PeerKind::Voip, called, calling, port: None, labels: None };
     assert_eq!(table.inbound(leg("8135550136", "")).map(|found| found.peer.tag), Some(2));
     table.set_map(4, vec!["49T".parse().unwrap()]);
     assert_eq!(table.inbound(leg("1", "4930")).map(|found| found.by), Some(Criterion::AnswerAddress));
@@ -256,4 +263,31 @@ proptest! {
             prop_assert_eq!(table.progress(&number), expected);
         }
     }
+}
+
+#[test]
+fn a_peer_that_names_a_source_takes_calls_from_there_alone() {
+    use crate::Labels;
+    let labelled = |tag, group: &str| {
+        let mut peer = DialPeer::new(tag, PeerKind::Pots);
+        peer.labels = Some(Box::new(Labels { source_group: Some(group.into()), ..Labels::default() }));
+        peer
+    };
+    let mut by_number = labelled(1, "WEST");
+    by_number.incoming_called = Some("80..".parse().unwrap());
+    let mut at_port = DialPeer::new(3, PeerKind::Pots);
+    at_port.port = Some("2/0".into());
+    let mut table = Table::new([by_number, labelled(2, "EAST"), at_port]);
+    let found = |table: &Table, called, port, group: Option<&str>| {
+        let labels = group.map(|group| Labels { source_group: Some(group.into()), ..Labels::default() });
+        let leg = InboundLeg { kind: PeerKind::Pots, called, calling: "", port, labels: labels.as_ref() };
+        table.inbound(leg).map(|found| (found.peer.tag, found.by))
+    };
+    assert_eq!(found(&table, "8000", None, Some("west")), Some((1, Criterion::CalledNumber)));
+    assert_eq!(found(&table, "8000", None, Some("EAST")), Some((2, Criterion::Label)));
+    assert_eq!(found(&table, "8000", Some("2/0"), Some("EAST")), Some((3, Criterion::Port)));
+    assert_eq!(found(&table, "8000", None, Some("NORTH")), None);
+    assert_eq!(found(&table, "8000", None, None), None);
+    table.remove(2);
+    assert_eq!(found(&table, "8000", None, Some("EAST")), None);
 }

@@ -281,6 +281,8 @@ pub struct SetupUris {
     pub from: String,
     /// Host, and port if any, of the topmost Via.
     pub via: String,
+    /// Address of Contact.
+    pub contact: String,
 }
 
 /// What is told before the answer.

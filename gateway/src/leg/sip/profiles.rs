@@ -127,6 +127,13 @@ pub(super) fn uris(request: &Message) -> SetupUris {
         request: request.uri().map(|uri| uri.as_str().to_owned()).unwrap_or_default(),
         to: address(request.to()),
         from: address(request.from()),
+        contact: match request.contacts() {
+            Ok(sip::Contacts::List(list)) => {
+                let first = list.first().and_then(|contact| contact.uri().ok());
+                first.map(|uri| uri.as_str().to_owned()).unwrap_or_default()
+            }
+            _ => String::new(),
+        },
         via: request.top_via().map(|via| via.host.to_owned()).unwrap_or_default(),
     }
 }

@@ -26,7 +26,7 @@ const RTP_PORTS: (u16, u16) = (16_384, 32_767);
 /// `notify telephone-event max-duration` where none is configured, as IOS has it, ms.
 const NOTIFY_MS: u32 = 2000;
 /// How lines of a dial peer begin that look at URIs.
-const URI_LINES: [&str; 2] = ["incoming uri ", "destination uri "];
+const URI_LINES: [&str; 4] = ["incoming uri ", "destination uri ", "trunk-group-label ", "carrier-id "];
 /// Payload type of telephone events, unless `rtp payload-type nte` says another.
 const NTE: u8 = 101;
 
@@ -229,7 +229,8 @@ pub struct SipSettings {
     pub inbound_profiles: bool,
     /// `silent-discard untrusted`: requests of unknown senders get no answer.
     pub silent_discard: bool,
-    /// Dial peers are chosen by URIs (`incoming uri`, `destination uri`).
+    /// Dial peers are chosen by URIs (`incoming uri`, `destination uri`) or by what stands in them (`trunk-group-label`,
+    /// `carrier-id`).
     pub keeps_uris: bool,
     /// Each with the section it was read from.
     peers: HashMap<u32, (Arc<Node>, Arc<PeerSettings>)>,

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use dialpeer::hunt::Member;
-use dialpeer::{PeerKind, SessionTarget};
+use dialpeer::{Labels, PeerKind, SessionTarget};
 use rand::Rng as _;
 
 use super::plan::{Blocked, Target, Way};
@@ -42,7 +42,8 @@ impl Switch {
         if let Some(caller) = caller {
             self.command(now, caller, LegCommand::Proceed);
         }
-        let ways = self.ways(inbound, (&called, uri.as_deref()));
+        let labels = self.calls.calls.get(&id).and_then(|call| call.labels.clone());
+        let ways = self.ways(inbound, (&called, uri.as_deref(), labels.as_deref()));
         if let Some((caller, contacts)) = self.redirection(id, &ways) {
             let call = self.calls.calls.get(&id);
             let diverted =
@@ -123,7 +124,7 @@ impl Switch {
         (!contacts.is_empty()).then_some((caller.id, contacts))
     }
 
-    fn ways(&mut self, inbound: Option<u32>, called: (&Party, Option<&str>)) -> Vec<Way> {
+    fn ways(&mut self, inbound: Option<u32>, called: (&Party, Option<&str>, Option<&Labels>)) -> Vec<Way> {
         let super::Calls { used, rng, turns, .. } = &mut self.calls;
         let last_used = |tag: u32| used.get(&tag).copied().unwrap_or(0);
         let turn = |tag: u32| {

@@ -42,11 +42,13 @@ impl Switch {
         {
             return self.end_call(now, id, Cause::REJECTED);
         }
+        call.labels = self.dial_plan.labels(name, call.setup.uris.as_deref());
         let found = self.dial_plan.inbound(InboundLeg {
             kind: if port == LegPort::Sip { PeerKind::Voip } else { PeerKind::Pots },
             called: &call.setup.called.number,
             calling: &call.setup.calling.number,
             port: name,
+            labels: call.labels.as_deref(),
         });
         let by_uri = call.setup.uris.as_ref().and_then(|uris| self.dial_plan.inbound_by_uri(uris));
         let peer = by_uri.or(found.map(|found| found.peer));

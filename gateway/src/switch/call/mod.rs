@@ -21,6 +21,7 @@ mod shape;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
+use dialpeer::Labels;
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 
@@ -118,6 +119,8 @@ pub(super) struct Call {
     routed: Setup,
     /// Inbound dial peer.
     inbound: Option<u32>,
+    /// Trunk group and carrier it comes from and is to go to.
+    labels: Option<Box<Labels>>,
     ways: VecDeque<Way>,
     /// The way being tried ends the hunt.
     huntstop: bool,
@@ -159,6 +162,7 @@ impl Call {
             routed: setup.clone(),
             setup,
             inbound: None,
+            labels: None,
             ways: VecDeque::new(),
             huntstop: false,
             cause: Cause::NO_ROUTE,

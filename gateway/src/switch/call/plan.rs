@@ -13,7 +13,9 @@ use dialpeer::translation::{
     Number, NumberPlan, NumberType, Translated, TranslationProfile, TranslationRule,
 };
 use dialpeer::uri::UriClass;
-use dialpeer::{DialPeer, InboundLeg, InboundMatch, OutboundMatch, PeerKind, Permission, Progress, Table};
+use dialpeer::{
+    DialPeer, InboundLeg, InboundMatch, Labels, OutboundMatch, PeerKind, Permission, Progress, Table,
+};
 
 use super::forward::{self, Codes, Forwarding, Reroutes};
 use crate::leg::{Party, Setup, SetupUris};
@@ -50,6 +52,9 @@ pub(in crate::switch) struct DialPlan {
     /// Each port's trunk groups, in the order of the configuration.
     port_groups: HashMap<String, Vec<String>>,
 }
+
+/// Longest label that is read from a URI.
+const MAX_LABEL: usize = 127;
 
 /// Which URI of an INVITE is meant.
 type UriOf = fn(&SetupUris) -> &str;
@@ -88,6 +93,8 @@ pub(in crate::switch) struct TrunkGroup {
     pub(in crate::switch) hunt: TrunkHunt,
     /// `max-calls`: most calls at a time, in, out and both together.
     pub(super) most: MostCalls,
+    /// `carrier-id`.
+    carrier: Option<String>,
     profiles: Profiles,
 }
 
@@ -215,6 +222,7 @@ impl DialPlan {
                 members,
                 hunt: hunt.unwrap_or_default(),
                 most: section.map(MostCalls::read).unwrap_or_default(),
+                carrier: section.and_then(|node| node.value("carrier-id ")).map(str::to_owned),
                 profiles: section.map(profiles).unwrap_or_default(),
             });
         }
@@ -278,6 +286,22 @@ impl DialPlan {
     /// The dial peer an incoming leg is on; `None` is dial peer 0.
     pub(in crate::switch) fn inbound(&self, leg: InboundLeg<'_>) -> Option<InboundMatch<'_>> {
         self.table.inbound(leg)
+    }
+
+    /// Trunk group and carrier a call comes from and is to go to, as far as it says so: by the port it came on, or by its URIs (RFC 4904:
+    /// `tgrp` in Contact and Request-URI; RFC 4694: `cic`).
+    pub(super) fn labels(&self, port: Option<&str>, uris: Option<&SetupUris>) -> Option<Box<Labels>> {
+        let mut labels = Labels::default();
+        if let Some(group) = port.and_then(|port| self.groups_of_port(port).next()) {
+            labels.source_group = Some(group.label.clone());
+            labels.source_carrier.clone_from(&group.carrier);
+        }
+        if let Some(uris) = uris {
+            labels.source_group = user_parameter(&uris.contact, "tgrp");
+            labels.target_group = user_parameter(&uris.request, "tgrp");
+            labels.target_carrier = user_parameter(&uris.request, "cic");
+        }
+        (!labels.is_empty()).then(|| Box::new(labels))
     }
 
     /// The dial peer that an INVITE with these URIs is on; `None` if no peer is chosen by them.
@@ -389,7 +413,7 @@ impl DialPlan {
     pub(super) fn ways(
         &self,
         inbound: Option<u32>,
-        (called, uri): (&Party, Option<&str>),
+        (called, uri, labels): (&Party, Option<&str>, Option<&Labels>),
         last_used: impl Fn(u32) -> u64,
         random: impl FnMut() -> u64,
         mut turn: impl FnMut(u32) -> usize,
@@ -412,6 +436,13 @@ impl DialPlan {
             found = first;
         }
         found.retain(|way| self.cor.permits_call(from, way.peer));
+        let leads = |peer: &DialPeer| match &peer.labels {
+            Some(own) => own.leads_to(labels),
+            None => Some(false),
+        };
+        found.retain(|way| leads(way.peer).is_some());
+        // Stable: who names where the call is to go comes first.
+        found.sort_by_key(|way| leads(way.peer) != Some(true));
         let mut ways = Vec::new();
         for way in found {
             let DialPeer { tag, huntstop, .. } = *way.peer;
@@ -508,6 +539,16 @@ fn destination_uris(config: &Config) -> Vec<(u32, UriClass)> {
         Some((peer.tag, UriClass::new(class.lines())))
     });
     found.collect()
+}
+
+/// A parameter in the user part of a URI: `tgrp` of `sip:7000;tgrp=west;trunk-context=a@gw`.
+fn user_parameter(uri: &str, name: &str) -> Option<String> {
+    let user = uri.split_once('@').map_or(uri, |(user, _)| user);
+    let value = user.split(';').skip(1).find_map(|parameter| {
+        let (key, value) = parameter.split_once('=')?;
+        key.eq_ignore_ascii_case(name).then_some(value)
+    })?;
+    Some(value.chars().take(MAX_LABEL).collect()).filter(|value: &String| !value.is_empty())
 }
 
 /// `voice class uri TAG`.

@@ -30,6 +30,8 @@ pub(super) struct Desk {
     pub(super) bench: SipBench,
     inbox: Vec<(Flow, Message)>,
     calls: u32,
+    /// What the telephones write for Contact, where it is not the usual.
+    contact: Option<&'static str>,
 }
 
 /// One end of a call, at a SIP telephone.
@@ -76,7 +78,7 @@ impl Desk {
                 "dial-peer voice {number} pots\n destination-pattern {number}\n port 2/{at}\n!\n"
             ));
         }
-        Self { bench: SipBench::new(&format!("{config}{more}")), inbox: Vec::new(), calls: 0 }
+        Self { bench: SipBench::new(&format!("{config}{more}")), inbox: Vec::new(), calls: 0, contact: None }
     }
 
     pub(super) fn wait(&mut self, ms: u64) {
@@ -154,10 +156,11 @@ impl Desk {
         let End { at, own, far, call, target, cseq, .. } = end.clone();
         let body = body.as_ref();
         let kind = if body.starts_with(b"v=0") { "Content-Type: application/sdp\r\n" } else { "" };
+        let contact = self.contact.map_or_else(|| format!("<sip:phone@{at}>"), str::to_owned);
         let text = format!(
             "{method} {target} SIP/2.0\r\nVia: SIP/2.0/UDP {at};branch=z9hG4bK{call}{cseq}{method}\r\n\
              Max-Forwards: 70\r\nFrom: {own}\r\nTo: {far}\r\nCall-ID: {call}\r\nCSeq: {cseq} {method}\r\n\
-             Contact: <sip:phone@{at}>\r\n{headers}{kind}Content-Length: {}\r\n\r\n",
+             Contact: {contact}\r\n{headers}{kind}Content-Length: {}\r\n\r\n",
             body.len()
         );
         self.send(at, [text.as_bytes(), body].concat());

@@ -160,3 +160,34 @@ fn a_technology_prefix_goes_before_every_number_called_and_the_peer_is_chosen_wi
     desk.dial(1, "5000");
     assert_eq!(desk.take(FIVE, "INVITE").request_uri(), Some("sip:5000@192.0.2.50"));
 }
+
+#[test]
+fn trunk_group_labels_and_carriers_of_an_invite_choose_its_dial_peers() {
+    let peers = "dial-peer voice 71 voip\n destination-pattern 7...\n trunk-group-label target WEST\n session protocol sipv2\n \
+                 session target ipv4:192.0.2.71\n codec g711ulaw\n!\n\
+                 dial-peer voice 72 voip\n destination-pattern 7...\n preference 1\n session protocol sipv2\n \
+                 session target ipv4:192.0.2.72\n codec g711ulaw\n!\n\
+                 dial-peer voice 73 voip\n destination-pattern 7...\n preference 2\n carrier-id target +16789\n \
+                 session protocol sipv2\n session target ipv4:192.0.2.73\n codec g711ulaw\n!\n\
+                 dial-peer voice 9 voip\n trunk-group-label source NORTH\n incoming called-number 7...\n session protocol sipv2\n!\n";
+    for (user, first) in [
+        ("7000", "192.0.2.71"),
+        ("7000;tgrp=west;trunk-context=gw.example", "192.0.2.71"),
+        ("7000;tgrp=EAST;trunk-context=gw.example", "192.0.2.72"),
+        ("7000;cic=+16789", "192.0.2.73"),
+        ("7000;cic=+10000", "192.0.2.71"),
+    ] {
+        let mut desk = Desk::new("", peers);
+        desk.call(FIVE, user, "", &audio(FIVE));
+        let invite = desk.take(first, "INVITE");
+        assert_eq!(invite.request_uri(), Some(format!("sip:7000@{first}").as_str()), "{user}");
+    }
+    // Where it comes from stands in Contact; the telephone's own peer is chosen by answer-address otherwise.
+    for (contact, peer) in [("<sip:a;tgrp=north;trunk-context=x@192.0.2.50>", 9), ("<sip:a@192.0.2.50>", 5)] {
+        let mut desk = Desk::new("", peers);
+        desk.contact = Some(contact);
+        desk.call(FIVE, "7000", "", &audio(FIVE));
+        let legs = desk.bench.switch.calls.legs.values();
+        assert_eq!(legs.filter(|leg| !leg.outgoing).map(|leg| leg.peer).max(), Some(peer), "{contact}");
+    }
+}

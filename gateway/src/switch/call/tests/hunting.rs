@@ -287,3 +287,27 @@ fn a_trunk_group_has_so_many_calls_in_and_out_and_no_more() {
         }
     }
 }
+
+#[test]
+fn a_call_from_a_trunk_group_comes_in_on_the_peer_that_names_it_or_its_carrier() {
+    for (group, lines, number) in [
+        ("", " trunk-group-label source PBX\n", "8002"),
+        ("", " trunk-group-label source pbx\n", "8002"),
+        ("", " trunk-group-label source OTHER\n", "8001"),
+        ("trunk group PBX\n carrier-id TELCO\n", " carrier-id source TELCO\n", "8002"),
+        ("trunk group PBX\n carrier-id TELCO\n", " carrier-id source OTHER\n", "8001"),
+        (
+            "trunk group PBX\n carrier-id TELCO\n",
+            " carrier-id source TELCO\n trunk-group-label source OTHER\n",
+            "8001",
+        ),
+    ] {
+        let mut sim = Sim::and(&format!(
+            "{group}voice translation-rule 7\n rule 1 /8001/ /8002/\nvoice translation-profile two\n translate called 7\n\
+             dial-peer voice 100 pots\n incoming called-number 8001\n translation-profile incoming two\n{lines}"
+        ));
+        sim.pbx_call(0, &CallRequest::new("8001"));
+        let rings = |at: usize| sim.state(at) == State::Ringing;
+        assert_eq!((rings(1), rings(2)), (number == "8001", number == "8002"), "{group}{lines}");
+    }
+}
