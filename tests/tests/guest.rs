@@ -58,7 +58,7 @@ fn in_guest(script: &str, out: &Path) -> Finished {
 fn the_backend_holds_its_contracts_on_the_real_kernel() {
     let out = tempfile::tempdir().unwrap();
     let run = on_board(env!("CARGO_BIN_EXE_dahdi_probe"), "1 5 3 4", out.path());
-    assert_eq!(run.stdout.lines().filter(|line| line.starts_with("ok ")).count(), 18, "{}", run.stdout);
+    assert_eq!(run.stdout.lines().filter(|line| line.starts_with("ok ")).count(), 19, "{}", run.stdout);
 }
 
 #[test]

@@ -53,6 +53,7 @@ async fn main() -> ExitCode {
             tell("ringing in our cadence, answered in a burst", pair.ringing().await);
             tell("audio both ways at 1004 Hz", pair.audio().await);
             tell("audio to a telephone on hook", pair.on_hook_audio().await);
+            tell("the kernel's echo canceller", pair.echo().await);
             tell("polarity", pair.polarity().await);
             tell("a lamp", pair.lamp().await);
             tell("battery removed and back", pair.battery().await);
@@ -226,6 +227,51 @@ impl Pair {
     async fn on_hook_audio(&mut self) -> Outcome {
         let heard = self.hears(true, 60).await?;
         check((6000.0..9000.0).contains(&heard), || format!("amplitude {heard:.0} of 8000"))
+    }
+
+    /// Amplitude of the echo at the port while it sends noise.
+    async fn echo_of_noise(&mut self, blocks: u32) -> Result<f64, String> {
+        let mut tick = interval(Duration::from_millis(20));
+        let (mut state, mut sum, mut count) = (1u32, 0.0, 0u32);
+        for block in 0..blocks {
+            tick.tick().await;
+            let noise: [i16; 160] = std::array::from_fn(|_| {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                let [_, _, low, high] = state.to_le_bytes();
+                i16::from_le_bytes([low, high]) / 4
+            });
+            self.port.write_audio(&noise).map_err(text)?;
+            let mut aside = [0; 160];
+            self.line.read_audio(&mut aside).map_err(text)?;
+            let mut samples = [0; 160];
+            let read = self.port.read_audio(&mut samples).map_err(text)?;
+            // The second half counts: a canceller learns in the first.
+            if block >= blocks / 2 {
+                let heard = samples.get(..read).unwrap_or_default();
+                sum += heard.iter().map(|sample| f64::from(*sample).powi(2)).sum::<f64>();
+                count += u32::try_from(read).unwrap_or(0);
+            }
+        }
+        Ok((sum / f64::from(count.max(1))).sqrt())
+    }
+
+    async fn echo(&mut self) -> Outcome {
+        check(self.port.cancels_echo(), || "none is attached".into())?;
+        check(!self.line.cancels_echo(), || "one is attached to the other end, too".into())?;
+        set("analogue/line1/echo_ms", "4")?;
+        set("analogue/line1/hybrid_db", "12")?;
+        self.lift().await?;
+        let without = self.echo_of_noise(50).await?;
+        self.port.set_echo(Some(32)).map_err(text)?;
+        let with = self.echo_of_noise(150).await?;
+        self.port.set_echo(None).map_err(text)?;
+        let after = self.echo_of_noise(50).await?;
+        self.hang_up().await?;
+        set("analogue/line1/hybrid_db", "60")?;
+        set("analogue/line1/echo_ms", "0")?;
+        check(without > 200.0 && with < without / 4.0 && after > without / 2.0, || {
+            format!("echo of {without:.0}, cancelled {with:.0}, then {after:.0}")
+        })
     }
 
     async fn polarity(&mut self) -> Outcome {
