@@ -56,6 +56,9 @@ kill "$daemon"
 wait "$daemon"
 t "it ends when told to" test $? = 0
 cat /tmp/daemon.log
+systemd=$(tests/guest/in-guest-systemd.sh)
+echo "$systemd"
+t "it lives under systemd" not grep -q FAIL <<<"$systemd"
 
 t "the package is removed" dpkg -r tipring
 t "configuration stays" test -e /etc/tipring/hardware.toml

@@ -103,7 +103,7 @@ fn the_package_installs_runs_and_goes() {
     let script =
         format!("exec tests/guest/in-guest-deb.sh {} {} {}", packages[0], packages[1], tree.display());
     let run = in_guest(&script, out.path());
-    assert_eq!(run.stdout.lines().filter(|line| line.starts_with("ok ")).count(), 23, "{}", run.stdout);
+    assert_eq!(run.stdout.lines().filter(|line| line.starts_with("ok ")).count(), 28, "{}", run.stdout);
 }
 
 /// What DKMS makes of the driver's package, with DAHDI as the guest has it: the guest's processor is too slow for compilers.
