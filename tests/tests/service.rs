@@ -8,11 +8,16 @@ use std::time::Duration;
 
 use system_tests::{Process, Profile, Tipringd, free_port};
 
-/// What comes next; `None` in silence.
+/// What comes next, sockets to keep passed over; `None` in silence.
 fn told(socket: &UnixDatagram) -> Option<String> {
     let mut octets = [0; 512];
-    let read = socket.recv(&mut octets).ok()?;
-    Some(String::from_utf8_lossy(&octets[..read]).trim().to_owned())
+    loop {
+        let read = socket.recv(&mut octets).ok()?;
+        let said = String::from_utf8_lossy(&octets[..read]).trim().to_owned();
+        if !said.starts_with("FDSTORE") {
+            return Some(said);
+        }
+    }
 }
 
 /// A gateway whose service manager is the test: what it is told comes out of the socket.
