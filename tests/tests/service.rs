@@ -45,6 +45,7 @@ fn systemd_is_told_when_the_gateway_is_ready_that_it_lives_and_that_it_stops() {
     let dir = tempfile::tempdir().unwrap();
     let (mut gateway, socket) = supervised(dir.path());
     assert_eq!(told(&socket).as_deref(), Some("READY=1"));
+    assert_eq!(told(&socket).as_deref(), Some("WATCHDOG=1"));
     gateway.terminate();
     let next = std::iter::from_fn(|| told(&socket)).find(|word| word != "WATCHDOG=1");
     assert_eq!(next.as_deref(), Some("STOPPING=1"));
