@@ -77,6 +77,8 @@ pub(super) static COMMON: &[Command] = &[
     },
     acted!("modem passthrough (nse [payload-type <96-119>]|protocol) codec (g711ulaw|g711alaw)",
         super::voice_service::MODEM_PASSTHROUGH, no_shown: true),
+    kept!("modem passthrough (nse [payload-type <96-119>]|protocol) codec (g711ulaw|g711alaw) redundancy",
+        super::voice_service::MODEM_REDUNDANCY, super::voice_service::ONCE, no_shown: true, with_previous: true),
     acted!("modem passthrough system", ["Modem commands", "Modem passthrough", "As voice service voip says"], keyed: 2,
         no_shown: true, default: "modem passthrough system", with_previous: true),
     kept!("modem relay LINE", ["Modem commands", "Modem relay", "Its settings"], MEDIA, keyed: 2, with_previous: true),

@@ -32,6 +32,19 @@ pub(super) const SIGNALING_FORWARD: [&str; 6] = [
     "The same",
 ];
 
+/// The same with what is kept of it.
+pub(super) const MODEM_REDUNDANCY: [&str; 10] = {
+    let [a, b, c, d, e, f, g, h, i] = MODEM_PASSTHROUGH;
+    [a, b, c, d, e, f, g, h, i, "Packets are sent twice"]
+};
+/// And with the number of such calls.
+const MODEM_SESSIONS: [&str; 12] = {
+    let [a, b, c, d, e, f, g, h, i, j] = MODEM_REDUNDANCY;
+    [a, b, c, d, e, f, g, h, i, j, "Calls with that at a time", "Number"]
+};
+/// Why.
+pub(super) const ONCE: &str = "modems pass, their packets are sent once";
+
 /// Help of `midcall-signaling …`, of the whole gateway, a tenant and a dial peer.
 pub(super) const MIDCALL: [&str; 5] = [
     "What SIP peers change within a call",
@@ -321,6 +334,8 @@ pub(super) static VOIP: &[Command] = &[
     acted!("fax-relay ecm disable", ["Fax relay", "Error correction mode", "Faxes do without"]),
     kept!("fax-relay LINE", ["Fax relay", "The setting"], MEDIA, keyed: WHOLE, no_shown: true, with_previous: true),
     acted!("modem passthrough (nse [payload-type <96-119>]|protocol) codec (g711ulaw|g711alaw)", MODEM_PASSTHROUGH, keyed: 2),
+    kept!("modem passthrough (nse [payload-type <96-119>]|protocol) codec (g711ulaw|g711alaw) redundancy [maximum-sessions <1-26>]",
+        MODEM_SESSIONS, ONCE, keyed: 2, with_previous: true),
     kept!("modem relay LINE", ["Modem commands", "Modem relay", "Its settings"], MEDIA, keyed: 2, with_previous: true),
     kept!("qsig decode", ["QSIG", "Decode"], CALLS),
     acted!("signaling forward (conditional|none|rawmsg|unconditional)", SIGNALING_FORWARD),
