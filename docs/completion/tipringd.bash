@@ -197,7 +197,7 @@ _tipringd() {
             return 0
             ;;
         tipringd__subcmd__run)
-            opts="-h --config --hardware --state-dir --sip-address --dns --metrics --ssh --telnet --help"
+            opts="-h --config --hardware --state-dir --sip-address --dns --metrics --ssh --telnet --drain --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -232,6 +232,10 @@ _tipringd() {
                     return 0
                     ;;
                 --telnet)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --drain)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

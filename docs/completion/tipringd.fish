@@ -39,6 +39,7 @@ complete -c tipringd -n "__fish_tipringd_using_subcommand run" -l dns -d 'DNS se
 complete -c tipringd -n "__fish_tipringd_using_subcommand run" -l metrics -d 'Metrics and health over HTTP: an address and port, or `off`' -r
 complete -c tipringd -n "__fish_tipringd_using_subcommand run" -l ssh -d 'SSH, once a user is configured: an address and port, or `off`' -r
 complete -c tipringd -n "__fish_tipringd_using_subcommand run" -l telnet -d 'Telnet, while a line vty has `transport input telnet`: an address and port, or `off`' -r
+complete -c tipringd -n "__fish_tipringd_using_subcommand run" -l drain -d 'How many seconds calls under way may go on after SIGTERM, while new ones are refused. A second SIGTERM ends them' -r
 complete -c tipringd -n "__fish_tipringd_using_subcommand run" -s h -l help -d 'Print help'
 complete -c tipringd -n "__fish_tipringd_using_subcommand check" -l json -d 'One JSON object per file'
 complete -c tipringd -n "__fish_tipringd_using_subcommand check" -s h -l help -d 'Print help'

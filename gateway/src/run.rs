@@ -177,6 +177,9 @@ pub fn run_until_signal(options: Options) -> Result<(), RunError> {
 }
 
 async fn run_once(options: &Options) -> Result<bool, RunError> {
+    // Before anybody is told that we are ready: from then on the service manager may want us to end.
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+        .map_err(io_error("SIGTERM"))?;
     let hardware = match &options.hardware {
         Some(path) => Hardware::load(path)?,
         None => Hardware::default(),
@@ -211,8 +214,6 @@ async fn run_once(options: &Options) -> Result<bool, RunError> {
     let tls = if gateway.tls.is_empty() { String::new() } else { format!(" tls:{}", list(&gateway.tls)) };
     eprintln!("tipringd: ready sip=udp:{} tcp:{}{tls}{ssh}{telnet}", list(&gateway.udp), list(&gateway.tcp));
     tell_manager(&sd_notify::NotifyState::Ready);
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
-        .map_err(io_error("SIGTERM"))?;
     tokio::select! {
         reload = gateway.ended() => return Ok(reload),
         _ = tokio::signal::ctrl_c() => {}
