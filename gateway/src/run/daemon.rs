@@ -11,7 +11,7 @@ use sip::net::{Net, NetConfig, NetEvent};
 use sip::{Transmit, Transport};
 use telephony_hal::{DChannelEvent, ErrorKind, HalError};
 use tokio::sync::{broadcast, mpsc, oneshot};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Interval, MissedTickBehavior, interval, interval_at};
 
 use super::occupied::Occupied;
 use super::trunks::TrunkDevice;
@@ -43,6 +43,14 @@ const HALF_TICK: Duration = Duration::from_millis(10);
 const SIGN_OFF: Duration = Duration::from_secs(2);
 /// Audio this late is caught up with, later is lost.
 const MAX_LAG: Duration = Duration::from_secs(1);
+
+/// The next tick of audio, if there is any.
+async fn next_tick(tick: &mut Option<Interval>) -> Option<tokio::time::Instant> {
+    match tick {
+        Some(tick) => Some(tick.tick().await),
+        None => None,
+    }
+}
 
 /// The switch with everything around it.
 pub(super) struct Daemon {
@@ -132,15 +140,14 @@ impl Daemon {
         for trunk in 0..self.trunks.len() {
             self.ready.mark(Port::Trunk(trunk));
         }
-        let mut tick = interval(HALF_TICK);
-        tick.set_missed_tick_behavior(MissedTickBehavior::Burst);
+        // There only while there is audio: a timer that nobody waits for wakes us all the same.
+        let mut tick = None;
         let mut second = interval(Duration::from_secs(1));
         second.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let watched = watchdog::own_period();
         let mut alive = interval(watched.unwrap_or(Duration::from_secs(1)));
         alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut batch = Vec::with_capacity(BATCH);
-        let mut audio = false;
         // One timer for all that waits: most times it is only put off.
         let mut due = std::pin::pin!(tokio::time::sleep(Duration::ZERO));
         loop {
@@ -161,12 +168,14 @@ impl Daemon {
                 return false;
             }
             let lines = self.pairs.any_active(&self.switch);
-            let active = lines || self.media.is_active();
-            if active && !audio {
+            if !lines && !self.media.is_active() {
+                tick = None;
+            } else if tick.is_none() {
                 // A telephone that is picked up hears at once; packets are waited for.
-                if lines { tick.reset_immediately() } else { tick.reset() }
+                let wait = if lines { Duration::ZERO } else { HALF_TICK };
+                let begun = tick.insert(interval_at(tokio::time::Instant::now() + wait, HALF_TICK));
+                begun.set_missed_tick_behavior(MissedTickBehavior::Burst);
             }
-            audio = active;
             let timeouts = [self.switch.poll_timeout(), self.host.poll_timeout(), self.draining];
             let timeout = timeouts.into_iter().flatten().min();
             if let Some(at) = timeout.map(tokio::time::Instant::from)
@@ -180,8 +189,8 @@ impl Daemon {
                         self.look(port);
                     }
                 }
-                at = tick.tick(), if audio => {
-                    if at.elapsed() > MAX_LAG {
+                Some(at) = next_tick(&mut tick) => {
+                    if let Some(tick) = tick.as_mut().filter(|_| at.elapsed() > MAX_LAG) {
                         // The machine slept: what nobody said is not caught up with.
                         tick.reset_immediately();
                     }
