@@ -1,7 +1,7 @@
 //! What must survive `kill -9`: one redb file and the journal ahead of it, written by one thread in groups.
 //!
 //! The switch hands over records and goes on; the thread writes everything that has gathered as one block of the
-//! [`journal`], and then acknowledges the tickets. When the journal is full, what it holds goes to the database in one
+//! journal, and then acknowledges the tickets. When the journal is full, what it holds goes to the database in one
 //! transaction, the newest record of each key. A SIP answer that promises delivery leaves only after its ticket came back.
 
 mod journal;
