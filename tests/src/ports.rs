@@ -24,23 +24,7 @@ const PORTS: std::ops::Range<u16> = 10_000..16_384;
 /// When there is none.
 #[must_use]
 pub fn free_port() -> u16 {
-    let dir = std::env::temp_dir().join("tipring-test-ports");
-    std::fs::create_dir_all(&dir).expect("temporary directory is writable");
-    let taken = ports_in_use();
-    let many = PORTS.len() as u32;
-    let first = std::process::id() % many;
-    for step in 0..many {
-        let port = PORTS.start + ((first + step) % many) as u16;
-        if taken.contains(&port) {
-            continue;
-        }
-        let mut held = HELD.lock().unwrap();
-        let Ok(file) = File::create(dir.join(port.to_string())) else { continue };
-        let Ok(lock) = Flock::lock(file, FlockArg::LockExclusiveNonblock) else { continue };
-        held.push(lock);
-        return port;
-    }
-    panic!("no free port in {PORTS:?}")
+    free_ports(1)
 }
 
 /// The first of so many ports in a row, each as [`free_port`] gives it.
@@ -48,19 +32,34 @@ pub fn free_port() -> u16 {
 /// # Panics
 /// When there are none.
 #[must_use]
-pub fn free_ports(count: u16) -> u16 {
-    let (mut first, mut last) = (free_port(), 0);
-    loop {
-        last = last.max(first);
-        if last - first + 1 >= count {
-            return first;
+pub fn free_ports(count: usize) -> u16 {
+    let dir = std::env::temp_dir().join("tipring-test-ports");
+    std::fs::create_dir_all(&dir).expect("temporary directory is writable");
+    let taken = ports_in_use();
+    let locked = |port: u16| {
+        let file = File::create(dir.join(port.to_string())).ok()?;
+        Flock::lock(file, FlockArg::LockExclusiveNonblock).ok()
+    };
+    let many = PORTS.len() as u32;
+    let first = std::process::id() % many;
+    // One search at a time: two that took turns would leave neither two ports in a row.
+    let mut held = HELD.lock().unwrap();
+    let mut row: Vec<Flock<File>> = Vec::new();
+    for step in 0..many {
+        let port = PORTS.start + ((first + step) % many) as u16;
+        if port == PORTS.start {
+            row.clear();
         }
-        let next = free_port();
-        if next != last + 1 {
-            first = next;
+        match (!taken.contains(&port)).then(|| locked(port)).flatten() {
+            Some(lock) => row.push(lock),
+            None => row.clear(),
         }
-        last = next;
+        if row.len() == count {
+            held.append(&mut row);
+            return port + 1 - count as u16;
+        }
     }
+    panic!("no {count} free ports in {PORTS:?}")
 }
 
 /// The local ports of every socket in this thread's network namespace, as the kernel lists them.
@@ -91,6 +90,16 @@ mod tests {
         let taken = ports_in_use();
         assert!(taken.contains(&udp.local_addr().unwrap().port()), "{taken:?}");
         assert!(taken.contains(&tcp.local_addr().unwrap().port()), "{taken:?}");
+    }
+
+    #[test]
+    fn many_who_ask_for_two_ports_in_a_row_at_once_each_get_their_own() {
+        let mut firsts: Vec<u16> = std::thread::scope(|scope| {
+            let asking: Vec<_> = (0..8).map(|_| scope.spawn(|| [(); 20].map(|()| free_ports(2)))).collect();
+            asking.into_iter().flat_map(|one| one.join().unwrap()).collect()
+        });
+        firsts.sort_unstable();
+        assert!(firsts.windows(2).all(|two| two[0] + 2 <= two[1]), "{firsts:?}");
     }
 
     #[test]
