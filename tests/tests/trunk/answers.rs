@@ -28,12 +28,7 @@ fn flow_13_1_a_302_is_followed_and_its_target_takes_the_call() {
         (invite.header("Call-ID"), invite.header("From"))
     );
     assert_eq!((invite.header("CSeq"), again.header("CSeq")), ("1 INVITE", "2 INVITE"));
-    site.cm.reply(&call, &again, 100, "", "");
-    site.cm.reply(&call, &again, 180, "", "");
-    let answer = site.answer();
-    site.cm.reply(&call, &again, 200, "", &answer);
-    site.cm.gets(&mut call, "ACK");
-    site.phone.speak(again.rtp(), Some(440.0));
+    site.cm_answers(&mut call, &again);
     site.line_hears("440");
     site.cm_hangs_up(&mut call);
     assert_eq!(site.cm.ladder(), "→INVITE* ←302 →ACK →INVITE* ←100 ←180 ←200* →ACK ←BYE →200");

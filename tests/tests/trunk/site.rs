@@ -108,6 +108,16 @@ impl Site {
         self.cm.sdp(self.phone.media(), "0 101", "")
     }
 
+    /// The telephone of the Unified CM rings and answers the gateway's call, and is heard.
+    pub(crate) fn cm_answers(&mut self, call: &mut TrunkCall, invite: &Said) {
+        self.cm.reply(call, invite, 100, "", "");
+        self.cm.reply(call, invite, 180, "", "");
+        let answer = self.answer();
+        self.cm.reply(call, invite, 200, "", &answer);
+        self.cm.gets(call, "ACK");
+        self.phone.speak(invite.rtp(), Some(440.0));
+    }
+
     /// 1001 calls 8000 without an offer, which rings and answers: INVITE to ACK. The 200 has our offer.
     pub(crate) fn delayed(&mut self, headers: &str) -> (TrunkCall, Said) {
         let mut call = self.cm.call("1001", "8000");

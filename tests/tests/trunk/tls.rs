@@ -161,7 +161,7 @@ fn flow_6_1_a_unified_cm_that_calls_has_to_bear_a_name_of_the_list() {
     for (round, (validate, name, rings)) in (1..).zip(profiles) {
         let lines = format!(
             "voice class tls-profile 1\n trustpoint GW\n cn-san validate {validate}\n cn-san 1 {name}\n!\n\
-             sip-ua\n crypto signaling default tls-profile 1\n"
+             sip-ua\n crypto signaling default tls-profile 1\n silent-discard untrusted\n"
         );
         let file = site.gateway.scratch().join("profile.cfg");
         std::fs::write(&file, lines).unwrap();
@@ -270,12 +270,7 @@ fn flow_8_1_a_sips_call_is_redirected_to_sip() {
     assert_eq!(again.header("Diversion"), format!("<sips:2003@{}>;reason=unconditional", at.ip()));
     assert_eq!(again.header("Call-ID"), first.header("Call-ID"));
     assert_eq!((first.header("CSeq"), again.header("CSeq")), ("1 INVITE", "2 INVITE"));
-    site.cm.reply(&call, &again, 100, "", "");
-    site.cm.reply(&call, &again, 180, "", "");
-    let answer = site.answer();
-    site.cm.reply(&call, &again, 200, "", &answer);
-    site.cm.gets(&mut call, "ACK");
-    site.phone.speak(again.rtp(), Some(440.0));
+    site.cm_answers(&mut call, &again);
     site.line_hears("440");
     site.cm_hangs_up(&mut call);
     assert_eq!(site.cm.ladder(), "→INVITE* ←100 ←301 →ACK →INVITE* ←100 ←180 ←200* →ACK ←BYE →200");
